@@ -1,0 +1,96 @@
+# `make` lists what can be made. Everything is installed into .venv, once; nothing outside this folder is changed.
+
+PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
+MINUTES ?= 1
+DEMO ?= runs/demo
+
+VENV := .venv
+RUN := $(VENV)/bin/python -m digitgan
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test lint pretrained constraints clean
+
+help: ## list the targets
+	@echo "Targets of make:"
+	@sed -n 's/^\([a-z]*\):[^#]*## /  \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+	@echo "Settings: make demo MINUTES=3 DEMO=runs/mine    make demo PYTHON=/path/to/python3.12"
+
+demo: $(VENV)/.core ## train for a minute on this machine, then draw digits on demand
+	$(RUN) train --minutes $(MINUTES) --data auto --out $(DEMO) --overwrite
+	$(RUN) sample $(DEMO) --per-class 10 --format png --out $(DEMO)/grid.png --overwrite
+	$(RUN) write 2026 $(DEMO) --out $(DEMO)/2026.png --overwrite
+	$(RUN) plot $(DEMO) --overwrite
+	$(RUN) animate $(DEMO) --overwrite
+	@echo
+	@echo "The run and all it left: $(DEMO)"
+	@echo "  every class    $(DEMO)/grid.png"
+	@echo "  '2026'         $(DEMO)/2026.png"
+	@echo "  loss curves    $(DEMO)/losses.png"
+	@echo "  animation      $(DEMO)/training.gif"
+	@echo "  model          $(DEMO)/model.safetensors"
+
+test: lint ## linters, types, import contract, then every test
+	$(VENV)/bin/python -m pytest
+
+lint: $(VENV)/.dev ## linters, types and import contract alone
+	$(VENV)/bin/python -m ruff check .
+	$(VENV)/bin/python -m ruff format --check .
+	$(VENV)/bin/python -m mypy
+	$(VENV)/bin/lint-imports --no-logo
+
+pretrained: $(VENV)/.core ## train the shipped model `mnist` again
+	$(RUN) train quality --data mnist --out runs/pretrained --overwrite
+
+constraints: ## pin every dependency anew, at the newest that pyproject.toml allows
+	@$(call check_python)
+	rm -rf build/pins && $(PYTHON) -m venv build/pins
+	build/pins/bin/python -m pip install --quiet $$(grep '^torch==' constraints.txt) -e '.[dev,parquet]'
+	{ sed -n '/^#/p' constraints.txt; echo; build/pins/bin/python -m pip freeze --exclude-editable \
+		| sed 's/^\(torch==[0-9.]*\)+cpu$$/\1/'; } > build/constraints.txt
+	mv build/constraints.txt constraints.txt && rm -rf build/pins
+
+clean: ## remove .venv, caches and build folders; runs/ stays
+	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find src tests benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+
+# --- the virtual environment ------------------------------------------------------------------------------------------
+# A stamp says that an installation was completed: .core what the program needs, .dev the tools and tests as well.
+
+$(VENV)/.core: pyproject.toml constraints.txt
+	@$(call install,.,.core)
+
+$(VENV)/.dev: pyproject.toml constraints.txt
+	@$(call install,.[dev$(,)parquet],.core .dev)
+
+, := ,
+
+# It is made anew if an installation was interrupted (.busy is left), if its Python is gone, or if it belongs to another
+# copy of this folder; then no stamp counts.
+sound := [ ! -e $(VENV)/.busy ] && $(VENV)/bin/python -c 'import sys, importlib.util as i; \
+	sys.exit(not (i.find_spec("torch") and i.find_spec("digitgan").origin == "$(CURDIR)/src/digitgan/__init__.py"))'
+ifneq ($(shell { $(sound); } >/dev/null 2>&1 && echo yes),yes)
+.PHONY: $(VENV)/.core $(VENV)/.dev
+endif
+
+define check_python
+$(or $(PYTHON),python3) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	echo "digitgan needs Python 3.11 or newer; $(if $(PYTHON),$(PYTHON) is older or missing,neither python3 nor any of" \
+		"python3.11 to python3.14 is one). Install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; }; \
+$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	echo "$(PYTHON) cannot make a virtual environment: its module venv or ensurepip is missing." \
+		"On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+endef
+
+# $(call install,WHAT,STAMPS): pip's own failure leaves what was there usable, so only an interruption leaves .busy.
+define install
+{ $(sound); } >/dev/null 2>&1 || { $(check_python); \
+	echo "Making $(VENV) with $$($(PYTHON) --version) ..."; $(PYTHON) -m venv --clear $(VENV) || exit 1; }; \
+echo "Installing $(1) (the first time takes a few minutes) ..."; \
+[ -t 1 ] || quiet=--quiet; \
+touch $(VENV)/.busy; \
+$(VENV)/bin/python -m pip install $$quiet --disable-pip-version-check -c constraints.txt -e '$(1)'; failed=$$?; \
+rm $(VENV)/.busy; \
+[ $$failed = 0 ] && touch $(addprefix $(VENV)/,$(2))
+endef

@@ -1,0 +1,40 @@
+"""Where images come from: download, IDX, folders, NPZ, embedded digits. All become an `ImageSet`, and that, batches."""
+
+from __future__ import annotations
+
+from digitgan.data.batches import Batch, Batches
+from digitgan.data.catalogue import DATASETS, Dataset, RemoteFile
+from digitgan.data.download import fetch
+from digitgan.data.embedded import embedded_digits
+from digitgan.data.files import Report
+from digitgan.data.folders import read_folder
+from digitgan.data.idx import read_idx, read_idx_set, write_idx
+from digitgan.data.image_set import ImageSet, Labels, Pixels
+from digitgan.data.npz import read_npz
+from digitgan.data.sources import SplitFacts, data_folder, load_image_set, verify
+from digitgan.data.splits import SPLITS, Split
+
+__all__ = [
+    "DATASETS",
+    "SPLITS",
+    "Batch",
+    "Batches",
+    "Dataset",
+    "ImageSet",
+    "Labels",
+    "Pixels",
+    "RemoteFile",
+    "Report",
+    "Split",
+    "SplitFacts",
+    "data_folder",
+    "embedded_digits",
+    "fetch",
+    "load_image_set",
+    "read_folder",
+    "read_idx",
+    "read_idx_set",
+    "read_npz",
+    "verify",
+    "write_idx",
+]

@@ -1,0 +1,78 @@
+"""The table of data sets that come by download. Another one in MNIST's layout is one more entry, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import final
+
+
+@final
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file to fetch, known by its content and not by its packing: mirrors gzip differently.
+
+    Attributes:
+        name: its name on the mirrors and on disk: "train-images-idx3-ubyte.gz".
+        size: bytes of its unpacked content.
+        sha256: of its unpacked content, in hexadecimal.
+    """
+
+    name: str
+    size: int
+    sha256: str
+
+    @property
+    def stem(self) -> str:
+        """Its name without ".gz"."""
+        return self.name.removesuffix(".gz")
+
+
+@final
+@dataclass(frozen=True)
+class Dataset:
+    """A data set in MNIST's layout: for each split an image and a label file.
+
+    Attributes:
+        name: what the user calls it.
+        credit: whose work it is, and under which licence.
+        class_names: in the order of the labels.
+        files: all four.
+        mirrors: addresses of folders that hold the files, in the order in which they are tried.
+    """
+
+    name: str
+    credit: str
+    class_names: tuple[str, ...]
+    files: tuple[RemoteFile, ...]
+    mirrors: tuple[str, ...]
+
+
+MNIST = Dataset(
+    name="mnist",
+    credit="MNIST, by Yann LeCun, Corinna Cortes and Christopher Burges; CC BY-SA 3.0",
+    class_names=tuple("0123456789"),
+    files=(
+        RemoteFile(
+            "train-images-idx3-ubyte.gz", 47_040_016, "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"
+        ),
+        RemoteFile(
+            "train-labels-idx1-ubyte.gz", 60_008, "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"
+        ),
+        RemoteFile(
+            "t10k-images-idx3-ubyte.gz", 7_840_016, "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"
+        ),
+        RemoteFile(
+            "t10k-labels-idx1-ubyte.gz", 10_008, "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"
+        ),
+    ),
+    mirrors=(
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",
+        "https://raw.githubusercontent.com/fgnt/mnist/master/",
+    ),
+)
+
+DATASETS: Mapping[str, Dataset] = MappingProxyType({dataset.name: dataset for dataset in (MNIST,)})
+"""Every data set there is to download, by name."""

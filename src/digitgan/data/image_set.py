@@ -1,0 +1,83 @@
+"""The image set: labelled images in memory, the one form in which every data source reaches the program."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import final
+
+import numpy as np
+import numpy.typing as npt
+
+from digitgan.errors import DataError
+
+Pixels = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.int64]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """Images, labels and class names.
+
+    Attributes:
+        images: uint8, (n, height, width) for grey or (n, height, width, channels).
+        labels: int64 (n,), each in [0, len(class_names)).
+        class_names: one name for each class, in the order of the labels.
+        name: what to call the set in messages and records: "mnist (train)".
+
+    Raises:
+        DataError: if the arrays are of the wrong kind, disagree in length, are empty, or a label has no class.
+    """
+
+    images: Pixels
+    labels: Labels
+    class_names: tuple[str, ...]
+    name: str
+
+    def __post_init__(self) -> None:
+        if self.images.dtype != np.uint8:
+            raise DataError(f"{self.name}: images are {self.images.dtype}, they must be uint8 (0 to 255)")
+        if self.images.ndim not in (3, 4):
+            raise DataError(
+                f"{self.name}: images have shape {self.images.shape}; "
+                "(n, height, width) or (n, height, width, channels) is right"
+            )
+        if self.images.ndim == 4 and self.images.shape[3] not in (1, 3):
+            raise DataError(f"{self.name}: images have {self.images.shape[3]} channels; 1 (grey) or 3 (RGB) is right")
+        if len(self.images) == 0:
+            raise DataError(f"{self.name}: holds no images")
+        if self.labels.dtype != np.int64 or self.labels.ndim != 1:
+            raise DataError(f"{self.name}: labels are {self.labels.dtype} {self.labels.shape}; int64 (n,) is right")
+        if len(self.images) != len(self.labels):
+            raise DataError(
+                f"{self.name}: {len(self.images)} images but {len(self.labels)} labels; there must be one a picture"
+            )
+        low, high = int(self.labels.min()), int(self.labels.max())
+        if low < 0 or high >= len(self.class_names):
+            wrong = low if low < 0 else high
+            classes = len(self.class_names)
+            raise DataError(f"{self.name}: label {wrong} is outside the {classes} classes (0 to {classes - 1})")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(channels, height, width) of one image, as networks count."""
+        height, width = self.images.shape[1:3]
+        return (self.images.shape[3] if self.images.ndim == 4 else 1, height, width)
+
+    @property
+    def counts(self) -> list[int]:
+        """How many images each class has, in the order of the class names."""
+        return [int(count) for count in np.bincount(self.labels, minlength=len(self.class_names))]
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 over pixels, labels, shape and class names: the same content has the same hash wherever it lay."""
+        digest = hashlib.sha256(repr((self.images.shape, self.class_names)).encode())
+        digest.update(np.ascontiguousarray(self.images).data)
+        digest.update(np.ascontiguousarray(self.labels).data)
+        return digest.hexdigest()

@@ -1,0 +1,149 @@
+"""NPZ, NumPy's zip of arrays: `images` uint8 (n, h, w[, c]), `labels` integers (n,) and, if present, `class_names`.
+
+Nothing is unpickled, and nothing is allocated that the file could not hold: a zip and the arrays in it both state
+sizes, and both statements are checked against the file's own size before either is believed.
+"""
+
+from __future__ import annotations
+
+import math
+import tokenize
+import warnings
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from digitgan.data.files import DEFLATE_LIMIT, check_is_file
+from digitgan.data.image_set import ImageSet, Labels, Pixels
+from digitgan.errors import DataError, nearest
+
+MOST_BYTES = 8 << 30
+"""8 GiB unpacked. An image set lives in memory; this is ten million 28×28 images, and beyond what a small machine
+holds."""
+
+MOST_UNNAMED_CLASSES = 10_000
+"""Without class names one is made up for every label up to the highest; a higher one than this is no class but some
+other number, and would make up names until the memory is full."""
+
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
+"""What `zipfile` raises for a damaged, encrypted (RuntimeError) or exotic file."""
+
+DAMAGED_HEADER = (ValueError, TypeError, LookupError, SyntaxError, tokenize.TokenError, RecursionError, MemoryError)
+"""What NumPy's reading of an array's header raises for one that is damaged or made with intent: it is a Python
+literal."""
+
+
+def read_npz(path: Path | str) -> ImageSet:
+    """Read an image set from an NPZ file.
+
+    Without `class_names` the classes are "0", "1", … up to the highest label.
+
+    Raises:
+        DataError: if the file is missing, no zip or damaged; if an array is missing, holds objects, is of another type,
+            or is larger than the file can hold; or if images and labels do not go together.
+    """
+    path = Path(path)
+    check_is_file(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            _check_size(archive, path)
+            images = _images(archive, path)
+            labels = _labels(archive, path)
+            class_names = _class_names(archive, path, labels)
+    except DAMAGED as error:
+        raise DataError(f"{path}: is not an NPZ file, or a damaged one ({error}); np.savez writes them") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+    return ImageSet(images, labels, class_names, path.name)
+
+
+def _images(archive: zipfile.ZipFile, path: Path) -> Pixels:
+    images = _read_array(archive, "images", path)
+    if images.dtype != np.uint8:
+        scaled = (
+            "; if they are in 0 to 1, save (images * 255).round().astype('uint8')" if images.dtype.kind == "f" else ""
+        )
+        raise DataError(f"{path}: images are {images.dtype}, they must be uint8 (0 to 255){scaled}")
+    return np.ascontiguousarray(images)
+
+
+def _labels(archive: zipfile.ZipFile, path: Path) -> Labels:
+    labels = _read_array(archive, "labels", path)
+    if labels.dtype.kind not in "iu":
+        raise DataError(f"{path}: labels are {labels.dtype}, they must be integers: the index of each image's class")
+    if labels.ndim != 1:
+        raise DataError(f"{path}: labels have shape {labels.shape}; (n,) is right: one class index for each image")
+    if labels.size and int(labels.max()) > np.iinfo(np.int64).max:
+        raise DataError(f"{path}: label {labels.max()} is no class index")
+    return labels.astype(np.int64)
+
+
+def _class_names(archive: zipfile.ZipFile, path: Path, labels: Labels) -> tuple[str, ...]:
+    if "class_names.npy" not in archive.namelist():
+        highest = int(labels.max(initial=-1))
+        if highest >= MOST_UNNAMED_CLASSES:
+            raise DataError(
+                f"{path}: label {highest} is too high for a class without a name (at most {MOST_UNNAMED_CLASSES - 1}); "
+                "number the classes from 0, or add class_names"
+            )
+        return tuple(map(str, range(highest + 1)))
+    names = _read_array(archive, "class_names", path)
+    if names.dtype.kind != "U" or names.ndim != 1:
+        raise DataError(
+            f"{path}: class_names are {names.dtype} {names.shape}; a list of texts (np.array(names, str)) is right"
+        )
+    return tuple(map(str, names))
+
+
+def _check_size(archive: zipfile.ZipFile, path: Path) -> None:
+    """Believe the zip's table of contents only as far as the file's own size bears it out."""
+    unpacked = sum(entry.file_size for entry in archive.infolist())
+    if unpacked > MOST_BYTES:
+        raise DataError(f"{path}: unpacks to {unpacked} bytes; at most {MOST_BYTES} (8 GiB) are read")
+    size = path.stat().st_size
+    for entry in archive.infolist():
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise DataError(
+                f"{path}: {entry.filename} is packed in a way NumPy does not write; np.savez or savez_compressed is"
+            )
+        growth = 1 if entry.compress_type == zipfile.ZIP_STORED else DEFLATE_LIMIT
+        if entry.compress_size > size or entry.file_size > growth * entry.compress_size:
+            raise DataError(
+                f"{path}: damaged: {entry.filename} claims {entry.file_size} bytes, more than the file can hold"
+            )
+
+
+def _read_array(archive: zipfile.ZipFile, name: str, path: Path) -> npt.NDArray[np.generic]:
+    try:
+        entry = archive.getinfo(f"{name}.npy")
+    except KeyError:
+        present = [other.removesuffix(".npy") for other in archive.namelist()]
+        raise DataError(f"{path}: has no array {name!r}; {nearest(name, present)}") from None
+    try:
+        # A header that only a filter for Python 2 can read draws a warning; it is read all the same.
+        with warnings.catch_warnings(action="ignore"), archive.open(entry) as stream:
+            version = np.lib.format.read_magic(stream)
+            if version == (1, 0):
+                shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
+            elif version == (2, 0):
+                shape, _, dtype = np.lib.format.read_array_header_2_0(stream)
+            else:
+                raise ValueError(f"format {version} is for arrays of records")
+            promised = stream.tell() + math.prod(shape) * dtype.itemsize
+    except DAMAGED_HEADER as error:
+        raise DataError(f"{path}: {name} is no array, or a damaged one ({error})") from error
+    if dtype.hasobject:
+        raise DataError(
+            f"{path}: {name} holds Python objects, which are never unpickled; save an array of numbers or of texts"
+        )
+    # Items of no size would let a header claim any number of them.
+    if promised != entry.file_size or min(shape, default=0) < 0 or dtype.itemsize == 0:
+        raise DataError(f"{path}: damaged: {name} claims shape {shape} of {dtype}, but has {entry.file_size} bytes")
+    try:
+        with warnings.catch_warnings(action="ignore"), archive.open(entry) as stream:
+            return np.asarray(np.lib.format.read_array(stream, allow_pickle=False))
+    except DAMAGED_HEADER as error:
+        raise DataError(f"{path}: {name} is damaged ({error})") from error

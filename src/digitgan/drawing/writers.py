@@ -1,0 +1,129 @@
+"""Drawn images as files that other tools read: one entry a format in the table at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import struct
+import types
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from digitgan.errors import OutputError, UsageError, nearest
+from digitgan.images import Picture, enlarged, grid, replacing, save_png
+
+Labels = npt.NDArray[np.int64]
+Writer = Callable[[Path, Iterable[Picture], Labels, Sequence[str]], None]
+"""Takes the path, blocks of images as they are drawn, all labels, and the class names."""
+
+MOST_IN_A_GRID = 10_000
+GRID_ENLARGEMENT = 2
+
+
+def find_writer(name: str) -> Writer:
+    """The writer of that format.
+
+    Raises:
+        UsageError: if there is none; the nearest name is suggested.
+    """
+    if name not in WRITERS:
+        raise UsageError(f"--format {name!r}: {nearest(name, WRITERS)}")
+    return WRITERS[name]
+
+
+def claim_output(path: Path, *, overwrite: bool) -> None:
+    """Make sure that writing to `path` destroys nothing, before anything is computed.
+
+    Raises:
+        OutputError: if something is there and `overwrite` is not given, or it is of a kind that is never replaced.
+    """
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path}: exists already; replace it with --overwrite, or choose another --out")
+    if path.is_dir() and any(path.iterdir()) and not (path / _FOLDER_MARK).exists():
+        raise OutputError(f"{path}: is a folder that holds other things than drawn images; it is left as it is")
+
+
+def write_grid(path: Path, blocks: Iterable[Picture], labels: Labels, class_names: Sequence[str]) -> None:
+    """One PNG of all images, ten in a row, or a whole class in a row where each has as many."""
+    if len(labels) > MOST_IN_A_GRID:
+        raise UsageError(f"a picture of {len(labels):,} images can't be looked at; --format folder, npz or idx is right")
+    _, counts = np.unique(labels, return_counts=True)
+    runs_of_one_class = len(counts) > 1 and len(set(counts.tolist())) == 1 and bool(np.all(np.diff(labels) >= 0))
+    columns = int(counts[0]) if runs_of_one_class and counts[0] <= 40 else min(10, len(labels))
+    save_png(path, enlarged(grid(np.concatenate(list(blocks)), columns), GRID_ENLARGEMENT))
+
+
+def write_folder(path: Path, blocks: Iterable[Picture], labels: Labels, class_names: Sequence[str]) -> None:
+    """A folder of PNGs for each class, as torchvision's ImageFolder and our own reader take them."""
+    from PIL import Image
+
+    with _whole_folder(path) as folder:
+        for label in np.unique(labels):
+            (folder / class_names[label]).mkdir()
+        images = (image for block in blocks for image in block)
+        for index, image in enumerate(images):
+            Image.fromarray(image).save(folder / class_names[labels[index]] / f"{index:08d}.png")
+
+
+def write_npz(path: Path, blocks: Iterable[Picture], labels: Labels, class_names: Sequence[str]) -> None:
+    """NPZ with `images` uint8 (n, height, width[, channels]), `labels` int64 (n,) and `class_names`; streamed."""
+    with replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        with archive.open("images.npy", "w", force_zip64=True) as member:
+            for number, block in enumerate(blocks):
+                if number == 0:
+                    shape = (len(labels), *block.shape[1:])
+                    description = {"descr": "|u1", "fortran_order": False, "shape": shape}
+                    np.lib.format.write_array_header_1_0(member, description)  # type: ignore[arg-type]
+                member.write(block.tobytes())
+        for name, array in (("labels", labels), ("class_names", np.asarray(class_names))):
+            with archive.open(f"{name}.npy", "w") as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
+
+
+def write_idx(path: Path, blocks: Iterable[Picture], labels: Labels, class_names: Sequence[str]) -> None:
+    """A folder with the two files of MNIST's training set, which any MNIST reader takes."""
+    if len(class_names) > 256:
+        raise UsageError(f"IDX labels are single bytes: {len(class_names)} classes don't fit; --format npz is right")
+    with _whole_folder(path) as folder:
+        with (folder / "train-images-idx3-ubyte").open("wb") as file:
+            for number, block in enumerate(blocks):
+                if block.ndim != 3:
+                    raise UsageError("MNIST's format holds grey images only; --format npz or folder is right for colour")
+                if number == 0:
+                    file.write(struct.pack(">BBBB3I", 0, 0, 8, 3, len(labels), *block.shape[1:]))
+                file.write(block.tobytes())
+        header = struct.pack(">BBBBI", 0, 0, 8, 1, len(labels))
+        (folder / "train-labels-idx1-ubyte").write_bytes(header + labels.astype(np.uint8).tobytes())
+
+
+WRITERS: Final[Mapping[str, Writer]] = types.MappingProxyType(
+    {"png": write_grid, "folder": write_folder, "npz": write_npz, "idx": write_idx}
+)
+"""The formats of `digitgan sample`."""
+
+_FOLDER_MARK = ".drawn-by-digitgan"
+"""Tells a folder of drawn images, which may be overwritten when asked, from any other, which never is."""
+
+
+@contextlib.contextmanager
+def _whole_folder(path: Path) -> Iterator[Path]:
+    """A marked folder to write into, which takes the place of `path` at the end; on any failure `path` stays as it was."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        temporary.mkdir(parents=True)
+        (temporary / _FOLDER_MARK).write_text("images drawn by digitgan\n", encoding="utf-8")
+        yield temporary
+        if path.exists():
+            shutil.rmtree(path)
+        temporary.rename(path)
+    except OSError as problem:
+        reason = problem.strerror or str(problem)
+        raise OutputError(f"{path}: cannot be written ({reason}); choose a place with room that you may write to") from problem
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

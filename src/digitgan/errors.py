@@ -1,0 +1,68 @@
+"""What can go wrong, each with its cause and its cure.
+
+Every error a user can cause derives from `DigitganError`. The command line prints its text, one clear message without a
+traceback, and exits with its `exit_code`; in Python it is raised as it is.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class DigitganError(Exception):
+    """Something the user can put right; the text says what is wrong and what would be right.
+
+    Attributes:
+        exit_code: the status the command line ends with.
+    """
+
+    exit_code = 2
+
+
+class UsageError(DigitganError):
+    """An option or argument that can't be meant: an unknown name, a count of zero, a label that doesn't exist."""
+
+
+class RecipeError(DigitganError):
+    """A recipe with an unknown key, a value out of range, or parts that do not go together."""
+
+
+class DataError(DigitganError):
+    """A data source that is missing, damaged, or not what it claims to be."""
+
+
+class DownloadError(DataError):
+    """A dataset that no mirror delivered intact."""
+
+
+class ModelFileError(DigitganError):
+    """A model file that is truncated, altered, or was not written by this program."""
+
+
+class CheckpointError(DigitganError):
+    """A checkpoint that is missing or does not match its manifest."""
+
+
+class OutputError(DigitganError):
+    """An output path that is in use, or cannot be written."""
+
+
+class RunError(DigitganError):
+    """A run's folder that is not one, is finished, or was started with another recipe, data set or seed."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The half-sentence that helps after an unknown name.
+
+    Args:
+        name: what the user wrote.
+        known: every name that would have been right.
+
+    Returns:
+        `"did you mean 'fast'? Known: fast, slow"`, or only the second half where nothing is near.
+    """
+    names = list(known)
+    listed = f"known: {', '.join(names)}" if names else "none are known"
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"did you mean {near[0]!r}? ({listed})" if near else listed

@@ -1,0 +1,116 @@
+"""The judge: a small classifier of real images, which says of a drawn one whether it is of the class that was asked for."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from digitgan import rng
+from digitgan.data import Batches, ImageSet
+from digitgan.errors import ModelFileError
+from digitgan.images import Picture, to_network
+from digitgan.networks import ImageForm
+
+WIDTHS = (24, 48, 64)
+BATCH = 128
+LARGEST_SHIFT = 2
+"""Pixels by which training images are moved at random: digits are not always in the middle."""
+
+
+@final
+class Judge(nn.Module):
+    """Three stages of convolutions with batch norm, each halving the size, then one hidden layer of 128.
+
+    Its forward pass gives logits (n, classes) for images (n, channels, height, width) in [-1, 1].
+    """
+
+    def __init__(self, form: ImageForm) -> None:
+        super().__init__()
+        self.form = form
+        layers: list[nn.Module] = []
+        before = form.channels
+        for width in WIDTHS:
+            for narrow in (before, width):
+                layers += [nn.Conv2d(narrow, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
+            layers.append(nn.MaxPool2d(2))
+            before = width
+        size = WIDTHS[-1] * (form.height // 8) * (form.width // 8)
+        self.features = nn.Sequential(*layers, nn.Flatten(), nn.Linear(size, 128), nn.ReLU())
+        self.logits = nn.Linear(128, form.classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """See the class."""
+        logits: Tensor = self.logits(self.features(images))
+        return logits
+
+
+def train_judge(image_set: ImageSet, seed: int = 0, epochs: int = 3) -> Judge:
+    """Train a judge on real images: AdamW, one cycle of the learning rate, label smoothing, small random shifts."""
+    channels, height, width = image_set.shape
+    form = ImageForm(channels, height, width, len(image_set.class_names))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(rng.torch_seed(seed, "judge weights"))
+        judge = Judge(form).to(memory_format=torch.channels_last)
+    batches = Batches(image_set, BATCH, seed)
+    steps = epochs * len(image_set) // BATCH
+    optimizer = torch.optim.AdamW(judge.parameters(), weight_decay=1e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=4e-3, total_steps=steps)
+    shifts = rng.integers(seed, "judge shifts", 0, 2 * steps, 2 * LARGEST_SHIFT + 1).reshape(steps, 2) - LARGEST_SHIFT
+    for step in range(steps):
+        batch = batches.at(step * BATCH)
+        down, right = (int(shift) for shift in shifts[step])
+        images = torch.roll(to_network(batch.images), (down, right), dims=(2, 3))
+        loss = functional.cross_entropy(judge(images), batch.labels, label_smoothing=0.05)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        schedule.step()
+    return judge.eval()
+
+
+@torch.inference_mode()
+def judged_labels(judge: Judge, images: Picture) -> npt.NDArray[np.int64]:
+    """What the judge takes each image for: (n,), from uint8 images (n, height, width[, channels])."""
+    pixels = torch.from_numpy(images).reshape(len(images), *images.shape[1:3], -1).permute(0, 3, 1, 2)
+    found = [judge(to_network(portion)).argmax(dim=1) for portion in pixels.split(500)]
+    return torch.cat(found).numpy()
+
+
+def class_accuracy(judge: Judge, images: Picture, labels: npt.NDArray[np.int64]) -> float:
+    """The share of images that the judge takes for what they are labelled."""
+    return float((judged_labels(judge, images) == labels).mean())
+
+
+def save_judge(path: Path, judge: Judge) -> None:
+    """Write a judge as safetensors."""
+    from safetensors.torch import save_model
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    form = {name: str(value) for name, value in dataclasses.asdict(judge.form).items()}
+    save_model(judge, str(path), metadata=form)
+
+
+def load_judge(path: Path) -> Judge:
+    """Read a judge.
+
+    Raises:
+        ModelFileError: if the file is missing or is no judge.
+    """
+    from safetensors import SafetensorError, safe_open
+    from safetensors.torch import load_model
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            form = ImageForm(**{name: int(value) for name, value in (file.metadata() or {}).items()})
+        judge = Judge(form).to(memory_format=torch.channels_last)
+        load_model(judge, path)
+    except (OSError, SafetensorError, TypeError, ValueError, RuntimeError) as problem:
+        raise ModelFileError(f"{path}: not a judge ({problem})") from problem
+    return judge.eval()

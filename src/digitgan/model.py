@@ -1,0 +1,180 @@
+"""The model: the generator one draws from, with its recipe and its card, in one safetensors file.
+
+The file's header carries, as text, all it takes to rebuild the generator, and a SHA-256 over that and every weight, so that
+an altered file is refused rather than drawn from.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as tensors_from_bytes
+from safetensors.torch import save as tensors_to_bytes
+from torch import Tensor
+
+from digitgan import rng
+from digitgan.errors import ModelFileError, RecipeError, UsageError
+from digitgan.images import Picture, from_network, replacing
+from digitgan.networks import Generator, ImageForm, build_generator
+from digitgan.recipes import BLANK, Recipe, from_toml, to_toml
+
+FORMAT = "digitgan-model"
+VERSION = 1
+
+BLOCK = 64
+"""Images are computed in blocks of this many, a shorter one filled up: how floating-point sums round depends on the size
+of a batch, and image i shall be the same in any company. Small enough that one image comes quickly, large enough for speed."""
+
+
+@final
+@dataclass(frozen=True)
+class Model:
+    """A generator ready to draw from.
+
+    Attributes:
+        generator: in evaluation mode.
+        recipe: what it was trained by.
+        class_names: a name for each label.
+        card: where it comes from and what it is worth, as JSON values: seed, images seen, data, seconds, metrics, versions.
+    """
+
+    generator: Generator
+    recipe: Recipe
+    class_names: tuple[str, ...]
+    card: dict[str, Any]
+
+    def sample(self, labels: Sequence[int] | npt.NDArray[np.int64], seed: int = 0, start: int = 0) -> Picture:
+        """Draw one image for each label.
+
+        Args:
+            labels: class indices, each in [0, len(class_names)).
+            seed: image i of this call is a function of (model, seed, start + i, labels[i]) and nothing else.
+            start: index of the first image in the endless sequence that the seed names.
+
+        Returns:
+            uint8 (n, height, width), or (n, height, width, channels) for colour.
+
+        Raises:
+            UsageError: for a label without a class, or no labels at all.
+        """
+        blocks = list(self.sample_blocks(labels, seed, start))
+        return np.concatenate(blocks)
+
+    def sample_blocks(
+        self, labels: Sequence[int] | npt.NDArray[np.int64], seed: int = 0, start: int = 0
+    ) -> Iterator[Picture]:
+        """`sample`, a block of at most `BLOCK` images at a time, so that any number fits into memory."""
+        wanted = np.asarray(labels, dtype=np.int64)
+        if wanted.ndim != 1 or len(wanted) == 0:
+            raise UsageError("no labels to draw; give at least one")
+        if wanted.min() < 0 or wanted.max() >= len(self.class_names):
+            wrong = int(wanted.min() if wanted.min() < 0 else wanted.max())
+            raise UsageError(f"label {wrong} does not exist: this model draws 0 to {len(self.class_names) - 1}")
+        for first in range(0, len(wanted), BLOCK):
+            portion = wanted[first : first + BLOCK]
+            z = rng.normals(seed, "drawn latents", start + first, len(portion), self.generator.latent)
+            yield self.draw(torch.from_numpy(z), torch.from_numpy(portion))
+
+    @torch.inference_mode()
+    def draw(self, z: Tensor, labels: Tensor) -> Picture:
+        """Images of at most `BLOCK` given latents.
+
+        Args:
+            z: (n, latent).
+            labels: (n,).
+
+        Returns:
+            uint8 (n, height, width[, channels]).
+        """
+        count = len(labels)
+        device = next(self.generator.parameters()).device
+        filled_z, filled_labels = torch.zeros(BLOCK, z.shape[1]), torch.zeros(BLOCK, dtype=torch.int64)
+        filled_z[:count], filled_labels[:count] = z, labels
+        return from_network(self.generator(filled_z.to(device), filled_labels.to(device))[:count])
+
+    def to(self, device: torch.device) -> Model:
+        """The same model on another device."""
+        return dataclasses.replace(self, generator=self.generator.to(device))
+
+
+def save_model(path: Path, model: Model) -> None:
+    """Write a model file, whole or not at all.
+
+    Raises:
+        OutputError: if the path can't be written.
+    """
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.generator.state_dict().items()}
+    header = {
+        "format": FORMAT,
+        "version": str(VERSION),
+        "recipe": to_toml(model.recipe),
+        "form": json.dumps(dataclasses.asdict(model.generator.form)),
+        "class_names": json.dumps(model.class_names),
+        "card": json.dumps(model.card, sort_keys=True),
+    }
+    header["digest"] = _digest(header, tensors)
+    with replacing(path) as file:
+        file.write(tensors_to_bytes(tensors, metadata=header))
+
+
+def load_model(path: Path) -> Model:
+    """Read a model file and rebuild its generator.
+
+    Raises:
+        ModelFileError: if the file is missing, truncated, altered, of a newer version, or was not written by digitgan.
+    """
+    header, tensors = _read(path)
+    if header.get("format") != FORMAT:
+        raise ModelFileError(f"{path}: not a digitgan model; `digitgan train` writes one as model.safetensors")
+    if header.get("version") != str(VERSION):
+        raise ModelFileError(f"{path}: model version {header.get('version')}, this digitgan reads {VERSION}: upgrade digitgan")
+    claimed = header.pop("digest", "")
+    if claimed != _digest(header, tensors):
+        raise ModelFileError(f"{path}: altered or damaged: its contents do not match its own SHA-256; get the file anew")
+    try:
+        recipe = from_toml(header["recipe"], str(path), BLANK)
+        form = ImageForm(**json.loads(header["form"]))
+        generator = build_generator(recipe, form)
+        generator.load_state_dict(tensors)
+        return Model(generator.eval(), recipe, tuple(json.loads(header["class_names"])), json.loads(header["card"]))
+    except (KeyError, TypeError, ValueError, RuntimeError, RecipeError) as problem:
+        raise ModelFileError(f"{path}: its recipe and its weights do not go together: {problem}") from problem
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    try:
+        content = path.read_bytes()
+    except OSError as problem:
+        raise ModelFileError(f"{path}: cannot be read ({problem.strerror}); name a run's folder or a model file") from problem
+    try:
+        tensors = tensors_from_bytes(content)
+        (length,) = struct.unpack("<Q", content[:8])
+        header: Mapping[str, str] = json.loads(content[8 : 8 + length]).get("__metadata__", {})
+    except (SafetensorError, struct.error, ValueError) as problem:
+        raise ModelFileError(f"{path}: not a whole safetensors file ({problem}); truncated, or another format") from problem
+    return dict(header), tensors
+
+
+def _digest(header: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256(json.dumps(sorted(header.items())).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.contiguous().view(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()

@@ -1,0 +1,69 @@
+"""What every generator and every discriminator is, whatever its family."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import final
+
+from torch import Tensor, nn
+
+
+@final
+@dataclass(frozen=True)
+class ImageForm:
+    """The images a network makes or judges.
+
+    Attributes:
+        channels: 1 (grey) or 3 (RGB).
+        height: in pixels.
+        width: in pixels.
+        classes: how many labels there are.
+    """
+
+    channels: int
+    height: int
+    width: int
+    classes: int
+
+
+class Generator(nn.Module, ABC):
+    """Turns latents and labels into images.
+
+    Attributes:
+        form: the images it makes.
+        latent: width of the latent vector z.
+    """
+
+    def __init__(self, form: ImageForm, latent: int) -> None:
+        super().__init__()
+        self.form = form
+        self.latent = latent
+
+    @abstractmethod
+    def forward(self, z: Tensor, labels: Tensor) -> Tensor:
+        """Images (n, channels, height, width) in [-1, 1] from z (n, latent) and labels (n,)."""
+
+    def __call__(self, z: Tensor, labels: Tensor) -> Tensor:
+        images: Tensor = super().__call__(z, labels)
+        return images
+
+
+class Discriminator(nn.Module, ABC):
+    """Scores how real an image is, as an image of its label.
+
+    Attributes:
+        form: the images it judges.
+    """
+
+    def __init__(self, form: ImageForm) -> None:
+        super().__init__()
+        self.form = form
+
+    @abstractmethod
+    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Scores (n,), any real number, higher for more real, from images (n, channels, height, width) and labels (n,)."""
+
+    def __call__(self, images: Tensor, labels: Tensor) -> Tensor:
+        scores: Tensor = super().__call__(images, labels)
+        return scores

@@ -1,0 +1,21 @@
+"""Those who watch a training: they see the loop's events, show, record and save, and never reach into the game."""
+
+from digitgan.observers.curves import plot
+from digitgan.observers.history import History
+from digitgan.observers.interface import Observer
+from digitgan.observers.previews import Previews, animate
+from digitgan.observers.progress import LiveProgress, NoProgress, PlainProgress, ProgressObserver
+from digitgan.observers.saving import Saving
+
+__all__ = [
+    "History",
+    "LiveProgress",
+    "NoProgress",
+    "Observer",
+    "PlainProgress",
+    "Previews",
+    "ProgressObserver",
+    "Saving",
+    "animate",
+    "plot",
+]

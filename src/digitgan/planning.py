@@ -1,0 +1,289 @@
+"""From what a user asks for to a training that is fully decided: recipe, data, seed, device, length, folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+import torch
+
+import digitgan
+from digitgan.data import ImageSet, load_image_set
+from digitgan.errors import DownloadError, RunError, UsageError
+from digitgan.networks import ImageForm, build_discriminator, build_generator
+from digitgan.recipes import DEFAULT_RECIPE, Recipe, differences, find_recipe, read_recipe, with_settings
+from digitgan.runs import RunFolder, free_run_path, open_run
+from digitgan.training.losses import find_loss
+from digitgan.training.machine import choose_device, faster_precision, training_speed, use_threads
+from digitgan.training.penalties import find_penalty
+
+RUNS = Path("runs")
+"""Where runs go that are given no other place."""
+
+AUTO = "auto"
+"""The data source that is MNIST where it can be had and otherwise the embedded digits."""
+
+MINUTES_SHARE = 0.93
+"""Share of a budget in minutes that is turned into steps; the rest is for previews, checkpoints and the model at the end."""
+
+Say = Callable[[str], None]
+
+
+@final
+@dataclass(frozen=True)
+class Wish:
+    """What a user asks for; None is "as it comes": the default for a new run, what it has for a resumed one.
+
+    Attributes:
+        recipe: a recipe's name.
+        config: a TOML file with a recipe; excludes `recipe`.
+        settings: single changes, each "section.key=value".
+        data: "mnist", "digits", "auto", a folder or an NPZ file.
+        data_dir: where downloaded sets lie.
+        out: the run's folder.
+        seed: of everything random.
+        images: length in images; `epochs` and `minutes` are other ways to say it, at most one of the three.
+        epochs: length in passes over the data.
+        minutes: length in minutes of training, turned into images once, by the speed measured at the start.
+        device: "auto", "cpu", "cuda" or "mps".
+        resume: go on with the run in `out`.
+        overwrite: replace the run in `out`.
+    """
+
+    recipe: str | None = None
+    config: Path | None = None
+    settings: Sequence[str] = ()
+    data: str | None = None
+    data_dir: Path | None = None
+    out: Path | None = None
+    seed: int | None = None
+    images: int | None = None
+    epochs: float | None = None
+    minutes: float | None = None
+    device: str = "auto"
+    resume: bool = False
+    overwrite: bool = False
+
+
+@final
+@dataclass(frozen=True)
+class Plan:
+    """A training, fully decided.
+
+    Attributes:
+        recipe: every value explicit, the length and the precision included.
+        image_set: what it trains on.
+        source: how the user named that.
+        seed: of everything random.
+        device: where it runs.
+        threads: how many CPU threads it uses.
+        run: its folder.
+        resumed: whether it goes on with a run that is there.
+        overwrite: whether a run that is there is replaced.
+    """
+
+    recipe: Recipe
+    image_set: ImageSet
+    source: str
+    seed: int
+    device: torch.device
+    threads: int
+    run: RunFolder
+    resumed: bool
+    overwrite: bool
+
+    @property
+    def form(self) -> ImageForm:
+        """The form of the images it trains on."""
+        return image_form(self.image_set)
+
+    def data_record(self) -> dict[str, Any]:
+        """What the run's record says of its data."""
+        return {
+            "source": self.source,
+            "name": self.image_set.name,
+            "images": len(self.image_set),
+            "shape": list(self.image_set.shape),
+            "classes": list(self.image_set.class_names),
+            "content_hash": self.image_set.content_hash,
+        }
+
+    def facts(self) -> dict[str, Any]:
+        """The plan as JSON values, for `--json` and the record."""
+        return {
+            "recipe": self.recipe.name,
+            "seed": self.seed,
+            "images": self.recipe.training.images,
+            "precision": self.recipe.training.precision,
+            "device": self.device.type,
+            "threads": self.threads,
+            "data": self.data_record(),
+            "versions": versions(),
+        }
+
+    def summary(self) -> list[str]:
+        """The plan in words, a line each."""
+        generator, discriminator = (
+            sum(weight.numel() for weight in build(self.recipe, self.form).parameters())
+            for build in (build_generator, build_discriminator)
+        )
+        channels, height, width = self.image_set.shape
+        training = self.recipe.training
+        return [
+            f"recipe   {self.recipe.name}: generator {generator:,} and discriminator {discriminator:,} parameters",
+            f"data     {self.image_set.name}: {len(self.image_set):,} images {height}x{width}x{channels}, "
+            f"{len(self.image_set.class_names)} classes",
+            f"machine  {self.device.type}, {self.threads} threads, {training.precision}",
+            f"length   {training.images:,} images ({training.images / len(self.image_set):.2f} epochs), seed {self.seed}",
+            f"run      {self.run.path}",
+        ]
+
+
+def make_plan(wish: Wish, say: Say) -> Plan:
+    """Decide everything that a wish leaves open, and refuse what can't be; nothing is written.
+
+    Args:
+        wish: what is asked for.
+        say: is told, a line at a time, of anything that takes a while or turns out otherwise than asked.
+
+    Raises:
+        DigitganError: of the kind that fits, where an option is wrong, the data can't be had, or a run that is to be resumed
+            was started otherwise.
+    """
+    _check_lengths(wish)
+    return _resumed(wish, say) if wish.resume else _new(wish, say)
+
+
+def image_form(image_set: ImageSet) -> ImageForm:
+    """The form of a set's images."""
+    return ImageForm(*image_set.shape, classes=len(image_set.class_names))
+
+
+def versions() -> dict[str, str]:
+    """The versions of what decides a result to the last bit."""
+    return {
+        "digitgan": digitgan.__version__,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def _new(wish: Wish, say: Say) -> Plan:
+    recipe = _checked_parts(_asked_recipe(wish))
+    seed = 0 if wish.seed is None else wish.seed
+    device, threads = choose_device(wish.device), use_threads()
+    source, image_set = _load(wish.data or "mnist", wish.data_dir, say)
+    form = image_form(image_set)
+    started = time.monotonic()
+    recipe = _with_precision(recipe, form, device)
+    recipe = _with_length(recipe, wish, image_set, form, device, started)
+    path = wish.out or free_run_path(RUNS, recipe.name, Path(source).stem)
+    return Plan(recipe, image_set, source, seed, device, threads, RunFolder(path), resumed=False, overwrite=wish.overwrite)
+
+
+def _resumed(wish: Wish, say: Say) -> Plan:
+    if wish.out is None:
+        raise UsageError("--resume needs --out: the folder of the run to go on with")
+    if wish.overwrite:
+        raise UsageError("--resume and --overwrite exclude each other; give one")
+    run = open_run(wish.out)
+    recipe, record = run.read_recipe(), run.read_record()
+    device, threads = choose_device(wish.device), use_threads()
+    source, image_set = _load(wish.data or record["data"]["source"], wish.data_dir, say)
+    length = _with_length(recipe, wish, image_set, image_form(image_set), device, time.monotonic())
+    if wish.recipe is not None or wish.config is not None or wish.settings:
+        asked = _asked_recipe(wish) if wish.recipe is not None or wish.config is not None else with_settings(recipe, wish.settings)
+        kept = {"images": recipe.training.images}
+        if asked.training.precision == AUTO:
+            kept["precision"] = recipe.training.precision
+        asked = dataclasses.replace(asked, training=dataclasses.replace(asked.training, **kept))
+        _refuse(run, "recipe", differences(recipe, asked))
+    if wish.seed is not None and wish.seed != record["seed"]:
+        _refuse(run, "seed", [f"{record['seed']} -> {wish.seed}"])
+    if image_set.content_hash != record["data"]["content_hash"]:
+        before, now = record["data"], image_set
+        _refuse(
+            run,
+            "data",
+            [
+                f"{before['name']}, {before['images']:,} images, SHA-256 {before['content_hash'][:12]}… -> "
+                f"{now.name}, {len(now):,} images, SHA-256 {now.content_hash[:12]}…"
+            ],
+        )
+    return Plan(length, image_set, source, record["seed"], device, threads, run, resumed=True, overwrite=False)
+
+
+def _refuse(run: RunFolder, what: str, changes: list[str]) -> None:
+    if changes:
+        listed = "\n  ".join(changes)
+        raise RunError(
+            f"{run.path}: was started with another {what}; resuming would mix two runs:\n  {listed}\n"
+            "Resume without these options, or start a new run with another --out"
+        )
+
+
+def _asked_recipe(wish: Wish) -> Recipe:
+    if wish.config is not None and wish.recipe is not None:
+        raise UsageError("a recipe's name and --config exclude each other: the file's `base` names the recipe it changes")
+    recipe = read_recipe(wish.config) if wish.config is not None else find_recipe(wish.recipe or DEFAULT_RECIPE)
+    return with_settings(recipe, wish.settings)
+
+
+def _checked_parts(recipe: Recipe) -> Recipe:
+    """The recipe, its names looked up: before any data is loaded."""
+    find_loss(recipe.loss.name)
+    find_penalty(recipe.penalty.name)
+    return recipe
+
+
+def _check_lengths(wish: Wish) -> None:
+    given = [f"--{name}" for name in ("images", "epochs", "minutes") if getattr(wish, name) is not None]
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)} exclude each other; give one")
+    for name, value in (("images", wish.images), ("epochs", wish.epochs), ("minutes", wish.minutes)):
+        if value is not None and not 0 < value < 10**12:
+            raise UsageError(f"--{name} {value}: a number above 0 is right")
+    if wish.seed is not None and not 0 <= wish.seed < 2**63:
+        raise UsageError(f"--seed {wish.seed}: a whole number from 0 to 2**63 - 1 is right")
+
+
+def _load(source: str, data_dir: Path | None, say: Say) -> tuple[str, ImageSet]:
+    if source != AUTO:
+        return source, load_image_set(source, "train", data_dir, report=say)
+    try:
+        return "mnist", load_image_set("mnist", "train", data_dir, report=say)
+    except DownloadError:
+        say("MNIST is not on this machine and could not be downloaded: training on the 1,797 embedded digits instead.")
+        return "digits", load_image_set("digits", "train")
+
+
+def _with_precision(recipe: Recipe, form: ImageForm, device: torch.device) -> Recipe:
+    if recipe.training.precision != AUTO:
+        return recipe
+    precision = faster_precision(recipe, form, device)
+    return dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, precision=precision))
+
+
+def _with_length(
+    recipe: Recipe, wish: Wish, image_set: ImageSet, form: ImageForm, device: torch.device, started: float
+) -> Recipe:
+    """The recipe with its length in images; `started` is when the minutes began to count."""
+    if wish.images is not None:
+        images = wish.images
+    elif wish.epochs is not None:
+        images = round(wish.epochs * len(image_set))
+    elif wish.minutes is not None:
+        speed = training_speed(recipe, form, device)
+        seconds = 60 * wish.minutes * MINUTES_SHARE - (time.monotonic() - started)
+        images = round(speed * seconds)
+    else:
+        return recipe
+    images = max(recipe.training.batch_size, images)
+    return dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, images=images))

@@ -1,0 +1,166 @@
+"""A run's folder: its layout, in one place.
+
+    recipe.toml  run.json  history.jsonl  previews/00012800.png …  checkpoints/…  model.safetensors  losses.png  training.gif
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+from digitgan.errors import OutputError, RunError
+from digitgan.images import replacing
+from digitgan.recipes import BLANK, Recipe, from_toml, to_toml
+
+
+@final
+@dataclass(frozen=True)
+class RunFolder:
+    """The paths of a run.
+
+    Attributes:
+        path: the folder itself.
+    """
+
+    path: Path
+
+    @property
+    def recipe(self) -> Path:
+        """The recipe, every value explicit."""
+        return self.path / "recipe.toml"
+
+    @property
+    def record(self) -> Path:
+        """What else defines the run and what became of it: seed, data, device, status, seconds, versions."""
+        return self.path / "run.json"
+
+    @property
+    def history(self) -> Path:
+        """Losses and scores, a JSON object a line."""
+        return self.path / "history.jsonl"
+
+    @property
+    def previews(self) -> Path:
+        """The sample grids."""
+        return self.path / "previews"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where the checkpoints lie."""
+        return self.path / "checkpoints"
+
+    @property
+    def model(self) -> Path:
+        """The model file."""
+        return self.path / "model.safetensors"
+
+    @property
+    def curves(self) -> Path:
+        """The picture of the losses."""
+        return self.path / "losses.png"
+
+    @property
+    def animation(self) -> Path:
+        """The previews as a GIF."""
+        return self.path / "training.gif"
+
+    def preview(self, images_seen: int) -> Path:
+        """The sample grid made at that count of images."""
+        return self.previews / f"{images_seen:08d}.png"
+
+    def preview_files(self) -> list[Path]:
+        """The sample grids there are, oldest first."""
+        found = self.previews.glob("*.png") if self.previews.is_dir() else ()
+        return sorted((path for path in found if path.stem.isdecimal()), key=lambda path: int(path.stem))
+
+    def read_history(self) -> Iterator[dict[str, Any]]:
+        """The history's lines; a last one that was cut off while it was written is left out."""
+        if self.history.exists():
+            for line in self.history.read_text(encoding="utf-8").splitlines():
+                try:
+                    yield json.loads(line)
+                except ValueError:
+                    return
+
+    def read_recipe(self) -> Recipe:
+        """The run's recipe.
+
+        Raises:
+            RecipeError: if it is missing or damaged.
+        """
+        return from_toml(_text(self.recipe), str(self.recipe), BLANK)
+
+    def read_record(self) -> dict[str, Any]:
+        """The run's record.
+
+        Raises:
+            RunError: if it is missing or damaged.
+        """
+        try:
+            record: dict[str, Any] = json.loads(_text(self.record))
+        except ValueError as problem:
+            raise RunError(f"{self.record}: damaged ({problem}); the run can't be read") from problem
+        return record
+
+    def write_recipe(self, recipe: Recipe) -> None:
+        """Write the recipe, whole or not at all."""
+        with replacing(self.recipe) as file:
+            file.write(to_toml(recipe).encode())
+
+    def write_record(self, record: dict[str, Any]) -> None:
+        """Write the record, whole or not at all."""
+        with replacing(self.record) as file:
+            file.write((json.dumps(record, indent=1, sort_keys=True) + "\n").encode())
+
+
+def new_run(path: Path, *, overwrite: bool) -> RunFolder:
+    """An empty folder for a new run.
+
+    Raises:
+        OutputError: if something is there already and `overwrite` is not given or it is not a run; or it can't be made.
+    """
+    run = RunFolder(path)
+    if path.is_dir() and any(path.iterdir()):
+        if not run.record.exists():
+            raise OutputError(f"{path}: holds other things than a run; it is left as it is. Choose another --out")
+        if not overwrite:
+            raise OutputError(f"{path}: holds a run already; go on with --resume, replace it with --overwrite, or choose another --out")
+        shutil.rmtree(path)
+    elif path.exists() and not path.is_dir():
+        raise OutputError(f"{path}: is a file; --out must name a folder")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise OutputError(f"{path}: cannot be made ({problem.strerror}); choose an --out you may write to") from problem
+    return run
+
+
+def open_run(path: Path) -> RunFolder:
+    """The run in a folder.
+
+    Raises:
+        RunError: if there is none.
+    """
+    run = RunFolder(path)
+    if not run.record.is_file():
+        raise RunError(f"{path}: not a run's folder (it has no {run.record.name}); `digitgan train --out {path}` makes one")
+    return run
+
+
+def free_run_path(folder: Path, recipe: str, data: str) -> Path:
+    """The first path of the form `folder/fast-mnist-001` that does not exist."""
+    number = 1
+    while (path := folder / f"{recipe}-{data}-{number:03d}").exists():
+        number += 1
+    return path
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise RunError(f"{path}: cannot be read ({problem})") from problem

@@ -1,0 +1,26 @@
+"""Training: the rules of the game, one step of it, the loop, and the state it can be resumed from."""
+
+from digitgan.training.checkpoint import checkpoints, restore_checkpoint, save_checkpoint, sweep
+from digitgan.training.draws import Draws
+from digitgan.training.ema import settle
+from digitgan.training.events import CheckpointDue, Control, Ended, Event, PreviewDue, Stepped
+from digitgan.training.loop import play
+from digitgan.training.step import Game, StepReport
+
+__all__ = [
+    "CheckpointDue",
+    "Control",
+    "Draws",
+    "Ended",
+    "Event",
+    "Game",
+    "PreviewDue",
+    "StepReport",
+    "Stepped",
+    "checkpoints",
+    "play",
+    "restore_checkpoint",
+    "save_checkpoint",
+    "settle",
+    "sweep",
+]

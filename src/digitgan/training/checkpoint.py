@@ -1,0 +1,195 @@
+"""Checkpoints: all it takes to go on, written so that a run killed at any moment finds a whole one.
+
+A checkpoint is a folder named by its count of images seen:
+
+    00012800/  state.safetensors  state.json  manifest.json
+
+It is written under a temporary name, each file flushed to disk, the manifest with their SHA-256 last, then renamed. Older
+checkpoints go only afterwards.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as tensors_from_bytes
+from safetensors.torch import save as tensors_to_bytes
+from torch import Tensor, nn
+
+from digitgan.errors import CheckpointError, OutputError
+from digitgan.training.step import Game
+
+FORMAT = 1
+KEPT = 2
+"""Checkpoints kept: the newest, and the one before it in case the disk damages the newest."""
+
+_TEMPORARY = ".part"
+_TENSORS, _STATE, _MANIFEST = "state.safetensors", "state.json", "manifest.json"
+
+
+def save_checkpoint(folder: Path, game: Game, observers: dict[str, Any]) -> Path:
+    """Write the game's state, then remove all but the newest checkpoints.
+
+    Args:
+        folder: where the run's checkpoints lie.
+        game: between two steps.
+        observers: what those who watch need to go on, as JSON values, by their names.
+
+    Returns:
+        The checkpoint's folder.
+
+    Raises:
+        OutputError: if it can't be written; what was there is unchanged.
+    """
+    target = folder / f"{game.images_seen:08d}"
+    if target.exists():
+        return target
+    temporary = target.with_name(target.name + _TEMPORARY)
+    contents = {
+        _TENSORS: tensors_to_bytes(game_tensors(game)),
+        _STATE: _json({"format": FORMAT, "images_seen": game.images_seen, "observers": observers}),
+    }
+    contents[_MANIFEST] = _json({name: hashlib.sha256(content).hexdigest() for name, content in contents.items()})
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        for name, content in contents.items():
+            _write_through(temporary / name, content)
+        _sync_folder(temporary)
+        temporary.rename(target)
+        _sync_folder(folder)
+    except OSError as problem:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise OutputError(
+            f"{target}: the checkpoint cannot be written ({problem.strerror}); earlier ones are unchanged. "
+            "Make room or give the folder back its rights, then train with --resume"
+        ) from problem
+    for old in checkpoints(folder)[:-KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
+    return target
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """The finished checkpoints in a folder, oldest first; leftovers of a save that was cut off don't count."""
+    if not folder.is_dir():
+        return []
+    return sorted((entry for entry in folder.iterdir() if entry.name.isdecimal()), key=lambda entry: int(entry.name))
+
+
+def restore_checkpoint(folder: Path, game: Game) -> dict[str, Any]:
+    """Put a checkpoint's state into a game built from the same recipe, data and seed.
+
+    Returns:
+        What `save_checkpoint` was given for the observers.
+
+    Raises:
+        CheckpointError: if a file is missing or does not match the manifest, or the state is another recipe's; the game is
+            then unchanged.
+    """
+    contents = _verified(folder)
+    state = json.loads(contents[_STATE])
+    if state.get("format") != FORMAT:
+        raise CheckpointError(f"{folder}: written by another version of digitgan (format {state.get('format')}, not {FORMAT})")
+    try:
+        saved = tensors_from_bytes(contents[_TENSORS])
+    except SafetensorError as problem:
+        raise CheckpointError(f"{folder}: {_TENSORS} is not a safetensors file: {problem}") from problem
+    if state["images_seen"] > 0:
+        _prepare_optimizers(game)
+    places = _live_tensors(game)
+    if {name: tensor.shape for name, tensor in places.items()} != {name: tensor.shape for name, tensor in saved.items()}:
+        raise CheckpointError(f"{folder}: its networks are not those of the run's recipe")
+    with torch.no_grad():
+        for name, tensor in places.items():
+            tensor.copy_(saved[name])
+    game.images_seen = state["images_seen"]
+    observers: dict[str, Any] = state["observers"]
+    return observers
+
+
+def game_tensors(game: Game) -> dict[str, Tensor]:
+    """Copies on the CPU of every tensor that makes a game what it is: weights, statistics, optimiser state, average."""
+    return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in _live_tensors(game).items()}
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a save that was cut off left behind."""
+    for leftover in folder.glob(f"*{_TEMPORARY}"):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _live_tensors(game: Game) -> dict[str, Tensor]:
+    networks: dict[str, nn.Module] = {
+        "generator": game.generator,
+        "discriminator": game.discriminator,
+        "ema": game.ema.generator,
+    }
+    tensors = {f"{part}.{name}": tensor for part, network in networks.items() for name, tensor in network.state_dict().items()}
+    for part, network, optimizer in _optimizers(game):
+        for name, parameter in network.named_parameters():
+            for key, tensor in optimizer.state.get(parameter, {}).items():
+                tensors[f"{part}_optimizer.{name}.{key}"] = tensor
+    return tensors
+
+
+def _optimizers(game: Game) -> list[tuple[str, nn.Module, torch.optim.Adam]]:
+    return [
+        ("generator", game.generator, game.generator_optimizer),
+        ("discriminator", game.discriminator, game.discriminator_optimizer),
+    ]
+
+
+def _prepare_optimizers(game: Game) -> None:
+    """Give each optimiser the state it makes for itself at its first step, in its parameters' memory layout.
+
+    The fused kernel walks parameters and state side by side in memory, so the state must not keep the layout it was saved in.
+    """
+    for _, network, optimizer in _optimizers(game):
+        for parameter in network.parameters():
+            optimizer.state[parameter] = {
+                "step": torch.zeros((), dtype=torch.float32, device=parameter.device),
+                "exp_avg": torch.zeros_like(parameter, memory_format=torch.preserve_format),
+                "exp_avg_sq": torch.zeros_like(parameter, memory_format=torch.preserve_format),
+            }
+
+
+def _verified(folder: Path) -> dict[str, bytes]:
+    try:
+        manifest = json.loads((folder / _MANIFEST).read_bytes())
+        contents = {name: (folder / name).read_bytes() for name in (_TENSORS, _STATE)}
+    except (OSError, ValueError) as problem:
+        raise CheckpointError(f"{folder}: not a whole checkpoint ({problem})") from problem
+    for name, content in contents.items():
+        if not isinstance(manifest, dict) or manifest.get(name) != hashlib.sha256(content).hexdigest():
+            raise CheckpointError(f"{folder / name}: damaged: its SHA-256 is not the one in {_MANIFEST}")
+    return contents
+
+
+def _json(value: dict[str, Any]) -> bytes:
+    return (json.dumps(value, indent=1) + "\n").encode()
+
+
+def _write_through(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Flush a folder's entries, without which a rename may be lost with the power; not every system can."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except PermissionError:
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

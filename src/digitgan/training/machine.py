@@ -1,0 +1,100 @@
+"""What this machine has, and what a training will use of it; decided by measurement where a table would be a guess."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import time
+
+import torch
+
+from digitgan.data import Batch
+from digitgan.errors import UsageError, nearest
+from digitgan.networks import ImageForm, build_discriminator
+from digitgan.recipes import Recipe
+from digitgan.training.draws import Draws
+from digitgan.training.step import Game
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+MOST_THREADS = 8
+"""Networks this small gain nothing from more threads: the portions become too small to share out."""
+
+SPEED_SECONDS = 2.0
+"""Time spent on measuring the speed of training, at most: long enough to be within a few percent, short for a minute's run."""
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """The device of that name; for "auto" a GPU where there is one, otherwise the CPU.
+
+    Raises:
+        UsageError: for an unknown name, or a device that this machine or this torch doesn't have.
+    """
+    if name not in DEVICES:
+        raise UsageError(f"--device {name!r}: {nearest(name, DEVICES)}")
+    has = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        name = next(kind for kind in ("cuda", "mps", "cpu") if has[kind])
+    if not has[name]:
+        present = ", ".join(kind for kind, there in has.items() if there)
+        raise UsageError(f"--device {name}: this machine, or the torch installed on it, has none; it has {present}")
+    return torch.device(name)
+
+
+def use_threads() -> int:
+    """Let torch use this process's CPU cores, up to `MOST_THREADS`, or as many as OMP_NUM_THREADS says; returns how many."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    named = os.environ.get("OMP_NUM_THREADS", "")
+    threads = int(named) if named.isdecimal() and int(named) > 0 else min(allowed, MOST_THREADS)
+    torch.set_num_threads(threads)
+    return threads
+
+
+def faster_precision(recipe: Recipe, form: ImageForm, device: torch.device) -> str:
+    """ "bfloat16" where the discriminator runs and learns clearly faster in it than in float32, otherwise "float32".
+
+    A CPU without the instructions for it takes bfloat16 at a twentieth of the speed, so one short pass each decides.
+    """
+    discriminator = build_discriminator(recipe, form).to(device)
+    images = torch.zeros(recipe.training.batch_size, form.channels, form.height, form.width, device=device)
+    images = images.contiguous(memory_format=torch.channels_last)
+    labels = torch.zeros(recipe.training.batch_size, dtype=torch.int64, device=device)
+    seconds: dict[str, float] = {}
+    for name, enabled in (("float32", False), ("bfloat16", True)):
+        times = []
+        for _ in range(4):
+            started = time.perf_counter()
+            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled):
+                scores = discriminator(images, labels)
+            scores.float().sum().backward()
+            _wait(device)
+            times.append(time.perf_counter() - started)
+        seconds[name] = min(times)
+    return "bfloat16" if seconds["bfloat16"] < 0.9 * seconds["float32"] else "float32"
+
+
+def training_speed(recipe: Recipe, form: ImageForm, device: torch.device) -> float:
+    """Images a second that a training by this recipe gets through here, measured on a game that is thrown away."""
+    recipe = dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, images=10**12))
+    game = Game(recipe, form, seed=0, device=device)
+    size = recipe.training.batch_size
+    pixels = torch.zeros(size, form.channels, form.height, form.width, dtype=torch.uint8, device=device)
+    labels = torch.arange(size, device=device) % form.classes
+    z = Draws(0, game.generator.latent, form.classes, size, device).at(0)
+    for _ in range(2):
+        game.step(Batch(pixels, labels), z)
+    _wait(device)
+    steps, started = 0, time.perf_counter()
+    # Whole intervals, so that the penalty has its share in what is measured.
+    while time.perf_counter() - started < SPEED_SECONDS or steps % recipe.penalty.interval:
+        game.step(Batch(pixels, labels), z)
+        steps += 1
+    _wait(device)
+    return steps * size / (time.perf_counter() - started)
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()

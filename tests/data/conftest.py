@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import gzip
+import hashlib
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from serving import Answer, Handler, Mirror, Serve, Server
+
+from digitgan.data import Dataset, ImageSet, RemoteFile
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Starts mirrors that answer as they are told."""
+    running: list[tuple[Server, threading.Thread, Mirror]] = []
+
+    def start(answer: Answer) -> Mirror:
+        mirror = Mirror(answer)
+        server = Server(("127.0.0.1", 0), Handler)
+        server.mirror = mirror  # type: ignore[attr-defined]
+        mirror.address = f"http://127.0.0.1:{server.server_address[1]}/"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        running.append((server, thread, mirror))
+        return mirror
+
+    yield start
+    for server, thread, mirror in running:
+        mirror.closing.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def idx_bytes(array: np.ndarray) -> bytes:
+    """An IDX file, written here by hand, so that the reader is not tested against the writer alone."""
+    sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
+    return bytes([0, 0, 8, array.ndim]) + sizes + array.tobytes()
+
+
+@pytest.fixture(scope="session")
+def contents() -> dict[str, bytes]:
+    """The unpacked files of a small data set in MNIST's layout: 12 and 5 images of 4×3, three classes."""
+    generator = np.random.default_rng(0)
+    arrays = {}
+    for part, count in (("train", 12), ("t10k", 5)):
+        arrays[f"{part}-images-idx3-ubyte"] = generator.integers(0, 256, (count, 4, 3), dtype=np.uint8)
+        arrays[f"{part}-labels-idx1-ubyte"] = (np.arange(count) % 3).astype(np.uint8)
+    return {stem: idx_bytes(array) for stem, array in arrays.items()}
+
+
+@pytest.fixture(scope="session")
+def small(contents: dict[str, bytes]) -> Dataset:
+    """That data set, as the catalogue would have it."""
+    files = tuple(
+        RemoteFile(f"{stem}.gz", len(content), hashlib.sha256(content).hexdigest())
+        for stem, content in contents.items()
+    )
+    return Dataset("small", "made for tests", ("zero", "one", "two"), files, ())
+
+
+@pytest.fixture
+def correct(contents: dict[str, bytes]) -> Answer:
+    """Answers with the right files, gzipped."""
+
+    def answer(handler: Handler) -> None:
+        body = gzip.compress(contents[handler.path.strip("/").removesuffix(".gz")])
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return answer
+
+
+@pytest.fixture
+def grey() -> ImageSet:
+    """Ten images of 5×4, each of which says who it is."""
+    images = np.arange(10, dtype=np.uint8)[:, None, None] * np.ones((1, 5, 4), dtype=np.uint8)
+    return ImageSet(images, np.arange(10) % 3, ("a", "b", "c"), "ten")

@@ -1,0 +1,257 @@
+from __future__ import annotations
+
+import gzip
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from serving import Answer, Handler, Serve
+
+from digitgan.data import Dataset, fetch
+from digitgan.errors import DataError, DownloadError
+
+NAMES = {f"{part}-{kind}-ubyte.gz" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")}
+
+
+def respond(body: bytes, status: int = 200, announced: int | None = None) -> Answer:
+    def answer(handler: Handler) -> None:
+        handler.send_response(status)
+        handler.send_header("Content-Length", str(len(body) if announced is None else announced))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return answer
+
+
+def stall(handler: Handler) -> None:
+    """Take the request and never answer."""
+    handler.server.mirror.closing.wait(20)  # type: ignore[attr-defined]
+
+
+def stall_in_the_body(handler: Handler) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", "60")
+    handler.end_headers()
+    handler.wfile.write(b"\x1f\x8b")
+    stall(handler)
+
+
+def trickle(handler: Handler) -> None:
+    """A byte every 20 ms, which no timeout of a socket would notice."""
+    handler.send_response(200)
+    handler.end_headers()
+    while not handler.server.mirror.closing.wait(0.02):  # type: ignore[attr-defined]
+        handler.wfile.write(b"\x1f")
+
+
+def trickle_the_head(handler: Handler) -> None:
+    while not handler.server.mirror.closing.wait(0.02):  # type: ignore[attr-defined]
+        handler.wfile.write(b"H")
+
+
+def flood(handler: Handler) -> None:
+    """More than the file can have, unannounced."""
+    handler.send_response(200)
+    handler.end_headers()
+    for _ in range(1000):
+        handler.wfile.write(bytes(1 << 16))
+
+
+def hang_up(handler: Handler) -> None:
+    handler.close_connection = True
+
+
+BAD: dict[str, tuple[Answer, str]] = {
+    "not found": (respond(b"no", 404), "HTTP 404 Not Found"),
+    "web page": (respond(b"<!DOCTYPE html><html>log in</html>"), "sent a web page instead of the file"),
+    "empty": (respond(b""), "sent an empty file"),
+    "another content": (respond(gzip.compress(b"another")), "sent another content: SHA-256"),
+    "damaged gzip": (respond(gzip.compress(bytes(50))[:-3]), "sent a damaged gzip file"),
+    "truncated": (respond(b"\x1f\x8b1234", announced=100), "broke off after 6 of 100 bytes"),
+    "announces too much": (respond(b"", announced=10**12), "announces 1000000000000 bytes, the file has at most"),
+    "bomb": (respond(gzip.compress(bytes(2_000_000))), "sent another content"),
+    "flood": (flood, "sent more than"),
+    "stall": (stall, "gave no answer for 0.3 s"),
+    "stall in the body": (stall_in_the_body, "sent nothing more after 2 bytes for 0.3 s"),
+    "trickle": (trickle, r"too slow: \d+ bytes in 0.6 s"),
+    "trickle the head": (trickle_the_head, "gave no answer for 0.3 s"),
+    "hang up": (hang_up, "Remote end closed connection|RemoteDisconnected|reset"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_mirror_is_listed_and_leaves_nothing(tmp_path: Path, small: Dataset, serve: Serve, name: str) -> None:
+    answer, reason = BAD[name]
+    mirror = serve(answer)
+    folder = tmp_path / "new" / "small"
+    began = time.monotonic()
+    with pytest.raises(DownloadError, match=rf"{mirror.address}train-images-idx3-ubyte.gz: .*({reason})"):
+        fetch(small, folder, [mirror.address], timeout=0.3, deadline=0.6)
+    assert time.monotonic() - began < 3
+    assert not list(tmp_path.iterdir())
+    assert len(mirror.asked) == 1
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_the_next_mirror_is_tried(tmp_path: Path, small: Dataset, serve: Serve, correct: Answer, name: str) -> None:
+    bad, good = serve(BAD[name][0]), serve(correct)
+    fetch(small, tmp_path, [bad.address, good.address], timeout=0.3, deadline=0.6)
+    assert {path.name for path in tmp_path.iterdir()} == NAMES
+    # One that failed comes last from then on: it is not waited for again.
+    assert len(bad.asked) == 1
+    assert len(good.asked) == 4
+
+
+def test_every_mirror_is_listed_with_its_reason_and_the_way_out(tmp_path: Path, small: Dataset, serve: Serve) -> None:
+    one, two = serve(BAD["not found"][0]), serve(BAD["web page"][0])
+    mirrors = [one.address, "http://127.0.0.1:9/", "http://no-such-host.invalid/", "file:///etc/", two.address]
+    with pytest.raises(DownloadError) as caught:
+        fetch(small, tmp_path, mirrors, timeout=2)
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "small: no mirror delivered train-images-idx3-ubyte.gz:"
+    assert [line.split("/train")[0].strip() for line in lines[1:6]] == [each.rstrip("/") for each in mirrors]
+    assert "HTTP 404" in lines[1]
+    assert "refused" in lines[2]
+    assert "not an http or https address" in lines[4]
+    assert "web page" in lines[5]
+    rest = " ".join(lines[6:])
+    assert all(name in rest for name in NAMES)
+    assert all(word in rest for word in (str(tmp_path), "--data-dir", "DIGITGAN_DATA", "--data digits"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_mirrors_at_all_is_an_error_too(tmp_path: Path, small: Dataset) -> None:
+    with pytest.raises(DownloadError, match="there are no mirrors"):
+        fetch(small, tmp_path, [])
+
+
+def test_all_mirrors_together_get_little_time_for_a_first_answer(
+    tmp_path: Path, small: Dataset, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("digitgan.data.download.NO_NETWORK_SECONDS", 0.9)
+    mirrors = [serve(stall).address for _ in range(3)]
+    began = time.monotonic()
+    with pytest.raises(DownloadError, match=r"gave no answer for 0.3 s"):
+        fetch(small, tmp_path, mirrors)
+    assert time.monotonic() - began < 2
+
+
+def test_a_name_look_up_that_never_ends_is_given_up(
+    tmp_path: Path, small: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look_up(*_: object, **__: object) -> None:
+        time.sleep(1)
+        raise OSError("no answer")
+
+    monkeypatch.setattr("socket.getaddrinfo", look_up)
+    began = time.monotonic()
+    with pytest.raises(DownloadError, match=r"gave no answer for 0.2 s"):
+        fetch(small, tmp_path, ["http://example.invalid/"], timeout=0.2)
+    assert time.monotonic() - began < 0.8
+    time.sleep(1)  # the thread ends before another test begins
+
+
+def test_files_arrive_whole_and_are_reported(
+    tmp_path: Path, small: Dataset, serve: Serve, correct: Answer, contents: dict[str, bytes]
+) -> None:
+    mirror = serve(correct)
+    lines: list[str] = []
+    folder = tmp_path / "deep" / "small"
+    fetch(small, folder, [mirror.address.rstrip("/")], report=lines.append)
+    assert {path.name: gzip.decompress(path.read_bytes()) for path in folder.iterdir()} == {
+        f"{stem}.gz": content for stem, content in contents.items()
+    }
+    assert len(lines) == 4
+    assert lines[0] == f"train-images-idx3-ubyte.gz: 0.0 MB from {mirror.address}train-images-idx3-ubyte.gz"
+
+
+def test_unpacked_content_is_welcome_too(
+    tmp_path: Path, small: Dataset, serve: Serve, contents: dict[str, bytes]
+) -> None:
+    def answer(handler: Handler) -> None:
+        respond(contents[handler.path.strip("/").removesuffix(".gz")])(handler)
+
+    fetch(small, tmp_path, [serve(answer).address])
+    assert {path.name for path in tmp_path.iterdir()} == NAMES
+
+
+def test_a_slow_mirror_reports_as_it_goes(
+    tmp_path: Path, small: Dataset, serve: Serve, contents: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("digitgan.data.download.SECONDS_BETWEEN_REPORTS", 0.0)
+
+    def answer(handler: Handler) -> None:
+        body = gzip.compress(contents[handler.path.strip("/").removesuffix(".gz")])
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        for place in range(0, len(body), 40):
+            handler.wfile.write(body[place : place + 40])
+            time.sleep(0.02)
+
+    lines: list[str] = []
+    fetch(small, tmp_path, [serve(answer).address], report=lines.append)
+    assert "train-images-idx3-ubyte.gz: 0.0 MB of 0.0 MB" in lines
+
+
+def test_only_what_is_missing_is_fetched(
+    tmp_path: Path, small: Dataset, serve: Serve, correct: Answer, contents: dict[str, bytes]
+) -> None:
+    mirror = serve(correct)
+    (tmp_path / "train-images.idx3-ubyte").write_bytes(contents["train-images-idx3-ubyte"])
+    fetch(small, tmp_path, [mirror.address])
+    assert sorted(mirror.asked) == sorted(f"/{name}" for name in NAMES - {"train-images-idx3-ubyte.gz"})
+    fetch(small, tmp_path, [mirror.address])
+    assert len(mirror.asked) == 3
+
+
+def test_files_that_arrived_stay_when_a_later_one_fails(
+    tmp_path: Path, small: Dataset, serve: Serve, correct: Answer
+) -> None:
+    def answer(handler: Handler) -> None:
+        (correct if "train" in handler.path else respond(b"no", 503))(handler)
+
+    folder = tmp_path / "small"
+    with pytest.raises(DownloadError, match=r"no mirror delivered t10k-images-idx3-ubyte.gz"):
+        fetch(small, folder, [serve(answer).address])
+    assert {path.name for path in folder.iterdir()} == {name for name in NAMES if "train" in name}
+
+
+def test_another_file_under_that_name_is_kept_and_named(
+    tmp_path: Path, small: Dataset, serve: Serve, correct: Answer
+) -> None:
+    mirror = serve(correct)
+    mine = tmp_path / "t10k-labels-idx1-ubyte.gz"
+    mine.write_bytes(gzip.compress(b"mine"))
+    with pytest.raises(DataError, match=r"t10k-labels-idx1-ubyte.gz: is not small's .*Remove it"):
+        fetch(small, tmp_path, [mirror.address])
+    assert gzip.decompress(mine.read_bytes()) == b"mine"
+    assert not mirror.asked
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, small: Dataset, serve: Serve, correct: Answer) -> None:
+    mirror = serve(correct)
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match=r"file/small: cannot be written to .*--data-dir or DIGITGAN_DATA"):
+        fetch(small, tmp_path / "file" / "small", [mirror.address])
+    assert not mirror.asked
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(small: Dataset, serve: Serve, correct: Answer) -> None:
+    mirror = serve(correct)
+    with pytest.raises(DataError, match=r"/proc: cannot be written to"):  # read-only even for root
+        fetch(small, Path("/proc"), [mirror.address])
+    assert not mirror.asked
+
+
+def test_an_interruption_leaves_nothing(tmp_path: Path, small: Dataset, serve: Serve, correct: Answer) -> None:
+    def interrupt(_: str) -> None:
+        raise KeyboardInterrupt
+
+    mirror = serve(correct)
+    folder = tmp_path / "small"
+    with pytest.raises(KeyboardInterrupt):
+        fetch(replace(small, mirrors=(mirror.address,)), folder, report=interrupt)
+    # The report comes when a file is in place; what was begun after it is gone.
+    assert [path.name for path in folder.iterdir()] == ["train-images-idx3-ubyte.gz"]

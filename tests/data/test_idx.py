@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import contextlib
+import gzip
+import hashlib
+import re
+import struct
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from digitgan.data import read_idx, read_idx_set, write_idx
+from digitgan.data.idx import find_idx, idx_sha256, idx_splits
+from digitgan.errors import DataError, OutputError
+
+GOOD = b"\x00\x00\x08\x02" + struct.pack(">II", 2, 3) + bytes(range(6))
+
+
+def header(*shape: int) -> bytes:
+    return bytes([0, 0, 8, len(shape)]) + struct.pack(f">{len(shape)}I", *shape)
+
+
+BAD = {
+    "empty": (b"", "is empty"),
+    "one byte": (b"\x00", "is not an IDX file"),
+    "wrong magic": (b"PNG!" + GOOD, "is not an IDX file: it begins with b'PNG!'"),
+    "floats": (b"\x00\x00\x0d\x01" + struct.pack(">I", 1) + bytes(4), r"float32 \(type byte 0x0d\); only uint8"),
+    "unknown type": (b"\x00\x00\x77\x01" + bytes(5), "of no known type"),
+    "no dimensions": (b"\x00\x00\x08\x00\x01", "states 0 dimensions; 1 to 4 is right"),
+    "five dimensions": (header(1, 1, 1, 1, 1) + b"\x01", "states 5 dimensions; 1 to 4 is right"),
+    "cut in its header": (GOOD[:9], "ends within its header"),
+    "cut": (GOOD[:-1], "truncated: its header promises 2 x 3 = 6 bytes"),
+    "too long": (GOOD + b"\x00", "too long: its header promises 2 x 3 = 6 bytes, but more follow"),
+    "nothing in it": (header(0, 4294967295, 4294967295), "holds nothing"),
+    "promises exabytes": (header(4294967295, 4294967295, 9) + bytes(9), "truncated: its header promises"),
+    "packed, promises exabytes": (gzip.compress(header(4294967295, 4294967295) + bytes(9)), "can't hold more than"),
+    "packed, cut": (gzip.compress(GOOD[:-1]), "truncated: its header promises 2 x 3 = 6 bytes, 5 follow"),
+    "packed, too long": (gzip.compress(GOOD + b"\x00"), "too long"),
+    "gzip cut": (gzip.compress(GOOD)[:-9], "damaged gzip"),
+    "gzip head only": (gzip.compress(GOOD)[:5], "damaged gzip"),
+    "gzip flipped": (gzip.compress(GOOD)[:-5] + b"\xff" + gzip.compress(GOOD)[-4:], "damaged gzip"),
+    "gzip body": (gzip.compress(GOOD)[:10] + b"\xff" * 20, "damaged gzip"),
+    "gzip, then rubbish": (gzip.compress(GOOD) + b"rubbish", "damaged gzip"),
+    "gzip of nothing": (gzip.compress(b""), "is not an IDX file"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_file_is_refused_with_its_name_and_the_reason(tmp_path: Path, name: str) -> None:
+    content, reason = BAD[name]
+    path = tmp_path / "some-idx2-ubyte"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=f"^{re.escape(str(path))}: .*{reason}"):
+        read_idx(path)
+
+
+def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="there is no such file"):
+        read_idx(tmp_path / "none")
+    with pytest.raises(DataError, match="is a folder"):
+        read_idx(tmp_path)
+    with pytest.raises(DataError, match="is a device or pipe"):
+        read_idx("/dev/zero")
+
+
+def test_no_memory_is_taken_for_what_a_file_cannot_hold(tmp_path: Path) -> None:
+    plain, packed = tmp_path / "plain", tmp_path / "packed"
+    plain.write_bytes(header(2**30) + bytes(50))
+    # A real bomb: a gigabyte of zeros behind a header that promises 16 bytes.
+    packed.write_bytes(gzip.compress(header(16)) + gzip.compress(bytes(1 << 20)) * 1024)
+    tracemalloc.start()
+    try:
+        for path in (plain, packed):
+            with pytest.raises(DataError):
+                read_idx(path)
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_an_array_or_a_data_error(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    path = tmp_path_factory.getbasetemp() / "fuzz"
+    for prefix in (b"", b"\x00\x00\x08", gzip.compress(b"\x00\x00\x08\x01")[:-8]):
+        path.write_bytes(prefix + content)
+        with contextlib.suppress(DataError):
+            assert read_idx(path).size > 0
+
+
+def test_a_file_written_by_hand_is_read(tmp_path: Path) -> None:
+    for name, content in (("plain", GOOD), ("packed without a sign of it in the name", gzip.compress(GOOD))):
+        (tmp_path / name).write_bytes(content)
+        array = read_idx(tmp_path / name)
+        assert array.dtype == np.uint8
+        assert array.tolist() == [[0, 1, 2], [3, 4, 5]]
+        assert array.flags.writeable  # so that torch can share it
+        assert idx_sha256(array) == hashlib.sha256(GOOD).hexdigest()
+
+
+@given(arrays.arrays(np.uint8, arrays.array_shapes(min_dims=1, max_dims=4, max_side=6)), st.sampled_from(["", ".gz"]))
+@settings(max_examples=50)
+def test_what_is_written_is_read_again(
+    tmp_path_factory: pytest.TempPathFactory, array: np.ndarray, ending: str
+) -> None:
+    path = tmp_path_factory.getbasetemp() / f"round-trip{ending}"
+    write_idx(path, array[::-1])
+    assert np.array_equal(read_idx(path), array[::-1])
+    assert (path.read_bytes()[:2] == b"\x1f\x8b") == bool(ending)
+
+
+def test_the_same_array_gives_the_same_file_and_a_new_one_replaces_it(tmp_path: Path) -> None:
+    first, second = tmp_path / "first.gz", tmp_path / "second.gz"
+    array = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+    write_idx(first, np.zeros(3, dtype=np.uint8))
+    write_idx(first, array)
+    write_idx(second, array)
+    assert first.read_bytes() == second.read_bytes()
+    assert sorted(tmp_path.iterdir()) == [first, second]
+
+
+@pytest.mark.parametrize(
+    "array", [np.zeros((2, 2)), np.uint8(3), np.zeros((0, 3), np.uint8), np.zeros([1] * 5, np.uint8)]
+)
+def test_what_is_no_idx_is_not_written(tmp_path: Path, array: np.ndarray) -> None:
+    with pytest.raises(DataError, match="can't be written as IDX"):
+        write_idx(tmp_path / "file", array)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_place_that_cannot_be_written_to_is_an_output_error(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_idx(tmp_path / "none" / "file", np.zeros(3, np.uint8))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, contents: dict[str, bytes]) -> Path:
+    folder = tmp_path / "letters"
+    folder.mkdir()
+    for stem, content in contents.items():
+        (folder / stem).write_bytes(content)
+    return folder
+
+
+def test_a_folder_in_the_layout_of_mnist_is_read(folder: Path, contents: dict[str, bytes]) -> None:
+    train, test = read_idx_set(folder, "train"), read_idx_set(folder, "test")
+    assert (train.name, test.name) == ("letters (train)", "letters (test)")
+    assert (train.images.shape, test.images.shape) == ((12, 4, 3), (5, 4, 3))
+    assert train.images.tobytes() == contents["train-images-idx3-ubyte"][16:]
+    assert train.counts == [4, 4, 4]
+    assert idx_splits(folder) == ("train", "test")
+
+
+def test_packed_and_dotted_names_are_found(folder: Path) -> None:
+    for path in list(folder.iterdir()):
+        (folder / f"{path.name.replace('-idx', '.idx')}.gz").write_bytes(gzip.compress(path.read_bytes()))
+        path.unlink()
+    assert find_idx(folder, "train-images-idx3-ubyte") == folder / "train-images.idx3-ubyte.gz"
+    assert len(read_idx_set(folder, "test")) == 5
+
+
+def test_both_splits_have_the_same_classes(folder: Path) -> None:
+    write_idx(folder / "train-labels-idx1-ubyte", np.full(12, 7, np.uint8))
+    assert read_idx_set(folder, "test").class_names == tuple("01234567")
+
+
+def test_a_missing_file_of_the_layout_is_named(folder: Path) -> None:
+    (folder / "t10k-labels-idx1-ubyte").unlink()
+    with pytest.raises(DataError, match="has no t10k-labels-idx1-ubyte"):
+        read_idx_set(folder, "test")
+    assert idx_splits(folder) == ("train",)
+
+
+def test_swapped_files_are_called_so(folder: Path) -> None:
+    images, labels = folder / "train-images-idx3-ubyte", folder / "train-labels-idx1-ubyte"
+    images.rename(folder / "kept")
+    labels.rename(images)
+    with pytest.raises(DataError, match=r"train-images-idx3-ubyte: holds idx1, images must be idx3.*swapped\?"):
+        read_idx_set(folder, "train")
+    images.unlink()
+    (folder / "kept").rename(images)
+    labels.write_bytes(images.read_bytes())
+    with pytest.raises(DataError, match=r"train-labels-idx1-ubyte: holds idx3, labels must be idx1.*swapped\?"):
+        read_idx_set(folder, "train")
+
+
+def test_images_and_labels_that_differ_in_number_are_refused(folder: Path) -> None:
+    write_idx(folder / "train-labels-idx1-ubyte", np.zeros(11, np.uint8))
+    with pytest.raises(DataError, match="12 images but 11 labels"):
+        read_idx_set(folder, "train")

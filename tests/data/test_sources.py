@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+from PIL import Image
+from serving import Answer, Serve
+
+from digitgan.data import Dataset, data_folder, load_image_set, verify
+from digitgan.errors import DataError, DownloadError, UsageError
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test here may see or fill the user's own folders."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.delenv("DIGITGAN_DATA", raising=False)
+
+
+@pytest.fixture
+def catalogue(small: Dataset, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Puts the small data set in the catalogue's place, with these mirrors."""
+
+    def put(*mirrors: str) -> None:
+        table = MappingProxyType({"small": replace(small, mirrors=mirrors)})
+        monkeypatch.setattr("digitgan.data.sources.DATASETS", table)
+
+    return put
+
+
+def fill(folder: Path, contents: dict[str, bytes], part: str = "") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for stem, content in contents.items():
+        if stem.startswith(part):
+            (folder / f"{stem}.gz").write_bytes(gzip.compress(content))
+    return folder
+
+
+def pictures(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (4, 3), 7).save(folder / name)
+
+
+def test_an_unknown_source_is_refused_with_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"no data source 'mnits': did you mean 'mnist'\?.*would have to exist"):
+        load_image_set("mnits")
+    for source in ("", "a\0b", str(tmp_path / "none"), "none.npz"):
+        with pytest.raises(DataError, match=r"no data source .*known: mnist, digits"):
+            load_image_set(source)
+
+
+def test_an_unknown_split_is_refused() -> None:
+    with pytest.raises(UsageError, match="no split 'valid'"):
+        load_image_set("digits", "valid")  # type: ignore[arg-type]
+
+
+def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "train-images-idx3-ubyte").touch()
+    with pytest.raises(DataError, match="is no data source; a folder or an NPZ file is right"):
+        load_image_set(str(tmp_path / "train-images-idx3-ubyte"))
+
+
+def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="has no class folders"):
+        load_image_set(str(tmp_path))
+
+
+def test_digits_need_nothing() -> None:
+    assert load_image_set("digits", "test").name == "digits (test)"
+
+
+def test_an_npz_file_is_all_for_training(tmp_path: Path) -> None:
+    path = tmp_path / "set.NPZ"
+    with path.open("wb") as file:
+        np.savez(file, images=np.zeros((2, 3, 4), np.uint8), labels=np.array([0, 1]))
+    assert load_image_set(str(path)).name == "set.NPZ"
+    with pytest.raises(DataError, match=r"set.NPZ: has no test part, only train; an NPZ file is all for training"):
+        load_image_set(str(path), "test")
+
+
+def test_an_idx_folder_is_read_and_its_missing_files_are_named(tmp_path: Path, contents: dict[str, bytes]) -> None:
+    folder = fill(tmp_path / "kana", contents, "train")
+    assert load_image_set(str(folder)).name == "kana (train)"
+    with pytest.raises(
+        DataError, match=r"has no test part, only train; .*test takes t10k-images-idx3-ubyte and t10k-l"
+    ):
+        load_image_set(str(folder), "test")
+    (folder / "train-labels-idx1-ubyte.gz").unlink()
+    with pytest.raises(DataError, match=r"has no train part; train takes .* and train-labels-idx1-ubyte"):
+        load_image_set(str(folder))
+
+
+def test_class_folders_are_all_for_training(tmp_path: Path) -> None:
+    pictures(tmp_path, "a/1.png", "b/1.png")
+    assert load_image_set(str(tmp_path)).class_names == ("a", "b")
+    with pytest.raises(DataError, match=r"has no test part, only train; class folders without a 'test' folder"):
+        load_image_set(str(tmp_path), "test")
+
+
+def test_train_and_test_folders_share_their_classes(tmp_path: Path) -> None:
+    pets = tmp_path / "pets"
+    pictures(pets, "train/10/1.png", "train/9/1.png", "test/10/1.png")
+    train, test = load_image_set(str(pets)), load_image_set(str(pets), "test")
+    assert train.class_names == test.class_names == ("9", "10")
+    assert test.labels.tolist() == [1]
+    assert (train.name, test.name) == ("pets (train)", "pets (test)")
+
+
+def test_a_folder_with_one_part_has_no_other(tmp_path: Path) -> None:
+    pictures(tmp_path, "train/a/1.png")
+    with pytest.raises(DataError, match="has no test part, only train; a folder of that name, with class folders"):
+        load_image_set(str(tmp_path), "test")
+
+
+def test_where_downloads_are_kept(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    assert data_folder() == home / ".cache" / "digitgan"
+    assert data_folder(environment={"XDG_CACHE_HOME": "/x", "DIGITGAN_DATA": ""}) == Path("/x/digitgan")
+    assert data_folder(environment={"XDG_CACHE_HOME": "/x", "DIGITGAN_DATA": "~/y"}) == home / "y"
+    assert data_folder(Path("z"), {"DIGITGAN_DATA": "/y"}) == Path("z")
+
+
+@pytest.mark.parametrize("inner", ["", "small"])
+def test_files_that_are_there_are_used(
+    tmp_path: Path, contents: dict[str, bytes], catalogue: Callable[..., None], inner: str
+) -> None:
+    catalogue()
+    fill(tmp_path / "data" / inner, contents)
+    image_set = load_image_set("small", "test", tmp_path / "data")
+    assert image_set.name == "small (test)"
+    assert image_set.class_names == ("zero", "one", "two")
+
+
+def test_what_is_missing_is_fetched_once(
+    tmp_path: Path, catalogue: Callable[..., None], serve: Serve, correct: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror = serve(correct)
+    catalogue(mirror.address)
+    monkeypatch.setenv("DIGITGAN_DATA", str(tmp_path / "data"))
+    lines: list[str] = []
+    for _ in range(2):
+        assert len(load_image_set("small", report=lines.append)) == 12
+    assert len(mirror.asked) == len(lines) == 4
+    assert len(list((tmp_path / "data" / "small").iterdir())) == 4
+
+
+def test_nothing_is_fetched_where_that_is_not_allowed(
+    tmp_path: Path, catalogue: Callable[..., None], serve: Serve, correct: Answer
+) -> None:
+    mirror = serve(correct)
+    catalogue(mirror.address)
+    for attempt in (lambda: load_image_set("small", allow_download=False), lambda: verify("small")):
+        with pytest.raises(
+            DataError, match=r"small is not in .*digitgan, and nothing was fetched; put .*--data digits"
+        ):
+            attempt()
+    assert not mirror.asked
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_failed_download_leaves_the_error_of_the_mirrors(tmp_path: Path, catalogue: Callable[..., None]) -> None:
+    catalogue("http://127.0.0.1:9/")
+    with pytest.raises(DownloadError, match="refused"):
+        load_image_set("small", data_dir=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_data_folder_that_cannot_be_written_to_is_named(tmp_path: Path, catalogue: Callable[..., None]) -> None:
+    catalogue("http://127.0.0.1:9/")
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match=r"file/small: cannot be written to"):
+        load_image_set("small", data_dir=tmp_path / "file")
+
+
+def test_other_data_under_the_same_names_is_not_taken_for_the_set(
+    tmp_path: Path, contents: dict[str, bytes], catalogue: Callable[..., None]
+) -> None:
+    catalogue()
+    changed = dict(contents)
+    changed["train-labels-idx1-ubyte"] = changed["train-labels-idx1-ubyte"][:-1] + b"\x00"
+    fill(tmp_path, changed)
+    for attempt in (lambda: load_image_set("small", data_dir=tmp_path), lambda: verify("small", tmp_path)):
+        with pytest.raises(DataError, match=r"train-labels-idx1-ubyte.gz: is not small's .*another SHA-256"):
+            attempt()
+    assert len(load_image_set(str(tmp_path))) == 12  # as a folder of one's own it is welcome
+
+
+def test_verify_tells_what_is_there(tmp_path: Path, contents: dict[str, bytes], catalogue: Callable[..., None]) -> None:
+    catalogue()
+    fill(tmp_path, contents, "t10k")
+    facts = verify("small", tmp_path)
+    assert list(facts) == ["test"]
+    assert facts["test"]["images"] == 5
+    assert facts["test"]["shape"] == (1, 4, 3)
+    assert facts["test"]["counts"] == {"zero": 2, "one": 2, "two": 1}
+    assert facts["test"]["content_hash"] == load_image_set("small", "test", tmp_path).content_hash
+    assert list(verify("digits")) == ["train", "test"]
+
+
+def test_verify_names_what_is_damaged(tmp_path: Path, contents: dict[str, bytes]) -> None:
+    path = fill(tmp_path, contents) / "t10k-images-idx3-ubyte.gz"
+    path.write_bytes(path.read_bytes()[:-4])
+    with pytest.raises(DataError, match=r"t10k-images-idx3-ubyte.gz: is a damaged gzip file"):
+        verify(str(tmp_path))
+
+
+def test_the_real_mnist_is_what_the_catalogue_says(mnist_dir: Path) -> None:
+    facts = verify("mnist", mnist_dir)
+    assert {split: each["images"] for split, each in facts.items()} == {"train": 60_000, "test": 10_000}
+    assert facts["train"]["shape"] == (1, 28, 28)
+    assert list(facts["test"]["counts"].values()) == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
