@@ -35,9 +35,7 @@ def test_text_with_quotes_and_control_characters_survives() -> None:
 
 
 def test_settings_change_only_what_they_name() -> None:
-    recipe = with_settings(
-        find_recipe("fast"), ["penalty.gamma=2", "generator.channels=[32, 16]", "loss.name=non-saturating"]
-    )
+    recipe = with_settings(find_recipe("fast"), ["penalty.gamma=2", "generator.channels=[32, 16]", "loss.name=non-saturating"])
     assert recipe.penalty.gamma == 2.0
     assert isinstance(recipe.penalty.gamma, float)
     assert recipe.generator.channels == (32, 16)

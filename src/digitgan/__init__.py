@@ -12,14 +12,14 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from digitgan.version import __version__
+
 if TYPE_CHECKING:
     from digitgan.api import TrainingResult, load, train
     from digitgan.data import ImageSet, load_image_set
     from digitgan.errors import DigitganError
     from digitgan.model import Model
     from digitgan.recipes import RECIPES, Recipe
-
-__version__ = "0.1.0"
 
 __all__ = [
     "RECIPES",
@@ -28,6 +28,7 @@ __all__ = [
     "Model",
     "Recipe",
     "TrainingResult",
+    "__version__",
     "load",
     "load_image_set",
     "train",
@@ -53,4 +54,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, "__version__"])
+    return sorted(__all__)

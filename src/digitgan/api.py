@@ -191,8 +191,12 @@ def find_model(name: str) -> Path:
         if run.model.is_file():
             return run.model
         if run.record.is_file():
-            raise RunError(f"{path}: this run has no model yet; let it train to its end, or go on: digitgan train --resume --out {path}")
-        raise ModelFileError(f"{path}: is a folder, but not a run's; name a run's folder, a model file, or one of: {', '.join(shipped)}")
+            raise RunError(
+                f"{path}: this run has no model yet; let it train to its end, or go on: digitgan train --resume --out {path}"
+            )
+        raise ModelFileError(
+            f"{path}: is a folder, but not a run's; name a run's folder, a model file, or one of: {', '.join(shipped)}"
+        )
     if path.is_file():
         return path
     raise ModelFileError(f"no model {name!r}: neither a file nor a folder, nor a shipped model: {nearest(name, shipped)}")

@@ -71,9 +71,7 @@ class Model:
         blocks = list(self.sample_blocks(labels, seed, start))
         return np.concatenate(blocks)
 
-    def sample_blocks(
-        self, labels: Sequence[int] | npt.NDArray[np.int64], seed: int = 0, start: int = 0
-    ) -> Iterator[Picture]:
+    def sample_blocks(self, labels: Sequence[int] | npt.NDArray[np.int64], seed: int = 0, start: int = 0) -> Iterator[Picture]:
         """`sample`, a block of at most `BLOCK` images at a time, so that any number fits into memory."""
         wanted = np.asarray(labels, dtype=np.int64)
         if wanted.ndim != 1 or len(wanted) == 0:
@@ -176,5 +174,5 @@ def _digest(header: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256(json.dumps(sorted(header.items())).encode())
     for name, tensor in sorted(tensors.items()):
         digest.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.contiguous().view(-1).view(torch.uint8).numpy())
+        digest.update(tensor.contiguous().view(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()

@@ -13,7 +13,6 @@ from typing import Any, final
 import numpy as np
 import torch
 
-import digitgan
 from digitgan.data import ImageSet, load_image_set
 from digitgan.errors import DownloadError, RunError, UsageError
 from digitgan.networks import ImageForm, build_discriminator, build_generator
@@ -22,6 +21,7 @@ from digitgan.runs import RunFolder, free_run_path, open_run
 from digitgan.training.losses import find_loss
 from digitgan.training.machine import choose_device, faster_precision, training_speed, use_threads
 from digitgan.training.penalties import find_penalty
+from digitgan.version import __version__
 
 RUNS = Path("runs")
 """Where runs go that are given no other place."""
@@ -168,7 +168,7 @@ def image_form(image_set: ImageSet) -> ImageForm:
 def versions() -> dict[str, str]:
     """The versions of what decides a result to the last bit."""
     return {
-        "digitgan": digitgan.__version__,
+        "digitgan": __version__,
         "torch": torch.__version__,
         "numpy": np.__version__,
         "python": platform.python_version(),
@@ -199,11 +199,10 @@ def _resumed(wish: Wish, say: Say) -> Plan:
     source, image_set = _load(wish.data or record["data"]["source"], wish.data_dir, say)
     length = _with_length(recipe, wish, image_set, image_form(image_set), device, time.monotonic())
     if wish.recipe is not None or wish.config is not None or wish.settings:
-        asked = _asked_recipe(wish) if wish.recipe is not None or wish.config is not None else with_settings(recipe, wish.settings)
-        kept = {"images": recipe.training.images}
-        if asked.training.precision == AUTO:
-            kept["precision"] = recipe.training.precision
-        asked = dataclasses.replace(asked, training=dataclasses.replace(asked.training, **kept))
+        asked = (
+            _asked_recipe(wish) if wish.recipe is not None or wish.config is not None else with_settings(recipe, wish.settings)
+        )
+        asked = _like(asked, recipe)
         _refuse(run, "recipe", differences(recipe, asked))
     if wish.seed is not None and wish.seed != record["seed"]:
         _refuse(run, "seed", [f"{record['seed']} -> {wish.seed}"])
@@ -227,6 +226,13 @@ def _refuse(run: RunFolder, what: str, changes: list[str]) -> None:
             f"{run.path}: was started with another {what}; resuming would mix two runs:\n  {listed}\n"
             "Resume without these options, or start a new run with another --out"
         )
+
+
+def _like(asked: Recipe, recipe: Recipe) -> Recipe:
+    """The recipe asked for, with the length, and a precision left open, as they are in another."""
+    precision = recipe.training.precision if asked.training.precision == AUTO else asked.training.precision
+    training = dataclasses.replace(asked.training, images=recipe.training.images, precision=precision)
+    return dataclasses.replace(asked, training=training)
 
 
 def _asked_recipe(wish: Wish) -> Recipe:

@@ -326,7 +326,7 @@ def _checked(value: Any, kind: Any, limits: Mapping[str, Any], what: str) -> Any
 
 
 def _line_of(key: str, text: str) -> str:
-    """", line 7" where the key stands in a TOML text; nothing where it can't be found or there is no text."""
+    """ ", line 7" where the key stands in a TOML text; nothing where it can't be found or there is no text."""
     for number, line in enumerate(text.splitlines(), start=1):
         if re.match(rf"\s*(\[\s*)?[\"']?{re.escape(key)}\b", line):
             return f", line {number}"

@@ -1,6 +1,6 @@
 """A run's folder: its layout, in one place.
 
-    recipe.toml  run.json  history.jsonl  previews/00012800.png …  checkpoints/…  model.safetensors  losses.png  training.gif
+recipe.toml  run.json  history.jsonl  previews/00012800.png …  checkpoints/…  model.safetensors  losses.png  training.gif
 """
 
 from __future__ import annotations
@@ -128,7 +128,9 @@ def new_run(path: Path, *, overwrite: bool) -> RunFolder:
         if not run.record.exists():
             raise OutputError(f"{path}: holds other things than a run; it is left as it is. Choose another --out")
         if not overwrite:
-            raise OutputError(f"{path}: holds a run already; go on with --resume, replace it with --overwrite, or choose another --out")
+            raise OutputError(
+                f"{path}: holds a run already; go on with --resume, replace it with --overwrite, or choose another --out"
+            )
         shutil.rmtree(path)
     elif path.exists() and not path.is_dir():
         raise OutputError(f"{path}: is a file; --out must name a folder")

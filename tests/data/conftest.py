@@ -56,8 +56,7 @@ def contents() -> dict[str, bytes]:
 def small(contents: dict[str, bytes]) -> Dataset:
     """That data set, as the catalogue would have it."""
     files = tuple(
-        RemoteFile(f"{stem}.gz", len(content), hashlib.sha256(content).hexdigest())
-        for stem, content in contents.items()
+        RemoteFile(f"{stem}.gz", len(content), hashlib.sha256(content).hexdigest()) for stem, content in contents.items()
     )
     return Dataset("small", "made for tests", ("zero", "one", "two"), files, ())
 

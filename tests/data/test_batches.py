@@ -47,10 +47,7 @@ def test_an_epoch_is_the_permutation_its_number_names() -> None:
     for epoch in range(3):
         labels = torch.cat([batches.at(12 * epoch + begin).labels for begin in (0, 4, 8)])
         assert labels.tolist() == rng.permutation(5, "data order", epoch, 12).tolist()
-    assert (
-        Batches(numbered(12), 12, seed=6).at(0).labels.tolist()
-        != Batches(numbered(12), 12, seed=5).at(0).labels.tolist()
-    )
+    assert Batches(numbered(12), 12, seed=6).at(0).labels.tolist() != Batches(numbered(12), 12, seed=5).at(0).labels.tolist()
 
 
 @given(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -72,12 +73,15 @@ BAD: dict[str, tuple[Answer, str]] = {
     "announces too much": (respond(b"", announced=10**12), "announces 1000000000000 bytes, the file has at most"),
     "bomb": (respond(gzip.compress(bytes(2_000_000))), "sent another content"),
     "flood": (flood, "sent more than"),
-    "stall": (stall, "gave no answer for 0.3 s"),
-    "stall in the body": (stall_in_the_body, "sent nothing more after 2 bytes for 0.3 s"),
-    "trickle": (trickle, r"too slow: \d+ bytes in 0.6 s"),
-    "trickle the head": (trickle_the_head, "gave no answer for 0.3 s"),
+    "stall": (stall, "gave no answer for 0.5 s"),
+    "stall in the body": (stall_in_the_body, "sent nothing more after 2 bytes for 0.5 s"),
+    "trickle": (trickle, r"too slow: \d+ bytes in 1 s"),
+    "trickle the head": (trickle_the_head, "gave no answer for 0.5 s"),
     "hang up": (hang_up, "Remote end closed connection|RemoteDisconnected|reset"),
 }
+
+
+SLOW = ("stall", "stall in the body", "trickle", "trickle the head")
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -85,18 +89,20 @@ def test_a_bad_mirror_is_listed_and_leaves_nothing(tmp_path: Path, small: Datase
     answer, reason = BAD[name]
     mirror = serve(answer)
     folder = tmp_path / "new" / "small"
+    # Little patience where that is the point; otherwise this machine may be as busy as it likes.
+    patience = 0.5 if name in SLOW else 20
     began = time.monotonic()
     with pytest.raises(DownloadError, match=rf"{mirror.address}train-images-idx3-ubyte.gz: .*({reason})"):
-        fetch(small, folder, [mirror.address], timeout=0.3, deadline=0.6)
-    assert time.monotonic() - began < 3
+        fetch(small, folder, [mirror.address], timeout=patience, deadline=2 * patience)
+    assert time.monotonic() - began < 10
     assert not list(tmp_path.iterdir())
     assert len(mirror.asked) == 1
 
 
-@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize("name", ["not found", "web page", "truncated", "stall", "trickle"])
 def test_the_next_mirror_is_tried(tmp_path: Path, small: Dataset, serve: Serve, correct: Answer, name: str) -> None:
     bad, good = serve(BAD[name][0]), serve(correct)
-    fetch(small, tmp_path, [bad.address, good.address], timeout=0.3, deadline=0.6)
+    fetch(small, tmp_path, [bad.address, good.address], timeout=1, deadline=1.5)
     assert {path.name for path in tmp_path.iterdir()} == NAMES
     # One that failed comes last from then on: it is not waited for again.
     assert len(bad.asked) == 1
@@ -134,22 +140,25 @@ def test_all_mirrors_together_get_little_time_for_a_first_answer(
     began = time.monotonic()
     with pytest.raises(DownloadError, match=r"gave no answer for 0.3 s"):
         fetch(small, tmp_path, mirrors)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
 
 
-def test_a_name_look_up_that_never_ends_is_given_up(
-    tmp_path: Path, small: Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_name_look_up_that_never_ends_is_given_up(tmp_path: Path, small: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    end = threading.Event()
+
     def look_up(*_: object, **__: object) -> None:
-        time.sleep(1)
-        raise OSError("no answer")
+        end.wait(20)
+        raise OSError("no such name")
 
     monkeypatch.setattr("socket.getaddrinfo", look_up)
     began = time.monotonic()
     with pytest.raises(DownloadError, match=r"gave no answer for 0.2 s"):
         fetch(small, tmp_path, ["http://example.invalid/"], timeout=0.2)
-    assert time.monotonic() - began < 0.8
-    time.sleep(1)  # the thread ends before another test begins
+    assert time.monotonic() - began < 5
+    end.set()
+    for thread in threading.enumerate():
+        if thread.name == "digitgan download":
+            thread.join()
 
 
 def test_files_arrive_whole_and_are_reported(
@@ -166,9 +175,7 @@ def test_files_arrive_whole_and_are_reported(
     assert lines[0] == f"train-images-idx3-ubyte.gz: 0.0 MB from {mirror.address}train-images-idx3-ubyte.gz"
 
 
-def test_unpacked_content_is_welcome_too(
-    tmp_path: Path, small: Dataset, serve: Serve, contents: dict[str, bytes]
-) -> None:
+def test_unpacked_content_is_welcome_too(tmp_path: Path, small: Dataset, serve: Serve, contents: dict[str, bytes]) -> None:
     def answer(handler: Handler) -> None:
         respond(contents[handler.path.strip("/").removesuffix(".gz")])(handler)
 
@@ -206,9 +213,7 @@ def test_only_what_is_missing_is_fetched(
     assert len(mirror.asked) == 3
 
 
-def test_files_that_arrived_stay_when_a_later_one_fails(
-    tmp_path: Path, small: Dataset, serve: Serve, correct: Answer
-) -> None:
+def test_files_that_arrived_stay_when_a_later_one_fails(tmp_path: Path, small: Dataset, serve: Serve, correct: Answer) -> None:
     def answer(handler: Handler) -> None:
         (correct if "train" in handler.path else respond(b"no", 503))(handler)
 
@@ -218,9 +223,7 @@ def test_files_that_arrived_stay_when_a_later_one_fails(
     assert {path.name for path in folder.iterdir()} == {name for name in NAMES if "train" in name}
 
 
-def test_another_file_under_that_name_is_kept_and_named(
-    tmp_path: Path, small: Dataset, serve: Serve, correct: Answer
-) -> None:
+def test_another_file_under_that_name_is_kept_and_named(tmp_path: Path, small: Dataset, serve: Serve, correct: Answer) -> None:
     mirror = serve(correct)
     mine = tmp_path / "t10k-labels-idx1-ubyte.gz"
     mine.write_bytes(gzip.compress(b"mine"))

@@ -104,9 +104,7 @@ def test_a_file_written_by_hand_is_read(tmp_path: Path) -> None:
 
 @given(arrays.arrays(np.uint8, arrays.array_shapes(min_dims=1, max_dims=4, max_side=6)), st.sampled_from(["", ".gz"]))
 @settings(max_examples=50)
-def test_what_is_written_is_read_again(
-    tmp_path_factory: pytest.TempPathFactory, array: np.ndarray, ending: str
-) -> None:
+def test_what_is_written_is_read_again(tmp_path_factory: pytest.TempPathFactory, array: np.ndarray, ending: str) -> None:
     path = tmp_path_factory.getbasetemp() / f"round-trip{ending}"
     write_idx(path, array[::-1])
     assert np.array_equal(read_idx(path), array[::-1])
@@ -123,9 +121,7 @@ def test_the_same_array_gives_the_same_file_and_a_new_one_replaces_it(tmp_path: 
     assert sorted(tmp_path.iterdir()) == [first, second]
 
 
-@pytest.mark.parametrize(
-    "array", [np.zeros((2, 2)), np.uint8(3), np.zeros((0, 3), np.uint8), np.zeros([1] * 5, np.uint8)]
-)
+@pytest.mark.parametrize("array", [np.zeros((2, 2)), np.uint8(3), np.zeros((0, 3), np.uint8), np.zeros([1] * 5, np.uint8)])
 def test_what_is_no_idx_is_not_written(tmp_path: Path, array: np.ndarray) -> None:
     with pytest.raises(DataError, match="can't be written as IDX"):
         write_idx(tmp_path / "file", array)

@@ -118,9 +118,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
     try:
         content[listed[0] + 24 : listed[0] + 28] = struct.pack("<I", 0xFFFFFFF0)
         path.write_bytes(content)
-        with pytest.raises(
-            DataError, match=r"damaged: images.npy claims 4294967280 bytes, more than the file can hold"
-        ):
+        with pytest.raises(DataError, match=r"damaged: images.npy claims 4294967280 bytes, more than the file can hold"):
             read_npz(path)
         for place in listed:
             content[place + 24 : place + 28] = struct.pack("<I", 3 << 30)

@@ -88,9 +88,7 @@ def test_an_npz_file_is_all_for_training(tmp_path: Path) -> None:
 def test_an_idx_folder_is_read_and_its_missing_files_are_named(tmp_path: Path, contents: dict[str, bytes]) -> None:
     folder = fill(tmp_path / "kana", contents, "train")
     assert load_image_set(str(folder)).name == "kana (train)"
-    with pytest.raises(
-        DataError, match=r"has no test part, only train; .*test takes t10k-images-idx3-ubyte and t10k-l"
-    ):
+    with pytest.raises(DataError, match=r"has no test part, only train; .*test takes t10k-images-idx3-ubyte and t10k-l"):
         load_image_set(str(folder), "test")
     (folder / "train-labels-idx1-ubyte.gz").unlink()
     with pytest.raises(DataError, match=r"has no train part; train takes .* and train-labels-idx1-ubyte"):
@@ -157,9 +155,7 @@ def test_nothing_is_fetched_where_that_is_not_allowed(
     mirror = serve(correct)
     catalogue(mirror.address)
     for attempt in (lambda: load_image_set("small", allow_download=False), lambda: verify("small")):
-        with pytest.raises(
-            DataError, match=r"small is not in .*digitgan, and nothing was fetched; put .*--data digits"
-        ):
+        with pytest.raises(DataError, match=r"small is not in .*digitgan, and nothing was fetched; put .*--data digits"):
             attempt()
     assert not mirror.asked
     assert not (tmp_path / "home").exists()

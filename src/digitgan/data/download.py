@@ -136,9 +136,7 @@ def _fetch_file(
     )
 
 
-def _fetch_from(
-    address: str, file: RemoteFile, target: Path, seconds: tuple[float, float, float], report: Report
-) -> None:
+def _fetch_from(address: str, file: RemoteFile, target: Path, seconds: tuple[float, float, float], report: Report) -> None:
     received = 0
     begin = b""
     reported = time.monotonic()

@@ -55,9 +55,7 @@ def pieces_from(
         raise MirrorError("not an http or https address")
     items: queue.Queue[_Item] = queue.Queue(PIECES_AHEAD)
     unwanted = threading.Event()
-    threading.Thread(
-        target=_talk, args=(address, timeout, items, unwanted), name="digitgan download", daemon=True
-    ).start()
+    threading.Thread(target=_talk, args=(address, timeout, items, unwanted), name="digitgan download", daemon=True).start()
     ends = time.monotonic() + deadline
     announced: int | None = None
     received = 0

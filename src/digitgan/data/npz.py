@@ -63,9 +63,7 @@ def read_npz(path: Path | str) -> ImageSet:
 def _images(archive: zipfile.ZipFile, path: Path) -> Pixels:
     images = _read_array(archive, "images", path)
     if images.dtype != np.uint8:
-        scaled = (
-            "; if they are in 0 to 1, save (images * 255).round().astype('uint8')" if images.dtype.kind == "f" else ""
-        )
+        scaled = "; if they are in 0 to 1, save (images * 255).round().astype('uint8')" if images.dtype.kind == "f" else ""
         raise DataError(f"{path}: images are {images.dtype}, they must be uint8 (0 to 255){scaled}")
     return np.ascontiguousarray(images)
 
@@ -92,9 +90,7 @@ def _class_names(archive: zipfile.ZipFile, path: Path, labels: Labels) -> tuple[
         return tuple(map(str, range(highest + 1)))
     names = _read_array(archive, "class_names", path)
     if names.dtype.kind != "U" or names.ndim != 1:
-        raise DataError(
-            f"{path}: class_names are {names.dtype} {names.shape}; a list of texts (np.array(names, str)) is right"
-        )
+        raise DataError(f"{path}: class_names are {names.dtype} {names.shape}; a list of texts (np.array(names, str)) is right")
     return tuple(map(str, names))
 
 
@@ -111,9 +107,7 @@ def _check_size(archive: zipfile.ZipFile, path: Path) -> None:
             )
         growth = 1 if entry.compress_type == zipfile.ZIP_STORED else DEFLATE_LIMIT
         if entry.compress_size > size or entry.file_size > growth * entry.compress_size:
-            raise DataError(
-                f"{path}: damaged: {entry.filename} claims {entry.file_size} bytes, more than the file can hold"
-            )
+            raise DataError(f"{path}: damaged: {entry.filename} claims {entry.file_size} bytes, more than the file can hold")
 
 
 def _read_array(archive: zipfile.ZipFile, name: str, path: Path) -> npt.NDArray[np.generic]:
@@ -136,9 +130,7 @@ def _read_array(archive: zipfile.ZipFile, name: str, path: Path) -> npt.NDArray[
     except DAMAGED_HEADER as error:
         raise DataError(f"{path}: {name} is no array, or a damaged one ({error})") from error
     if dtype.hasobject:
-        raise DataError(
-            f"{path}: {name} holds Python objects, which are never unpickled; save an array of numbers or of texts"
-        )
+        raise DataError(f"{path}: {name} holds Python objects, which are never unpickled; save an array of numbers or of texts")
     # Items of no size would let a header claim any number of them.
     if promised != entry.file_size or min(shape, default=0) < 0 or dtype.itemsize == 0:
         raise DataError(f"{path}: damaged: {name} claims shape {shape} of {dtype}, but has {entry.file_size} bytes")

@@ -121,9 +121,7 @@ def _absent(dataset: Dataset, data_dir: Path | None) -> DataError:
     )
 
 
-def _load_dataset(
-    dataset: Dataset, split: Split, data_dir: Path | None, allow_download: bool, report: Report
-) -> ImageSet:
+def _load_dataset(dataset: Dataset, split: Split, data_dir: Path | None, allow_download: bool, report: Report) -> ImageSet:
     folder = _folder_with(split, dataset, data_dir)
     if folder is None:
         if not allow_download:

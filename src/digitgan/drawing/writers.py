@@ -79,7 +79,7 @@ def write_npz(path: Path, blocks: Iterable[Picture], labels: Labels, class_names
                 if number == 0:
                     shape = (len(labels), *block.shape[1:])
                     description = {"descr": "|u1", "fortran_order": False, "shape": shape}
-                    np.lib.format.write_array_header_1_0(member, description)  # type: ignore[arg-type]
+                    np.lib.format.write_array_header_1_0(member, description)
                 member.write(block.tobytes())
         for name, array in (("labels", labels), ("class_names", np.asarray(class_names))):
             with archive.open(f"{name}.npy", "w") as member:

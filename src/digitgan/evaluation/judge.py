@@ -57,7 +57,7 @@ def train_judge(image_set: ImageSet, seed: int = 0, epochs: int = 3) -> Judge:
     form = ImageForm(channels, height, width, len(image_set.class_names))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(rng.torch_seed(seed, "judge weights"))
-        judge = Judge(form).to(memory_format=torch.channels_last)
+        judge = _channels_last(Judge(form))
     batches = Batches(image_set, BATCH, seed)
     steps = epochs * len(image_set) // BATCH
     optimizer = torch.optim.AdamW(judge.parameters(), weight_decay=1e-2)
@@ -79,7 +79,7 @@ def train_judge(image_set: ImageSet, seed: int = 0, epochs: int = 3) -> Judge:
 def judged_labels(judge: Judge, images: Picture) -> npt.NDArray[np.int64]:
     """What the judge takes each image for: (n,), from uint8 images (n, height, width[, channels])."""
     pixels = torch.from_numpy(images).reshape(len(images), *images.shape[1:3], -1).permute(0, 3, 1, 2)
-    found = [judge(to_network(portion)).argmax(dim=1) for portion in pixels.split(500)]
+    found = [judge(to_network(portion)).argmax(dim=1) for portion in torch.split(pixels, 500)]
     return torch.cat(found).numpy()
 
 
@@ -109,8 +109,12 @@ def load_judge(path: Path) -> Judge:
     try:
         with safe_open(path, framework="pt") as file:
             form = ImageForm(**{name: int(value) for name, value in (file.metadata() or {}).items()})
-        judge = Judge(form).to(memory_format=torch.channels_last)
+        judge = _channels_last(Judge(form))
         load_model(judge, path)
     except (OSError, SafetensorError, TypeError, ValueError, RuntimeError) as problem:
         raise ModelFileError(f"{path}: not a judge ({problem})") from problem
     return judge.eval()
+
+
+def _channels_last(judge: Judge) -> Judge:
+    return judge.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

@@ -62,4 +62,5 @@ class Projection(nn.Module):
 
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
         """Scores (n,) from features (n, features) and labels (n,)."""
-        return self.linear(features)[:, 0] + (features * self.table(labels)).sum(dim=1)
+        scores: Tensor = self.linear(features)[:, 0] + (features * self.table(labels)).sum(dim=1)
+        return scores

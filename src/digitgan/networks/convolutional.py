@@ -43,9 +43,9 @@ class ConvolutionalGenerator(Generator):
         nn.init.zeros_(self.dense.bias)
         for up, width in zip(self.ups, recipe.channels, strict=False):
             # Each output pixel of a 4x4 kernel with stride 2 sums over 2x2 taps, not 4x4: He's fan-in is four times the width.
-            nn.init.normal_(up.weight, std=math.sqrt(2 / (4 * width)))
+            nn.init.normal_(up.get_parameter("weight"), std=math.sqrt(2 / (4 * width)))
         nn.init.xavier_normal_(self.image.weight)
-        nn.init.zeros_(self.image.bias)
+        nn.init.zeros_(self.image.get_parameter("bias"))
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
         """See `Generator.forward`."""
@@ -86,7 +86,8 @@ class ConvolutionalDiscriminator(Discriminator):
         for down in self.downs:
             maps = functional.leaky_relu(down(maps), LEAK)
         features = functional.leaky_relu(self.dense(maps.flatten(start_dim=1)), LEAK)
-        return self.score(features, labels)
+        scores: Tensor = self.score(features, labels)
+        return scores
 
 
 def _start_size(form: ImageForm, factor: int, setting: str) -> tuple[int, int]:

@@ -45,6 +45,7 @@ class Generator(nn.Module, ABC):
         """Images (n, channels, height, width) in [-1, 1] from z (n, latent) and labels (n,)."""
 
     def __call__(self, z: Tensor, labels: Tensor) -> Tensor:
+        """See `forward`."""
         images: Tensor = super().__call__(z, labels)
         return images
 
@@ -65,5 +66,6 @@ class Discriminator(nn.Module, ABC):
         """Scores (n,), any real number, higher for more real, from images (n, channels, height, width) and labels (n,)."""
 
     def __call__(self, images: Tensor, labels: Tensor) -> Tensor:
+        """See `forward`."""
         scores: Tensor = super().__call__(images, labels)
         return scores

@@ -19,5 +19,5 @@ class Observer(ABC):
         """What it needs to go on after a resume, as JSON values; saved with every checkpoint."""
         return {}
 
-    def restore(self, state: dict[str, Any], images_seen: int) -> None:
+    def restore(self, state: dict[str, Any], images_seen: int) -> None:  # noqa: B027
         """Go on from a checkpoint made at that count of images, with what `state` gave then."""

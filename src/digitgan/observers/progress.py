@@ -117,7 +117,9 @@ class LiveProgress(ProgressObserver):
         table.add_row("loss", f"{self.shown['discriminator_loss']:.3f}", f"{self.shown['generator_loss']:.3f}")
         table.add_row("mean score", f"real {self.shown['score_real']:+.2f}", f"fake {self.shown['score_fake']:+.2f}")
         table.add_row("images/s", f"{speed:,.0f}", "")
-        self.live.update(Group(self.bar, table, Text(f"newest preview: {self.preview}", style="dim", overflow="ellipsis", no_wrap=True)))
+        self.live.update(
+            Group(self.bar, table, Text(f"newest preview: {self.preview}", style="dim", overflow="ellipsis", no_wrap=True))
+        )
 
 
 @final

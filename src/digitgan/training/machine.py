@@ -66,7 +66,7 @@ def faster_precision(recipe: Recipe, form: ImageForm, device: torch.device) -> s
             started = time.perf_counter()
             with torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled):
                 scores = discriminator(images, labels)
-            scores.float().sum().backward()
+            scores.float().sum().backward()  # type: ignore[no-untyped-call]
             _wait(device)
             times.append(time.perf_counter() - started)
         seconds[name] = min(times)

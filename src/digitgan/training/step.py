@@ -114,7 +114,10 @@ class Game:
 
     def _precision(self) -> torch.autocast:
         return torch.autocast(
-            self.device.type, dtype=torch.bfloat16, enabled=self.recipe.training.precision == "bfloat16", cache_enabled=False
+            self.device.type,
+            dtype=torch.bfloat16,
+            enabled=self.recipe.training.precision == "bfloat16",
+            cache_enabled=False,
         )
 
 

@@ -1,0 +1,187 @@
+"""What the subcommands do besides training: each function here is one of them, from names and paths to files and facts."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import track
+
+from digitgan.api import load, shipped_models
+from digitgan.data import ImageSet, Split, data_folder, load_image_set
+from digitgan.drawing import claim_output, find_writer, parse_labels, spread_labels, write
+from digitgan.errors import DataError, UsageError
+from digitgan.images import enlarged, grid, save_png
+from digitgan.model import BLOCK, file_hash
+from digitgan.networks import ImageForm
+from digitgan.observers import animate, plot
+from digitgan.planning import versions
+from digitgan.recipes import DEFAULT_RECIPE, find_recipe
+from digitgan.runs import open_run
+from digitgan.training.machine import choose_device, faster_precision, use_threads
+
+SHOWN = 25
+ENDINGS = {"png": ".png", "npz": ".npz"}
+WORTH_A_BAR = 2_000
+"""Images from which on a progress bar is shown; fewer are drawn before one could be read."""
+
+WRITING_ENLARGEMENT = 3
+
+
+@final
+@dataclass(frozen=True)
+class Drawn:
+    """What `draw_to_file` left.
+
+    Attributes:
+        path: the file or folder.
+        count: how many images.
+        counts: how many of each class, by its name.
+    """
+
+    path: Path
+    count: int
+    counts: dict[str, int]
+
+
+def draw_to_file(
+    model: str,
+    *,
+    labels: str | None,
+    per_class: int | None,
+    count: int | None,
+    seed: int,
+    format_name: str,
+    out: Path | None,
+    overwrite: bool,
+    device: str,
+    console: Console,
+) -> Drawn:
+    """`digitgan sample`: draw labelled images into a file or folder.
+
+    Raises:
+        DigitganError: of the kind that fits, before anything is written, where something asked for can't be.
+    """
+    writer = find_writer(format_name)
+    _check_seed(seed)
+    loaded = load(model, device)
+    names = loaded.class_names
+    classes = parse_labels(labels, names) if labels is not None else list(range(len(names)))
+    wanted = spread_labels(classes, per_class=per_class, count=count)
+    path = out or free_path(Path("samples" + ENDINGS.get(format_name, "")))
+    claim_output(path, overwrite=overwrite)
+    blocks = track(
+        loaded.sample_blocks(wanted, seed),
+        description="drawing",
+        total=-(-len(wanted) // BLOCK),
+        console=console,
+        disable=console.quiet or len(wanted) < WORTH_A_BAR,
+    )
+    writer(path, blocks, wanted, names)
+    tally = np.bincount(wanted, minlength=len(names)).tolist()
+    return Drawn(path, len(wanted), dict(zip(names, tally, strict=True)))
+
+
+def write_to_file(text: str, model: str, *, seed: int, out: Path | None, overwrite: bool, device: str) -> Path:
+    """`digitgan write`: a string as one picture.
+
+    Raises:
+        DigitganError: of the kind that fits, where the text, the model or the path can't be.
+    """
+    _check_seed(seed)
+    picture = write(load(model, device), text, seed)
+    plain = "".join(character if character.isalnum() else "-" for character in text)[:40]
+    path = out or free_path(Path(f"{plain}.png"))
+    claim_output(path, overwrite=overwrite)
+    save_png(path, enlarged(picture, WRITING_ENLARGEMENT))
+    return path
+
+
+def animate_run(folder: Path, *, out: Path | None, milliseconds: int, overwrite: bool) -> tuple[Path, int]:
+    """`digitgan animate`: a run's previews as a GIF; its path, and how many previews it shows.
+
+    Raises:
+        DigitganError: where it is no run, has no previews yet, or the path can't be used.
+    """
+    if not 20 <= milliseconds <= 60_000:
+        raise UsageError(f"--milliseconds {milliseconds}: 20 to 60000 is right; browsers slow down what is faster")
+    run = open_run(folder)
+    path = out or run.animation
+    claim_output(path, overwrite=overwrite or out is None)
+    return path, animate(run, path, milliseconds)
+
+
+def plot_run(folder: Path, *, out: Path | None, overwrite: bool) -> Path:
+    """`digitgan plot`: a run's curves as a PNG.
+
+    Raises:
+        DigitganError: where it is no run, has no history yet, or the path can't be used.
+    """
+    run = open_run(folder)
+    path = out or run.curves
+    claim_output(path, overwrite=overwrite or out is None)
+    plot(run, path)
+    return path
+
+
+def show_data(source: str, *, split: Split, data_dir: Path | None, out: Path | None, overwrite: bool) -> tuple[Path, ImageSet]:
+    """`digitgan data show`: the first 25 images in reversed grey, five in a row.
+
+    Raises:
+        DigitganError: where the data can't be had, or the path can't be used.
+    """
+    image_set = load_image_set(source, split, data_dir)
+    path = out or free_path(Path(f"first-{SHOWN}.png"))
+    claim_output(path, overwrite=overwrite)
+    save_png(path, enlarged(grid(255 - image_set.images[:SHOWN], columns=5, background=255), 3))
+    return path, image_set
+
+
+def examine(device: str) -> dict[str, Any]:
+    """`digitgan doctor`: what this machine has, and what will be used of it.
+
+    Raises:
+        UsageError: for a device that isn't there.
+    """
+    chosen, threads = choose_device(device), use_threads()
+    recipe = find_recipe(DEFAULT_RECIPE)
+    return {
+        **versions(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cpu_cores": os.cpu_count(),
+        "cpu_instructions": torch.backends.cpu.get_cpu_capability(),
+        "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
+        "mps": torch.backends.mps.is_available(),
+        "device": chosen.type,
+        "threads": threads,
+        "precision": faster_precision(recipe, ImageForm(1, 28, 28, 10), chosen),
+        "data_folder": str(data_folder()),
+        "mnist": _has_mnist(),
+        **{f"model_{name}": f"SHA-256 {file_hash(path)}" for name, path in shipped_models().items()},
+    }
+
+
+def free_path(path: Path) -> Path:
+    """The path itself, or the first of `name-2.png`, `name-3.png`, … that does not exist."""
+    numbered = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in itertools.count(2))
+    return next(each for each in itertools.chain([path], numbered) if not each.exists())
+
+
+def _check_seed(seed: int) -> None:
+    if not 0 <= seed < 2**63:
+        raise UsageError(f"--seed {seed}: a whole number from 0 to 2**63 - 1 is right")
+
+
+def _has_mnist() -> str:
+    try:
+        found = load_image_set("mnist", allow_download=False)
+    except DataError as problem:
+        return f"not usable: {problem}"
+    return f"{len(found):,} training images"

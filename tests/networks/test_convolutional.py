@@ -1,0 +1,88 @@
+"""The convolutional family: shapes, the parameter counts of its description, and labels that reach both networks."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from digitgan.errors import RecipeError
+from digitgan.networks import ImageForm, build_discriminator, build_generator
+from digitgan.recipes import find_recipe, with_settings
+
+GREY = ImageForm(channels=1, height=28, width=28, classes=10)
+FAST = with_settings(find_recipe("fast"), ["generator.channels=[64, 32, 16]", "discriminator.channels=[32, 64, 128]"])
+
+
+@pytest.mark.parametrize(
+    "form",
+    [GREY, ImageForm(3, 32, 32, 5), ImageForm(1, 64, 48, 100)],
+    ids=["grey 28x28", "colour 32x32", "wide, 100 classes"],
+)
+def test_shapes_and_range(form: ImageForm) -> None:
+    z, labels = torch.randn(6, FAST.generator.latent), torch.arange(6) % form.classes
+    images = build_generator(FAST, form)(z, labels)
+    assert images.shape == (6, form.channels, form.height, form.width)
+    assert images.abs().max() <= 1
+    assert build_discriminator(FAST, form)(images, labels).shape == (6,)
+
+
+def test_parameter_counts() -> None:
+    # Label embedding, dense, the two gain and bias tables at three places, two transposed convolutions, the last one.
+    generator = 10 * 64 + (128 * 3136 + 3136) + 2 * 10 * (64 + 32 + 16) + 16 * (64 * 32 + 32 * 16) + (16 * 9 + 1)
+    # Three convolutions, dense, the score's weights and bias, the label's embedding.
+    discriminator = (16 + 1) * 32 + (32 * 16 + 1) * 64 + (64 * 9 + 1) * 128 + (2048 + 1) * 128 + 129 + 10 * 128
+    for network, expected in (
+        (build_generator(FAST, GREY), generator),
+        (build_discriminator(FAST, GREY), discriminator),
+    ):
+        assert sum(weight.numel() for weight in network.parameters()) == expected
+
+
+def test_the_label_reaches_both_networks() -> None:
+    generator, discriminator = build_generator(FAST, GREY), build_discriminator(FAST, GREY)
+    z = torch.randn(1, FAST.generator.latent).repeat(10, 1)
+    labels = torch.arange(10)
+    with torch.no_grad():
+        images = generator.eval()(z, labels)
+        scores = discriminator(images[:1].repeat(10, 1, 1, 1), labels)
+    assert torch.pdist(images.flatten(start_dim=1)).min() > 1e-3
+    assert scores.unique().numel() == 10
+    discriminator(generator.train()(torch.randn(10, FAST.generator.latent), labels), labels).sum().backward()
+    for table in (generator.label.table, generator.norms[0].gain, generator.norms[2].bias, discriminator.score.table):
+        assert table.weight.grad is not None
+        assert (table.weight.grad.abs().sum(dim=1) > 0).all()
+
+
+def test_weights_are_a_function_of_the_seed() -> None:
+    first, again, other = (build_generator(FAST, GREY, seed).state_dict() for seed in (1, 1, 2))
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not torch.equal(first["dense.weight"], other["dense.weight"])
+
+
+def test_building_leaves_the_global_random_state_alone() -> None:
+    before = torch.get_rng_state()
+    build_generator(FAST, GREY)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_activations_start_at_unit_scale() -> None:
+    """He initialisation, with the fan-in of a strided transposed convolution counted right."""
+    generator = build_generator(FAST, GREY)
+    maps = torch.relu(torch.randn(64, 64, 7, 7))
+    for up in generator.ups:
+        maps = up(maps)
+        assert 0.7 < maps[:, :, 2:-2, 2:-2].std() < 1.4
+        maps = torch.relu(maps)
+
+
+def test_images_of_an_unfit_size_are_refused_with_the_setting() -> None:
+    odd = ImageForm(channels=1, height=30, width=28, classes=10)
+    with pytest.raises(RecipeError, match=r"generator.channels = \[64, 32, 16\] needs .* multiples of 4; these are 30x28"):
+        build_generator(FAST, odd)
+    with pytest.raises(RecipeError, match=r"discriminator\.channels"):
+        build_discriminator(FAST, odd)
+
+
+def test_an_unknown_family_names_the_nearest() -> None:
+    with pytest.raises(RecipeError, match=r"generator\.family = 'convolutionl': did you mean 'convolutional'"):
+        build_generator(with_settings(FAST, ["generator.family=convolutionl"]), GREY)
