@@ -21,8 +21,6 @@ demo: $(VENV)/.core ## train for a minute on this machine, then draw digits on d
 	$(RUN) train --minutes $(MINUTES) --data auto --out $(DEMO) --overwrite
 	$(RUN) sample $(DEMO) --per-class 10 --format png --out $(DEMO)/grid.png --overwrite
 	$(RUN) write 2026 $(DEMO) --out $(DEMO)/2026.png --overwrite
-	$(RUN) plot $(DEMO) --overwrite
-	$(RUN) animate $(DEMO) --overwrite
 	@echo
 	@echo "The run and all it left: $(DEMO)"
 	@echo "  every class    $(DEMO)/grid.png"
@@ -41,7 +39,7 @@ lint: $(VENV)/.dev ## linters, types and import contract alone
 	$(VENV)/bin/lint-imports --no-logo
 
 pretrained: $(VENV)/.core ## train the shipped model `mnist` again
-	$(RUN) train quality --data mnist --out runs/pretrained --overwrite
+	$(VENV)/bin/python benchmarks/pretrained.py
 
 constraints: ## pin every dependency anew, at the newest that pyproject.toml allows
 	@$(call check_python)

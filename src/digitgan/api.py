@@ -223,13 +223,14 @@ def _restore(plan: Plan, game: Game, say: Callable[[str], None]) -> dict[str, An
         for later in checkpoints(folder):
             if int(later.name) > game.images_seen:
                 shutil.rmtree(later)
-        if game.images_seen > plan.recipe.training.images:
+        if game.images_seen >= plan.recipe.training.images + plan.recipe.training.batch_size:
             raise RunError(f"{plan.run.path}: has seen {game.images_seen:,} images already, more than --images asks for")
         say(f"going on at {game.images_seen:,} images seen")
         return states
     if checkpoints(folder):
         raise CheckpointError(f"{folder}: no checkpoint is whole; the run can't be resumed. Start anew with --overwrite")
     say("the run has no checkpoint yet: it begins again")
+    plan.run.history.unlink(missing_ok=True)
     return {}
 
 

@@ -60,7 +60,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
         known: every name that would have been right.
 
     Returns:
-        `"did you mean 'fast'? Known: fast, slow"`, or only the second half where nothing is near.
+        `"did you mean 'fast'? (known: fast, slow)"`, or only `"known: fast, slow"` where nothing is near.
     """
     names = list(known)
     listed = f"known: {', '.join(names)}" if names else "none are known"

@@ -66,16 +66,20 @@ class Model:
             uint8 (n, height, width), or (n, height, width, channels) for colour.
 
         Raises:
-            UsageError: for a label without a class, or no labels at all.
+            UsageError: for a label without a class, no labels at all, or a start below 0.
         """
         blocks = list(self.sample_blocks(labels, seed, start))
         return np.concatenate(blocks)
 
     def sample_blocks(self, labels: Sequence[int] | npt.NDArray[np.int64], seed: int = 0, start: int = 0) -> Iterator[Picture]:
         """`sample`, a block of at most `BLOCK` images at a time, so that any number fits into memory."""
-        wanted = np.asarray(labels, dtype=np.int64)
+        wanted = np.asarray(labels)
         if wanted.ndim != 1 or len(wanted) == 0:
             raise UsageError("no labels to draw; give at least one")
+        if wanted.dtype.kind not in "iu":
+            raise UsageError(f"labels are class indices, whole numbers; these are {wanted.dtype}")
+        if start < 0:
+            raise UsageError(f"start {start}: the images of a seed are counted from 0")
         if wanted.min() < 0 or wanted.max() >= len(self.class_names):
             wrong = int(wanted.min() if wanted.min() < 0 else wanted.max())
             raise UsageError(f"label {wrong} does not exist: this model draws 0 to {len(self.class_names) - 1}")

@@ -90,7 +90,8 @@ class RunFolder:
         """The run's recipe.
 
         Raises:
-            RecipeError: if it is missing or damaged.
+            RunError: if it is missing or can't be read.
+            RecipeError: if it is damaged.
         """
         return from_toml(_text(self.recipe), str(self.recipe), BLANK)
 
@@ -101,9 +102,11 @@ class RunFolder:
             RunError: if it is missing or damaged.
         """
         try:
-            record: dict[str, Any] = json.loads(_text(self.record))
+            record = json.loads(_text(self.record))
         except ValueError as problem:
             raise RunError(f"{self.record}: damaged ({problem}); the run can't be read") from problem
+        if not isinstance(record, dict):
+            raise RunError(f"{self.record}: damaged (not a JSON object); the run can't be read")
         return record
 
     def write_recipe(self, recipe: Recipe) -> None:
@@ -131,13 +134,15 @@ def new_run(path: Path, *, overwrite: bool) -> RunFolder:
             raise OutputError(
                 f"{path}: holds a run already; go on with --resume, replace it with --overwrite, or choose another --out"
             )
-        shutil.rmtree(path)
     elif path.exists() and not path.is_dir():
         raise OutputError(f"{path}: is a file; --out must name a folder")
     try:
+        if run.record.exists():
+            shutil.rmtree(path)
         path.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
-        raise OutputError(f"{path}: cannot be made ({problem.strerror}); choose an --out you may write to") from problem
+        reason = problem.strerror or str(problem)
+        raise OutputError(f"{path}: cannot be made ({reason}); choose an --out you may write to") from problem
     return run
 
 

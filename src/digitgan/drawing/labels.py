@@ -25,13 +25,12 @@ def parse_labels(text: str, class_names: Sequence[str]) -> list[int]:
         if part in class_names:
             labels.append(class_names.index(part))
         elif span := re.fullmatch(r"(\d+)\s*-\s*(\d+)", part):
-            first, last = int(span[1]), int(span[2])
+            first, last = (_label(end, part, class_names) for end in span.groups())
             if first > last:
-                raise UsageError(f"--labels {text!r}: {part} runs backwards; {last}-{first} is right")
-            _check(last, part, class_names)
+                raise UsageError(f"--labels {text!r}: {part} runs backwards; {span[2]}-{span[1]} is right")
             labels.extend(range(first, last + 1))
         elif part.isdecimal():
-            labels.append(_check(int(part), part, class_names))
+            labels.append(_label(part, part, class_names))
         else:
             raise UsageError(f"--labels {text!r}: {part!r} is no class: {nearest(part, class_names)}; write 7, 0-9 or 1,3,5")
     return labels
@@ -61,7 +60,9 @@ def spread_labels(classes: Sequence[int], *, per_class: int | None, count: int |
     return np.repeat(np.asarray(classes, dtype=np.int64), per_class or 10)
 
 
-def _check(label: int, part: str, class_names: Sequence[str]) -> int:
+def _label(written: str, part: str, class_names: Sequence[str]) -> int:
+    """The class of that name or, where none has it, of that index: in "1-9" as in "1"."""
+    label = class_names.index(written) if written in class_names else int(written)
     if label >= len(class_names):
         raise UsageError(f"--labels {part}: this model has {len(class_names)} classes, 0 to {len(class_names) - 1}")
     return label

@@ -63,9 +63,14 @@ def write_folder(path: Path, blocks: Iterable[Picture], labels: Labels, class_na
     """A folder of PNGs for each class, as torchvision's ImageFolder and our own reader take them."""
     from PIL import Image
 
+    drawn = [class_names[label] for label in np.unique(labels)]
+    for name in drawn:
+        # A model file may come from anyone: no class name leads out of the folder, or is hidden from those who read it.
+        if Path(name).name != name or name.startswith(".") or not name.isprintable() or drawn.count(name) > 1:
+            raise UsageError(f"the class name {name!r} can't be a folder's, or isn't the only one; --format npz is right")
     with _whole_folder(path) as folder:
-        for label in np.unique(labels):
-            (folder / class_names[label]).mkdir()
+        for name in drawn:
+            (folder / name).mkdir()
         images = (image for block in blocks for image in block)
         for index, image in enumerate(images):
             Image.fromarray(image).save(folder / class_names[labels[index]] / f"{index:08d}.png")
@@ -114,7 +119,7 @@ _FOLDER_MARK = ".drawn-by-digitgan"
 @contextlib.contextmanager
 def _whole_folder(path: Path) -> Iterator[Path]:
     """A marked folder to write into, which takes the place of `path` at the end; on any failure `path` stays as it was."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = path.parent / f".{path.name}.{os.getpid()}.part"
     try:
         temporary.mkdir(parents=True)
         (temporary / _FOLDER_MARK).write_text("images drawn by digitgan\n", encoding="utf-8")

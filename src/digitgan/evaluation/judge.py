@@ -15,7 +15,7 @@ from torch.nn import functional
 from digitgan import rng
 from digitgan.data import Batches, ImageSet
 from digitgan.errors import ModelFileError
-from digitgan.images import Picture, to_network
+from digitgan.images import Picture, replacing, to_network
 from digitgan.networks import ImageForm
 
 WIDTHS = (24, 48, 64)
@@ -59,7 +59,7 @@ def train_judge(image_set: ImageSet, seed: int = 0, epochs: int = 3) -> Judge:
         torch.manual_seed(rng.torch_seed(seed, "judge weights"))
         judge = _channels_last(Judge(form))
     batches = Batches(image_set, BATCH, seed)
-    steps = epochs * len(image_set) // BATCH
+    steps = max(1, epochs * len(image_set) // BATCH)
     optimizer = torch.optim.AdamW(judge.parameters(), weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=4e-3, total_steps=steps)
     shifts = rng.integers(seed, "judge shifts", 0, 2 * steps, 2 * LARGEST_SHIFT + 1).reshape(steps, 2) - LARGEST_SHIFT
@@ -89,12 +89,17 @@ def class_accuracy(judge: Judge, images: Picture, labels: npt.NDArray[np.int64])
 
 
 def save_judge(path: Path, judge: Judge) -> None:
-    """Write a judge as safetensors."""
-    from safetensors.torch import save_model
+    """Write a judge as safetensors, whole or not at all.
 
-    path.parent.mkdir(parents=True, exist_ok=True)
+    Raises:
+        OutputError: if the path can't be written.
+    """
+    from safetensors.torch import save
+
     form = {name: str(value) for name, value in dataclasses.asdict(judge.form).items()}
-    save_model(judge, str(path), metadata=form)
+    tensors = {name: tensor.contiguous() for name, tensor in judge.state_dict().items()}
+    with replacing(path) as file:
+        file.write(save(tensors, metadata=form))
 
 
 def load_judge(path: Path) -> Judge:

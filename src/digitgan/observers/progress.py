@@ -72,6 +72,7 @@ class LiveProgress(ProgressObserver):
         self.images_before = images_seen
         self.started = time.monotonic()
         self.refreshed = 0.0
+        self.newest: StepReport | None = None
         self.shown: dict[str, float] = {}
         self.preview = "the first is on its way"
         self.bar = Progress(
@@ -80,7 +81,7 @@ class LiveProgress(ProgressObserver):
             TaskProgressColumn(),
             MofNCompleteColumn(),
             TextColumn("images,"),
-            TimeRemainingColumn(elapsed_when_finished=True),
+            TimeRemainingColumn(),
             TextColumn("left"),
             console=console,
             expand=True,
@@ -89,9 +90,12 @@ class LiveProgress(ProgressObserver):
         self.live = Live(console=console, refresh_per_second=4, transient=False)
 
     def see(self, event: Event) -> None:
-        """Redraw, at most four times a second."""
-        if isinstance(event, Stepped) and time.monotonic() - self.refreshed > REFRESH_SECONDS:
-            self._show(event.report)
+        """Redraw, at most four times a second, and at the end."""
+        if isinstance(event, Stepped):
+            self.newest = event.report
+        ended = isinstance(event, Ended)
+        if self.newest and (ended or time.monotonic() - self.refreshed > REFRESH_SECONDS):
+            self._show(self.newest)
 
     def notice(self, path: Path) -> None:
         """Name the newest preview."""

@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,9 @@ from digitgan.training.step import Game
 FORMAT = 1
 KEPT = 2
 """Checkpoints kept: the newest, and the one before it in case the disk damages the newest."""
+
+Moments = Mapping[Tensor, dict[str, Tensor]]
+"""What Adam keeps for each parameter: its count of steps, and the gradient's first and second moment."""
 
 _TEMPORARY = ".part"
 _TENSORS, _STATE, _MANIFEST = "state.safetensors", "state.json", "manifest.json"
@@ -101,14 +105,16 @@ def restore_checkpoint(folder: Path, game: Game) -> dict[str, Any]:
         saved = tensors_from_bytes(contents[_TENSORS])
     except SafetensorError as problem:
         raise CheckpointError(f"{folder}: {_TENSORS} is not a safetensors file: {problem}") from problem
-    if state["images_seen"] > 0:
-        _prepare_optimizers(game)
-    places = _live_tensors(game)
+    fresh = _fresh_moments(game) if state["images_seen"] > 0 else {}
+    places = _live_tensors(game, fresh)
     if {name: tensor.shape for name, tensor in places.items()} != {name: tensor.shape for name, tensor in saved.items()}:
         raise CheckpointError(f"{folder}: its networks are not those of the run's recipe")
     with torch.no_grad():
         for name, tensor in places.items():
             tensor.copy_(saved[name])
+    for _, network, optimizer in _optimizers(game):
+        optimizer.state.clear()
+        optimizer.state.update({weight: fresh[weight] for weight in network.parameters() if weight in fresh})
     game.images_seen = state["images_seen"]
     observers: dict[str, Any] = state["observers"]
     return observers
@@ -116,7 +122,8 @@ def restore_checkpoint(folder: Path, game: Game) -> dict[str, Any]:
 
 def game_tensors(game: Game) -> dict[str, Tensor]:
     """Copies on the CPU of every tensor that makes a game what it is: weights, statistics, optimiser state, average."""
-    return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in _live_tensors(game).items()}
+    moments = {weight: moment for *_, optimizer in _optimizers(game) for weight, moment in optimizer.state.items()}
+    return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in _live_tensors(game, moments).items()}
 
 
 def sweep(folder: Path) -> None:
@@ -125,16 +132,16 @@ def sweep(folder: Path) -> None:
         shutil.rmtree(leftover, ignore_errors=True)
 
 
-def _live_tensors(game: Game) -> dict[str, Tensor]:
+def _live_tensors(game: Game, moments: Moments) -> dict[str, Tensor]:
     networks: dict[str, nn.Module] = {
         "generator": game.generator,
         "discriminator": game.discriminator,
         "ema": game.ema.generator,
     }
     tensors = {f"{part}.{name}": tensor for part, network in networks.items() for name, tensor in network.state_dict().items()}
-    for part, network, optimizer in _optimizers(game):
+    for part, network, _ in _optimizers(game):
         for name, parameter in network.named_parameters():
-            for key, tensor in optimizer.state.get(parameter, {}).items():
+            for key, tensor in moments.get(parameter, {}).items():
                 tensors[f"{part}_optimizer.{name}.{key}"] = tensor
     return tensors
 
@@ -146,18 +153,20 @@ def _optimizers(game: Game) -> list[tuple[str, nn.Module, torch.optim.Adam]]:
     ]
 
 
-def _prepare_optimizers(game: Game) -> None:
-    """Give each optimiser the state it makes for itself at its first step, in its parameters' memory layout.
+def _fresh_moments(game: Game) -> Moments:
+    """The state that the optimisers make for themselves at their first step, in their parameters' memory layout.
 
     The fused kernel walks parameters and state side by side in memory, so the state must not keep the layout it was saved in.
     """
-    for _, network, optimizer in _optimizers(game):
-        for parameter in network.parameters():
-            optimizer.state[parameter] = {
-                "step": torch.zeros((), dtype=torch.float32, device=parameter.device),
-                "exp_avg": torch.zeros_like(parameter, memory_format=torch.preserve_format),
-                "exp_avg_sq": torch.zeros_like(parameter, memory_format=torch.preserve_format),
-            }
+    return {
+        parameter: {
+            "step": torch.zeros((), dtype=torch.float32, device=parameter.device),
+            "exp_avg": torch.zeros_like(parameter, memory_format=torch.preserve_format),
+            "exp_avg_sq": torch.zeros_like(parameter, memory_format=torch.preserve_format),
+        }
+        for _, network, _ in _optimizers(game)
+        for parameter in network.parameters()
+    }
 
 
 def _verified(folder: Path) -> dict[str, bytes]:

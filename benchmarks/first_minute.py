@@ -1,0 +1,120 @@
+"""What a minute of training is worth: `digitgan train --minutes 1` over several seeds, judged by an independent classifier.
+
+For each seed the real command is run in a process of its own, 10,000 images are drawn from what it leaves, and a judge, a
+classifier trained on MNIST's training images, says how many are of the class that was asked for. The judge's own accuracy on
+MNIST's test images stands beside the result. Nothing here is used to choose anything: it only reports.
+
+    python benchmarks/first_minute.py --seeds 3
+
+The results go to benchmarks/results/first_minute.json, a table to standard output.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tyro
+from machine import machine
+
+import digitgan
+from digitgan.evaluation import Judge, class_accuracy, load_judge, save_judge, train_judge
+
+HERE = Path(__file__).parent
+JUDGE = HERE.parent / "build" / "judge.safetensors"
+DRAWN = 10_000
+
+
+def the_judge() -> Judge:
+    """The judge, trained once and kept in the build folder."""
+    if not JUDGE.exists():
+        print("training the judge (once, a few minutes) …", file=sys.stderr)
+        save_judge(JUDGE, train_judge(digitgan.load_image_set("mnist")))
+    return load_judge(JUDGE)
+
+
+def one_run(seed: int, minutes: float, recipe: str, settings: tuple[str, ...], folder: Path) -> dict[str, Any]:
+    """Train in a process of its own; its result, its wall-clock seconds and its peak memory."""
+    options = [item for setting in settings for item in ("--set", setting)]
+    command = [sys.executable, "-m", "digitgan", "train", recipe, "--minutes", str(minutes), "--seed", str(seed), *options]
+    with subprocess.Popen([*command, "--out", str(folder), "--json", "--quiet"], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        printed = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"seed {seed}: the training ended with exit code {process.returncode}")
+    result: dict[str, Any] = json.loads(printed)
+    return result | {"peak_memory_gb": usage.ru_maxrss / 2**20}
+
+
+def main(
+    seeds: int = 3,
+    minutes: float = 1.0,
+    recipe: str = "fast",
+    set: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
+    out: Path = HERE / "results" / "first_minute.json",
+) -> None:
+    """Measure, print a table, write the JSON.
+
+    Args:
+        seeds: how many, from 0.
+        minutes: the budget of each run.
+        recipe: which recipe.
+        set: changes to it, section.key=value.
+        out: where the results go.
+    """
+    judge = the_judge()
+    test = digitgan.load_image_set("mnist", "test")
+    judge_accuracy = class_accuracy(judge, test.images, test.labels)
+    labels = np.arange(DRAWN) % 10
+    runs = []
+    print(f"judge on MNIST's test images: {judge_accuracy:.2%}")
+    print(f"{'seed':>4} {'images seen':>12} {'images/s':>9} {'seconds':>8} {'memory':>8} {'right class':>12}")
+    for seed in range(seeds):
+        with tempfile.TemporaryDirectory() as folder:
+            result = one_run(seed, minutes, recipe, set, Path(folder) / "run")
+            drawn = digitgan.load(Path(folder) / "run").sample(labels, seed=1)
+        row = {
+            "seed": seed,
+            "images_seen": result["images_seen"],
+            "seconds": round(result["seconds"], 2),
+            "images_per_second": round(result["images_seen"] / result["seconds"], 1),
+            "peak_memory_gb": round(result["peak_memory_gb"], 3),
+            "class_accuracy": class_accuracy(judge, drawn, labels),
+            "precision": result["precision"],
+        }
+        runs.append(row)
+        print(
+            f"{seed:>4} {row['images_seen']:>12,} {row['images_per_second']:>9,.0f} {row['seconds']:>8.1f} "
+            f"{row['peak_memory_gb']:>5.2f} GB {row['class_accuracy']:>12.2%}",
+            flush=True,
+        )
+    accuracies = [row["class_accuracy"] for row in runs]
+    mean = statistics.mean(accuracies)
+    spread = statistics.stdev(accuracies) if len(accuracies) > 1 else 0.0
+    print(f"mean {mean:.2%}, standard deviation {spread:.2%}, over {seeds} seeds")
+    report = {
+        "question": "share of 10,000 drawn images that an independent classifier takes for the class asked for",
+        "recipe": recipe,
+        "settings": list(set),
+        "minutes": minutes,
+        "judge_accuracy_on_test_images": judge_accuracy,
+        "class_accuracy_mean": mean,
+        "class_accuracy_deviation": spread,
+        "runs": runs,
+        "machine": machine(),
+    }
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

@@ -1,0 +1,201 @@
+"""Resumed equals uninterrupted: weights, optimiser state, average and history, bit for bit on one CPU."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from digitgan.runs import RunFolder
+from digitgan.training import checkpoints
+
+SMALL = [
+    "--data=digits",
+    "--seed=3",
+    "--set=generator.channels=[16, 8, 8]",
+    "--set=discriminator.channels=[8, 16, 16]",
+    "--set=training.precision=float32",
+    "--set=training.batch_size=32",
+    "--set=training.previews=3",
+    # Two epochs of the 1,500 digits, and some; a checkpoint about every 320 images.
+    "--images=3200",
+    "--set=training.checkpoints=10",
+]
+
+pytestmark = pytest.mark.usefixtures("isolated_home")
+
+
+def start(out: Path, *more: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "digitgan", "train", *SMALL, "--out", str(out), "--quiet", *more]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+def finish(process: subprocess.Popen[bytes], expected: int = 0) -> str:
+    _, complaint = process.communicate(timeout=300)
+    assert process.returncode == expected, complaint.decode()
+    return complaint.decode()
+
+
+def wait_until_seen(run: RunFolder, images_seen: int, process: subprocess.Popen[bytes]) -> None:
+    """Wait until the history says that so many images were seen, which is well after the last checkpoint before them."""
+    deadline = time.monotonic() + 200
+    while time.monotonic() < deadline and process.poll() is None:
+        lines = list(run.read_history())
+        if lines and lines[-1]["images_seen"] >= images_seen:
+            return
+        time.sleep(0.01)
+    pytest.fail(f"the training ended, or {images_seen} images were not seen in time")
+
+
+def history(run: RunFolder) -> list[dict[str, float]]:
+    return [{name: value for name, value in line.items() if name != "seconds"} for line in run.read_history()]
+
+
+def assert_same(run: RunFolder, reference: RunFolder) -> None:
+    """Everything but the clock is the same."""
+    ours, theirs = checkpoints(run.checkpoints)[-1], checkpoints(reference.checkpoints)[-1]
+    assert ours.name == theirs.name
+    state, expected = load_file(ours / "state.safetensors"), load_file(theirs / "state.safetensors")
+    assert state.keys() == expected.keys()
+    assert {name for name in state if "exp_avg_sq" in name}, "the optimisers' state is compared too"
+    assert {name for name in state if name.startswith("ema.")}
+    different = [name for name in state if state[name].numpy().tobytes() != expected[name].numpy().tobytes()]
+    assert different == []
+    assert history(run) == history(reference)
+    model, expected_model = load_file(run.model), load_file(reference.model)
+    assert all(model[name].numpy().tobytes() == expected_model[name].numpy().tobytes() for name in expected_model)
+    assert [path.name for path in run.preview_files()] == [path.name for path in reference.preview_files()]
+    for path, expected_path in zip(run.preview_files(), reference.preview_files(), strict=True):
+        assert path.read_bytes() == expected_path.read_bytes(), path.name
+    assert run.recipe.read_text() == reference.recipe.read_text()
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    run = RunFolder(tmp_path_factory.mktemp("uninterrupted") / "run")
+    finish(start(run.path))
+    assert json.loads(run.record.read_text())["status"] == "finished"
+    return run
+
+
+# In the first epoch, in the middle of the second, and shortly before the end, in the decay of the learning rate.
+@pytest.mark.parametrize("killed_after", [500, 2240, 3008])
+def test_killed_and_resumed_equals_uninterrupted(tmp_path: Path, uninterrupted: RunFolder, killed_after: int) -> None:
+    run = RunFolder(tmp_path / "run")
+    process = start(run.path)
+    wait_until_seen(run, killed_after, process)
+    process.send_signal(signal.SIGKILL)
+    finish(process, -signal.SIGKILL)
+    assert not run.model.exists()
+    last = int(checkpoints(run.checkpoints)[-1].name)
+    assert 0 < last <= killed_after + 320
+    assert last < 3200, "it was killed before its end"
+    finish(start(run.path, "--resume"))
+    assert_same(run, uninterrupted)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "SIGTERM"])
+def test_stopped_leaves_a_checkpoint_and_a_model_and_can_go_on(
+    tmp_path: Path, uninterrupted: RunFolder, number: signal.Signals, code: int
+) -> None:
+    run = RunFolder(tmp_path / "run")
+    process = start(run.path)
+    wait_until_seen(run, 1000, process)
+    asked = time.monotonic()
+    process.send_signal(number)
+    finish(process, code)
+    assert time.monotonic() - asked < 10
+    record = json.loads(run.record.read_text())
+    assert record["status"] == "stopped"
+    assert int(checkpoints(run.checkpoints)[-1].name) == record["images_seen"]
+    draw = [sys.executable, "-m", "digitgan", "sample", str(run.path), "--labels=7", "--out", str(tmp_path / "sevens.png")]
+    assert subprocess.run(draw, check=False).returncode == 0
+    finish(start(run.path, "--resume"))
+    assert_same(run, uninterrupted)
+
+
+def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    large = ["--data=digits", "--set=training.batch_size=8192", "--set=training.precision=float32", "--images=10000000"]
+    command = [sys.executable, "-m", "digitgan", "train", *large, "--out", str(run.path), "--quiet"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    while not run.record.exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    time.sleep(1)  # it is now in its first step, which takes many seconds
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.5)
+    assert process.poll() is None, "the first signal lets the step finish"
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=5)
+    assert process.returncode == -signal.SIGTERM
+
+
+def test_a_finished_run_can_be_extended(tmp_path: Path, uninterrupted: RunFolder) -> None:
+    run = RunFolder(tmp_path / "run")
+    subprocess.run(["cp", "-r", str(uninterrupted.path), str(run.path)], check=True)
+    finish(start(run.path, "--resume", "--images=4000"))
+    record = json.loads(run.record.read_text())
+    assert (record["status"], record["images_seen"]) == ("finished", 4000)
+    assert [line["images_seen"] for line in run.read_history()][-1] == 4000
+    assert run.read_recipe().training.images == 4000
+
+
+def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path: Path, uninterrupted: RunFolder) -> None:
+    run = RunFolder(tmp_path / "run")
+    subprocess.run(["cp", "-r", str(uninterrupted.path), str(run.path)], check=True)
+    newest = checkpoints(run.checkpoints)[-1] / "state.safetensors"
+    content = bytearray(newest.read_bytes())
+    content[len(content) // 2] ^= 1
+    newest.write_bytes(content)
+    (run.checkpoints / "00009999.part").mkdir()
+    environment = {**os.environ, "COLUMNS": "1000"}
+    command = [sys.executable, "-m", "digitgan", "train", *SMALL, "--out", str(run.path), "--resume"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "damaged" in done.stderr
+    assert "going back to the one before" in done.stderr
+    assert not (run.checkpoints / "00009999.part").exists()
+    assert_same(run, uninterrupted)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--set=penalty.gamma=0.5"], "penalty.gamma: 0.1 -> 0.5"),
+        (["--seed=4"], "another seed; resuming would mix two runs:\n  3 -> 4"),
+        (["--data-dir=elsewhere", "--images=100"], "has seen 3,200 images already"),
+    ],
+)
+def test_resuming_otherwise_is_refused_and_nothing_changes(
+    tmp_path: Path, uninterrupted: RunFolder, options: list[str], expected: str
+) -> None:
+    run = RunFolder(tmp_path / "run")
+    subprocess.run(["cp", "-r", str(uninterrupted.path), str(run.path)], check=True)
+    before = {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
+    base = [option for option in SMALL if option.split("=")[0] not in ("--seed", "--images")]
+    command = [sys.executable, "-m", "digitgan", "train", *base, "--out", str(run.path), "--resume", *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert expected in done.stderr
+    assert {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()} == before
+
+
+def test_resuming_with_other_data_is_refused(tmp_path: Path, uninterrupted: RunFolder) -> None:
+    import numpy as np
+
+    images = np.zeros((40, 28, 28), dtype=np.uint8)
+    np.savez(tmp_path / "other.npz", images=images, labels=np.arange(40) % 10)
+    command = [sys.executable, "-m", "digitgan", "train", "--resume", "--out", str(uninterrupted.path)]
+    done = subprocess.run([*command, "--data", str(tmp_path / "other.npz")], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert "another data" in done.stderr
+    assert "1,500 images" in done.stderr
+    assert "40 images" in done.stderr
