@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from digitgan.data import ImageSet
+    from digitgan.model import Model
+    from digitgan.recipes import Recipe
+    from digitgan.training import Game
 
 # Sums are rounded differently by another number of threads, so it is fixed, here and in the processes that tests start,
 # and before anything imports torch. No test needs a window.
@@ -58,3 +66,73 @@ def isolated_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("DIGITGAN_DATA", "FORCE_COLOR", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
         monkeypatch.delenv(name, raising=False)
     return home
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """For tests that train: networks this small gain nothing from a second thread, and on a busy machine wait for it."""
+    import torch
+
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(2)
+
+
+@pytest.fixture(scope="session")
+def digits() -> ImageSet:
+    """The embedded digits to train on: 1,500 grey images of 28×28, ten classes."""
+    from digitgan.data import embedded_digits
+
+    return embedded_digits("train")
+
+
+@pytest.fixture(scope="session")
+def small_recipe() -> Recipe:
+    """`fast` with networks that take a step in milliseconds; ten steps of 16 images."""
+    from digitgan.recipes import find_recipe, with_settings
+
+    settings = [
+        "generator.channels=[8, 8, 8]",
+        "generator.latent=8",
+        "generator.label_embedding=8",
+        "discriminator.channels=[8, 8]",
+        "discriminator.features=16",
+        "training.precision=float32",
+        "training.batch_size=16",
+        "training.images=160",
+    ]
+    return with_settings(find_recipe("fast"), settings)
+
+
+@pytest.fixture(scope="session")
+def new_game(small_recipe: Recipe) -> Callable[..., Game]:
+    """Makes untrained games for the digits, by the small recipe with single settings changed."""
+    import torch
+
+    from digitgan.networks import ImageForm
+    from digitgan.recipes import with_settings
+    from digitgan.training import Game
+
+    def make(*settings: str, seed: int = 0) -> Game:
+        return Game(with_settings(small_recipe, settings), ImageForm(1, 28, 28, 10), seed, torch.device("cpu"))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def new_model(small_recipe: Recipe) -> Callable[..., Model]:
+    """Makes untrained models of 28×28 images."""
+    from digitgan.model import Model
+    from digitgan.networks import ImageForm, build_generator
+
+    def make(class_names: tuple[str, ...] = tuple("0123456789"), channels: int = 1) -> Model:
+        generator = build_generator(small_recipe, ImageForm(channels, 28, 28, len(class_names)))
+        return Model(generator.eval(), small_recipe, class_names, {"seed": 0, "images_seen": 0})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def small_model(new_model: Callable[..., Model]) -> Model:
+    """An untrained model of grey 28×28 digits."""
+    return new_model()

@@ -15,6 +15,7 @@ from PIL import Image
 
 from digitgan import cli
 from digitgan.data import write_idx
+from digitgan.subcommands import COMMANDS
 
 
 @pytest.fixture(autouse=True)
@@ -391,7 +392,7 @@ def test_help_imports_nothing_heavy() -> None:
         "assert not {'torch', 'numpy', 'PIL', 'matplotlib', 'sklearn'} & set(sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert all(command.split()[0] in done.stdout for command in cli.COMMANDS)
+    assert all(command.split()[0] in done.stdout for command in COMMANDS)
 
 
 def test_version_and_completion(capsys: pytest.CaptureFixture[str]) -> None:
@@ -403,6 +404,6 @@ def test_version_and_completion(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_every_command_says_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
-    for command in cli.COMMANDS:
+    for command in COMMANDS:
         assert run(*command.split(), "--help") == 0
         assert "usage: digitgan " in capsys.readouterr().out

@@ -64,6 +64,7 @@ def test_settings_change_only_what_they_name() -> None:
         ("generator.channels=[64, 0]", "out of range"),
         ("generator.channels=64", "must be a list of whole numbers"),
         ("loss.name=3", "must be text"),
+        ("discriminator.label_biases=1", "must be true or false"),
         ("optimizer.decay=liner", "did you mean 'linear'"),
     ],
 )

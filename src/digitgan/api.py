@@ -143,7 +143,6 @@ def run_plan(plan: Plan, console: Console, progress: ProgressKind, control: Cont
     record = {**plan.facts(), "status": "training"}
     run.write_recipe(plan.recipe)
     run.write_record(record)
-    finished = game.images_seen >= plan.recipe.training.images
     with display:
         for event in play(game, batches, draws, control):
             for observer in observers:

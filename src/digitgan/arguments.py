@@ -13,7 +13,7 @@ import io
 import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from tyro.conf import (
     DisallowNone,
@@ -32,6 +32,7 @@ Unset = arg(help_behavior_hint="")
 
 Flag = Annotated[bool, Unset]
 Json = Annotated[bool, arg(name="json", help_behavior_hint="")]
+Device = Literal["auto", "cpu", "cuda", "mps"]
 Settings = Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="SECTION.KEY=VALUE")]
 Budget = create_mutex_group(required=False, title="length of the run")
 

@@ -181,6 +181,9 @@ def _new(wish: Wish, say: Say) -> Plan:
     device, threads = choose_device(wish.device), use_threads()
     source, image_set = _load(wish.data or "mnist", wish.data_dir, say)
     form = image_form(image_set)
+    # Networks that can't be built for these images are refused here, before a run's folder is touched.
+    build_generator(recipe, form)
+    build_discriminator(recipe, form)
     started = time.monotonic()
     recipe = _with_precision(recipe, form, device)
     recipe = _with_length(recipe, wish, image_set, form, device, started)

@@ -50,11 +50,14 @@ class DiscriminatorRecipe:
         family: which architecture, a name in the networks' table.
         channels: feature maps of each convolution; each halves the size.
         features: width of the last hidden layer, whose product with the label's embedding is part of the score.
+        label_biases: whether each convolution but the first has a bias for each class, so that already the early layers know
+            what they should be looking at.
     """
 
     family: str = _setting("convolutional")
-    channels: tuple[int, ...] = _setting((32, 64, 128), low=1, high=4096)
+    channels: tuple[int, ...] = _setting((16, 32, 64), low=1, high=4096)
     features: int = _setting(128, low=1, high=4096)
+    label_biases: bool = _setting(True)
 
 
 @dataclass(frozen=True)
@@ -93,10 +96,10 @@ class OptimizerRecipe:
         decay_share: the share of the run, at its end, over which the learning rates fall to (nearly) nothing.
     """
 
-    generator_learning_rate: float = _setting(1e-3, low=0.0, high=1.0)
-    discriminator_learning_rate: float = _setting(1e-3, low=0.0, high=1.0)
+    generator_learning_rate: float = _setting(3e-3, low=0.0, high=1.0)
+    discriminator_learning_rate: float = _setting(3e-3, low=0.0, high=1.0)
     beta1: float = _setting(0.0, low=0.0, high=0.9999)
-    beta2: float = _setting(0.99, low=0.0, high=0.999999)
+    beta2: float = _setting(0.95, low=0.0, high=0.999999)
     epsilon: float = _setting(1e-8, low=1e-16, high=1.0)
     decay: str = _setting("linear", names=("linear", "cosine", "none"))
     decay_share: float = _setting(0.4, low=0.0, high=1.0)
@@ -270,7 +273,7 @@ def _toml_text(value: Any) -> str:
         return '"' + re.sub(r"[\x00-\x1f\x7f]", lambda found: f"\\u{ord(found[0]):04x}", escaped) + '"'
     if isinstance(value, tuple):
         return f"[{', '.join(_toml_text(item) for item in value)}]"
-    return repr(value)
+    return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 def _merged(recipe: Recipe, table: Mapping[str, Any], source: str, text: str = "") -> Recipe:
@@ -317,6 +320,10 @@ def _checked(value: Any, kind: Any, limits: Mapping[str, Any], what: str) -> Any
             raise RecipeError(f"{what} must be text, in quotes")
         if limits["names"] and value not in limits["names"]:
             raise RecipeError(f"{what}: {nearest(value, limits['names'])}")
+        return value
+    if kind is bool:
+        if not isinstance(value, bool):
+            raise RecipeError(f"{what} must be true or false")
         return value
     if isinstance(value, bool) or not isinstance(value, int if kind is int else int | float):
         raise RecipeError(f"{what} must be a {'whole ' if kind is int else ''}number")

@@ -10,7 +10,10 @@ from digitgan.networks import ImageForm, build_discriminator, build_generator
 from digitgan.recipes import find_recipe, with_settings
 
 GREY = ImageForm(channels=1, height=28, width=28, classes=10)
-FAST = with_settings(find_recipe("fast"), ["generator.channels=[64, 32, 16]", "discriminator.channels=[32, 64, 128]"])
+FAST = with_settings(
+    find_recipe("fast"),
+    ["generator.channels=[64, 32, 16]", "discriminator.channels=[32, 64, 128]", "discriminator.label_biases=true"],
+)
 
 
 @pytest.mark.parametrize(
@@ -29,8 +32,9 @@ def test_shapes_and_range(form: ImageForm) -> None:
 def test_parameter_counts() -> None:
     # Label embedding, dense, the two gain and bias tables at three places, two transposed convolutions, the last one.
     generator = 10 * 64 + (128 * 3136 + 3136) + 2 * 10 * (64 + 32 + 16) + 16 * (64 * 32 + 32 * 16) + (16 * 9 + 1)
-    # Three convolutions, dense, the score's weights and bias, the label's embedding.
+    # Three convolutions, the biases of two of them for each class, dense, the score's weights and bias, the label's embedding.
     discriminator = (16 + 1) * 32 + (32 * 16 + 1) * 64 + (64 * 9 + 1) * 128 + (2048 + 1) * 128 + 129 + 10 * 128
+    discriminator += 10 * (64 + 128)
     for network, expected in (
         (build_generator(FAST, GREY), generator),
         (build_discriminator(FAST, GREY), discriminator),
@@ -51,6 +55,8 @@ def test_the_label_reaches_both_networks() -> None:
     for table in (generator.label.table, generator.norms[0].gain, generator.norms[2].bias, discriminator.score.table):
         assert table.weight.grad is not None
         assert (table.weight.grad.abs().sum(dim=1) > 0).all()
+    for bias in discriminator.biases:
+        assert (bias.table.weight.grad.abs().sum(dim=1) > 0).all()
 
 
 def test_weights_are_a_function_of_the_seed() -> None:

@@ -48,6 +48,21 @@ class ClassConditionalBatchNorm(nn.Module):
 
 
 @final
+class LabelBias(nn.Module):
+    """A bias for each class and channel, zero at first: maps + bias[label]."""
+
+    def __init__(self, classes: int, channels: int) -> None:
+        super().__init__()
+        self.table = nn.Embedding(classes, channels)
+        nn.init.zeros_(self.table.weight)
+
+    def forward(self, maps: Tensor, labels: Tensor) -> Tensor:
+        """(n, channels, height, width) from maps of that shape and labels (n,)."""
+        biased: Tensor = maps + self.table(labels)[:, :, None, None]
+        return biased
+
+
+@final
 class Projection(nn.Module):
     """The projection discriminator's last layer (Miyato and Koyama 2018, arXiv:1802.05637, equation 3).
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from digitgan.errors import RecipeError
-from digitgan.networks.conditioning import ClassConditionalBatchNorm, NormalisedEmbedding, Projection
+from digitgan.networks.conditioning import ClassConditionalBatchNorm, LabelBias, NormalisedEmbedding, Projection
 from digitgan.networks.interfaces import Discriminator, Generator, ImageForm
 from digitgan.recipes import DiscriminatorRecipe, GeneratorRecipe
 
@@ -74,6 +74,8 @@ class ConvolutionalDiscriminator(Discriminator):
             nn.Conv2d(before, after, kernel, stride=2, padding=1)
             for (before, after), kernel in zip(pairwise(widths), kernels, strict=True)
         )
+        biased = recipe.channels[1:] if recipe.label_biases else ()
+        self.biases = nn.ModuleList(LabelBias(form.classes, width) for width in biased)
         self.dense = nn.Linear(recipe.channels[-1] * ((height + 1) // 2) * ((width + 1) // 2), recipe.features)
         self.score = Projection(form.classes, recipe.features)
         for layer in [*self.downs, self.dense]:
@@ -82,9 +84,12 @@ class ConvolutionalDiscriminator(Discriminator):
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
         """See `Discriminator.forward`."""
-        maps = images
-        for down in self.downs:
-            maps = functional.leaky_relu(down(maps), LEAK)
+        maps = functional.leaky_relu(self.downs[0](images), LEAK)
+        for index, down in enumerate(self.downs[1:]):
+            maps = down(maps)
+            if self.biases:
+                maps = self.biases[index](maps, labels)
+            maps = functional.leaky_relu(maps, LEAK)
         features = functional.leaky_relu(self.dense(maps.flatten(start_dim=1)), LEAK)
         scores: Tensor = self.score(features, labels)
         return scores

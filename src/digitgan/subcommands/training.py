@@ -1,0 +1,217 @@
+"""`digitgan train`, `recipes`, `animate` and `plot`."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from tyro.conf import arg
+
+from digitgan.arguments import Budget, Device, Flag, Json, Settings, Unset
+from digitgan.subcommands.output import Output
+
+if TYPE_CHECKING:
+    from digitgan.training import Control
+
+Source = Annotated[str | None, arg(metavar="mnist|digits|auto|FOLDER|FILE.npz", help_behavior_hint="(default: mnist)")]
+
+
+def train(
+    recipe: Annotated[str | None, Unset] = None,
+    /,
+    *,
+    data: Source = None,
+    data_dir: Annotated[Path | None, Unset] = None,
+    out: Annotated[Path | None, Unset] = None,
+    seed: Annotated[int | None, arg(help_behavior_hint="(default: 0)")] = None,
+    images: Annotated[int | None, Budget, Unset] = None,
+    epochs: Annotated[float | None, Budget, Unset] = None,
+    minutes: Annotated[float | None, Budget, Unset] = None,
+    set_: Annotated[Settings, arg(name="set")] = (),
+    config: Annotated[Path | None, Unset] = None,
+    device: Device = "auto",
+    resume: Flag = False,
+    overwrite: Flag = False,
+    dry_run: Flag = False,
+    quiet: Flag = False,
+    json_: Json = False,
+) -> None:
+    """Train a GAN and leave a run's folder: model, previews, curves, animation, checkpoints.
+
+    Ctrl-C (or SIGTERM) ends it after the step it is in, with a checkpoint and a usable model; the exit code is then 130
+    (143). Go on with --resume.
+
+    Args:
+        recipe: which recipe, by default fast; `digitgan recipes` lists them
+        data: what to train on; auto is MNIST where it can be had, otherwise the embedded digits
+        data_dir: where downloaded data sets lie (default: $DIGITGAN_DATA, or the user's cache folder)
+        out: the run's folder (default: the next free one in runs/)
+        seed: of everything random
+        images: train until this many images are seen
+        epochs: train for so many passes over the data
+        minutes: train for so many minutes, turned into images by the speed measured at the start
+        set_: change one value of the recipe; can be given again
+        config: a TOML file with a recipe; its `base` names the recipe it changes
+        device: where to compute
+        resume: go on with the run in --out; --images may make it longer
+        overwrite: replace the run in --out
+        dry_run: say what would be done, write nothing
+        quiet: print nothing
+        json_: print one machine-readable result
+    """
+    from digitgan.api import run_plan
+    from digitgan.planning import Wish, make_plan
+    from digitgan.training import Control
+
+    output = Output(quiet, json_)
+    console = output.console()
+    wish = Wish(
+        recipe=recipe,
+        config=config,
+        settings=set_,
+        data=data,
+        data_dir=data_dir,
+        out=out,
+        seed=seed,
+        images=images,
+        epochs=epochs,
+        minutes=minutes,
+        device=device,
+        resume=resume,
+        overwrite=overwrite,
+    )
+    plan = make_plan(wish, console.print)
+    if dry_run:
+        output.lines(*plan.summary(), "nothing was written: this is a dry run")
+        output.result({**plan.facts(), "run": str(plan.run.path), "dry_run": True})
+        return
+    console.print("\n".join(plan.summary()), markup=False)
+    control = Control()
+    with _stopping_on_signals(control) as received:
+        result = run_plan(plan, console, "none" if quiet else "auto", control)
+    run = plan.run
+    state = "finished" if result.finished else f"stopped; go on with: digitgan train --resume --out {run.path}"
+    output.lines(
+        f"run        {run.path}  ({result.images_seen:,} images in {result.seconds:.1f} s, {state})",
+        f"model      {run.model}",
+        f"previews   {run.previews}",
+        *([f"curves     {run.curves}"] if run.curves.exists() else []),
+        *([f"animation  {run.animation}"] if run.animation.exists() else []),
+    )
+    output.result(
+        {
+            **plan.facts(),
+            "run": str(run.path),
+            "model": str(run.model),
+            "images_seen": result.images_seen,
+            "seconds": result.seconds,
+            "finished": result.finished,
+        }
+    )
+    if received and not result.finished:
+        sys.exit(128 + received[0])
+
+
+def recipes(name: Annotated[str | None, Unset] = None, /, *, quiet: Flag = False, json_: Json = False) -> None:
+    """List the recipes, or print one in full, as TOML that --config takes.
+
+    Args:
+        name: the recipe to print
+        quiet: print nothing
+        json_: print one machine-readable result
+    """
+    import dataclasses
+
+    from digitgan.recipes import RECIPES, find_recipe, to_toml
+
+    output = Output(quiet, json_)
+    if name is not None:
+        recipe = find_recipe(name)
+        output.lines(to_toml(recipe).rstrip())
+        output.result(dataclasses.asdict(recipe))
+        return
+    output.lines(*(f"{recipe.name:<12}{recipe.description}" for recipe in RECIPES.values()))
+    output.result({recipe.name: recipe.description for recipe in RECIPES.values()})
+
+
+def animate(
+    run: Path,
+    /,
+    *,
+    out: Annotated[Path | None, Unset] = None,
+    milliseconds: int = 120,
+    overwrite: Flag = False,
+    quiet: Flag = False,
+    json_: Json = False,
+) -> None:
+    """Show a run's learning as a GIF of its previews; also while it trains.
+
+    Args:
+        run: the run's folder
+        out: the GIF (default: training.gif in the run's folder, made anew)
+        milliseconds: for which each preview is shown
+        overwrite: replace what is at --out
+        quiet: print nothing
+        json_: print one machine-readable result
+    """
+    from digitgan.commands import animate_run
+
+    path, frames = animate_run(run, out=out, milliseconds=milliseconds, overwrite=overwrite)
+    output = Output(quiet, json_)
+    output.lines(f"{frames} previews  {path}")
+    output.result({"out": str(path), "previews": frames})
+
+
+def plot(
+    run: Path,
+    /,
+    *,
+    out: Annotated[Path | None, Unset] = None,
+    overwrite: Flag = False,
+    quiet: Flag = False,
+    json_: Json = False,
+) -> None:
+    """Draw a run's curves, losses and scores over images seen; also while it trains.
+
+    Args:
+        run: the run's folder
+        out: the picture (default: losses.png in the run's folder, made anew)
+        overwrite: replace what is at --out
+        quiet: print nothing
+        json_: print one machine-readable result
+    """
+    from digitgan.commands import plot_run
+
+    path = plot_run(run, out=out, overwrite=overwrite)
+    output = Output(quiet, json_)
+    output.lines(str(path))
+    output.result({"out": str(path)})
+
+
+@contextlib.contextmanager
+def _stopping_on_signals(control: Control) -> Iterator[list[int]]:
+    """While the context lasts, Ctrl-C and SIGTERM ask the training to stop; a second one ends the program at once.
+
+    Yields:
+        The signals received so far.
+    """
+    received: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def stop(number: int, _frame: object) -> None:
+        received.append(number)
+        control.stop()
+        for each in before:
+            signal.signal(each, signal.SIG_DFL)
+
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,37 @@
+"""Errors: what they have in common, and the half-sentence that helps after an unknown name."""
+
+from __future__ import annotations
+
+import pytest
+
+from digitgan import errors
+from digitgan.errors import DigitganError, nearest
+
+KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_error_is_one_the_command_line_prints_and_ends_with_2(kind: type[Exception]) -> None:
+    assert issubclass(kind, DigitganError)
+    assert kind.exit_code == 2
+    assert str(kind("mnist.npz: damaged")) == "mnist.npz: damaged"
+
+
+def test_a_slip_of_the_finger_names_the_nearest_first() -> None:
+    assert nearest("fats", ["slow", "fast"]) == "did you mean 'fast'? (known: slow, fast)"
+
+
+def test_of_several_near_names_the_nearest_is_meant() -> None:
+    assert nearest("mnist2", ["mnist", "mnist1", "kmnist2"]).startswith("did you mean 'kmnist2'?")
+
+
+def test_where_nothing_is_near_what_is_known_is_listed() -> None:
+    assert nearest("zzz", ["fast", "slow"]) == "known: fast, slow"
+
+
+def test_where_nothing_is_known_that_is_said() -> None:
+    assert nearest("mnist", []) == "none are known"
+
+
+def test_names_may_come_from_any_iterable() -> None:
+    assert nearest("fats", (name for name in ("fast",))) == "did you mean 'fast'? (known: fast)"

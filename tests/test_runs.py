@@ -1,0 +1,136 @@
+"""A run's folder: made, refused, replaced; and its records, whole, cut off or damaged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from digitgan.errors import OutputError, RecipeError, RunError
+from digitgan.recipes import find_recipe, with_settings
+from digitgan.runs import RunFolder, free_run_path, new_run, open_run
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    """A run that has begun."""
+    run = new_run(tmp_path / "run", overwrite=False)
+    run.write_recipe(find_recipe("fast"))
+    run.write_record({"seed": 3, "status": "training"})
+    return run
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_new_run_gets_its_folder_and_those_above_it(tmp_path: Path) -> None:
+    assert new_run(tmp_path / "deep" / "down" / "run", overwrite=False).path.is_dir()
+
+
+def test_an_empty_folder_can_be_used(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    assert list(new_run(tmp_path / "run", overwrite=False).path.iterdir()) == []
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_with_other_things_is_left_as_it_is(tmp_path: Path, overwrite: bool) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(OutputError, match="holds other things than a run; it is left as it is"):
+        new_run(tmp_path, overwrite=overwrite)
+    assert contents(tmp_path) == {"thesis.tex": b"years of work"}
+
+
+def test_a_run_is_replaced_only_when_asked(run: RunFolder) -> None:
+    before = contents(run.path)
+    with pytest.raises(OutputError, match="holds a run already; go on with --resume, replace it with --overwrite"):
+        new_run(run.path, overwrite=False)
+    assert contents(run.path) == before
+    assert contents(new_run(run.path, overwrite=True).path) == {}
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_file_in_the_way_is_refused(tmp_path: Path, overwrite: bool) -> None:
+    (tmp_path / "file").write_text("kept")
+    with pytest.raises(OutputError, match="is a file; --out must name a folder"):
+        new_run(tmp_path / "file", overwrite=overwrite)
+    with pytest.raises(OutputError, match="cannot be made"):
+        new_run(tmp_path / "file" / "run", overwrite=overwrite)
+    assert contents(tmp_path) == {"file": b"kept"}
+
+
+def test_a_link_to_a_run_is_not_followed_to_replace_it(tmp_path: Path, run: RunFolder) -> None:
+    (tmp_path / "link").symlink_to(run.path)
+    before = contents(run.path)
+    with pytest.raises(OutputError, match="cannot be made"):
+        new_run(tmp_path / "link", overwrite=True)
+    assert contents(run.path) == before
+
+
+def test_a_run_is_known_by_its_record(run: RunFolder) -> None:
+    assert open_run(run.path) == run
+
+
+def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "none"):
+        with pytest.raises(RunError, match=r"not a run's folder \(it has no run\.json\)"):
+            open_run(path)
+
+
+def test_the_first_free_number_is_taken(tmp_path: Path) -> None:
+    assert free_run_path(tmp_path, "fast", "mnist") == tmp_path / "fast-mnist-001"
+    (tmp_path / "fast-mnist-001").mkdir()
+    (tmp_path / "fast-mnist-002").write_text("")
+    (tmp_path / "fast-mnist-004").mkdir()
+    assert free_run_path(tmp_path, "fast", "mnist") == tmp_path / "fast-mnist-003"
+    assert free_run_path(tmp_path, "fast", "digits") == tmp_path / "fast-digits-001"
+
+
+def test_the_recipe_comes_back(run: RunFolder) -> None:
+    recipe = with_settings(find_recipe("fast"), ["penalty.gamma=0.5", "generator.channels=[9, 5]"])
+    run.write_recipe(recipe)
+    assert run.read_recipe() == recipe
+
+
+def test_a_damaged_or_missing_recipe_is_named(run: RunFolder) -> None:
+    run.recipe.write_text("[penalty]\ngama = 1\n")
+    with pytest.raises(RecipeError, match=r"recipe\.toml, line 2: .*did you mean 'gamma'"):
+        run.read_recipe()
+    run.recipe.unlink()
+    with pytest.raises(RunError, match=r"recipe\.toml: cannot be read"):
+        run.read_recipe()
+
+
+def test_the_record_comes_back(run: RunFolder) -> None:
+    record = {"seed": 2**62, "status": "finished", "data": {"name": "ziffern – größer", "shape": [1, 28, 28]}}
+    run.write_record(record)
+    assert run.read_record() == record
+
+
+@pytest.mark.parametrize("damaged", [b"", b'{"seed": 3', b"[]", b"\xff\xfe"])
+def test_a_damaged_record_is_named(run: RunFolder, damaged: bytes) -> None:
+    run.record.write_bytes(damaged)
+    with pytest.raises(RunError, match=r"run\.json"):
+        run.read_record()
+
+
+def test_a_run_without_a_history_has_no_lines(run: RunFolder) -> None:
+    assert list(run.read_history()) == []
+
+
+def test_a_last_line_that_was_cut_off_is_left_out(run: RunFolder) -> None:
+    run.history.write_text('{"images_seen": 16}\n{"images_seen": 32}\n{"images_se')
+    assert [line["images_seen"] for line in run.read_history()] == [16, 32]
+
+
+def test_previews_are_in_the_order_they_were_made(run: RunFolder) -> None:
+    run.previews.mkdir()
+    for images_seen in (100_000_000, 64, 99_999_999, 12_800):  # the first has a digit more than its name has room for
+        run.preview(images_seen).write_bytes(b"")
+    (run.previews / ".00000064.png.77.part").write_bytes(b"")
+    (run.previews / "mine.png").write_bytes(b"")
+    assert [path.name for path in run.preview_files()] == ["00000064.png", "00012800.png", "99999999.png", "100000000.png"]
+
+
+def test_a_run_without_previews_has_no_preview_files(run: RunFolder) -> None:
+    assert run.preview_files() == []
