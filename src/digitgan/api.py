@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.resources
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ from digitgan.observers import (
 from digitgan.planning import Plan, Wish, make_plan
 from digitgan.runs import RunFolder, new_run
 from digitgan.training import Control, Draws, Game, checkpoints, play, restore_checkpoint, sweep
+from digitgan.training.machine import choose_device, use_threads
 
 ProgressKind = Literal["none", "auto", "plain", "live"]
 
@@ -168,8 +170,6 @@ def load(model: Path | str = DEFAULT_MODEL, device: str = "cpu") -> Model:
         ModelFileError: if there is no such model, or its file is damaged or not ours.
         RunError: if it is a run that has no model yet.
     """
-    from digitgan.training.machine import choose_device, use_threads
-
     use_threads()
     return load_model(find_model(str(model))).to(choose_device(device))
 
@@ -209,8 +209,6 @@ def shipped_models() -> dict[str, Path]:
 
 def _restore(plan: Plan, game: Game, say: Callable[[str], None]) -> dict[str, Any]:
     """Bring the game to its newest whole checkpoint; later ones, and leftovers of a save that was cut off, are removed."""
-    import shutil
-
     folder = plan.run.checkpoints
     sweep(folder)
     for checkpoint in reversed(checkpoints(folder)):

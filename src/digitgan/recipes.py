@@ -39,7 +39,7 @@ class GeneratorRecipe:
     family: str = _setting("convolutional")
     latent: int = _setting(64, low=1, high=4096)
     label_embedding: int = _setting(64, low=1, high=4096)
-    channels: tuple[int, ...] = _setting((64, 32, 16), low=1, high=4096)
+    channels: tuple[int, ...] = _setting((64, 32, 12), low=1, high=4096)
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class PenaltyRecipe:
     """
 
     name: str = _setting("r1")
-    gamma: float = _setting(0.1, low=0.0, high=1e4)
+    gamma: float = _setting(0.05, low=0.0, high=1e4)
     interval: int = _setting(8, low=1, high=1024)
 
 
@@ -130,7 +130,7 @@ class TrainingRecipe:
         checkpoints: how many checkpoints are written over the run, evenly spread; the last at its end.
     """
 
-    images: int = _setting(50_000, low=1, high=10**12)
+    images: int = _setting(75_000, low=1, high=10**12)
     batch_size: int = _setting(64, low=2, high=65_536)
     precision: str = _setting("auto", names=("auto", "float32", "bfloat16"))
     previews: int = _setting(24, low=1, high=10_000)

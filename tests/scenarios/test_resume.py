@@ -169,7 +169,7 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path: Path, 
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        (["--set=penalty.gamma=0.5"], "penalty.gamma: 0.1 -> 0.5"),
+        (["--set=penalty.gamma=0.5"], "penalty.gamma: 0.05 -> 0.5"),
         (["--seed=4"], "another seed; resuming would mix two runs:\n  3 -> 4"),
         (["--data-dir=elsewhere", "--images=100"], "has seen 3,200 images already"),
     ],

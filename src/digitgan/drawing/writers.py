@@ -66,7 +66,8 @@ def write_folder(path: Path, blocks: Iterable[Picture], labels: Labels, class_na
     drawn = [class_names[label] for label in np.unique(labels)]
     for name in drawn:
         # A model file may come from anyone: no class name leads out of the folder, or is hidden from those who read it.
-        if Path(name).name != name or name.startswith(".") or not name.isprintable() or drawn.count(name) > 1:
+        fit = name and Path(name).name == name and not name.startswith(".") and name.isprintable()
+        if not fit or drawn.count(name) > 1:
             raise UsageError(f"the class name {name!r} can't be a folder's, or isn't the only one; --format npz is right")
     with _whole_folder(path) as folder:
         for name in drawn:

@@ -1,0 +1,119 @@
+"""The curves: a picture of the history, at whatever point of the run."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageColor
+
+from digitgan.errors import OutputError, RunError
+from digitgan.observers import plot
+from digitgan.observers.curves import DISCRIMINATOR, GENERATOR
+from digitgan.recipes import Recipe
+from digitgan.runs import RunFolder, new_run
+
+
+@pytest.fixture
+def run(tmp_path: Path, small_recipe: Recipe) -> RunFolder:
+    run = new_run(tmp_path / "run", overwrite=False)
+    run.write_recipe(small_recipe)
+    return run
+
+
+def write_history(run: RunFolder, count: int, **changed: float) -> None:
+    """So many lines, with curves that differ."""
+    lines = [
+        {
+            "images_seen": 16 * number,
+            "discriminator_loss": 1 / number,
+            "generator_loss": 1 + number / 10,
+            "score_real": number / 5,
+            "score_fake": -number / 5,
+            **changed,
+        }
+        for number in range(1, count + 1)
+    ]
+    run.history.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def pixels(path: Path) -> np.ndarray:
+    with Image.open(path) as picture:
+        assert picture.format == "PNG"
+        return np.asarray(picture.convert("RGB"))
+
+
+def rows_of(picture: np.ndarray, colour: str) -> np.ndarray:
+    """The rows in which a curve of that colour runs: for each, whether it has a pixel of exactly that colour."""
+    return (picture == ImageColor.getrgb(colour)).all(axis=2).any(axis=1)
+
+
+def test_both_networks_have_a_curve_in_both_halves(run: RunFolder) -> None:
+    write_history(run, 20)
+    plot(run, run.curves)
+    picture = pixels(run.curves)
+    assert picture.shape == (600, 800, 3)
+    for colour in (DISCRIMINATOR, GENERATOR):
+        rows = rows_of(picture, colour)
+        assert rows[:300].any()
+        assert rows[300:].any()
+
+
+def test_a_curve_shows_the_numbers_of_the_history(run: RunFolder) -> None:
+    """The discriminator's loss falls below the generator's from left to right: so does its curve."""
+    write_history(run, 20)
+    plot(run, run.curves)
+    upper = pixels(run.curves)[:300]
+    ends = {}
+    for colour in (DISCRIMINATOR, GENERATOR):
+        rows, columns = np.nonzero((upper == ImageColor.getrgb(colour)).all(axis=2))
+        curve = columns > 600
+        ends[colour] = rows[curve].max()
+    assert ends[DISCRIMINATOR] > ends[GENERATOR], "further down in the picture"
+
+
+def test_the_curves_may_go_anywhere(run: RunFolder, tmp_path: Path) -> None:
+    write_history(run, 5)
+    plot(run, tmp_path / "deep" / "mine.png")
+    assert pixels(tmp_path / "deep" / "mine.png").shape == (600, 800, 3)
+    assert not run.curves.exists()
+
+
+def test_a_single_line_is_enough(run: RunFolder) -> None:
+    write_history(run, 1)
+    plot(run, run.curves)
+    assert pixels(run.curves).shape == (600, 800, 3)
+
+
+def test_a_last_line_that_was_cut_off_does_no_harm(run: RunFolder) -> None:
+    write_history(run, 5)
+    plot(run, run.curves)
+    before = run.curves.read_bytes()
+    with run.history.open("a") as file:
+        file.write('{"images_seen": 96, "discr')
+    plot(run, run.curves)
+    assert run.curves.read_bytes() == before
+
+
+def test_losses_that_left_the_numbers_are_left_out(run: RunFolder) -> None:
+    write_history(run, 5, generator_loss=math.nan, score_fake=math.inf)
+    plot(run, run.curves)
+    picture = pixels(run.curves)
+    assert rows_of(picture, DISCRIMINATOR)[:300].any()
+    assert rows_of(picture, DISCRIMINATOR)[300:].any()
+
+
+def test_without_a_history_there_are_no_curves(run: RunFolder) -> None:
+    with pytest.raises(RunError, match="run: has no history yet"):
+        plot(run, run.curves)
+    assert not run.curves.exists()
+
+
+def test_a_path_that_cannot_be_written_is_named(run: RunFolder, tmp_path: Path) -> None:
+    write_history(run, 5)
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match=r"file/curves\.png: cannot be written"):
+        plot(run, tmp_path / "file" / "curves.png")

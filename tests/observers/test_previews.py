@@ -1,0 +1,145 @@
+"""Previews: the same latents at every moment, a row a latent and a column a class; and their animation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from digitgan.errors import OutputError, RunError
+from digitgan.images import from_network, save_png
+from digitgan.networks import ImageForm
+from digitgan.observers import Previews, animate
+from digitgan.observers.previews import ENLARGEMENT, SETTLING_PORTIONS, SETTLING_SIZE
+from digitgan.recipes import Recipe
+from digitgan.runs import RunFolder, new_run
+from digitgan.training import CheckpointDue, Draws, Ended, Game, PreviewDue, settle
+from digitgan.training.checkpoint import game_tensors
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+CPU = torch.device("cpu")
+DRAWS = Draws(seed=5, latent=8, classes=10, batch_size=16, device=CPU)
+CELL = 28 + 2
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    return new_run(tmp_path / "run", overwrite=False)
+
+
+def unnoticed(path: Path) -> None:
+    """For previews that nobody waits for."""
+
+
+def test_a_preview_shows_each_latent_in_a_row_and_each_class_in_a_column(run: RunFolder, new_game: Callable[..., Game]) -> None:
+    game = new_game()
+    Previews(run, DRAWS, unnoticed).see(PreviewDue(game))
+    sheet = np.asarray(Image.open(run.preview(0)))
+    assert sheet.shape == (10 * CELL + 2, 10 * CELL + 2)
+    generator = settle(game.ema.generator, DRAWS.settling(SETTLING_PORTIONS, SETTLING_SIZE))
+    z, _ = DRAWS.preview(per_class=10)
+    for row, column in ((0, 0), (0, 9), (3, 7), (9, 2)):
+        top, left = 2 + row * CELL, 2 + column * CELL
+        with torch.no_grad():
+            expected = from_network(generator(z[10 * row : 10 * row + 1], torch.tensor([column])))[0]
+        shown = sheet[top : top + 28, left : left + 28]
+        assert np.abs(shown.astype(int) - expected).max() <= 1  # alone, an image is rounded otherwise than among a hundred
+
+
+def test_a_preview_is_named_by_the_images_seen_and_noticed(run: RunFolder, new_game: Callable[..., Game]) -> None:
+    noticed: list[Path] = []
+    game = new_game()
+    game.images_seen = 12_800
+    Previews(run, DRAWS, noticed.append).see(PreviewDue(game))
+    assert noticed == run.preview_files() == [run.path / "previews" / "00012800.png"]
+
+
+def test_the_same_latents_are_shown_every_time(run: RunFolder, new_game: Callable[..., Game]) -> None:
+    game, previews = new_game(), Previews(run, DRAWS, unnoticed)
+    for game.images_seen in (16, 32):
+        previews.see(PreviewDue(game))
+    first, second = run.preview_files()
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_what_is_shown_changes_with_the_average_and_not_with_the_generator(
+    run: RunFolder, new_game: Callable[..., Game]
+) -> None:
+    game, previews = new_game(), Previews(run, DRAWS, unnoticed)
+    previews.see(PreviewDue(game))
+    with torch.no_grad():
+        game.generator.get_parameter("image.bias").add_(1)
+    game.images_seen = 16
+    previews.see(PreviewDue(game))
+    with torch.no_grad():
+        game.ema.generator.get_parameter("image.bias").add_(1)
+    game.images_seen = 32
+    previews.see(PreviewDue(game))
+    before, same, other = (path.read_bytes() for path in run.preview_files())
+    assert before == same
+    assert before != other
+
+
+def test_the_game_is_left_as_it_was(run: RunFolder, new_game: Callable[..., Game]) -> None:
+    game = new_game()
+    before, random_state = game_tensors(game), torch.get_rng_state()
+    Previews(run, DRAWS, unnoticed).see(PreviewDue(game))
+    after = game_tensors(game)
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert game.generator.training
+    assert torch.equal(random_state, torch.get_rng_state())
+
+
+def test_nothing_is_drawn_that_is_not_due(run: RunFolder, new_game: Callable[..., Game]) -> None:
+    previews = Previews(run, DRAWS, unnoticed)
+    previews.see(CheckpointDue(new_game()))
+    previews.see(Ended(new_game(), finished=True))
+    assert run.preview_files() == []
+
+
+def test_more_classes_than_places_are_shown_in_one_row(run: RunFolder, small_recipe: Recipe) -> None:
+    game = Game(small_recipe, ImageForm(3, 16, 16, 120), 0, CPU)
+    Previews(run, Draws(0, 8, 120, 16, CPU), unnoticed).see(PreviewDue(game))
+    assert np.asarray(Image.open(run.preview(0))).shape == (16 + 4, 120 * 18 + 2, 3)
+
+
+def test_the_animation_shows_every_preview_in_order_and_larger(run: RunFolder) -> None:
+    for level, images_seen in ((50, 64), (150, 128), (250, 99_999_999), (200, 100_000_000)):
+        save_png(run.preview(images_seen), np.full((10, 12), level, dtype=np.uint8))
+    assert animate(run, run.animation, milliseconds=100) == 4
+    with Image.open(run.animation) as animation:
+        assert animation.n_frames == 4
+        assert animation.size == (12 * ENLARGEMENT, 10 * ENLARGEMENT)
+        levels, times = [], []
+        for index in range(4):
+            animation.seek(index)
+            levels.append(animation.convert("L").getpixel((0, 0)))
+            times.append(animation.info["duration"])
+    assert levels == [50, 150, 250, 200]
+    assert times[:3] == [100, 100, 100]
+    assert times[3] >= 1000, "the last is held"
+
+
+def test_an_animation_of_one_preview_is_one_frame(run: RunFolder) -> None:
+    save_png(run.preview(64), np.zeros((10, 12, 3), dtype=np.uint8))
+    assert animate(run, run.animation) == 1
+    with Image.open(run.animation) as animation:
+        assert animation.size == (24, 20)
+
+
+def test_without_previews_there_is_no_animation(run: RunFolder) -> None:
+    with pytest.raises(RunError, match="run: has no previews yet"):
+        animate(run, run.animation)
+    assert not run.animation.exists()
+
+
+def test_an_animation_that_cannot_be_written_is_named(run: RunFolder, tmp_path: Path) -> None:
+    save_png(run.preview(64), np.zeros((10, 12), dtype=np.uint8))
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match=r"file/a\.gif: cannot be written"):
+        animate(run, tmp_path / "file" / "a.gif")

@@ -1,0 +1,312 @@
+"""The model: what it draws, and the file it is kept in, whole, damaged, foreign or of another version."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from digitgan.errors import ModelFileError, OutputError, UsageError
+from digitgan.model import BLOCK, Model, file_hash, load_model, save_model
+from digitgan.networks import Generator
+from digitgan.recipes import with_settings
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+LABELS = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3]
+
+
+class Touchy(Generator):
+    """Shows the last bits of another generator's numbers, so that what is rounded otherwise anywhere shows in the bytes."""
+
+    def __init__(self, inner: Generator) -> None:
+        super().__init__(inner.form, inner.latent)
+        self.inner = inner
+
+    def forward(self, z: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return torch.frac(self.inner(z, labels) * 2**20)
+
+
+@pytest.fixture(scope="module")
+def touchy_model(small_model: Model) -> Model:
+    return dataclasses.replace(small_model, generator=Touchy(small_model.generator).eval())
+
+
+@pytest.fixture
+def model_file(tmp_path: Path, small_model: Model) -> Path:
+    path = tmp_path / "model.safetensors"
+    save_model(path, small_model)
+    return path
+
+
+@pytest.fixture(scope="module")
+def content(tmp_path_factory: pytest.TempPathFactory, small_model: Model) -> bytes:
+    """The bytes of a model file."""
+    path = tmp_path_factory.mktemp("content") / "model.safetensors"
+    save_model(path, small_model)
+    return path.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A path to write altered files to."""
+    return tmp_path_factory.mktemp("scratch") / "altered.safetensors"
+
+
+# --- drawing ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("channels", "shape"), [(1, (10, 28, 28)), (3, (10, 28, 28, 3))], ids=["grey", "RGB"])
+def test_images_are_bytes_with_channels_last(new_model: Callable[..., Model], channels: int, shape: tuple[int, ...]) -> None:
+    images = new_model(channels=channels).sample(LABELS)
+    assert images.shape == shape
+    assert images.dtype == np.uint8
+
+
+def test_the_same_seed_draws_the_same_and_another_seed_does_not(small_model: Model) -> None:
+    np.testing.assert_array_equal(small_model.sample(LABELS, seed=7), small_model.sample(LABELS, seed=7))
+    assert (small_model.sample(LABELS, seed=7) != small_model.sample(LABELS, seed=8)).any(axis=(1, 2)).all()
+
+
+def test_images_of_one_label_differ_from_each_other(small_model: Model) -> None:
+    assert len({image.tobytes() for image in small_model.sample([7] * 100)}) == 100
+
+
+def test_another_label_draws_another_image_of_the_same_latent(small_model: Model) -> None:
+    assert len({small_model.sample([label], seed=1).tobytes() for label in range(10)}) == 10
+
+
+@settings(max_examples=20)
+@given(
+    labels=st.lists(st.integers(0, 9), min_size=2, max_size=2 * BLOCK + 3),
+    start=st.integers(0, 10**9),
+    seed=st.integers(0, 2**63 - 1),
+    data=st.data(),
+)
+def test_any_split_draws_the_same_images(
+    touchy_model: Model, labels: list[int], start: int, seed: int, data: st.DataObject
+) -> None:
+    cut = data.draw(st.integers(1, len(labels) - 1))
+    whole = touchy_model.sample(labels, seed, start)
+    front, back = touchy_model.sample(labels[:cut], seed, start), touchy_model.sample(labels[cut:], seed, start + cut)
+    np.testing.assert_array_equal(np.concatenate([front, back]), whole)
+
+
+@settings(max_examples=20)
+@given(
+    before=st.lists(st.integers(0, 9), max_size=BLOCK + 3),
+    after=st.lists(st.integers(0, 9), max_size=BLOCK + 3),
+    label=st.integers(0, 9),
+)
+def test_an_image_does_not_depend_on_its_neighbours(
+    touchy_model: Model, before: list[int], after: list[int], label: int
+) -> None:
+    place = len(before)
+    alone = touchy_model.sample([label], seed=5, start=place)
+    in_company = touchy_model.sample([*before, label, *after], seed=5)
+    np.testing.assert_array_equal(in_company[place], alone[0])
+
+
+def test_the_number_of_blocks_follows_from_the_number_of_images(small_model: Model) -> None:
+    labels = np.arange(2 * BLOCK + 5) % 10
+    blocks = list(small_model.sample_blocks(labels, seed=2))
+    assert [len(block) for block in blocks] == [BLOCK, BLOCK, 5]
+    np.testing.assert_array_equal(np.concatenate(blocks), small_model.sample(labels, seed=2))
+
+
+def test_a_million_images_are_drawn_as_they_are_taken(small_model: Model) -> None:
+    blocks = small_model.sample_blocks(np.full(1_000_000, 7), seed=0)
+    np.testing.assert_array_equal(next(blocks), small_model.sample([7] * BLOCK, seed=0))
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([], "no labels"),
+        ([[1, 2]], "no labels"),
+        ([10], "label 10 does not exist: this model draws 0 to 9"),
+        ([0, 3, 99], "label 99 does not exist"),
+        ([0, -1], "label -1 does not exist"),
+        ([1.5], "whole numbers; these are float64"),
+        (["7"], "whole numbers"),
+    ],
+)
+def test_labels_that_cannot_be_drawn_are_refused(small_model: Model, labels: list[int], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        small_model.sample(labels)
+
+
+def test_a_start_before_the_first_image_is_refused(small_model: Model) -> None:
+    with pytest.raises(UsageError, match="start -1"):
+        small_model.sample([1], start=-1)
+
+
+# --- the file ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("channels", [1, 3], ids=["grey", "RGB"])
+def test_a_saved_model_draws_the_same_bytes(tmp_path: Path, new_model: Callable[..., Model], channels: int) -> None:
+    model = new_model(channels=channels)
+    with torch.no_grad():  # as training would leave it: statistics that aren't the initial ones
+        model.generator.train()(torch.randn(64, 8), torch.arange(64) % 10)
+    model.generator.eval()
+    save_model(tmp_path / "model.safetensors", model)
+    loaded = load_model(tmp_path / "model.safetensors")
+    np.testing.assert_array_equal(loaded.sample(LABELS * 10, seed=3), model.sample(LABELS * 10, seed=3))
+
+
+def test_a_saved_model_keeps_its_recipe_class_names_and_card(tmp_path: Path, new_model: Callable[..., Model]) -> None:
+    model = new_model(("zero", 'a "quoted"\nname', "Ω"))
+    model.card["data"] = {"name": "ümläut", "shape": [1, 28, 28], "seconds": 1.5}
+    save_model(tmp_path / "model.safetensors", model)
+    loaded = load_model(tmp_path / "model.safetensors")
+    assert loaded.recipe == model.recipe
+    assert loaded.class_names == model.class_names
+    assert loaded.card == model.card
+    assert not loaded.generator.training
+
+
+def test_a_model_saved_again_has_the_same_digest(tmp_path: Path, model_file: Path) -> None:
+    save_model(tmp_path / "again", load_model(model_file))
+    digests = []
+    for path in (model_file, tmp_path / "again"):
+        with safe_open(path, framework="pt") as file:
+            digests.append(file.metadata()["digest"])
+    assert digests[0] == digests[1]
+
+
+def test_the_hash_of_a_file_is_its_sha256(tmp_path: Path) -> None:
+    (tmp_path / "abc").write_bytes(b"abc")  # the example of FIPS 180-2
+    assert file_hash(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path, small_model: Model) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match=r"file/model\.safetensors: cannot be written"):
+        save_model(tmp_path / "file" / "model.safetensors", small_model)
+
+
+def test_saving_replaces_a_model_only_as_a_whole(model_file: Path, small_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = model_file.read_bytes()
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OutputError, match="No space left on device"):
+        save_model(model_file, dataclasses.replace(small_model, card={}))
+    assert model_file.read_bytes() == before
+    assert list(model_file.parent.iterdir()) == [model_file]
+
+
+@settings(max_examples=30)
+@given(share=st.floats(0, 1, exclude_max=True))
+def test_a_truncated_file_is_refused(content: bytes, scratch: Path, share: float) -> None:
+    scratch.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(ModelFileError, match=r"altered\.safetensors: not a whole safetensors file"):
+        load_model(scratch)
+
+
+@settings(max_examples=100)
+@given(place=st.floats(0, 1, exclude_max=True), header=st.booleans(), change=st.integers(1, 255))
+def test_a_file_with_any_byte_altered_is_refused_or_draws_the_same(
+    content: bytes, scratch: Path, small_model: Model, place: float, header: bool, change: int
+) -> None:
+    """Only blanks that pad the header can be altered unnoticed; half of the examples alter the header, the rest any byte."""
+    altered = bytearray(content)
+    end = 8 + int.from_bytes(content[:8], "little") if header else len(content)
+    altered[int(place * end)] ^= change
+    scratch.write_bytes(altered)
+    model = small_model
+    with contextlib.suppress(ModelFileError):
+        model = load_model(scratch)
+    np.testing.assert_array_equal(model.sample(LABELS), small_model.sample(LABELS))
+    assert (model.recipe, model.class_names, model.card) == (small_model.recipe, small_model.class_names, small_model.card)
+
+
+def test_an_altered_weight_is_refused(model_file: Path) -> None:
+    content = bytearray(model_file.read_bytes())
+    content[-1] ^= 1
+    model_file.write_bytes(content)
+    with pytest.raises(ModelFileError, match=r"model\.safetensors: altered or damaged: .* SHA-256"):
+        load_model(model_file)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(b'\\"images_seen\\": 0', b'\\"images_seen\\": 9'), (b"gamma = 0.1", b"gamma = 0.9"), (b'\\"7\\"', b'\\"1\\"')],
+    ids=["card", "recipe", "class name"],
+)
+def test_an_altered_header_is_refused(model_file: Path, before: bytes, after: bytes) -> None:
+    content = model_file.read_bytes()
+    assert content.count(before) == 1
+    model_file.write_bytes(content.replace(before, after))
+    with pytest.raises(ModelFileError, match=r"model\.safetensors: altered or damaged"):
+        load_model(model_file)
+
+
+@pytest.mark.parametrize(
+    ("foreign", "message"),
+    [
+        (b"", "not a whole safetensors file"),
+        (b"These are not the weights you are looking for.\n" * 100, "not a whole safetensors file"),
+        (bytes(1000), "not a whole safetensors file"),
+        (b"\xff" * 1000, "not a whole safetensors file"),
+        (b"PK\x03\x04" + bytes(100), "not a whole safetensors file"),
+    ],
+    ids=["empty", "text", "zeros", "ones", "zip"],
+)
+def test_another_format_is_refused(tmp_path: Path, foreign: bytes, message: str) -> None:
+    path = tmp_path / "foreign.bin"
+    path.write_bytes(foreign)
+    with pytest.raises(ModelFileError, match=rf"foreign\.bin: {message}"):
+        load_model(path)
+
+
+@pytest.mark.parametrize("metadata", [None, {"format": "pt"}, {"format": "digitgan-judge"}])
+def test_a_foreign_safetensors_file_is_refused(tmp_path: Path, metadata: dict[str, str] | None) -> None:
+    save_file({"weight": torch.zeros(3)}, tmp_path / "foreign.safetensors", metadata=metadata)
+    with pytest.raises(ModelFileError, match=r"foreign\.safetensors: not a digitgan model; `digitgan train` writes one"):
+        load_model(tmp_path / "foreign.safetensors")
+
+
+def test_a_folder_or_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelFileError, match=r"cannot be read \(Is a directory\)"):
+        load_model(tmp_path)
+    with pytest.raises(ModelFileError, match=r"none\.safetensors: cannot be read \(No such file"):
+        load_model(tmp_path / "none.safetensors")
+
+
+def test_a_model_of_a_newer_version_asks_for_an_upgrade(
+    tmp_path: Path, small_model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "newer.safetensors"
+    with monkeypatch.context() as future:
+        future.setattr("digitgan.model.VERSION", 2)
+        save_model(path, small_model)
+        load_model(path)
+    with pytest.raises(ModelFileError, match=r"newer\.safetensors: model version 2, this digitgan reads 1: upgrade digitgan"):
+        load_model(path)
+
+
+def test_a_recipe_that_its_weights_do_not_fit_is_refused(tmp_path: Path, small_model: Model) -> None:
+    other = with_settings(small_model.recipe, ["generator.channels=[16, 8, 8]"])
+    save_model(tmp_path / "mixed.safetensors", dataclasses.replace(small_model, recipe=other))
+    with pytest.raises(ModelFileError, match=r"mixed\.safetensors: its recipe and its weights do not go together"):
+        load_model(tmp_path / "mixed.safetensors")
+
+
+def test_a_recipe_of_an_unknown_family_is_refused(tmp_path: Path, small_model: Model) -> None:
+    other = with_settings(small_model.recipe, ["generator.family=of-the-future"])
+    save_model(tmp_path / "future.safetensors", dataclasses.replace(small_model, recipe=other))
+    with pytest.raises(ModelFileError, match=r"future\.safetensors: .*of-the-future"):
+        load_model(tmp_path / "future.safetensors")
