@@ -149,14 +149,15 @@ def run_plan(plan: Plan, console: Console, progress: ProgressKind, control: Cont
         for event in play(game, batches, draws, control):
             for observer in observers:
                 observer.see(event)
+    seconds = history.seconds
     finished = game.images_seen >= plan.recipe.training.images
     status = "finished" if finished else "stopped"
-    run.write_record({**record, "status": status, "images_seen": game.images_seen, "seconds": round(history.seconds, 3)})
+    run.write_record({**record, "status": status, "images_seen": game.images_seen, "seconds": round(seconds, 3)})
     if run.preview_files():
         animate(run, run.animation)
     if any(run.read_history()):
         plot(run, run.curves)
-    return TrainingResult(run.path, run.model, game.images_seen, history.seconds, finished)
+    return TrainingResult(run.path, run.model, game.images_seen, seconds, finished)
 
 
 def load(model: Path | str = DEFAULT_MODEL, device: str = "cpu") -> Model:
