@@ -18,7 +18,7 @@ from digitgan.api import with_metrics
 from digitgan.evaluation import class_accuracy
 from digitgan.model import save_model
 
-RECIPE, SEED, IMAGES = "fast", 0, 600_000
+RECIPE, SEED, IMAGES = "fast", 0, 500_000
 ROOT = Path(__file__).parent.parent
 SHIPPED = ROOT / "src" / "digitgan" / "pretrained" / "mnist.safetensors"
 

@@ -84,6 +84,7 @@ QUICK = ("--data=digits", "--images=64", "--set=training.precision=float32", "--
         (("plot", "nowhere"), "nowhere: not a run's folder"),
         (("data", "show", "--split=middle"), "--split"),
         (("--completion", "bsh"), "did you mean 'bash'?"),
+        (("--vresion",), "unknown option '--vresion': did you mean '--version'?"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

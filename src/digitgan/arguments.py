@@ -104,8 +104,11 @@ def _check_names(argv: Sequence[str], commands: Commands, groups: Groups) -> Non
         parent = list(argv[: depth - 1])
         known = dict.fromkeys(words.split()[depth - 1] for words in commands if words.split()[: depth - 1] == parent)
         raise UsageError(f"unknown command {name!r}: {nearest(asked, known)}")
-    parameters = inspect.signature(commands[name]).parameters.values() if name in commands else ()
-    options = ["--" + p.name.strip("_").replace("_", "-") for p in parameters if p.kind is p.KEYWORD_ONLY] + ["--help"]
+    if name in commands:
+        parameters = inspect.signature(commands[name]).parameters.values()
+        options = ["--" + p.name.strip("_").replace("_", "-") for p in parameters if p.kind is p.KEYWORD_ONLY] + ["--help"]
+    else:
+        options = ["--help", "--version", "--completion"]
     for word in itertools.takewhile(lambda word: word != "--", argv):
         option = word.partition("=")[0].replace("_", "-")
         if word.startswith("--") and option not in options:

@@ -11,7 +11,9 @@ from digitgan.errors import DigitganError, UsageError
 from digitgan.subcommands import COMMANDS, GROUPS
 from digitgan.version import __version__
 
-ABOUT = "Train a class-conditional GAN in a minute, on the machine you have; then draw any labelled digit on demand."
+ABOUT = """Train a class-conditional GAN in a minute, on the machine you have; then draw any labelled digit on demand.
+
+Besides the subcommands: --version, and --completion bash (or zsh, fish), which prints a script for the shell to evaluate."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:

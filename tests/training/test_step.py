@@ -51,7 +51,7 @@ class Calls:
 
 
 def test_a_step_changes_both_networks_and_the_average(new_game: Callable[..., Game], batches: Batches) -> None:
-    game = new_game()
+    game = new_game("loss.name=relativistic")
     networks = (game.generator, game.discriminator, game.ema.generator)
     before = [copies(network) for network in networks]
     make_step(game, batches)
