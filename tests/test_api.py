@@ -1,67 +1,82 @@
-"""Training from Python: what a resume finds at the edges of a run, where it has not begun yet or is over already."""
+"""What `import digitgan` offers, used as a Python program would."""
 
 from __future__ import annotations
 
-import json
-import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from digitgan.api import TrainingResult, train
-from digitgan.errors import RunError
+import digitgan
+from digitgan.errors import DigitganError, ModelFileError, RecipeError
 from digitgan.runs import RunFolder
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
-SETTINGS = [
-    "generator.channels=[8, 8, 8]",
-    "discriminator.channels=[8, 8]",
-    "training.precision=float32",
-    "training.batch_size=64",
-    "training.checkpoints=1",
-    "training.previews=1",
-]
-IMAGES = 200
-"""Between three and four batches."""
+SETTINGS = ["training.precision=float32", "generator.channels=[16, 8, 8]", "discriminator.channels=[8, 8, 8]"]
 
 
-@pytest.fixture(autouse=True)
-def _small_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+def test_importing_costs_nothing() -> None:
+    code = "import sys, digitgan; assert not {'torch', 'numpy', 'rich', 'tyro'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.fixture
-def finished(tmp_path: Path) -> TrainingResult:
-    return train(data="digits", out=tmp_path / "run", images=IMAGES, settings=SETTINGS)
+def test_every_offered_name_is_there() -> None:
+    for name in digitgan.__all__:
+        assert getattr(digitgan, name) is not None
+    assert set(dir(digitgan)) == set(digitgan.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'trian'"):
+        digitgan.trian  # noqa: B018
 
 
-def seen(run: Path) -> list[int]:
-    return [line["images_seen"] for line in RunFolder(run).read_history()]
+def test_train_load_sample(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    result = digitgan.train(data="digits", images=128, out=tmp_path / "run", settings=SETTINGS)
+    assert (result.finished, result.images_seen, result.run) == (True, 128, tmp_path / "run")
+    model = digitgan.load(result.run)
+    images = model.sample(labels=[7] * 3 + [0], seed=5)
+    assert (images.shape, images.dtype) == ((4, 28, 28), np.uint8)
+    np.testing.assert_array_equal(digitgan.load(result.model).sample([7, 7], seed=5), images[:2])
+    assert model.card["images_seen"] == 128
+    assert model.card["data"]["name"] == "digits (train)"
+    assert capfd.readouterr() == ("", ""), "a library is silent unless asked"
 
 
-def test_the_last_batch_is_whole(finished: TrainingResult) -> None:
-    assert (finished.finished, finished.images_seen) == (True, 256)
-    assert seen(finished.run) == [64, 128, 192, 256]
+def test_a_new_run_gets_a_free_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = [digitgan.train(data="digits", images=32, settings=SETTINGS).run.name for _ in range(2)]
+    assert names == ["fast-digits-001", "fast-digits-002"]
 
 
-def test_resuming_a_finished_run_finds_it_finished(finished: TrainingResult) -> None:
-    again = train(out=finished.run, resume=True)
-    assert (again.finished, again.images_seen) == (True, 256)
-    assert seen(finished.run) == [64, 128, 192, 256]
+def test_the_same_seed_gives_the_same_model_and_another_another(tmp_path: Path) -> None:
+    drawn = []
+    for number, seed in enumerate((1, 1, 2)):
+        run = digitgan.train(data="digits", images=64, seed=seed, out=tmp_path / str(number), settings=SETTINGS)
+        drawn.append(digitgan.load(run.run).sample(range(10)))
+    np.testing.assert_array_equal(drawn[0], drawn[1])
+    assert not np.array_equal(drawn[0], drawn[2])
 
 
-def test_a_length_that_was_passed_already_is_refused(finished: TrainingResult) -> None:
-    with pytest.raises(RunError, match="has seen 256 images already"):
-        train(out=finished.run, resume=True, images=192)
+def test_a_budget_in_minutes_becomes_images_once_and_is_recorded(tmp_path: Path) -> None:
+    result = digitgan.train(data="digits", minutes=0.1, out=tmp_path / "run", settings=SETTINGS)
+    images = RunFolder(result.run).read_recipe().training.images
+    assert result.images_seen >= images > 64
+    assert result.images_seen - images < 64
 
 
-def test_a_run_without_a_checkpoint_begins_again_with_its_history(finished: TrainingResult) -> None:
-    run = RunFolder(finished.run)
-    shutil.rmtree(run.checkpoints)
-    with run.history.open("a") as file:
-        file.write('{"images_seen": 320, "discr')  # it was killed while it wrote
-    again = train(out=finished.run, resume=True)
-    assert (again.finished, again.images_seen) == (True, 256)
-    assert seen(finished.run) == [64, 128, 192, 256]
-    assert json.loads(run.record.read_text())["status"] == "finished"
+def test_errors_are_those_of_the_command_line(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="did you mean 'fast'"):
+        digitgan.train("fats", data="digits", out=tmp_path / "run")
+    with pytest.raises(ModelFileError, match="no model 'nowhere'"):
+        digitgan.load("nowhere")
+    with pytest.raises(DigitganError, match="multiples of 8"):
+        digitgan.train(data="digits", settings=["generator.channels=[8, 8, 8, 8]"], images=64, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_shipped_model_draws_at_once() -> None:
+    model = digitgan.load("mnist")
+    assert model.class_names == tuple("0123456789")
+    assert model.card["metrics"]["class_accuracy"] > 0.98
+    for fact in ("seed", "images_seen", "seconds", "data"):
+        assert fact in model.card
+    assert digitgan.load().sample([7]).shape == (1, 28, 28)

@@ -1,0 +1,67 @@
+"""Training from Python: what a resume finds at the edges of a run, where it has not begun yet or is over already."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from digitgan.api import TrainingResult, train
+from digitgan.errors import RunError
+from digitgan.runs import RunFolder
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+SETTINGS = [
+    "generator.channels=[8, 8, 8]",
+    "discriminator.channels=[8, 8]",
+    "training.precision=float32",
+    "training.batch_size=64",
+    "training.checkpoints=1",
+    "training.previews=1",
+]
+IMAGES = 200
+"""Between three and four batches."""
+
+
+@pytest.fixture(autouse=True)
+def _small_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture
+def finished(tmp_path: Path) -> TrainingResult:
+    return train(data="digits", out=tmp_path / "run", images=IMAGES, settings=SETTINGS)
+
+
+def seen(run: Path) -> list[int]:
+    return [line["images_seen"] for line in RunFolder(run).read_history()]
+
+
+def test_the_last_batch_is_whole(finished: TrainingResult) -> None:
+    assert (finished.finished, finished.images_seen) == (True, 256)
+    assert seen(finished.run) == [64, 128, 192, 256]
+
+
+def test_resuming_a_finished_run_finds_it_finished(finished: TrainingResult) -> None:
+    again = train(out=finished.run, resume=True)
+    assert (again.finished, again.images_seen) == (True, 256)
+    assert seen(finished.run) == [64, 128, 192, 256]
+
+
+def test_a_length_that_was_passed_already_is_refused(finished: TrainingResult) -> None:
+    with pytest.raises(RunError, match="has seen 256 images already"):
+        train(out=finished.run, resume=True, images=192)
+
+
+def test_a_run_without_a_checkpoint_begins_again_with_its_history(finished: TrainingResult) -> None:
+    run = RunFolder(finished.run)
+    shutil.rmtree(run.checkpoints)
+    with run.history.open("a") as file:
+        file.write('{"images_seen": 320, "discr')  # it was killed while it wrote
+    again = train(out=finished.run, resume=True)
+    assert (again.finished, again.images_seen) == (True, 256)
+    assert seen(finished.run) == [64, 128, 192, 256]
+    assert json.loads(run.record.read_text())["status"] == "finished"
