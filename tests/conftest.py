@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from digitgan.cli import SPINS
+
 if TYPE_CHECKING:
     from digitgan.data import ImageSet
     from digitgan.model import Model
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 # and before anything imports torch. No test needs a window.
 os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "2"
 os.environ["MPLBACKEND"] = "Agg"
+# As the command line sets it: tests run beside other things too.
+os.environ["GOMP_SPINCOUNT"] = SPINS
 
 # Examples take as long as they take on a busy machine; in CI they are the same ones every time.
 settings.register_profile("digitgan", deadline=None, derandomize="CI" in os.environ, print_blob=True)
