@@ -1,4 +1,4 @@
-# `make` lists what can be made. Everything is installed into .venv, once; nothing outside this folder is changed.
+# `make` lists what can be made. Everything is installed into .venv, once; outside this folder only caches change.
 
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)

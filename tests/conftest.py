@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from digitgan.cli import SPINS
+from digitgan.neighbours import SPINS
 
 if TYPE_CHECKING:
     from digitgan.data import ImageSet
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # and before anything imports torch. No test needs a window.
 os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "2"
 os.environ["MPLBACKEND"] = "Agg"
-# As the command line sets it: tests run beside other things too.
+# As on a shared machine: tests run beside other things too.
 os.environ["GOMP_SPINCOUNT"] = SPINS
 
 # Examples take as long as they take on a busy machine; in CI they are the same ones every time.

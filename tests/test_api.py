@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 import digitgan
-from digitgan.errors import DigitganError, ModelFileError, RecipeError
+from digitgan.errors import DigitganError, DivergenceError, ModelFileError, RecipeError
 from digitgan.runs import RunFolder
+from digitgan.training.losses import RelativisticLoss
 
 SETTINGS = ["training.precision=float32", "generator.channels=[16, 8, 8]", "discriminator.channels=[8, 8, 8]"]
 
@@ -71,6 +72,14 @@ def test_errors_are_those_of_the_command_line(tmp_path: Path) -> None:
     with pytest.raises(DigitganError, match="multiples of 8"):
         digitgan.train(data="digits", settings=["generator.channels=[8, 8, 8, 8]"], images=64, out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_training_that_diverges_ends_with_its_diagnosis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RelativisticLoss, "generator", lambda _self, real, fake: (real - fake).mean() * float("nan"))
+    with pytest.raises(DivergenceError, match=r"no longer finite at 64 images: the training has diverged"):
+        digitgan.train(data="digits", images=640, out=tmp_path / "run", settings=SETTINGS)
+    assert not (tmp_path / "run" / "model.safetensors").exists()
+    assert "NaN" not in (tmp_path / "run" / "history.jsonl").read_text()
 
 
 def test_the_shipped_model_draws_at_once() -> None:

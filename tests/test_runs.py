@@ -16,7 +16,7 @@ def run(tmp_path: Path) -> RunFolder:
     """A run that has begun."""
     run = new_run(tmp_path / "run", overwrite=False)
     run.write_recipe(find_recipe("fast"))
-    run.write_record({"seed": 3, "status": "training"})
+    run.write_record({"seed": 3, "status": "training", "versions": {"digitgan": "0.1.0"}})
     return run
 
 
@@ -59,12 +59,22 @@ def test_a_file_in_the_way_is_refused(tmp_path: Path, overwrite: bool) -> None:
     assert contents(tmp_path) == {"file": b"kept"}
 
 
-def test_a_link_to_a_run_is_not_followed_to_replace_it(tmp_path: Path, run: RunFolder) -> None:
-    (tmp_path / "link").symlink_to(run.path)
-    before = contents(run.path)
-    with pytest.raises(OutputError, match="cannot be made"):
-        new_run(tmp_path / "link", overwrite=True)
-    assert contents(run.path) == before
+def test_replacing_a_run_leaves_what_else_lies_in_its_folder(tmp_path: Path, run: RunFolder) -> None:
+    (run.path / "thesis.txt").write_text("years of work")
+    assert contents(new_run(run.path, overwrite=True).path) == {"thesis.txt": b"years of work"}
+
+
+def test_a_file_called_like_a_record_makes_no_run(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text("{}")
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(OutputError, match="holds other things than a run"):
+        new_run(tmp_path, overwrite=True)
+    assert set(contents(tmp_path)) == {"run.json", "thesis.txt"}
+
+
+def test_damaged_lines_of_a_history_are_left_out(run: RunFolder) -> None:
+    run.history.write_bytes(b'{"images_seen": 1}\n[]\n{}\n\xff\n{"images_seen": "x"}\n{"images_seen": 2}\n{"images_se')
+    assert [line["images_seen"] for line in run.read_history()] == [1, 2]
 
 
 def test_a_run_is_known_by_its_record(run: RunFolder) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib.resources
 import shutil
 from collections.abc import Callable, Sequence
@@ -111,7 +112,7 @@ def train(
         overwrite=overwrite,
     )
     console = Console(stderr=True, quiet=progress == "none")
-    return run_plan(make_plan(wish, console.print), console, progress, Control())
+    return run_plan(make_plan(wish, teller(console)), console, progress, Control())
 
 
 def run_plan(plan: Plan, console: Console, progress: ProgressKind, control: Control) -> TrainingResult:
@@ -131,7 +132,7 @@ def run_plan(plan: Plan, console: Console, progress: ProgressKind, control: Cont
     draws = Draws(plan.seed, game.generator.latent, plan.form.classes, plan.recipe.training.batch_size, plan.device)
     batches = Batches(plan.image_set, plan.recipe.training.batch_size, plan.seed, plan.device)
     history = History(run, plan.recipe)
-    states = _restore(plan, game, console.print) if plan.resumed else {}
+    states = _restore(plan, game, teller(console)) if plan.resumed else {}
     if "history" in states:
         history.restore(states["history"], game.images_seen)
     display = _display(progress, console, plan, game.images_seen)
@@ -158,6 +159,11 @@ def run_plan(plan: Plan, console: Console, progress: ProgressKind, control: Cont
     if any(run.read_history()):
         plot(run, run.curves)
     return TrainingResult(run.path, run.model, game.images_seen, seconds, finished)
+
+
+def teller(console: Console) -> Callable[[str], None]:
+    """Prints lines on a console as they are, brackets included."""
+    return functools.partial(console.print, markup=False, highlight=False)
 
 
 def load(model: Path | str = DEFAULT_MODEL, device: str = "cpu") -> Model:
@@ -222,7 +228,10 @@ def _restore(plan: Plan, game: Game, say: Callable[[str], None]) -> dict[str, An
             if int(later.name) > game.images_seen:
                 shutil.rmtree(later)
         if game.images_seen >= plan.recipe.training.images + plan.recipe.training.batch_size:
-            raise RunError(f"{plan.run.path}: has seen {game.images_seen:,} images already, more than --images asks for")
+            raise RunError(
+                f"{plan.run.path}: has seen {game.images_seen:,} images already, more than the length asked for "
+                "(--images, --epochs and --minutes mean the whole run)"
+            )
         say(f"going on at {game.images_seen:,} images seen")
         return states
     if checkpoints(folder):

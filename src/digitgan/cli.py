@@ -17,23 +17,22 @@ ABOUT = """Train a class-conditional GAN in a minute, on the machine you have; t
 Besides the subcommands: --version, and --completion bash (or zsh, fish), which prints a script for the shell to evaluate."""
 
 
-SPINS = "10000"
-"""How often a waiting thread of libgomp looks again before it gives up its core (its own default: 300,000). On a machine that
-does anything else beside, a training with the default crawls at a twentieth of its speed: each of its many small parallel
-loops waits for a thread that has no core, while the others keep theirs by looking."""
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and end the program with its exit code: 0, 2 for what the user can put right, or 130 and 143
     for a training that was told to stop.
     """
-    # Read by libgomp when torch is loaded, which no subcommand has done yet; what the user has set stays.
-    os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
     try:
         _run(list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()
     except DigitganError as problem:
         print(f"digitgan: {problem}", file=sys.stderr)
         sys.exit(problem.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: nothing more to say to it
+        sys.exit(128 + signal.SIGPIPE)
+    except OSError as problem:
+        print(f"digitgan: {problem}", file=sys.stderr)
+        sys.exit(2)
     except KeyboardInterrupt:
         print("digitgan: interrupted", file=sys.stderr)
         sys.exit(128 + signal.SIGINT)

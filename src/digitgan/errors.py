@@ -44,12 +44,18 @@ class CheckpointError(DigitganError):
     """A checkpoint that is missing or does not match its manifest."""
 
 
+class DivergenceError(DigitganError):
+    """A training whose losses are no longer numbers; the last checkpoint is from before."""
+
+    exit_code = 3
+
+
 class OutputError(DigitganError):
     """An output path that is in use, or cannot be written."""
 
 
 class RunError(DigitganError):
-    """A run's folder that is not one, is finished, or was started with another recipe, data set or seed."""
+    """A run's folder that is not one, is damaged, or was started with another recipe, data set or seed."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

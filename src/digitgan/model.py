@@ -149,9 +149,16 @@ def load_model(path: Path) -> Model:
         form = ImageForm(**json.loads(header["form"]))
         generator = build_generator(recipe, form)
         generator.load_state_dict(tensors)
-        return Model(generator.eval(), recipe, tuple(json.loads(header["class_names"])), json.loads(header["card"]))
-    except (KeyError, TypeError, ValueError, RuntimeError, RecipeError) as problem:
+        names, card = json.loads(header["class_names"]), json.loads(header["card"])
+    except (KeyError, TypeError, ValueError, RuntimeError, OverflowError, RecursionError, RecipeError) as problem:
         raise ModelFileError(f"{path}: its recipe and its weights do not go together: {problem}") from problem
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or len(names) != form.classes:
+        raise ModelFileError(f"{path}: its class names are not {form.classes} texts; it was not written by digitgan")
+    if not isinstance(card, dict):
+        raise ModelFileError(f"{path}: its card is no table; it was not written by digitgan")
+    if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
+        raise ModelFileError(f"{path}: some of its weights are no numbers: its training has diverged")
+    return Model(generator.eval(), recipe, tuple(names), card)
 
 
 def file_hash(path: Path) -> str:
@@ -168,8 +175,8 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     try:
         tensors = tensors_from_bytes(content)
         (length,) = struct.unpack("<Q", content[:8])
-        header: Mapping[str, str] = json.loads(content[8 : 8 + length]).get("__metadata__", {})
-    except (SafetensorError, struct.error, ValueError) as problem:
+        header: Mapping[str, str] = json.loads(content[8 : 8 + length]).get("__metadata__") or {}
+    except (SafetensorError, struct.error, ValueError, RecursionError) as problem:
         raise ModelFileError(f"{path}: not a whole safetensors file ({problem}); truncated, or another format") from problem
     return dict(header), tensors
 

@@ -17,7 +17,8 @@ from digitgan.data import ImageSet, load_image_set
 from digitgan.errors import DownloadError, RunError, UsageError
 from digitgan.networks import ImageForm, build_discriminator, build_generator
 from digitgan.recipes import DEFAULT_RECIPE, Recipe, differences, find_recipe, read_recipe, with_settings
-from digitgan.runs import RunFolder, free_run_path, open_run
+from digitgan.runs import RunFolder, check_out, free_run_path, open_run
+from digitgan.training import checkpoints
 from digitgan.training.losses import find_loss
 from digitgan.training.machine import choose_device, faster_precision, training_speed, use_threads
 from digitgan.training.penalties import find_penalty
@@ -25,6 +26,9 @@ from digitgan.version import __version__
 
 RUNS = Path("runs")
 """Where runs go that are given no other place."""
+
+MOST_IMAGES = 10**12
+"""Longest run, in images; a slip of the finger lies beyond."""
 
 AUTO = "auto"
 """The data source that is MNIST where it can be had and otherwise the embedded digits."""
@@ -157,6 +161,10 @@ def make_plan(wish: Wish, say: Say) -> Plan:
             was started otherwise.
     """
     _check_lengths(wish)
+    if wish.data == "":
+        raise UsageError("--data is empty; leave it out, or name a source")
+    if wish.out is not None and not wish.resume:
+        check_out(wish.out, overwrite=wish.overwrite)
     return _resumed(wish, say) if wish.resume else _new(wish, say)
 
 
@@ -179,14 +187,14 @@ def _new(wish: Wish, say: Say) -> Plan:
     recipe = _checked_parts(_asked_recipe(wish))
     seed = 0 if wish.seed is None else wish.seed
     device, threads = choose_device(wish.device), use_threads()
-    source, image_set = _load(wish.data or "mnist", wish.data_dir, say)
+    source, image_set = _load("mnist" if wish.data is None else wish.data, wish.data_dir, say)
     form = image_form(image_set)
     # Networks that can't be built for these images are refused here, before a run's folder is touched.
     build_generator(recipe, form)
     build_discriminator(recipe, form)
     started = time.monotonic()
     recipe = _with_precision(recipe, form, device)
-    recipe = _with_length(recipe, wish, image_set, form, device, started)
+    recipe = _with_length(recipe, wish, image_set, form, device, started, say)
     path = wish.out or free_run_path(RUNS, recipe.name, Path(source).stem)
     return Plan(recipe, image_set, source, seed, device, threads, RunFolder(path), resumed=False, overwrite=wish.overwrite)
 
@@ -198,9 +206,10 @@ def _resumed(wish: Wish, say: Say) -> Plan:
         raise UsageError("--resume and --overwrite exclude each other; give one")
     run = open_run(wish.out)
     recipe, record = run.read_recipe(), run.read_record()
+    _check_record(run, record)
     device, threads = choose_device(wish.device), use_threads()
     source, image_set = _load(wish.data or record["data"]["source"], wish.data_dir, say)
-    length = _with_length(recipe, wish, image_set, image_form(image_set), device, time.monotonic())
+    length = _with_length(recipe, wish, image_set, image_form(image_set), device, time.monotonic(), say)
     if wish.recipe is not None or wish.config is not None or wish.settings:
         asked = (
             _asked_recipe(wish) if wish.recipe is not None or wish.config is not None else with_settings(recipe, wish.settings)
@@ -220,6 +229,18 @@ def _resumed(wish: Wish, say: Say) -> Plan:
             ],
         )
     return Plan(length, image_set, source, record["seed"], device, threads, run, resumed=True, overwrite=False)
+
+
+def _check_record(run: RunFolder, record: dict[str, Any]) -> None:
+    """Refuse a record that lacks what a resume needs of it."""
+    data = record.get("data")
+    whole = isinstance(record.get("seed"), int) and isinstance(data, dict)
+    if not whole or not {"source", "name", "images", "content_hash"} <= set(data or {}):
+        raise RunError(
+            f"{run.record}: damaged: it doesn't say which seed and data the run was started with; it can't be resumed"
+        )
+    if record.get("status") == "finished" and not checkpoints(run.checkpoints):
+        raise RunError(f"{run.path}: is finished and has no checkpoint to go on from; train anew with another --out")
 
 
 def _refuse(run: RunFolder, what: str, changes: list[str]) -> None:
@@ -269,7 +290,7 @@ def _load(source: str, data_dir: Path | None, say: Say) -> tuple[str, ImageSet]:
     try:
         return "mnist", load_image_set("mnist", "train", data_dir, report=say)
     except DownloadError:
-        say("MNIST is not on this machine and could not be downloaded: training on the 1,797 embedded digits instead.")
+        say("MNIST is not on this machine and could not be downloaded: training on the embedded digits instead.")
         return "digits", load_image_set("digits", "train")
 
 
@@ -281,7 +302,7 @@ def _with_precision(recipe: Recipe, form: ImageForm, device: torch.device) -> Re
 
 
 def _with_length(
-    recipe: Recipe, wish: Wish, image_set: ImageSet, form: ImageForm, device: torch.device, started: float
+    recipe: Recipe, wish: Wish, image_set: ImageSet, form: ImageForm, device: torch.device, started: float, say: Say
 ) -> Recipe:
     """The recipe with its length in images; `started` is when the minutes began to count."""
     if wish.images is not None:
@@ -289,10 +310,13 @@ def _with_length(
     elif wish.epochs is not None:
         images = round(wish.epochs * len(image_set))
     elif wish.minutes is not None:
+        say("measuring the speed of training on this machine …")
         speed = training_speed(recipe, form, device)
         seconds = 60 * wish.minutes * MINUTES_SHARE - (time.monotonic() - started)
         images = round(speed * seconds)
     else:
         return recipe
     images = max(recipe.training.batch_size, images)
+    if images > MOST_IMAGES:
+        raise UsageError(f"this would be {images:,} images; {MOST_IMAGES:,} at most are possible")
     return dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, images=images))

@@ -8,7 +8,6 @@ time. The names of losses, penalties and network families are looked up in the t
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
 import tomllib
 import types
@@ -263,7 +262,7 @@ def _items(section: Any) -> list[tuple[str, Any]]:
 def _toml_value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # not TOML, or absurdly long or deep
         return text
 
 
@@ -327,7 +326,7 @@ def _checked(value: Any, kind: Any, limits: Mapping[str, Any], what: str) -> Any
         return value
     if isinstance(value, bool) or not isinstance(value, int if kind is int else int | float):
         raise RecipeError(f"{what} must be a {'whole ' if kind is int else ''}number")
-    if not math.isfinite(value) or not limits["low"] <= value <= limits["high"]:
+    if not limits["low"] <= value <= limits["high"]:  # nan is never between
         raise RecipeError(f"{what} is out of range: {limits['low']:g} to {limits['high']:g} is right")
     return kind(value)
 

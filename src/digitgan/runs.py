@@ -5,6 +5,7 @@ recipe.toml  run.json  history.jsonl  previews/00012800.png …  checkpoints/…
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from collections.abc import Iterator
@@ -78,13 +79,13 @@ class RunFolder:
         return sorted((path for path in found if path.stem.isdecimal()), key=lambda path: int(path.stem))
 
     def read_history(self) -> Iterator[dict[str, Any]]:
-        """The history's lines; a last one that was cut off while it was written is left out."""
-        if self.history.exists():
-            for line in self.history.read_text(encoding="utf-8").splitlines():
-                try:
-                    yield json.loads(line)
-                except ValueError:
-                    return
+        """The history's lines; one that is damaged, or was cut off while it was written, is left out."""
+        if self.history.is_file():
+            for text in self.history.read_text(encoding="utf-8", errors="replace").splitlines():
+                with contextlib.suppress(ValueError, RecursionError):
+                    line = json.loads(text)
+                    if isinstance(line, dict) and isinstance(line.get("images_seen"), int):
+                        yield line
 
     def read_recipe(self) -> Recipe:
         """The run's recipe.
@@ -126,9 +127,26 @@ def new_run(path: Path, *, overwrite: bool) -> RunFolder:
     Raises:
         OutputError: if something is there already and `overwrite` is not given or it is not a run; or it can't be made.
     """
+    check_out(path, overwrite=overwrite)
     run = RunFolder(path)
+    try:
+        if run.record.exists():
+            _remove(run)
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        reason = problem.strerror or str(problem)
+        raise OutputError(f"{path}: cannot be made ({reason}); choose an --out you may write to") from problem
+    return run
+
+
+def check_out(path: Path, *, overwrite: bool) -> None:
+    """Make sure that a new run may have this folder; nothing is changed.
+
+    Raises:
+        OutputError: if something is there already and `overwrite` is not given or it is not a run; or it can't be made.
+    """
     if path.is_dir() and any(path.iterdir()):
-        if not run.record.exists():
+        if not _is_ours(RunFolder(path)):
             raise OutputError(f"{path}: holds other things than a run; it is left as it is. Choose another --out")
         if not overwrite:
             raise OutputError(
@@ -136,14 +154,6 @@ def new_run(path: Path, *, overwrite: bool) -> RunFolder:
             )
     elif path.exists() and not path.is_dir():
         raise OutputError(f"{path}: is a file; --out must name a folder")
-    try:
-        if run.record.exists():
-            shutil.rmtree(path)
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        reason = problem.strerror or str(problem)
-        raise OutputError(f"{path}: cannot be made ({reason}); choose an --out you may write to") from problem
-    return run
 
 
 def open_run(path: Path) -> RunFolder:
@@ -164,6 +174,23 @@ def free_run_path(folder: Path, recipe: str, data: str) -> Path:
     while (path := folder / f"{recipe}-{data}-{number:03d}").exists():
         number += 1
     return path
+
+
+def _is_ours(run: RunFolder) -> bool:
+    """Whether a folder's record is one that this program wrote: a file of that name alone proves nothing."""
+    try:
+        return "digitgan" in run.read_record()["versions"]
+    except (RunError, KeyError, TypeError):
+        return False
+
+
+def _remove(run: RunFolder) -> None:
+    """Remove what a run consists of; whatever else lies in its folder stays."""
+    for path in (run.previews, run.checkpoints):
+        if path.is_dir():
+            shutil.rmtree(path)
+    for path in (run.model, run.history, run.curves, run.animation, run.recipe, run.record):
+        path.unlink(missing_ok=True)
 
 
 def _text(path: Path) -> str:

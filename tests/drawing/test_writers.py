@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -286,7 +287,20 @@ def test_what_is_there_is_replaced_only_when_asked(tmp_path: Path, make: Callabl
     make(tmp_path / "out")
     with pytest.raises(OutputError, match="out: exists already; replace it with --overwrite, or choose another --out"):
         claim_output(tmp_path / "out", overwrite=False)
-    claim_output(tmp_path / "out", overwrite=True)
+    claim_output(tmp_path / "out", overwrite=True, folder=make is not a_file)
+
+
+@pytest.mark.parametrize("make", [a_file, drawn_images])
+def test_a_file_is_not_replaced_by_a_folder_nor_a_folder_by_a_file(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "out")
+    with pytest.raises(OutputError, match="and this format makes a"):
+        claim_output(tmp_path / "out", overwrite=True, folder=make is a_file)
+
+
+def test_a_device_is_never_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OutputError, match="is a device or the like"):
+        claim_output(tmp_path / "pipe", overwrite=True)
 
 
 @pytest.mark.parametrize("overwrite", [False, True])

@@ -15,7 +15,7 @@ from digitgan.images import from_network, save_png
 from digitgan.model import file_hash
 from digitgan.networks import ImageForm
 from digitgan.observers import Previews, animate
-from digitgan.observers.previews import ENLARGEMENT, SETTLING_PORTIONS, SETTLING_SIZE
+from digitgan.observers.previews import SETTLING_PORTIONS, SETTLING_SIZE
 from digitgan.recipes import Recipe
 from digitgan.runs import RunFolder, new_run
 from digitgan.training import CheckpointDue, Draws, Ended, Game, PreviewDue, settle
@@ -103,25 +103,25 @@ def test_nothing_is_drawn_that_is_not_due(run: RunFolder, new_game: Callable[...
     assert run.preview_files() == []
 
 
-def test_more_classes_than_places_are_shown_in_one_row(run: RunFolder, small_recipe: Recipe) -> None:
+def test_of_many_classes_the_first_twenty_are_shown(run: RunFolder, small_recipe: Recipe) -> None:
     game = Game(small_recipe, ImageForm(3, 16, 16, 120), 0, CPU)
     Previews(run, Draws(0, 8, 120, 16, CPU), unnoticed).see(PreviewDue(game))
-    assert np.asarray(Image.open(run.preview(0))).shape == (16 + 4, 120 * 18 + 2, 3)
+    assert np.asarray(Image.open(run.preview(0))).shape == (5 * 18 + 2, 20 * 18 + 2, 3)
 
 
-def test_the_animation_shows_every_preview_in_order_and_larger(run: RunFolder) -> None:
+def test_the_animation_shows_every_preview_in_order(run: RunFolder) -> None:
     for level, images_seen in ((50, 64), (150, 128), (250, 99_999_999), (200, 100_000_000)):
         save_png(run.preview(images_seen), np.full((10, 12), level, dtype=np.uint8))
     assert animate(run, run.animation, milliseconds=100) == 4
     with Image.open(run.animation) as animation:
         assert animation.n_frames == 4
-        assert animation.size == (12 * ENLARGEMENT, 10 * ENLARGEMENT)
+        assert animation.size == (12, 10)
         levels, times = [], []
         for index in range(4):
             animation.seek(index)
             levels.append(animation.convert("L").getpixel((0, 0)))
             times.append(animation.info["duration"])
-    assert levels == [50, 150, 250, 200]
+    np.testing.assert_allclose(levels, [50, 150, 250, 200], atol=5)
     assert times[:3] == [100, 100, 100]
     assert times[3] >= 1000, "the last is held"
 
@@ -130,7 +130,15 @@ def test_an_animation_of_one_preview_is_one_frame(run: RunFolder) -> None:
     save_png(run.preview(64), np.zeros((10, 12, 3), dtype=np.uint8))
     assert animate(run, run.animation) == 1
     with Image.open(run.animation) as animation:
-        assert animation.size == (24, 20)
+        assert animation.size == (12, 10)
+
+
+def test_a_damaged_preview_does_not_spoil_the_others(run: RunFolder) -> None:
+    for images_seen in (64, 128, 192):
+        save_png(run.preview(images_seen), np.full((10, 12), images_seen, dtype=np.uint8))
+    run.preview(128).write_bytes(run.preview(128).read_bytes()[:40])
+    run.preview(64).write_bytes(b"garbage")
+    assert animate(run, run.animation) == 1
 
 
 def test_without_previews_there_is_no_animation(run: RunFolder) -> None:

@@ -59,6 +59,9 @@ def test_a_length_that_was_passed_already_is_refused(finished: TrainingResult) -
 def test_a_run_without_a_checkpoint_begins_again_with_its_history(finished: TrainingResult) -> None:
     run = RunFolder(finished.run)
     shutil.rmtree(run.checkpoints)
+    with pytest.raises(RunError, match="is finished and has no checkpoint to go on from"):
+        train(out=finished.run, resume=True)
+    run.write_record(run.read_record() | {"status": "training"})
     with run.history.open("a") as file:
         file.write('{"images_seen": 320, "discr')  # it was killed while it wrote
     again = train(out=finished.run, resume=True)

@@ -85,6 +85,19 @@ def test_what_is_due_shows_the_game_as_it_is_after_the_step(loop: Loop, new_game
     assert seen == [32, 64, 96, 128, 160]
 
 
+def test_each_step_gets_the_latents_and_images_of_its_place_in_the_run(
+    loop: Loop, digits: ImageSet, new_game: Callable[..., Game]
+) -> None:
+    game = new_game("training.images=48", "penalty.name=none")
+    given: list[tuple[torch.Tensor, torch.Tensor]] = []
+    game.generator.register_forward_pre_hook(lambda _, inputs: given.append(inputs))
+    list(loop.play(game))
+    draws, batches = Draws(0, 8, 10, 16, torch.device("cpu")), Batches(digits, 16, 0)
+    for (z, labels), images_seen in zip(given, (0, 16, 32), strict=True):
+        assert torch.equal(z, draws.at(images_seen))
+        assert torch.equal(labels, batches.at(images_seen).labels)
+
+
 def test_a_loop_that_is_stopped_makes_a_checkpoint_and_ends(loop: Loop, new_game: Callable[..., Game]) -> None:
     game = new_game("training.previews=1", "training.checkpoints=1")
     events: list[Event] = []

@@ -170,8 +170,8 @@ def _megabytes(count: int) -> str:
     return f"{count / MEGABYTE:.1f} MB"
 
 
-def _unwritable(folder: Path, error: OSError) -> DataError:
-    return DataError(
+def _unwritable(folder: Path, error: OSError) -> DownloadError:
+    return DownloadError(
         f"{folder}: cannot be written to ({error.strerror or error}), and the data set isn't there; "
         "name another folder with --data-dir or DIGITGAN_DATA"
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from typing import Any, final
 
 import torch
 from torch import Tensor
 
+from digitgan.errors import DivergenceError, OutputError
 from digitgan.images import replacing
 from digitgan.observers.interface import Observer
 from digitgan.recipes import Recipe
@@ -71,9 +73,20 @@ class History(Observer):
 
     def _write(self, images_seen: int) -> None:
         line: dict[str, Any] = {"images_seen": images_seen}
+        wrong = [name for name, total in self._sums.items() if not math.isfinite(float(total))]
+        if wrong:
+            raise DivergenceError(
+                f"{self.run.path}: {', '.join(sorted(wrong))} no longer finite at {images_seen:,} images: the training has "
+                "diverged. The last checkpoint is kept; lower learning rates or a stronger penalty usually help"
+            )
         line |= {name: round(float(total) / self._counts[name], 6) for name, total in sorted(self._sums.items())}
         line["learning_rate_scale"] = round(learning_rate_scale(self.recipe, images_seen), 6)
         line["seconds"] = round(self.seconds, 3)
-        with self.run.history.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        try:
+            with self.run.history.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+        except OSError as problem:
+            raise OutputError(
+                f"{self.run.history}: cannot be written ({problem.strerror}); make room, then --resume"
+            ) from problem
         self._sums, self._counts = {}, {}

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from digitgan.errors import RunError
-from digitgan.images import enlarged, from_network, grid, save_gif, save_png
+from digitgan.images import Picture, from_network, grid, save_gif, save_png
 from digitgan.observers.interface import Observer
 from digitgan.runs import RunFolder
 from digitgan.training import Draws, Event, Game, PreviewDue, settle
@@ -21,7 +21,8 @@ CELLS = 100
 SETTLING_PORTIONS, SETTLING_SIZE = 1, 256
 """Fewer latents than a model's statistics are taken from: a preview is looked at, not measured."""
 
-ENLARGEMENT = 2
+COLUMNS = 20
+"""Classes side by side at most: of hundreds of classes the first are shown, as a picture that one can look at."""
 
 
 @final
@@ -32,7 +33,10 @@ class Previews(Observer):
         self.run = run
         self.draws = draws
         self.notice = notice
-        self.latents, self.labels = draws.preview(per_class=max(1, CELLS // draws.classes))
+        self.columns = min(draws.classes, COLUMNS)
+        latents, labels = draws.preview(per_class=CELLS // self.columns)
+        shown = labels < self.columns
+        self.latents, self.labels = latents[shown], labels[shown]
 
     def see(self, event: Event) -> None:
         """Draw and write the grid, and say where it is."""
@@ -41,9 +45,9 @@ class Previews(Observer):
             save_png(path, self._draw(event.game))
             self.notice(path)
 
-    def _draw(self, game: Game) -> np.ndarray:
+    def _draw(self, game: Game) -> Picture:
         generator = settle(game.ema.generator, self.draws.settling(SETTLING_PORTIONS, SETTLING_SIZE))
-        return grid(from_network(generator(self.latents, self.labels)), columns=self.draws.classes)
+        return grid(from_network(generator(self.latents, self.labels)), columns=self.columns)
 
 
 def animate(run: RunFolder, path: Path, milliseconds: int = 120) -> int:
@@ -63,6 +67,18 @@ def animate(run: RunFolder, path: Path, milliseconds: int = 120) -> int:
     files = run.preview_files()
     if not files:
         raise RunError(f"{run.path}: has no previews yet; the first comes after a short while of training")
-    frames = [enlarged(np.asarray(Image.open(file)), ENLARGEMENT) for file in files]
+    frames = [frame for frame in map(_frame, files) if frame is not None]
+    if not frames:
+        raise RunError(f"{run.previews}: none of the previews can be read")
+    frames = [frame for frame in frames if frame.shape == frames[-1].shape]
     save_gif(path, frames, milliseconds)
-    return len(files)
+    return len(frames)
+
+
+def _frame(file: Path) -> Picture | None:
+    """A preview's pixels; None where the file is damaged, which need not spoil the others."""
+    try:
+        with Image.open(file) as picture:
+            return np.asarray(picture)
+    except (OSError, ValueError, SyntaxError):
+        return None

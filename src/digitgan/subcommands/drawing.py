@@ -33,7 +33,7 @@ def sample(
         labels: which classes
         per_class: so many images of each
         count: so many images in all, the classes taking turns
-        seed: image i is a function of the model, this seed and i
+        seed: image i is a function of the model, this seed, i and its label
         format_: one picture of all, a folder of pictures, a NumPy archive, or MNIST's own format
         out: where to (default: samples.png or the like, or the next free name)
         overwrite: replace what is there
@@ -41,7 +41,7 @@ def sample(
         quiet: print nothing
         json_: print one machine-readable result
     """
-    from digitgan.commands import draw_to_file
+    from digitgan.actions import draw_to_file
 
     drawn = draw_to_file(
         model,
@@ -84,7 +84,7 @@ def write(
         quiet: print nothing
         json_: print one machine-readable result
     """
-    from digitgan.commands import write_to_file
+    from digitgan.actions import write_to_file
 
     path = write_to_file(text, model, seed=seed, out=out, overwrite=overwrite, device=device)
     output = Output(quiet, json_)

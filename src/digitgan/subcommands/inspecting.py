@@ -31,7 +31,7 @@ def data_show(
         quiet: print nothing
         json_: print one machine-readable result
     """
-    from digitgan.commands import show_data
+    from digitgan.actions import show_data
 
     path, image_set = show_data(source, split=split, data_dir=data_dir, out=out, overwrite=overwrite)
     output = Output(quiet, json_)
@@ -74,7 +74,7 @@ def doctor(*, device: Device = "auto", quiet: Flag = False, json_: Json = False)
         quiet: print nothing
         json_: print one machine-readable result
     """
-    from digitgan.commands import examine
+    from digitgan.actions import examine
 
     facts = examine(device)
     output = Output(quiet, json_)

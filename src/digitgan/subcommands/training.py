@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 from tyro.conf import arg
 
 from digitgan.arguments import Budget, Device, Flag, Json, Settings, Unset
+from digitgan.neighbours import share_cores
 from digitgan.subcommands.output import Output
 
 if TYPE_CHECKING:
@@ -63,7 +65,9 @@ def train(
         quiet: print nothing
         json_: print one machine-readable result
     """
-    from digitgan.api import run_plan
+    share_cores()  # before anything loads torch
+
+    from digitgan.api import run_plan, teller
     from digitgan.planning import Wish, make_plan
     from digitgan.training import Control
 
@@ -84,14 +88,14 @@ def train(
         resume=resume,
         overwrite=overwrite,
     )
-    plan = make_plan(wish, console.print)
+    plan = make_plan(wish, teller(console))
     if dry_run:
         output.lines(*plan.summary(), "nothing was written: this is a dry run")
         output.result({**plan.facts(), "run": str(plan.run.path), "dry_run": True})
         return
     console.print("\n".join(plan.summary()), markup=False)
     control = Control()
-    with _stopping_on_signals(control) as received:
+    with _stopping_on_signals(control, quiet=quiet) as received:
         result = run_plan(plan, console, "none" if quiet else "auto", control)
     run = plan.run
     state = "finished" if result.finished else f"stopped; go on with: digitgan train --resume --out {run.path}"
@@ -158,7 +162,7 @@ def animate(
         quiet: print nothing
         json_: print one machine-readable result
     """
-    from digitgan.commands import animate_run
+    from digitgan.actions import animate_run
 
     path, frames = animate_run(run, out=out, milliseconds=milliseconds, overwrite=overwrite)
     output = Output(quiet, json_)
@@ -184,7 +188,7 @@ def plot(
         quiet: print nothing
         json_: print one machine-readable result
     """
-    from digitgan.commands import plot_run
+    from digitgan.actions import plot_run
 
     path = plot_run(run, out=out, overwrite=overwrite)
     output = Output(quiet, json_)
@@ -193,7 +197,7 @@ def plot(
 
 
 @contextlib.contextmanager
-def _stopping_on_signals(control: Control) -> Iterator[list[int]]:
+def _stopping_on_signals(control: Control, *, quiet: bool) -> Iterator[list[int]]:
     """While the context lasts, Ctrl-C and SIGTERM ask the training to stop; a second one ends the program at once.
 
     Yields:
@@ -203,10 +207,15 @@ def _stopping_on_signals(control: Control) -> Iterator[list[int]]:
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def stop(number: int, _frame: object) -> None:
+        if received:
+            if sys.stderr.isatty():
+                os.write(2, b"\x1b[?25h\n")  # the live display has hidden the cursor
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
         received.append(number)
         control.stop()
-        for each in before:
-            signal.signal(each, signal.SIG_DFL)
+        if not quiet:
+            os.write(2, b"stopping after this step, with a checkpoint; once more ends at once\n")
 
     for number in before:
         signal.signal(number, stop)

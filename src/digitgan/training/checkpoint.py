@@ -84,7 +84,9 @@ def checkpoints(folder: Path) -> list[Path]:
     """The finished checkpoints in a folder, oldest first; leftovers of a save that was cut off don't count."""
     if not folder.is_dir():
         return []
-    return sorted((entry for entry in folder.iterdir() if entry.name.isdecimal()), key=lambda entry: int(entry.name))
+    return sorted(
+        (entry for entry in folder.iterdir() if entry.name.isdecimal() and entry.is_dir()), key=lambda entry: int(entry.name)
+    )
 
 
 def restore_checkpoint(folder: Path, game: Game) -> dict[str, Any]:

@@ -24,6 +24,10 @@ SPEED_SECONDS = 2.0
 """Time spent on measuring the speed of training, at most: long enough to be within a few percent, short for a minute's run."""
 
 
+CLEARLY_FASTER = 0.8
+"""bfloat16 must take less than this share of float32's time: it costs digits, and the measurement is noisy."""
+
+
 def choose_device(name: str = "auto") -> torch.device:
     """The device of that name; for "auto" a GPU where there is one, otherwise the CPU.
 
@@ -45,7 +49,7 @@ def use_threads() -> int:
     """Let torch use this process's CPU cores, up to `MOST_THREADS`, or as many as OMP_NUM_THREADS says; returns how many."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     named = os.environ.get("OMP_NUM_THREADS", "")
-    threads = int(named) if named.isdecimal() and int(named) > 0 else min(allowed, MOST_THREADS)
+    threads = min(int(named[:4]), 1024) if named.isdecimal() and int(named[:4]) > 0 else min(allowed, MOST_THREADS)
     torch.set_num_threads(threads)
     return threads
 
@@ -53,8 +57,10 @@ def use_threads() -> int:
 def faster_precision(recipe: Recipe, form: ImageForm, device: torch.device) -> str:
     """ "bfloat16" where the discriminator runs and learns clearly faster in it than in float32, otherwise "float32".
 
-    A CPU without the instructions for it takes bfloat16 at a twentieth of the speed, which one pass shows already.
+    A CPU whose instructions stop at AVX2 has none for bfloat16 and takes it at a twentieth of the speed: it isn't asked.
     """
+    if device.type == "cpu" and torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "NO AVX", "AVX2"):
+        return "float32"
     discriminator = build_discriminator(recipe, form).to(device)
     images = torch.zeros(recipe.training.batch_size, form.channels, form.height, form.width, device=device)
     images = images.contiguous(memory_format=torch.channels_last)
@@ -68,13 +74,10 @@ def faster_precision(recipe: Recipe, form: ImageForm, device: torch.device) -> s
         _wait(device)
         return time.perf_counter() - started
 
-    # The first pass in each also prepares the kernels: several times as long is still no verdict, twenty times is.
-    float32 = [seconds(enabled=False) for _ in range(4)]
-    first = seconds(enabled=True)
-    if device.type == "cpu" and first > 5 * max(float32[0], 4 * min(float32)):
-        return "float32"
-    bfloat16 = [seconds(enabled=True) for _ in range(3)]
-    return "bfloat16" if min(bfloat16) < 0.9 * min(float32) else "float32"
+    # In turn, so that other work on the machine slows both; the first pass in each prepares the kernels.
+    times = [(seconds(enabled=False), seconds(enabled=True)) for _ in range(5)][1:]
+    float32, bfloat16 = (min(column) for column in zip(*times, strict=True))
+    return "bfloat16" if bfloat16 < CLEARLY_FASTER * float32 else "float32"
 
 
 def training_speed(recipe: Recipe, form: ImageForm, device: torch.device) -> float:

@@ -29,6 +29,9 @@ from digitgan.training.machine import choose_device, faster_precision, use_threa
 
 SHOWN = 25
 ENDINGS = {"png": ".png", "npz": ".npz"}
+FOLDERS = ("folder", "idx")
+"""Formats that make a folder rather than a file."""
+
 WORTH_A_BAR = 2_000
 """Images from which on a progress bar is shown; fewer are drawn before one could be read."""
 
@@ -76,7 +79,7 @@ def draw_to_file(
     classes = parse_labels(labels, names) if labels is not None else list(range(len(names)))
     wanted = spread_labels(classes, per_class=per_class, count=count)
     path = out or free_path(Path("samples" + ENDINGS.get(format_name, "")))
-    claim_output(path, overwrite=overwrite)
+    claim_output(path, overwrite=overwrite, folder=format_name in FOLDERS)
     blocks = track(
         loaded.sample_blocks(wanted, seed),
         description="drawing",
@@ -140,7 +143,9 @@ def show_data(source: str, *, split: Split, data_dir: Path | None, out: Path | N
     image_set = load_image_set(source, split, data_dir)
     path = out or free_path(Path(f"first-{SHOWN}.png"))
     claim_output(path, overwrite=overwrite)
-    save_png(path, enlarged(grid(255 - image_set.images[:SHOWN], columns=5, background=255), 3))
+    first = image_set.images[:SHOWN]
+    paper = 255 if first.ndim == 3 else 0  # colours have no reverse that would be easier to look at
+    save_png(path, enlarged(grid(255 - first if paper else first, columns=5, background=paper), 3))
     return path, image_set
 
 
