@@ -79,7 +79,7 @@ def test_a_training_that_diverges_ends_with_its_diagnosis(tmp_path: Path, monkey
     with pytest.raises(DivergenceError, match=r"no longer finite at 64 images: the training has diverged"):
         digitgan.train(data="digits", images=640, out=tmp_path / "run", settings=SETTINGS)
     assert not (tmp_path / "run" / "model.safetensors").exists()
-    assert "NaN" not in (tmp_path / "run" / "history.jsonl").read_text()
+    assert not (tmp_path / "run" / "history.jsonl").exists(), "a line that is no JSON is never written"
 
 
 def test_the_shipped_model_draws_at_once() -> None:
