@@ -33,7 +33,7 @@ MOST_IMAGES = 10**12
 AUTO = "auto"
 """The data source that is MNIST where it can be had and otherwise the embedded digits."""
 
-MINUTES_SHARE = 0.93
+MINUTES_SHARE = 0.96
 """Share of a budget in minutes that is turned into steps; the rest is for previews, checkpoints and the model at the end."""
 
 Say = Callable[[str], None]
