@@ -207,15 +207,14 @@ def _stopping_on_signals(control: Control, *, quiet: bool) -> Iterator[list[int]
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def stop(number: int, _frame: object) -> None:
-        if received:
-            if sys.stderr.isatty():
-                os.write(2, b"\x1b[?25h\n")  # the live display has hidden the cursor
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
         received.append(number)
         control.stop()
+        for each in before:
+            signal.signal(each, signal.SIG_DFL)
         if not quiet:
-            os.write(2, b"stopping after this step, with a checkpoint; once more ends at once\n")
+            # The live display hides the cursor; a second signal would leave no time to show it again.
+            cursor = b"\x1b[?25h" if os.isatty(2) else b""
+            os.write(2, cursor + b"stopping after this step, with a checkpoint; once more ends at once\n")
 
     for number in before:
         signal.signal(number, stop)
