@@ -214,7 +214,8 @@ def _stopping_on_signals(control: Control, *, quiet: bool) -> Iterator[list[int]
         if not quiet:
             # The live display hides the cursor; a second signal would leave no time to show it again.
             cursor = b"\x1b[?25h" if os.isatty(2) else b""
-            os.write(2, cursor + b"stopping after this step, with a checkpoint; once more ends at once\n")
+            with contextlib.suppress(OSError):  # a terminal that has gone need not be told
+                os.write(2, cursor + b"stopping after this step, with a checkpoint; once more ends at once\n")
 
     for number in before:
         signal.signal(number, stop)
