@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import statistics
 import time
 
 import torch
@@ -20,9 +21,8 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 MOST_THREADS = 8
 """Networks this small gain nothing from more threads: the portions become too small to share out."""
 
-SPEED_SECONDS = 2.0
-"""Time spent on measuring the speed of training, at most: long enough to be within a few percent, short for a minute's run."""
-
+SPEED_SECONDS = 2.5
+"""Time spent on measuring the speed of training: long enough to be within a few percent, short for a minute's run."""
 
 CLEARLY_FASTER = 0.8
 """bfloat16 must take less than this share of float32's time: it costs digits, and the measurement is noisy."""
@@ -88,16 +88,19 @@ def training_speed(recipe: Recipe, form: ImageForm, device: torch.device) -> flo
     pixels = torch.zeros(size, form.channels, form.height, form.width, dtype=torch.uint8, device=device)
     labels = torch.arange(size, device=device) % form.classes
     z = Draws(0, game.generator.latent, form.classes, size, device).at(0)
-    for _ in range(2):
-        game.step(Batch(pixels, labels), z)
-    _wait(device)
-    steps, started = 0, time.perf_counter()
-    # Whole intervals, so that the penalty has its share in what is measured.
-    while time.perf_counter() - started < SPEED_SECONDS or steps % recipe.penalty.interval:
-        game.step(Batch(pixels, labels), z)
-        steps += 1
-    _wait(device)
-    return steps * size / (time.perf_counter() - started)
+    # Whole intervals, so that the penalty has its share. The first runs slowly, while kernels are prepared, and others may meet a
+    # neighbour's work: their median is what a longer training gets.
+    seconds = []
+    started = time.perf_counter()
+    while len(seconds) < 3 or time.perf_counter() - started < SPEED_SECONDS:
+        before = time.perf_counter()
+        for _ in range(recipe.penalty.interval):
+            game.step(Batch(pixels, labels), z)
+        _wait(device)
+        seconds.append(time.perf_counter() - before)
+        if time.perf_counter() - started > 4 * SPEED_SECONDS:
+            break  # a slow network, for which a rough measurement must do
+    return size * recipe.penalty.interval / statistics.median(seconds)
 
 
 def _wait(device: torch.device) -> None:
