@@ -90,7 +90,7 @@ def training_speed(recipe: Recipe, form: ImageForm, device: torch.device) -> flo
     z = Draws(0, game.generator.latent, form.classes, size, device).at(0)
     # Whole intervals, so that the penalty has its share. The first runs slowly, while kernels are prepared, and others may meet
     # a neighbour's work: their median is what a longer training gets.
-    seconds = []
+    seconds: list[float] = []
     started = time.perf_counter()
     while len(seconds) < 3 or time.perf_counter() - started < SPEED_SECONDS:
         before = time.perf_counter()
