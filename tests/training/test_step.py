@@ -58,8 +58,8 @@ def test_a_step_changes_both_networks_and_the_average(new_game: Callable[..., Ga
     generator, discriminator, average = (unchanged(network, state) for network, state in zip(networks, before, strict=True))
     assert generator == []
     assert average == [name for name in before[2] if name.endswith("num_batches_tracked")]
-    # The relativistic loss doesn't see a score's constant part.
-    assert discriminator == ["score.linear.bias"]
+    # The relativistic loss doesn't see a score's constant part: its gradient is zero, but for rounding on some processors.
+    assert set(discriminator) <= {"score.linear.bias"}
 
 
 def test_a_step_counts_the_real_images_it_saw(new_game: Callable[..., Game], batches: Batches) -> None:
