@@ -306,7 +306,8 @@ def test_a_recipe_that_its_weights_do_not_fit_is_refused(tmp_path: Path, small_m
 
 
 def test_a_recipe_of_an_unknown_family_is_refused(tmp_path: Path, small_model: Model) -> None:
-    other = with_settings(small_model.recipe, ["generator.family=of-the-future"])
+    section = dataclasses.replace(small_model.recipe.generator, family="of-the-future")
+    other = dataclasses.replace(small_model.recipe, generator=section)
     save_model(tmp_path / "future.safetensors", dataclasses.replace(small_model, recipe=other))
     with pytest.raises(ModelFileError, match=r"future\.safetensors: .*of-the-future"):
         load_model(tmp_path / "future.safetensors")

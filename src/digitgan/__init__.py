@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 from digitgan.version import __version__
 
 if TYPE_CHECKING:
-    from digitgan.api import TrainingResult, load, train
+    from digitgan.api import load, train
     from digitgan.data import ImageSet, load_image_set
     from digitgan.errors import DigitganError
     from digitgan.model import Model
     from digitgan.recipes import RECIPES, Recipe
+    from digitgan.sitting import TrainingResult
 
 __all__ = [
     "RECIPES",
@@ -41,7 +42,7 @@ _HOMES = {
     "ImageSet": "data",
     "load_image_set": "data",
     "Model": "model",
-    "TrainingResult": "api",
+    "TrainingResult": "sitting",
     "load": "api",
     "train": "api",
 }

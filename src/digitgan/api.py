@@ -1,61 +1,24 @@
-"""What `import digitgan` offers: train, load. Puts observers around the loop."""
+"""What `import digitgan` offers: train, load, and finding models by name."""
 
 from __future__ import annotations
 
 import dataclasses
-import functools
 import importlib.resources
-import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, final
+from typing import Any
 
 from rich.console import Console
 
-from digitgan.data import Batches
-from digitgan.errors import CheckpointError, ModelFileError, RunError, nearest
+from digitgan.errors import ModelFileError, RunError, UsageError, nearest
 from digitgan.model import Model, load_model
-from digitgan.observers import (
-    History,
-    LiveProgress,
-    NoProgress,
-    Observer,
-    PlainProgress,
-    Previews,
-    ProgressObserver,
-    Saving,
-    animate,
-    plot,
-)
-from digitgan.planning import Plan, Wish, make_plan
-from digitgan.runs import RunFolder, new_run
-from digitgan.training import Control, Draws, Game, checkpoints, play, restore_checkpoint, sweep
+from digitgan.planning import Wish, make_plan
+from digitgan.runs import RunFolder, open_run
+from digitgan.sitting import ProgressKind, TrainingResult, run_plan, teller
+from digitgan.training import Control
 from digitgan.training.machine import choose_device, use_threads
 
-ProgressKind = Literal["none", "auto", "plain", "live"]
-
 DEFAULT_MODEL = "mnist"
-
-
-@final
-@dataclass(frozen=True)
-class TrainingResult:
-    """What a training left.
-
-    Attributes:
-        run: the run's folder.
-        model: the model file in it.
-        images_seen: how far it came.
-        seconds: of training, earlier sittings included.
-        finished: false where it was stopped before its end.
-    """
-
-    run: Path
-    model: Path
-    images_seen: int
-    seconds: float
-    finished: bool
 
 
 def train(
@@ -115,57 +78,6 @@ def train(
     return run_plan(make_plan(wish, teller(console)), console, progress, Control())
 
 
-def run_plan(plan: Plan, console: Console, progress: ProgressKind, control: Control) -> TrainingResult:
-    """Carry a plan out: play the game, with those who watch around it.
-
-    Args:
-        plan: from `make_plan`.
-        console: where progress is shown.
-        progress: how.
-        control: stops the training early when asked; the run can then be resumed.
-
-    Raises:
-        DigitganError: where the run's folder can't be used or written to.
-    """
-    run = plan.run if plan.resumed else new_run(plan.run.path, overwrite=plan.overwrite)
-    game = Game(plan.recipe, plan.form, plan.seed, plan.device)
-    draws = Draws(plan.seed, game.generator.latent, plan.form.classes, plan.recipe.training.batch_size, plan.device)
-    batches = Batches(plan.image_set, plan.recipe.training.batch_size, plan.seed, plan.device)
-    history = History(run, plan.recipe)
-    states = _restore(plan, game, teller(console)) if plan.resumed else {}
-    if "history" in states:
-        history.restore(states["history"], game.images_seen)
-    display = _display(progress, console, plan, game.images_seen)
-    card = _card(plan, history)
-    observers: list[Observer] = [
-        history,
-        Previews(run, draws, display.notice),
-        display,
-        Saving(run, draws, {"history": history}, plan.image_set.class_names, card),
-    ]
-    record = {**plan.facts(), "status": "training"}
-    run.write_recipe(plan.recipe)
-    run.write_record(record)
-    with display:
-        for event in play(game, batches, draws, control):
-            for observer in observers:
-                observer.see(event)
-    seconds = history.seconds
-    finished = game.images_seen >= plan.recipe.training.images
-    status = "finished" if finished else "stopped"
-    run.write_record({**record, "status": status, "images_seen": game.images_seen, "seconds": round(seconds, 3)})
-    if run.preview_files():
-        animate(run, run.animation)
-    if any(run.read_history()):
-        plot(run, run.curves)
-    return TrainingResult(run.path, run.model, game.images_seen, seconds, finished)
-
-
-def teller(console: Console) -> Callable[[str], None]:
-    """Prints lines on a console as they are, brackets included."""
-    return functools.partial(console.print, markup=False, highlight=False)
-
-
 def load(model: Path | str = DEFAULT_MODEL, device: str = "cpu") -> Model:
     """A model to draw from.
 
@@ -182,7 +94,7 @@ def load(model: Path | str = DEFAULT_MODEL, device: str = "cpu") -> Model:
 
 
 def find_model(name: str) -> Path:
-    """The model file that a name, a file's path, or a run's folder stands for.
+    """The model file that a name, a file's path, a run's folder, or a numbered model of a run (RUN@51200) stands for.
 
     Raises:
         ModelFileError: if there is none.
@@ -192,6 +104,9 @@ def find_model(name: str) -> Path:
     if name in shipped:
         return shipped[name]
     path = Path(name)
+    folder, at, number = name.rpartition("@")
+    if at and not path.exists():
+        return _find_snapshot(folder, number)
     if path.is_dir():
         run = RunFolder(path)
         if run.model.is_file():
@@ -208,52 +123,21 @@ def find_model(name: str) -> Path:
     raise ModelFileError(f"no model {name!r}: neither a file nor a folder, nor a shipped model: {nearest(name, shipped)}")
 
 
+def _find_snapshot(folder: str, number: str) -> Path:
+    run = open_run(Path(folder))
+    there = run.snapshot_files()
+    found = [path for path in there if number.isdecimal() and int(path.stem) == int(number)]
+    if found:
+        return found[0]
+    if not there:
+        raise RunError(f"{folder}: has no numbered models; training with --set training.snapshots=10 leaves ten")
+    raise UsageError(f"{folder}@{number}: {nearest(number.rjust(8, '0'), [path.stem for path in there])}")
+
+
 def shipped_models() -> dict[str, Path]:
     """The models that come with the package, by name."""
     folder = Path(str(importlib.resources.files("digitgan") / "pretrained"))
     return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
-
-
-def _restore(plan: Plan, game: Game, say: Callable[[str], None]) -> dict[str, Any]:
-    """Bring the game to its newest whole checkpoint; later ones, and leftovers of a save that was cut off, are removed."""
-    folder = plan.run.checkpoints
-    sweep(folder)
-    for checkpoint in reversed(checkpoints(folder)):
-        try:
-            states = restore_checkpoint(checkpoint, game)
-        except CheckpointError as problem:
-            say(f"{problem}; going back to the one before")
-            continue
-        for later in checkpoints(folder):
-            if int(later.name) > game.images_seen:
-                shutil.rmtree(later)
-        if game.images_seen >= plan.recipe.training.images + plan.recipe.training.batch_size:
-            raise RunError(
-                f"{plan.run.path}: has seen {game.images_seen:,} images already, more than the length asked for "
-                "(--images, --epochs and --minutes mean the whole run)"
-            )
-        say(f"going on at {game.images_seen:,} images seen")
-        return states
-    if checkpoints(folder):
-        raise CheckpointError(f"{folder}: no checkpoint is whole; the run can't be resumed. Start anew with --overwrite")
-    say("the run has no checkpoint yet: it begins again")
-    plan.run.history.unlink(missing_ok=True)
-    return {}
-
-
-def _display(progress: ProgressKind, console: Console, plan: Plan, images_seen: int) -> ProgressObserver:
-    if progress == "auto":
-        progress = "live" if console.is_terminal else "plain"
-    if progress == "live":
-        return LiveProgress(console, plan.recipe, images_seen)
-    return PlainProgress(console, plan.recipe, images_seen) if progress == "plain" else NoProgress()
-
-
-def _card(plan: Plan, history: History) -> Callable[[Game], dict[str, Any]]:
-    def card(game: Game) -> dict[str, Any]:
-        return {**plan.facts(), "images_seen": game.images_seen, "seconds": round(history.seconds, 1), "metrics": {}}
-
-    return card
 
 
 def _path(value: Path | str | None) -> Path | None:

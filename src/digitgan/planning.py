@@ -14,9 +14,9 @@ import numpy as np
 import torch
 
 from digitgan.data import ImageSet, load_image_set
-from digitgan.errors import DownloadError, RunError, UsageError
+from digitgan.errors import DownloadError, RecipeError, RunError, UsageError
 from digitgan.networks import ImageForm, build_discriminator, build_generator
-from digitgan.recipes import DEFAULT_RECIPE, Recipe, differences, find_recipe, read_recipe, with_settings
+from digitgan.recipes import DEFAULT_RECIPE, RECIPES, Recipe, check_recipe, differences, find_recipe, read_recipe, with_settings
 from digitgan.runs import RunFolder, check_out, free_run_path, open_run
 from digitgan.training import checkpoints
 from digitgan.training.losses import find_loss
@@ -188,6 +188,7 @@ def _new(wish: Wish, say: Say) -> Plan:
     seed = 0 if wish.seed is None else wish.seed
     device, threads = choose_device(wish.device), use_threads()
     source, image_set = _load("mnist" if wish.data is None else wish.data, wish.data_dir, say)
+    image_set = _for_recipe(image_set, recipe)
     form = image_form(image_set)
     # Networks that can't be built for these images are refused here, before a run's folder is touched.
     build_generator(recipe, form)
@@ -209,6 +210,7 @@ def _resumed(wish: Wish, say: Say) -> Plan:
     _check_record(run, record)
     device, threads = choose_device(wish.device), use_threads()
     source, image_set = _load(wish.data or record["data"]["source"], wish.data_dir, say)
+    image_set = _for_recipe(image_set, recipe)
     length = _with_length(recipe, wish, image_set, image_form(image_set), device, time.monotonic(), say)
     if wish.recipe is not None or wish.config is not None or wish.settings:
         asked = (
@@ -267,9 +269,10 @@ def _asked_recipe(wish: Wish) -> Recipe:
 
 
 def _checked_parts(recipe: Recipe) -> Recipe:
-    """The recipe, its names looked up: before any data is loaded."""
+    """The recipe, its names looked up and its parts seen to go together: before any data is loaded."""
     find_loss(recipe.loss.name)
     find_penalty(recipe.penalty.name)
+    check_recipe(recipe)
     return recipe
 
 
@@ -292,6 +295,23 @@ def _load(source: str, data_dir: Path | None, say: Say) -> tuple[str, ImageSet]:
     except DownloadError:
         say("MNIST is not on this machine and could not be downloaded: training on the embedded digits instead.")
         return "digits", load_image_set("digits", "train")
+
+
+def _for_recipe(image_set: ImageSet, recipe: Recipe) -> ImageSet:
+    """The set as the recipe needs it: without its labels where it is unconditional.
+
+    Raises:
+        RecipeError: if the recipe needs labels and the set has none.
+    """
+    if not recipe.conditional:
+        return image_set.unlabelled()
+    if len(image_set.class_names) == 1:
+        plain = ", ".join(name for name, other in RECIPES.items() if not other.conditional)
+        raise RecipeError(
+            f"recipe {recipe.name} with data {image_set.name}: it draws images of a class that is asked for, and all images "
+            f"here are of one. A folder for each class is right; or take a recipe that needs no labels: {plain}"
+        )
+    return image_set
 
 
 def _with_precision(recipe: Recipe, form: ImageForm, device: torch.device) -> Recipe:

@@ -61,6 +61,11 @@ def integers(seed: int, purpose: str, start: int, count: int, below: int) -> npt
     return (words(seed, purpose, start, count, 1)[:, 0] % np.uint64(below)).astype(np.int64)
 
 
+def fractions(raw: npt.NDArray[np.uint64]) -> npt.NDArray[np.float32]:
+    """Random words as numbers in [0, 1), of the same shape."""
+    return ((raw >> np.uint64(40)).astype(np.float32)) * np.float32(2.0**-24)
+
+
 def permutation(seed: int, purpose: str, index: int, length: int) -> npt.NDArray[np.int64]:
     """The permutation of range(length) that (seed, purpose, index) names: the order of an epoch, say."""
     philox = np.random.Philox(key=_key(seed, f"{purpose}/{index}"))

@@ -1,6 +1,7 @@
 """A run's folder: its layout, in one place.
 
-recipe.toml  run.json  history.jsonl  previews/00012800.png …  checkpoints/…  model.safetensors  losses.png  training.gif
+recipe.toml  run.json  history.jsonl  previews/00012800.png …  checkpoints/…  snapshots/00012800.safetensors …
+model.safetensors  losses.png  training.gif
 """
 
 from __future__ import annotations
@@ -50,9 +51,24 @@ class RunFolder:
         return self.path / "previews"
 
     @property
+    def preview_latents(self) -> Path:
+        """The latents of the sample grids, float32 (n, latent)."""
+        return self.previews / "latents.npy"
+
+    @property
+    def preview_labels(self) -> Path:
+        """The labels of the sample grids, int64 (n,)."""
+        return self.previews / "labels.npy"
+
+    @property
     def checkpoints(self) -> Path:
         """Where the checkpoints lie."""
         return self.path / "checkpoints"
+
+    @property
+    def snapshots(self) -> Path:
+        """Where the numbered models lie."""
+        return self.path / "snapshots"
 
     @property
     def model(self) -> Path:
@@ -73,10 +89,23 @@ class RunFolder:
         """The sample grid made at that count of images."""
         return self.previews / f"{images_seen:08d}.png"
 
+    def snapshot(self, images_seen: int) -> Path:
+        """The numbered model made at that count of images."""
+        return self.snapshots / f"{images_seen:08d}.safetensors"
+
     def preview_files(self) -> list[Path]:
         """The sample grids there are, oldest first."""
-        found = self.previews.glob("*.png") if self.previews.is_dir() else ()
-        return sorted((path for path in found if path.stem.isdecimal()), key=lambda path: int(path.stem))
+        return _numbered(self.previews, "*.png")
+
+    def snapshot_files(self) -> list[Path]:
+        """The numbered models there are, oldest first."""
+        return _numbered(self.snapshots, "*.safetensors")
+
+    def forget_after(self, images_seen: int) -> None:
+        """Remove the previews and numbered models made after that count of images: the run has gone back behind them."""
+        for path in (*self.preview_files(), *self.snapshot_files()):
+            if int(path.stem) > images_seen:
+                path.unlink(missing_ok=True)
 
     def read_history(self) -> Iterator[dict[str, Any]]:
         """The history's lines; one that is damaged, or was cut off while it was written, is left out."""
@@ -176,6 +205,11 @@ def free_run_path(folder: Path, recipe: str, data: str) -> Path:
     return path
 
 
+def _numbered(folder: Path, pattern: str) -> list[Path]:
+    found = folder.glob(pattern) if folder.is_dir() else ()
+    return sorted((path for path in found if path.stem.isdecimal()), key=lambda path: int(path.stem))
+
+
 def _is_ours(run: RunFolder) -> bool:
     """Whether a folder's record is one that this program wrote: a file of that name alone proves nothing."""
     try:
@@ -186,7 +220,7 @@ def _is_ours(run: RunFolder) -> bool:
 
 def _remove(run: RunFolder) -> None:
     """Remove what a run consists of; whatever else lies in its folder stays."""
-    for path in (run.previews, run.checkpoints):
+    for path in (run.previews, run.checkpoints, run.snapshots):
         if path.is_dir():
             shutil.rmtree(path)
     for path in (run.model, run.history, run.curves, run.animation, run.recipe, run.record):

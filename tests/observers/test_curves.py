@@ -34,6 +34,8 @@ def write_history(run: RunFolder, count: int, **changed: float) -> None:
             "generator_loss": 1 + number / 10,
             "score_real": number / 5,
             "score_fake": -number / 5,
+            "accuracy_real": 0.6 + number / 100,
+            "accuracy_fake": 0.7,
             **changed,
         }
         for number in range(1, count + 1)
@@ -52,22 +54,23 @@ def rows_of(picture: np.ndarray, colour: str) -> np.ndarray:
     return (picture == ImageColor.getrgb(colour)).all(axis=2).any(axis=1)
 
 
-def test_both_networks_have_a_curve_in_both_halves(run: RunFolder) -> None:
+def test_both_networks_have_a_curve_in_each_third(run: RunFolder) -> None:
     write_history(run, 20)
     plot(run, run.curves)
     picture = pixels(run.curves)
-    assert picture.shape == (600, 800, 3)
+    assert picture.shape == (800, 800, 3)
     for colour in (DISCRIMINATOR, GENERATOR):
         rows = rows_of(picture, colour)
-        assert rows[:300].any()
-        assert rows[300:].any()
+        assert rows[:270].any()
+        assert rows[270:530].any()
+        assert rows[530:].any()
 
 
 def test_a_curve_shows_the_numbers_of_the_history(run: RunFolder) -> None:
     """The discriminator's loss falls below the generator's from left to right: so does its curve."""
     write_history(run, 20)
     plot(run, run.curves)
-    upper = pixels(run.curves)[:300]
+    upper = pixels(run.curves)[:270]
     ends = {}
     for colour in (DISCRIMINATOR, GENERATOR):
         rows, columns = np.nonzero((upper == ImageColor.getrgb(colour)).all(axis=2))
@@ -79,14 +82,14 @@ def test_a_curve_shows_the_numbers_of_the_history(run: RunFolder) -> None:
 def test_the_curves_may_go_anywhere(run: RunFolder, tmp_path: Path) -> None:
     write_history(run, 5)
     plot(run, tmp_path / "deep" / "mine.png")
-    assert pixels(tmp_path / "deep" / "mine.png").shape == (600, 800, 3)
+    assert pixels(tmp_path / "deep" / "mine.png").shape == (800, 800, 3)
     assert not run.curves.exists()
 
 
 def test_a_single_line_is_enough(run: RunFolder) -> None:
     write_history(run, 1)
     plot(run, run.curves)
-    assert pixels(run.curves).shape == (600, 800, 3)
+    assert pixels(run.curves).shape == (800, 800, 3)
 
 
 def test_a_last_line_that_was_cut_off_does_no_harm(run: RunFolder) -> None:

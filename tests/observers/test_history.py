@@ -40,7 +40,7 @@ def lines(run: RunFolder) -> list[dict[str, float]]:
 
 
 def test_a_line_has_the_mean_of_the_steps_since_the_last(run: RunFolder, recipe: Recipe) -> None:
-    history = History(run, recipe)
+    history = History(run, recipe, 60_000)
     for number, loss in enumerate([1.0, 2.0, 10.0, 20.0], start=1):
         history.see(step(number, discriminator_loss=loss, score_real=-loss))
     assert lines(run) == [
@@ -50,7 +50,7 @@ def test_a_line_has_the_mean_of_the_steps_since_the_last(run: RunFolder, recipe:
 
 
 def test_a_term_that_came_once_is_averaged_over_that_once(run: RunFolder, recipe: Recipe) -> None:
-    history = History(run, recipe)
+    history = History(run, recipe, 60_000)
     history.see(step(1, discriminator_loss=1.0, penalty=6.0))
     history.see(step(2, discriminator_loss=3.0))
     history.see(step(3, discriminator_loss=1.0))
@@ -61,7 +61,7 @@ def test_a_term_that_came_once_is_averaged_over_that_once(run: RunFolder, recipe
 
 
 def test_a_full_run_has_200_lines_and_the_last_is_its_end(run: RunFolder, recipe: Recipe) -> None:
-    history = History(run, recipe)
+    history = History(run, recipe, 60_000)
     for number in range(1, 2 * LINES + 1):
         history.see(step(number, discriminator_loss=0.0))
     written = lines(run)
@@ -70,14 +70,14 @@ def test_a_full_run_has_200_lines_and_the_last_is_its_end(run: RunFolder, recipe
 
 
 def test_a_short_run_has_a_line_a_step(run: RunFolder, small_recipe: Recipe) -> None:
-    history = History(run, small_recipe)
+    history = History(run, small_recipe, 60_000)
     for number in range(1, 11):
         history.see(step(number, discriminator_loss=0.0))
     assert [line["images_seen"] for line in lines(run)] == [BATCH * number for number in range(1, 11)]
 
 
 def test_the_learning_rate_scale_is_that_of_the_moment(run: RunFolder, small_recipe: Recipe) -> None:
-    history = History(run, with_settings(small_recipe, ["optimizer.decay=linear", "optimizer.decay_share=0.4"]))
+    history = History(run, with_settings(small_recipe, ["optimizer.decay=linear", "optimizer.decay_share=0.4"]), 60_000)
     for number in range(1, 11):
         history.see(step(number, discriminator_loss=0.0))
     scales = [line["learning_rate_scale"] for line in lines(run)]
@@ -85,7 +85,7 @@ def test_the_learning_rate_scale_is_that_of_the_moment(run: RunFolder, small_rec
 
 
 def test_each_line_says_how_long_the_training_took(run: RunFolder, small_recipe: Recipe) -> None:
-    history = History(run, small_recipe)
+    history = History(run, small_recipe, 60_000)
     history.restore({"sums": {}, "seconds": 100.0}, images_seen=0)
     history.see(step(1, discriminator_loss=0.0))
     (line,) = run.read_history()
@@ -103,12 +103,12 @@ def test_resumed_equals_uninterrupted(tmp_path: Path, recipe: Recipe) -> None:
             penalty = {"penalty": values[number]} if number % 3 == 1 else {}
             history.see(step(number, discriminator_loss=values[number], **penalty))
 
-    play(History(whole, recipe), 1, 10)
-    before = History(resumed, recipe)
+    play(History(whole, recipe, 60_000), 1, 10)
+    before = History(resumed, recipe, 60_000)
     play(before, 1, 5)
     state = json.loads(json.dumps(before.state()))
     play(before, 6, 11)  # as far as it came before it was killed
-    after = History(resumed, recipe)
+    after = History(resumed, recipe, 60_000)
     after.restore(state, images_seen=5 * BATCH)
     assert [line["images_seen"] for line in lines(resumed)] == [32, 64]
     play(after, 6, 10)
@@ -117,7 +117,7 @@ def test_resumed_equals_uninterrupted(tmp_path: Path, recipe: Recipe) -> None:
 
 def test_a_line_that_was_cut_off_is_gone_after_a_resume(run: RunFolder, recipe: Recipe) -> None:
     run.history.write_text('{"images_seen": 32, "discriminator_loss": 1.0}\n{"images_seen": 64, "discr')
-    history = History(run, recipe)
+    history = History(run, recipe, 60_000)
     history.restore({"sums": {}, "seconds": 0.0}, images_seen=64)
     for number in (5, 6):
         history.see(step(number, discriminator_loss=2.0))
@@ -127,7 +127,7 @@ def test_a_line_that_was_cut_off_is_gone_after_a_resume(run: RunFolder, recipe: 
 def test_values_are_read_only_when_a_line_is_due(run: RunFolder, recipe: Recipe) -> None:
     """Reading a loss waits for the device; `meta` tensors have no values to read."""
     unreadable = StepReport(BATCH, {"discriminator_loss": torch.empty((), device="meta")})
-    history = History(run, recipe)
+    history = History(run, recipe, 60_000)
     history.see(Stepped(unreadable))
     assert not run.history.exists()
     with pytest.raises(RuntimeError, match="meta"):
@@ -136,7 +136,7 @@ def test_values_are_read_only_when_a_line_is_due(run: RunFolder, recipe: Recipe)
 
 def test_losses_in_bfloat16_are_added_up_in_float32(run: RunFolder, recipe: Recipe) -> None:
     """In bfloat16, 256 + 1 is 256."""
-    history = History(run, recipe)
+    history = History(run, recipe, 60_000)
     for number, loss in ((1, 256.0), (2, 1.0)):
         history.see(Stepped(StepReport(number * BATCH, {"discriminator_loss": torch.tensor(loss, dtype=torch.bfloat16)})))
     assert lines(run)[0]["discriminator_loss"] == 128.5

@@ -35,7 +35,7 @@ class Terms(dict[str, torch.Tensor]):
 
 def step(number: int, value: float = 0.5) -> Stepped:
     """The event after step `number`, counted from 1."""
-    names = ("discriminator_loss", "generator_loss", "score_real", "score_fake")
+    names = ("discriminator_loss", "generator_loss", "score_real", "score_fake", "accuracy_real", "accuracy_fake")
     return Stepped(StepReport(number * BATCH, Terms({name: torch.tensor(value) for name in names})))
 
 

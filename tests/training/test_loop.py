@@ -94,7 +94,7 @@ def test_each_step_gets_the_latents_and_images_of_its_place_in_the_run(
     list(loop.play(game))
     draws, batches = Draws(0, 8, 10, 16, torch.device("cpu")), Batches(digits, 16, 0)
     for (z, labels), images_seen in zip(given, (0, 16, 32), strict=True):
-        assert torch.equal(z, draws.at(images_seen))
+        assert torch.equal(z, draws.at(images_seen).z)
         assert torch.equal(labels, batches.at(images_seen).labels)
 
 

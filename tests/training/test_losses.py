@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from digitgan.errors import RecipeError
-from digitgan.networks import Discriminator, ImageForm
+from digitgan.networks import Discriminator, ImageForm, Judgement
 from digitgan.training.losses import LOSSES, find_loss
-from digitgan.training.penalties import find_penalty, r1
+from digitgan.training.penalties import Shown, find_penalty
 
 REAL, FAKE = torch.tensor([2.0, -1.0]), torch.tensor([0.5, 0.0])
 
@@ -32,10 +32,57 @@ def test_non_saturating_loss() -> None:
     assert loss.generator(REAL, FAKE).item() == pytest.approx((softplus(-0.5) + softplus(0.0)) / 2)
 
 
+def test_binary_cross_entropy_is_the_mean_over_both_kinds() -> None:
+    loss = find_loss("binary-cross-entropy")
+    total = softplus(-2.0) + softplus(1.0) + softplus(0.5) + softplus(0.0)
+    assert loss.discriminator(REAL, FAKE).item() == pytest.approx(total / 4)
+    assert loss.generator(REAL, FAKE).item() == pytest.approx((softplus(-0.5) + softplus(0.0)) / 2)
+
+
+def test_label_smoothing_lowers_the_target_of_real_images_only() -> None:
+    smoothed = 0.9 * softplus(-2.0) + 0.1 * softplus(2.0) + 0.9 * softplus(1.0) + 0.1 * softplus(-1.0)
+    fake = softplus(0.5) + softplus(0.0)
+    summed, mean = find_loss("non-saturating"), find_loss("binary-cross-entropy")
+    assert summed.discriminator(REAL, FAKE, 0.1).item() == pytest.approx((smoothed + fake) / 2)
+    assert mean.discriminator(REAL, FAKE, 0.1).item() == pytest.approx((smoothed + fake) / 4)
+
+
+def test_hinge_loss() -> None:
+    loss = find_loss("hinge")
+    assert loss.discriminator(REAL, FAKE).item() == pytest.approx((0 + 2) / 2 + (1.5 + 1) / 2)
+    assert loss.generator(REAL, FAKE).item() == pytest.approx(-0.25)
+
+
+def test_least_squares_loss() -> None:
+    loss = find_loss("least-squares")
+    assert loss.discriminator(REAL, FAKE).item() == pytest.approx(((1 + 4) / 2 + (0.25 + 0) / 2) / 2)
+    assert loss.generator(REAL, FAKE).item() == pytest.approx((0.25 + 1) / 2 / 2)
+
+
+def test_wasserstein_loss() -> None:
+    loss = find_loss("wasserstein")
+    assert loss.discriminator(REAL, FAKE).item() == pytest.approx(0.25 - 0.5)
+    assert loss.generator(REAL, FAKE).item() == pytest.approx(-0.25)
+
+
+@pytest.mark.parametrize(
+    ("name", "real", "fake"),
+    [
+        ("non-saturating", 1 / 2, 0.0),  # 2 of 2, -1; none of 0.5 and 0 is below 0
+        ("least-squares", 1 / 2, 1 / 2),  # the boundary lies at 0.5, half way between the targets
+        ("relativistic", 1 / 2, 1 / 2),  # two of the four pairs are in order
+        ("wasserstein", 1 / 2, 1 / 2),
+    ],
+)
+def test_accuracy_is_the_share_told_rightly(name: str, real: float, fake: float) -> None:
+    told = [value.item() for value in find_loss(name).accuracy(REAL, FAKE)]
+    assert told == pytest.approx([real, fake])
+
+
 @pytest.mark.parametrize("name", LOSSES)
 def test_the_two_networks_want_opposite_things(name: str) -> None:
     loss = LOSSES[name]
-    fake = torch.zeros(3, requires_grad=True)
+    fake = torch.full((3,), 0.3, requires_grad=True)
     (for_discriminator,) = torch.autograd.grad(loss.discriminator(torch.zeros(3), fake), fake)
     (for_generator,) = torch.autograd.grad(loss.generator(torch.zeros(3), fake), fake)
     assert (for_discriminator > 0).all()
@@ -49,17 +96,38 @@ class Quadratic(Discriminator):
         super().__init__(ImageForm(1, 4, 4, 2))
         self.weight = torch.nn.Parameter(torch.tensor(3.0))
 
-    def forward(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        return self.weight * images.square().sum(dim=(1, 2, 3))
+    def forward(self, images: torch.Tensor, labels: torch.Tensor) -> Judgement:
+        return Judgement(self.weight * images.square().sum(dim=(1, 2, 3)), None)
 
 
-def test_r1_is_half_the_squared_gradient_and_can_be_learned_from() -> None:
-    discriminator = Quadratic()
-    images = torch.full((5, 1, 4, 4), 0.5)
-    penalty = r1(discriminator, images, torch.zeros(5, dtype=torch.int64))
-    # |gradient|² = 16 pixels * (2 * 3 * 0.5)² = 144
-    assert penalty.item() == pytest.approx(72)
-    penalty.backward()
+def shown(value: float) -> Shown:
+    return Shown(torch.full((5, 1, 4, 4), value), torch.zeros(5, dtype=torch.int64))
+
+
+# At an image of 16 pixels of value v: |gradient|² = 16 * (2 * 3 * v)².
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("r1", 144 / 2),  # at the real images, v = 0.5
+        ("r2", 36 / 2),  # at the fakes, v = 0.25
+        ("r1+r2", 144 / 2 + 36 / 2),
+        ("wgan-gp", (4 * 6 * 0.3125 - 1) ** 2),  # a quarter of the way from fake to real
+    ],
+)
+def test_penalties_are_what_their_equations_say_and_can_be_learned_from(name: str, expected: float) -> None:
+    discriminator, penalty = Quadratic(), find_penalty(name)
+    assert penalty is not None
+    value = penalty(discriminator, shown(0.5), shown(0.25), torch.full((5,), 0.25))
+    assert value.item() == pytest.approx(expected)
+    value.backward()
+    assert discriminator.weight.grad is not None
+    assert discriminator.weight.grad.item() != 0
+
+
+def test_r1_grows_with_the_square_of_the_weight() -> None:
+    discriminator, penalty = Quadratic(), find_penalty("r1")
+    assert penalty is not None
+    penalty(discriminator, shown(0.5), shown(0.25), torch.zeros(5)).backward()
     assert discriminator.weight.grad is not None
     assert discriminator.weight.grad.item() == pytest.approx(2 * 72 / 3)
 
@@ -67,6 +135,6 @@ def test_r1_is_half_the_squared_gradient_and_can_be_learned_from() -> None:
 def test_unknown_names_are_refused_with_the_nearest() -> None:
     with pytest.raises(RecipeError, match=r"loss\.name = 'relativistc': did you mean 'relativistic'"):
         find_loss("relativistc")
-    with pytest.raises(RecipeError, match=r"penalty\.name = 'r9': did you mean 'r1'"):
-        find_penalty("r9")
+    with pytest.raises(RecipeError, match=r"penalty\.name = 'rl': did you mean 'r2'"):
+        find_penalty("rl")
     assert find_penalty("none") is None

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from digitgan.data import Batch, Batches, ImageSet
 from digitgan.errors import RecipeError
 from digitgan.images import to_network
+from digitgan.networks import Judgement
 from digitgan.training import Draws, Game, StepReport
 from digitgan.training.losses import LOSSES
 
@@ -45,9 +46,9 @@ class Calls:
         self.outputs: list[Tensor] = []
         network.register_forward_hook(self._note)
 
-    def _note(self, _network: nn.Module, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+    def _note(self, _network: nn.Module, inputs: tuple[Tensor, Tensor], output: Tensor | Judgement) -> None:
         self.inputs.append((inputs[0].detach().clone(), inputs[1].clone()))
-        self.outputs.append(output.detach().clone())
+        self.outputs.append((output.scores if isinstance(output, Judgement) else output).detach().clone())
 
 
 def test_a_step_changes_both_networks_and_the_average(new_game: Callable[..., Game], batches: Batches) -> None:
@@ -84,7 +85,7 @@ def test_the_fakes_carry_the_labels_of_the_real_images(new_game: Callable[..., G
     batch = batches.at(0)
     game.step(batch, DRAWS.at(0))
     ((z, labels),) = generator.inputs
-    assert torch.equal(z, DRAWS.at(0))
+    assert torch.equal(z, DRAWS.at(0).z)
     assert torch.equal(labels, batch.labels)
     for images, asked in discriminator.inputs:
         assert torch.equal(asked, batch.labels.repeat(len(images) // 16))
@@ -174,7 +175,8 @@ def test_every_term_is_a_finite_number(new_game: Callable[..., Game], batches: B
     game = new_game(f"loss.name={loss}", f"training.precision={precision}", "penalty.interval=1")
     for _ in range(3):
         terms = make_step(game, batches).terms
-        assert terms.keys() == {"discriminator_loss", "generator_loss", "score_real", "score_fake", "penalty"}
+        names = {"discriminator_loss", "generator_loss", "penalty"}
+        assert terms.keys() == names | {"score_real", "score_fake", "accuracy_real", "accuracy_fake"}
         assert all(value.shape == () and not value.requires_grad and torch.isfinite(value) for value in terms.values())
 
 

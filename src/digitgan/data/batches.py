@@ -58,7 +58,7 @@ class Batches:
         if batch_size < 1:
             raise UsageError(f"a batch of {batch_size} images can't be; 1 or more is right")
         self.batch_size = batch_size
-        self._count = len(image_set)
+        self.images_an_epoch = self._count = len(image_set)
         self._seed = seed
         self._take = _taker(image_set, torch.device(device))
         # A batch at an epoch's end needs two orders; older ones are never asked for again.

@@ -15,6 +15,9 @@ from digitgan.errors import DataError
 Pixels = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 
+UNLABELLED = "image"
+"""The one class of images that have no labels."""
+
 
 @final
 @dataclass(frozen=True, eq=False)
@@ -73,6 +76,10 @@ class ImageSet:
     def counts(self) -> list[int]:
         """How many images each class has, in the order of the class names."""
         return [int(count) for count in np.bincount(self.labels, minlength=len(self.class_names))]
+
+    def unlabelled(self) -> ImageSet:
+        """The same images as one class, `UNLABELLED`."""
+        return ImageSet(self.images, np.zeros_like(self.labels), (UNLABELLED,), self.name)
 
     @cached_property
     def content_hash(self) -> str:

@@ -3,27 +3,169 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from typing import final
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
+
+from digitgan.networks.interfaces import ImageForm, Judgement
+
+
+class LabelVector(nn.Module, ABC):
+    """A label as a vector, which is joined to the latent.
+
+    Attributes:
+        width: of the vector.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.width = width
+
+    @abstractmethod
+    def forward(self, labels: Tensor) -> Tensor:
+        """(n, width) from labels (n,)."""
 
 
 @final
-class NormalisedEmbedding(nn.Module):
+class NoLabel(LabelVector):
+    """Nothing: for networks without labels."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+
+    def forward(self, labels: Tensor) -> Tensor:
+        """(n, 0)."""
+        return torch.empty(len(labels), 0, device=labels.device)
+
+
+@final
+class OneHot(LabelVector):
+    """1 at the label's place, 0 elsewhere."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__(classes)
+
+    def forward(self, labels: Tensor) -> Tensor:
+        """See `LabelVector.forward`."""
+        return functional.one_hot(labels, self.width).float()
+
+
+@final
+class PlainEmbedding(LabelVector):
+    """A learned vector for each class."""
+
+    def __init__(self, classes: int, width: int) -> None:
+        super().__init__(width)
+        self.table = nn.Embedding(classes, width)
+
+    def forward(self, labels: Tensor) -> Tensor:
+        """See `LabelVector.forward`."""
+        embedded: Tensor = self.table(labels)
+        return embedded
+
+
+@final
+class NormalisedEmbedding(LabelVector):
     """A label's embedding, scaled to the length of a latent vector of its width, so that neither drowns the other.
 
     For width w the result has norm sqrt(w), which is what a standard normal vector of that width has on average.
     """
 
     def __init__(self, classes: int, width: int) -> None:
-        super().__init__()
+        super().__init__(width)
         self.table = nn.Embedding(classes, width)
         self.scale = math.sqrt(width)
 
     def forward(self, labels: Tensor) -> Tensor:
-        """(n, width) from labels (n,)."""
-        return self.scale * nn.functional.normalize(self.table(labels), dim=1)
+        """See `LabelVector.forward`."""
+        return self.scale * functional.normalize(self.table(labels), dim=1)
+
+
+def label_vector(kind: str, classes: int, width: int) -> LabelVector:
+    """The way of that name (`generator.label_input`); `width` is an embedding's."""
+    match kind:
+        case "one-hot":
+            return OneHot(classes)
+        case "embedding":
+            return PlainEmbedding(classes, width)
+        case "normalised-embedding":
+            return NormalisedEmbedding(classes, width)
+    return NoLabel()
+
+
+class LabelPlanes(nn.Module, ABC):
+    """A label as planes of the image's size, further channels beside the image's own.
+
+    Attributes:
+        channels: how many planes.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+
+    @abstractmethod
+    def forward(self, labels: Tensor) -> Tensor:
+        """(n, channels, height, width) from labels (n,)."""
+
+
+@final
+class OneHotPlanes(LabelPlanes):
+    """A plane for each class: full of ones for the label's, of zeros for the others."""
+
+    def __init__(self, form: ImageForm) -> None:
+        super().__init__(form.classes)
+        self.form = form
+
+    def forward(self, labels: Tensor) -> Tensor:
+        """See `LabelPlanes.forward`."""
+        marks = functional.one_hot(labels, self.form.classes).float()[:, :, None, None]
+        return marks.expand(-1, -1, self.form.height, self.form.width)
+
+
+@final
+class RowPlane(LabelPlanes):
+    """One plane: a learned number for each class and row, the same all along the row."""
+
+    def __init__(self, form: ImageForm) -> None:
+        super().__init__(1)
+        self.form = form
+        self.table = nn.Embedding(form.classes, form.height)
+
+    def forward(self, labels: Tensor) -> Tensor:
+        """See `LabelPlanes.forward`."""
+        rows: Tensor = self.table(labels)
+        return rows[:, None, :, None].expand(-1, 1, -1, self.form.width)
+
+
+@final
+class MaskPlane(LabelPlanes):
+    """One plane: a learned number for each class and pixel."""
+
+    def __init__(self, form: ImageForm) -> None:
+        super().__init__(1)
+        self.form = form
+        self.table = nn.Embedding(form.classes, form.height * form.width)
+
+    def forward(self, labels: Tensor) -> Tensor:
+        """See `LabelPlanes.forward`."""
+        mask: Tensor = self.table(labels)
+        return mask.view(-1, 1, self.form.height, self.form.width)
+
+
+def label_planes(kind: str, form: ImageForm) -> LabelPlanes | None:
+    """The planes of that name (`discriminator.label_input`); None for the ways that have none."""
+    match kind:
+        case "one-hot":
+            return OneHotPlanes(form)
+        case "row-plane":
+            return RowPlane(form)
+        case "mask-plane":
+            return MaskPlane(form)
+    return None
 
 
 @final
@@ -33,9 +175,9 @@ class ClassConditionalBatchNorm(nn.Module):
     y = gain[label] * (x - mean) / sqrt(variance + epsilon) + bias[label], per channel.
     """
 
-    def __init__(self, classes: int, channels: int) -> None:
+    def __init__(self, classes: int, channels: int, momentum: float = 0.1, epsilon: float = 1e-5) -> None:
         super().__init__()
-        self.norm = nn.BatchNorm2d(channels, affine=False)
+        self.norm = nn.BatchNorm2d(channels, epsilon, momentum, affine=False)
         self.gain = nn.Embedding(classes, channels)
         self.bias = nn.Embedding(classes, channels)
         nn.init.ones_(self.gain.weight)
@@ -63,19 +205,24 @@ class LabelBias(nn.Module):
 
 
 @final
-class Projection(nn.Module):
-    """The projection discriminator's last layer (Miyato and Koyama 2018, arXiv:1802.05637, equation 3).
+class Head(nn.Module):
+    """From a discriminator's last features h to its judgement.
 
-    score = w · h + b + v[label] · h, for features h.
+    score = w · h + b, and with projection (Miyato and Koyama 2018, arXiv:1802.05637, equation 3) + v[label] · h. With an
+    auxiliary classifier (Odena et al. 2017, arXiv:1610.09585) a second linear layer gives the logits of the classes.
     """
 
-    def __init__(self, classes: int, features: int) -> None:
+    def __init__(self, classes: int, features: int, *, projection: bool, classifier: bool) -> None:
         super().__init__()
         self.linear = nn.Linear(features, 1)
-        self.table = nn.Embedding(classes, features)
-        nn.init.normal_(self.table.weight, std=1 / math.sqrt(features))
+        self.table = nn.Embedding(classes, features) if projection else None
+        self.classifier = nn.Linear(features, classes) if classifier else None
+        if self.table is not None:
+            nn.init.normal_(self.table.weight, std=1 / math.sqrt(features))
 
-    def forward(self, features: Tensor, labels: Tensor) -> Tensor:
-        """Scores (n,) from features (n, features) and labels (n,)."""
-        scores: Tensor = self.linear(features)[:, 0] + (features * self.table(labels)).sum(dim=1)
-        return scores
+    def forward(self, features: Tensor, labels: Tensor) -> Judgement:
+        """A judgement from features (n, features) and labels (n,)."""
+        scores: Tensor = self.linear(features)[:, 0]
+        if self.table is not None:
+            scores = scores + (features * self.table(labels)).sum(dim=1)
+        return Judgement(scores, None if self.classifier is None else self.classifier(features))

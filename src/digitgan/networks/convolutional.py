@@ -1,4 +1,4 @@
-"""The small convolutional family: transposed convolutions up, strided convolutions down."""
+"""The convolutional family: transposed convolutions up, strided convolutions down."""
 
 from __future__ import annotations
 
@@ -8,98 +8,168 @@ from typing import final
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from digitgan.errors import RecipeError
-from digitgan.networks.conditioning import ClassConditionalBatchNorm, LabelBias, NormalisedEmbedding, Projection
-from digitgan.networks.interfaces import Discriminator, Generator, ImageForm
-from digitgan.recipes import DiscriminatorRecipe, GeneratorRecipe
+from digitgan.networks.conditioning import ClassConditionalBatchNorm, Head, LabelBias, OneHot, label_planes, label_vector
+from digitgan.networks.interfaces import Discriminator, Generator, ImageForm, Judgement
+from digitgan.networks.layers import (
+    initialise,
+    input_layer,
+    normalise_spectrum,
+    output_layer,
+    same_convolution,
+    same_transposed_convolution,
+)
+from digitgan.recipes import ConvolutionalDiscriminatorRecipe, ConvolutionalGeneratorRecipe
 
-LEAK = 0.2
-"""Slope of the discriminator's leaky ReLU below zero, as in DCGAN (Radford et al. 2015)."""
+ENTRY_SHRINKS = 4
+"""By how much the maps are smaller that an entry makes of the pixels."""
 
 
 @final
 class ConvolutionalGenerator(Generator):
-    """Latent and label -> a small stack of maps -> doubled in size by each transposed convolution -> image.
+    """Latent and label -> dense -> a small stack of maps -> transposed convolutions -> image.
 
-    Class-conditional batch norm and ReLU stand before each transposed convolution and after the last.
+    A norm and a (leaky) ReLU stand before each transposed convolution and before the last layer.
     """
 
-    def __init__(self, recipe: GeneratorRecipe, form: ImageForm) -> None:
+    def __init__(self, recipe: ConvolutionalGeneratorRecipe, form: ImageForm) -> None:
         super().__init__(form, recipe.latent)
-        doublings = len(recipe.channels) - 1
-        self.start = _start_size(form, 2**doublings, f"generator.channels = {list(recipe.channels)}")
+        ups = len(recipe.channels) - 1
+        strides = recipe.strides if len(recipe.strides) == ups else recipe.strides * ups
+        self.start = _start_size(form, math.prod(strides) * recipe.image_stride, recipe)
         self.channels = recipe.channels
-        self.label = NormalisedEmbedding(form.classes, recipe.label_embedding)
-        self.dense = nn.Linear(recipe.latent + recipe.label_embedding, math.prod(self.start) * recipe.channels[0])
-        self.norms = nn.ModuleList(ClassConditionalBatchNorm(form.classes, width) for width in recipe.channels)
+        self.units_first = recipe.dense_norm == "units"
+        self.label = label_vector(recipe.label_input, form.classes, recipe.label_embedding)
+        units = math.prod(self.start) * recipe.channels[0]
+        self.dense = nn.Linear(recipe.latent + self.label.width, units, bias=recipe.biases != "none")
+        self.norms = nn.ModuleList(_norm(recipe, form, width) for width in recipe.channels)
+        if self.units_first and recipe.norm == "batch":
+            self.norms[0] = _Unlabelled(nn.BatchNorm1d(units, recipe.norm_epsilon, recipe.norm_momentum))
         self.ups = nn.ModuleList(
-            nn.ConvTranspose2d(narrow, wide, kernel_size=4, stride=2, padding=1, bias=False)
-            for narrow, wide in pairwise(recipe.channels)
+            same_transposed_convolution(narrow, wide, recipe.kernel, stride, bias=recipe.biases == "all")
+            for (narrow, wide), stride in zip(pairwise(recipe.channels), strides, strict=True)
         )
-        self.image = nn.Conv2d(recipe.channels[-1], form.channels, kernel_size=3, padding=1)
-        nn.init.kaiming_normal_(self.dense.weight)
-        nn.init.zeros_(self.dense.bias)
-        for up, width in zip(self.ups, recipe.channels, strict=False):
-            # Each output pixel of a 4x4 kernel with stride 2 sums over 2x2 taps, not 4x4: He's fan-in is four times the width.
-            nn.init.normal_(up.get_parameter("weight"), std=math.sqrt(2 / (4 * width)))
-        nn.init.xavier_normal_(self.image.weight)
-        nn.init.zeros_(self.image.get_parameter("bias"))
+        self.relu = nn.LeakyReLU(recipe.slope) if recipe.slope else nn.ReLU()
+        last, bias = recipe.channels[-1], recipe.biases != "none"
+        self.image: nn.Module
+        if recipe.image_stride > 1:
+            self.image = same_transposed_convolution(last, form.channels, recipe.image_kernel, recipe.image_stride, bias=bias)
+        else:
+            self.image = nn.Conv2d(last, form.channels, recipe.image_kernel, padding="same", bias=bias)
+        self.output = output_layer(recipe.output)
+        initialise(self, recipe.initialisation, recipe.slope)
+        if recipe.initialisation == "he" and isinstance(self.image, nn.Conv2d):
+            nn.init.xavier_normal_(self.image.weight)  # no ReLU follows
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
         """See `Generator.forward`."""
-        maps = self.dense(torch.cat([z, self.label(labels)], dim=1)).view(-1, self.channels[0], *self.start)
-        maps = maps.contiguous(memory_format=torch.channels_last)
-        maps = functional.relu(self.norms[0](maps, labels))
+        maps = self.dense(torch.cat([z, self.label(labels)], dim=1))
+        if self.units_first:
+            maps = self.relu(self.norms[0](maps, labels))
+        maps = maps.view(-1, self.channels[0], *self.start).contiguous(memory_format=torch.channels_last)
+        if not self.units_first:
+            maps = self.relu(self.norms[0](maps, labels))
         for up, norm in zip(self.ups, self.norms[1:], strict=True):
-            maps = functional.relu(norm(up(maps), labels))
-        return torch.tanh(self.image(maps))
+            maps = self.relu(norm(up(maps), labels))
+        images: Tensor = self.output(self.image(maps))
+        return images
 
 
 @final
 class ConvolutionalDiscriminator(Discriminator):
-    """Strided convolutions -> dense features -> projection onto the label; leaky ReLU throughout, no normalisation.
+    """Strided convolutions -> dense features, if any -> score; leaky ReLU throughout."""
 
-    All convolutions have 4x4 kernels and stride 2 but the last, which is 3x3 with stride 2 and takes an odd size too.
-    """
-
-    def __init__(self, recipe: DiscriminatorRecipe, form: ImageForm) -> None:
+    def __init__(self, recipe: ConvolutionalDiscriminatorRecipe, form: ImageForm) -> None:
         super().__init__(form)
-        halvings = len(recipe.channels) - 1
-        height, width = _start_size(form, 2**halvings, f"discriminator.channels = {list(recipe.channels)}")
-        widths = (form.channels, *recipe.channels)
-        kernels = [4] * halvings + [3]
-        self.downs = nn.ModuleList(
-            nn.Conv2d(before, after, kernel, stride=2, padding=1)
-            for (before, after), kernel in zip(pairwise(widths), kernels, strict=True)
-        )
+        self.input = input_layer(recipe.pixels)
+        height, width, channels = form.height, form.width, form.channels
+        self.entry = None
+        self.planes = None
+        if recipe.entry_channels:
+            self.label = OneHot(form.classes) if recipe.label_input == "one-hot" else None
+            pixels = channels * height * width + (form.classes if self.label else 0)
+            height, width, channels = math.ceil(height / ENTRY_SHRINKS), math.ceil(width / ENTRY_SHRINKS), recipe.entry_channels
+            self.entry = nn.Linear(pixels, channels * height * width)
+            self.entry_maps = (channels, height, width)
+        else:
+            self.planes = label_planes(recipe.label_input, form)
+            channels += self.planes.channels if self.planes is not None else 0
+        self.downs = nn.ModuleList()
+        for after, kernel in zip(recipe.channels, _kernels(recipe), strict=True):
+            self.downs.append(same_convolution(channels, after, kernel, 2, (height, width)))
+            height, width, channels = math.ceil(height / 2), math.ceil(width / 2), after
         biased = recipe.channels[1:] if recipe.label_biases else ()
         self.biases = nn.ModuleList(LabelBias(form.classes, width) for width in biased)
-        self.dense = nn.Linear(recipe.channels[-1] * ((height + 1) // 2) * ((width + 1) // 2), recipe.features)
-        self.score = Projection(form.classes, recipe.features)
-        for layer in [*self.downs, self.dense]:
-            nn.init.kaiming_normal_(layer.weight, a=LEAK)
-            nn.init.zeros_(layer.bias)
+        normed = recipe.channels[1:] if recipe.norm == "batch" else ()
+        self.norms = nn.ModuleList(nn.BatchNorm2d(width) for width in normed)
+        self.relu = nn.LeakyReLU(recipe.slope)
+        self.dropout = nn.Dropout(recipe.dropout) if recipe.dropout else nn.Identity()
+        flat = channels * height * width
+        self.dense = nn.Linear(flat, recipe.features) if recipe.features else None
+        projection = recipe.label_input == "projection"
+        self.score = Head(form.classes, recipe.features or flat, projection=projection, classifier=recipe.auxiliary_classifier)
+        initialise(self, recipe.initialisation, recipe.slope)
+        if recipe.spectral_norm:
+            normalise_spectrum(self)
 
-    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+    def forward(self, images: Tensor, labels: Tensor) -> Judgement:
         """See `Discriminator.forward`."""
-        maps = functional.leaky_relu(self.downs[0](images), LEAK)
-        for index, down in enumerate(self.downs[1:]):
+        maps = self.input(images)
+        if self.entry is not None:
+            pixels = maps.flatten(start_dim=1)
+            if self.label is not None:
+                pixels = torch.cat([pixels, self.label(labels).to(pixels.dtype)], dim=1)
+            maps = self.relu(self.entry(pixels)).view(-1, *self.entry_maps).contiguous(memory_format=torch.channels_last)
+        elif self.planes is not None:
+            maps = torch.cat([maps, self.planes(labels).to(maps.dtype)], dim=1)
+            maps = maps.contiguous(memory_format=torch.channels_last)
+        for index, down in enumerate(self.downs):
             maps = down(maps)
-            if self.biases:
-                maps = self.biases[index](maps, labels)
-            maps = functional.leaky_relu(maps, LEAK)
-        features = functional.leaky_relu(self.dense(maps.flatten(start_dim=1)), LEAK)
-        scores: Tensor = self.score(features, labels)
-        return scores
+            if index and self.biases:
+                maps = self.biases[index - 1](maps, labels)
+            if index and self.norms:
+                maps = self.norms[index - 1](maps)
+            maps = self.dropout(self.relu(maps))
+        features = maps.flatten(start_dim=1)
+        if self.dense is not None:
+            features = self.relu(self.dense(features))
+        judgement: Judgement = self.score(features, labels)
+        return judgement
 
 
-def _start_size(form: ImageForm, factor: int, setting: str) -> tuple[int, int]:
+@final
+class _Unlabelled(nn.Module):
+    """A layer that takes a label beside its input, and no notice of it."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, maps: Tensor, labels: Tensor) -> Tensor:
+        """What the layer makes of the maps."""
+        made: Tensor = self.layer(maps)
+        return made
+
+
+def _norm(recipe: ConvolutionalGeneratorRecipe, form: ImageForm, channels: int) -> nn.Module:
+    match recipe.norm:
+        case "class-batch":
+            return ClassConditionalBatchNorm(form.classes, channels, recipe.norm_momentum, recipe.norm_epsilon)
+        case "batch":
+            return _Unlabelled(nn.BatchNorm2d(channels, recipe.norm_epsilon, recipe.norm_momentum))
+    return _Unlabelled(nn.Identity())
+
+
+def _kernels(recipe: ConvolutionalDiscriminatorRecipe) -> list[int]:
+    return [recipe.kernel] * (len(recipe.channels) - 1) + [recipe.last_kernel]
+
+
+def _start_size(form: ImageForm, factor: int, recipe: ConvolutionalGeneratorRecipe) -> tuple[int, int]:
     """(height, width) of the smallest maps, where each side of the image is `factor` times that."""
     if form.height % factor or form.width % factor:
         raise RecipeError(
-            f"{setting} needs images whose sides are multiples of {factor}; these are {form.height}x{form.width}. "
-            "Resize the images, or list fewer channels"
+            f"generator.channels = {list(recipe.channels)} needs images whose sides are multiples of {factor}; these are "
+            f"{form.height}x{form.width}. Resize the images, or list fewer channels"
         )
     return form.height // factor, form.width // factor

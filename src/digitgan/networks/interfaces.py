@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import final
+from typing import NamedTuple, final
 
 from torch import Tensor, nn
 
@@ -25,6 +25,19 @@ class ImageForm:
     height: int
     width: int
     classes: int
+
+
+@final
+class Judgement(NamedTuple):
+    """What a discriminator says of images.
+
+    Attributes:
+        scores: (n,), any real number, higher for more real.
+        classes: (n, classes) logits of the auxiliary classifier; None where the discriminator has none.
+    """
+
+    scores: Tensor
+    classes: Tensor | None
 
 
 class Generator(nn.Module, ABC):
@@ -51,7 +64,7 @@ class Generator(nn.Module, ABC):
 
 
 class Discriminator(nn.Module, ABC):
-    """Scores how real an image is, as an image of its label.
+    """Scores how real an image is, as an image of its label where it is told one.
 
     Attributes:
         form: the images it judges.
@@ -62,10 +75,10 @@ class Discriminator(nn.Module, ABC):
         self.form = form
 
     @abstractmethod
-    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Scores (n,), any real number, higher for more real, from images (n, channels, height, width) and labels (n,)."""
+    def forward(self, images: Tensor, labels: Tensor) -> Judgement:
+        """A judgement of images (n, channels, height, width) in [-1, 1] with labels (n,)."""
 
-    def __call__(self, images: Tensor, labels: Tensor) -> Tensor:
+    def __call__(self, images: Tensor, labels: Tensor) -> Judgement:
         """See `forward`."""
-        scores: Tensor = super().__call__(images, labels)
-        return scores
+        judgement: Judgement = super().__call__(images, labels)
+        return judgement

@@ -1,6 +1,7 @@
 """Those who watch a training: they see the loop's events, show, record and save, and never reach into the game."""
 
 from digitgan.observers.curves import plot
+from digitgan.observers.guard import Guard
 from digitgan.observers.history import History
 from digitgan.observers.interface import Observer
 from digitgan.observers.previews import Previews, animate
@@ -8,6 +9,7 @@ from digitgan.observers.progress import LiveProgress, NoProgress, PlainProgress,
 from digitgan.observers.saving import Saving
 
 __all__ = [
+    "Guard",
     "History",
     "LiveProgress",
     "NoProgress",

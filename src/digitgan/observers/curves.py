@@ -1,7 +1,8 @@
-"""The curves of a run: both losses and the discriminator's scores over images seen."""
+"""The curves of a run: both losses, the discriminator's scores, and how often it is right, over images seen."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from digitgan.errors import RunError
@@ -29,18 +30,25 @@ def plot(run: RunFolder, path: Path) -> None:
     if not history:
         raise RunError(f"{run.path}: has no history yet; the first line comes after a short while of training")
     images = [line["images_seen"] for line in history]
-    figure = Figure(figsize=(8, 6), layout="constrained")
+    figure = Figure(figsize=(8, 8), layout="constrained")
     FigureCanvasAgg(figure)
-    losses, scores = figure.subplots(2, 1, sharex=True)
-    losses.plot(images, [line["discriminator_loss"] for line in history], color=DISCRIMINATOR, label="discriminator")
-    losses.plot(images, [line["generator_loss"] for line in history], color=GENERATOR, linestyle="--", label="generator")
+    losses, scores, accuracies = figure.subplots(3, 1, sharex=True)
+
+    def course(name: str) -> list[float]:
+        return [math.nan if line.get(name) is None else line[name] for line in history]
+
+    losses.plot(images, course("discriminator_loss"), color=DISCRIMINATOR, label="discriminator")
+    losses.plot(images, course("generator_loss"), color=GENERATOR, linestyle="--", label="generator")
     losses.set_ylabel("loss")
     losses.set_title(f"{run.read_recipe().name}, {images[-1]:,} images seen")
-    scores.plot(images, [line["score_real"] for line in history], color=DISCRIMINATOR, label="real images")
-    scores.plot(images, [line["score_fake"] for line in history], color=GENERATOR, linestyle="--", label="fake images")
+    for axes, name in ((scores, "score"), (accuracies, "accuracy")):
+        axes.plot(images, course(f"{name}_real"), color=DISCRIMINATOR, label="real images")
+        axes.plot(images, course(f"{name}_fake"), color=GENERATOR, linestyle="--", label="fake images")
     scores.set_ylabel("discriminator's mean score")
-    scores.set_xlabel("images seen")
-    for axes in (losses, scores):
+    accuracies.set_ylabel("share it tells rightly")
+    accuracies.set_ylim(-0.03, 1.03)
+    accuracies.set_xlabel("images seen")
+    for axes in (losses, scores, accuracies):
         axes.legend(frameon=False)
         axes.grid(alpha=0.3)
         axes.margins(x=0)

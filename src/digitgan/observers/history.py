@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Callable
 from typing import Any, final
 
 import torch
 from torch import Tensor
 
-from digitgan.errors import DivergenceError, OutputError
+from digitgan.errors import OutputError
 from digitgan.images import replacing
 from digitgan.observers.interface import Observer
 from digitgan.recipes import Recipe
@@ -28,11 +29,18 @@ class History(Observer):
 
     Each line has `images_seen`; the mean of every term the steps reported since the last line; `learning_rate_scale`; and
     `seconds`, the time trained so far: the only value that differs between two runs of the same recipe, data and seed.
+
+    Attributes:
+        epoch_seconds: how long each epoch took.
+        epoch_ended: is told of each epoch, counted from 1, and its seconds.
     """
 
-    def __init__(self, run: RunFolder, recipe: Recipe) -> None:
+    def __init__(self, run: RunFolder, recipe: Recipe, images_an_epoch: int) -> None:
         self.run = run
         self.recipe = recipe
+        self.images_an_epoch = images_an_epoch
+        self.epoch_seconds: list[float] = []
+        self.epoch_ended: Callable[[int, float], None] = lambda number, seconds: None
         self.moments = Moments(recipe.training.images, LINES, recipe.training.batch_size)
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
@@ -48,19 +56,36 @@ class History(Observer):
         """Add up a step; write a line where one is due."""
         if isinstance(event, Stepped):
             self._add(event.report)
+            while event.report.images_seen // self.images_an_epoch > len(self.epoch_seconds):
+                self._end_epoch()
             if self.moments.due(event.report.images_seen):
                 self._write(event.report.images_seen)
 
     def state(self) -> dict[str, Any]:
         """The sums since the last line, and the time."""
         sums = {name: (float(total), self._counts[name]) for name, total in self._sums.items()}
-        return {"sums": sums, "seconds": self.seconds}
+        return {"sums": sums, "seconds": self.seconds, "epoch_seconds": self.epoch_seconds}
 
     def restore(self, state: dict[str, Any], images_seen: int) -> None:
         """Take up the sums, and cut lines off that were written after the checkpoint."""
         self._sums = {name: torch.tensor(total) for name, (total, _) in state["sums"].items()}
         self._counts = {name: count for name, (_, count) in state["sums"].items()}
         self._seconds_before, self._started = state["seconds"], time.monotonic()
+        self.epoch_seconds = list(state.get("epoch_seconds", []))
+        self._cut_off(images_seen)
+
+    def begin_again(self) -> None:
+        """Forget everything."""
+        self._sums, self._counts = {}, {}
+        self._seconds_before, self._started = 0.0, time.monotonic()
+        self.epoch_seconds = []
+        self._cut_off(0)
+
+    def count_lost(self, seconds: float) -> None:
+        """Add time to the time trained that led nowhere: what was made in it was taken back."""
+        self._seconds_before += seconds
+
+    def _cut_off(self, images_seen: int) -> None:
         kept = [line for line in self.run.read_history() if line["images_seen"] <= images_seen]
         with replacing(self.run.history) as file:
             file.write("".join(json.dumps(line) + "\n" for line in kept).encode())
@@ -71,15 +96,14 @@ class History(Observer):
             self._sums[name] = value.float() if before is None else before.to(value.device) + value
             self._counts[name] = self._counts.get(name, 0) + 1
 
+    def _end_epoch(self) -> None:
+        seconds = round(self.seconds - sum(self.epoch_seconds), 3)
+        self.epoch_seconds.append(seconds)
+        self.epoch_ended(len(self.epoch_seconds), seconds)
+
     def _write(self, images_seen: int) -> None:
         line: dict[str, Any] = {"images_seen": images_seen}
-        wrong = [name for name, total in self._sums.items() if not math.isfinite(float(total))]
-        if wrong:
-            raise DivergenceError(
-                f"{self.run.path}: {', '.join(sorted(wrong))} no longer finite at {images_seen:,} images: the training has "
-                "diverged. The last checkpoint is kept; lower learning rates or a stronger penalty usually help"
-            )
-        line |= {name: round(float(total) / self._counts[name], 6) for name, total in sorted(self._sums.items())}
+        line |= {name: _rounded(float(total) / self._counts[name]) for name, total in sorted(self._sums.items())}
         line["learning_rate_scale"] = round(learning_rate_scale(self.recipe, images_seen), 6)
         line["seconds"] = round(self.seconds, 3)
         try:
@@ -90,3 +114,8 @@ class History(Observer):
                 f"{self.run.history}: cannot be written ({problem.strerror}); make room, then --resume"
             ) from problem
         self._sums, self._counts = {}, {}
+
+
+def _rounded(value: float) -> float | None:
+    """For JSON, which has no word for what is no number."""
+    return round(value, 6) if math.isfinite(value) else None

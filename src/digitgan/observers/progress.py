@@ -38,6 +38,10 @@ class ProgressObserver(Observer):
         """Say that a preview was written."""
 
     @abstractmethod
+    def epoch_ended(self, number: int, seconds: float) -> None:
+        """Say that an epoch, counted from 1, was completed, and how long it took."""
+
+    @abstractmethod
     def __enter__(self) -> ProgressObserver:
         """Begin to show."""
 
@@ -54,6 +58,9 @@ class NoProgress(ProgressObserver):
         """Nothing."""
 
     def notice(self, path: Path) -> None:
+        """Nothing."""
+
+    def epoch_ended(self, number: int, seconds: float) -> None:
         """Nothing."""
 
     def __enter__(self) -> NoProgress:
@@ -75,6 +82,7 @@ class LiveProgress(ProgressObserver):
         self.newest: StepReport | None = None
         self.shown: dict[str, float] = {}
         self.preview = "the first is on its way"
+        self.epoch = ""
         self.bar = Progress(
             TextColumn("training"),
             BarColumn(bar_width=None),
@@ -101,6 +109,10 @@ class LiveProgress(ProgressObserver):
         """Name the newest preview."""
         self.preview = str(path)
 
+    def epoch_ended(self, number: int, seconds: float) -> None:
+        """Name the epoch that was completed."""
+        self.epoch = f"epoch {number} took {seconds:,.1f} s"
+
     def __enter__(self) -> LiveProgress:
         """Take the terminal's last lines."""
         self.live.start()
@@ -118,9 +130,10 @@ class LiveProgress(ProgressObserver):
         speed = (report.images_seen - self.images_before) / (time.monotonic() - self.started)
         table = Table.grid(padding=(0, 2))
         table.add_row("", Text("discriminator", style="bold"), Text("generator", style="bold"))
-        table.add_row("loss", f"{self.shown['discriminator_loss']:.3f}", f"{self.shown['generator_loss']:.3f}")
+        table.add_row("loss", f"{self.shown['discriminator_loss']:.3f}", _shown(self.shown.get("generator_loss")))
         table.add_row("mean score", f"real {self.shown['score_real']:+.2f}", f"fake {self.shown['score_fake']:+.2f}")
-        table.add_row("images/s", f"{speed:,.0f}", "")
+        table.add_row("told rightly", f"real {self.shown['accuracy_real']:.0%}", f"fake {self.shown['accuracy_fake']:.0%}")
+        table.add_row("images/s", f"{speed:,.0f}", self.epoch)
         self.live.update(
             Group(self.bar, table, Text(f"newest preview: {self.preview}", style="dim", overflow="ellipsis", no_wrap=True))
         )
@@ -137,9 +150,12 @@ class PlainProgress(ProgressObserver):
         self.images_before = images_seen
         self.started = time.monotonic()
         self.preview = ""
+        self.fooling: Tensor | None = None
 
     def see(self, event: Event) -> None:
         """Print a line where one is due."""
+        if isinstance(event, Stepped) and "generator_loss" in event.report.terms:
+            self.fooling = event.report.terms["generator_loss"]  # not every step has one
         if isinstance(event, Stepped) and self.moments.due(event.report.images_seen):
             report, terms = event.report, readings(event.report.terms)
             elapsed = time.monotonic() - self.started
@@ -147,7 +163,7 @@ class PlainProgress(ProgressObserver):
             left = max(0, self.total - report.images_seen) / speed
             self._print(
                 f"{min(report.images_seen, self.total):,}/{self.total:,} images  {speed:,.0f}/s  {left:.0f} s left  "
-                f"loss D {terms['discriminator_loss']:.3f} G {terms['generator_loss']:.3f}  "
+                f"loss D {terms['discriminator_loss']:.3f} G {_shown(self.fooling)}  "
                 f"score real {terms['score_real']:+.2f} fake {terms['score_fake']:+.2f}{self.preview}"
             )
             self.preview = ""
@@ -158,6 +174,10 @@ class PlainProgress(ProgressObserver):
         """Remember the newest preview for the next line."""
         self.preview = f"  preview {path}"
 
+    def epoch_ended(self, number: int, seconds: float) -> None:
+        """Print it."""
+        self._print(f"epoch {number} took {seconds:,.1f} s")
+
     def __enter__(self) -> PlainProgress:
         """Nothing to begin."""
         return self
@@ -167,6 +187,11 @@ class PlainProgress(ProgressObserver):
 
     def _print(self, line: str) -> None:
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _shown(loss: Tensor | float | None) -> str:
+    """A loss; a dash before the first."""
+    return "–" if loss is None else f"{float(loss):.3f}"
 
 
 def readings(terms: Mapping[str, Tensor]) -> dict[str, float]:

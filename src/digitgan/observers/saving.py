@@ -1,4 +1,4 @@
-"""Saving: checkpoints when they are due, and the model when the training ends."""
+"""Saving: checkpoints and numbered models when they are due, and the model when the training ends."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any, final
 from digitgan.model import Model, save_model
 from digitgan.observers.interface import Observer
 from digitgan.runs import RunFolder
-from digitgan.training import CheckpointDue, Draws, Ended, Event, Game, save_checkpoint, settle
+from digitgan.training import CheckpointDue, Draws, Ended, Event, Game, SnapshotDue, save_checkpoint
 
 
 @final
 class Saving(Observer):
-    """Writes checkpoints, with the state of the other observers, and at the end the model."""
+    """Writes checkpoints, with the state of the other observers, numbered models, and at the end the model."""
 
     def __init__(
         self,
@@ -34,9 +34,12 @@ class Saving(Observer):
         if isinstance(event, CheckpointDue):
             states = {name: observer.state() for name, observer in self.others.items()}
             save_checkpoint(self.run.checkpoints, event.game, states)
+        elif isinstance(event, SnapshotDue):
+            save_model(self.run.snapshot(event.game.images_seen), self.model(event.game))
         elif isinstance(event, Ended):
-            save_model(self.run.model, self._model(event.game))
+            save_model(self.run.model, self.model(event.game))
 
-    def _model(self, game: Game) -> Model:
-        generator = settle(game.ema.generator, self.draws.settling())
+    def model(self, game: Game) -> Model:
+        """The model that the game is now, with its card."""
+        generator = game.ema.drawn_from(self.draws.settling())
         return Model(generator, game.recipe, self.class_names, self.card(game))

@@ -67,8 +67,8 @@ def train(
     """
     share_cores()  # before anything loads torch
 
-    from digitgan.api import run_plan, teller
     from digitgan.planning import Wish, make_plan
+    from digitgan.sitting import run_plan, teller
     from digitgan.training import Control
 
     output = Output(quiet, json_)

@@ -3,7 +3,7 @@
 from digitgan.training.checkpoint import checkpoints, restore_checkpoint, save_checkpoint, sweep
 from digitgan.training.draws import Draws
 from digitgan.training.ema import settle
-from digitgan.training.events import CheckpointDue, Control, Ended, Event, PreviewDue, Stepped
+from digitgan.training.events import CheckpointDue, Control, Ended, Event, PreviewDue, RollbackDue, SnapshotDue, Stepped
 from digitgan.training.loop import play
 from digitgan.training.step import Game, StepReport
 
@@ -15,6 +15,8 @@ __all__ = [
     "Event",
     "Game",
     "PreviewDue",
+    "RollbackDue",
+    "SnapshotDue",
     "StepReport",
     "Stepped",
     "checkpoints",

@@ -107,7 +107,7 @@ def restore_checkpoint(folder: Path, game: Game) -> dict[str, Any]:
         saved = tensors_from_bytes(contents[_TENSORS])
     except SafetensorError as problem:
         raise CheckpointError(f"{folder}: {_TENSORS} is not a safetensors file: {problem}") from problem
-    fresh = _fresh_moments(game) if state["images_seen"] > 0 else {}
+    fresh = _fresh_moments(game, saved)
     places = _live_tensors(game, fresh)
     if {name: tensor.shape for name, tensor in places.items()} != {name: tensor.shape for name, tensor in saved.items()}:
         raise CheckpointError(f"{folder}: its networks are not those of the run's recipe")
@@ -155,10 +155,11 @@ def _optimizers(game: Game) -> list[tuple[str, nn.Module, torch.optim.Adam]]:
     ]
 
 
-def _fresh_moments(game: Game) -> Moments:
+def _fresh_moments(game: Game, saved: Mapping[str, Tensor]) -> Moments:
     """The state that the optimisers make for themselves at their first step, in their parameters' memory layout.
 
     The fused kernel walks parameters and state side by side in memory, so the state must not keep the layout it was saved in.
+    Weights for which none was saved, because they had not yet learned, get none.
     """
     return {
         parameter: {
@@ -166,8 +167,9 @@ def _fresh_moments(game: Game) -> Moments:
             "exp_avg": torch.zeros_like(parameter, memory_format=torch.preserve_format),
             "exp_avg_sq": torch.zeros_like(parameter, memory_format=torch.preserve_format),
         }
-        for _, network, _ in _optimizers(game)
-        for parameter in network.parameters()
+        for part, network, _ in _optimizers(game)
+        for name, parameter in network.named_parameters()
+        if f"{part}_optimizer.{name}.step" in saved
     }
 
 

@@ -1,15 +1,16 @@
-"""The latents of training: what the generator is given at each step, a function of (seed, images seen)."""
+"""What a training draws: latents, labels of fakes, mixtures, dropout; each a function of (seed, images seen)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import final
 
 import torch
 from torch import Tensor
 
 from digitgan import rng
+from digitgan.recipes import UpdatesRecipe
 
 SETTLING_PORTIONS = 8
 SETTLING_SIZE = 512
@@ -19,15 +20,40 @@ channel's mean at under 2 % of its deviation, for half a second of work."""
 
 @final
 @dataclass(frozen=True)
+class Draw:
+    """What one step draws.
+
+    Attributes:
+        z: (batch, latent), the latents of the fakes.
+        labels: (batch,) of the fakes; None where they carry the real batch's.
+        generator_z: latents of the fakes that the generator learns from, where those are its own; else None.
+        generator_labels: their labels; None where they carry the real batch's.
+        wrong_by: (batch,) in [1, classes): what turns a label into a wrong one, modulo the classes.
+        mixture: (batch,) in [0, 1): where between a real and a fake image a penalty looks.
+        dropout_seed: of the masks.
+    """
+
+    z: Tensor
+    labels: Tensor | None
+    generator_z: Tensor | None
+    generator_labels: Tensor | None
+    wrong_by: Tensor
+    mixture: Tensor
+    dropout_seed: int
+
+
+@final
+@dataclass(frozen=True)
 class Draws:
-    """The latents of a run.
+    """What a run draws.
 
     Attributes:
         seed: the run's.
         latent: width of the latent vector.
         classes: how many labels there are.
-        batch_size: how many latents a step takes.
-        device: where they go.
+        batch_size: real images, and as many fakes, in each step.
+        device: where it goes.
+        updates: who learns from which fakes.
     """
 
     seed: int
@@ -35,10 +61,45 @@ class Draws:
     classes: int
     batch_size: int
     device: torch.device
+    updates: UpdatesRecipe = field(default_factory=UpdatesRecipe)
 
-    def at(self, images_seen: int) -> Tensor:
-        """The latents (batch_size, latent) of the step that starts at this count of images."""
-        return self._latents("training latents", images_seen, self.batch_size)
+    def at(self, images_seen: int, rollbacks: int = 0) -> Draw:
+        """What the step draws that starts at this count of images; after a rollback, other numbers than before it."""
+        again = f", {rollbacks} rollbacks" if rollbacks else ""
+        size = self.batch_size
+        draw = Draw(
+            z=self._latents(f"training latents{again}", images_seen, size),
+            labels=None,
+            generator_z=None,
+            generator_labels=None,
+            wrong_by=self._uniform_labels(f"wrong labels{again}", images_seen, size, max(1, self.classes - 1)) + 1,
+            mixture=self._fractions(f"mixtures{again}", images_seen, size),
+            dropout_seed=rng.torch_seed(self.seed, f"dropout{again}/{images_seen}"),
+        )
+        return self._with_labels(draw, images_seen, again)
+
+    def _with_labels(self, draw: Draw, images_seen: int, again: str) -> Draw:
+        """With the labels of the fakes, and the generator's own fakes, as the recipe has them."""
+        size, own = self.batch_size, self.updates.generator_batch or self.batch_size
+        uniform, fresh = self.updates.fake_labels == "uniform", self.updates.fakes == "fresh"
+        # Of another number than the real images, the generator's own fakes can't carry their labels.
+        own_uniform = fresh and (uniform or own != size)
+        # The generator's own may be more than the real images: counted from where the steps before have ended.
+        start = images_seen // size * own
+        return replace(
+            draw,
+            labels=self._uniform_labels(f"fake labels{again}", images_seen, size, self.classes) if uniform else None,
+            generator_z=self._latents(f"generator latents{again}", start, own) if fresh else None,
+            generator_labels=self._uniform_labels(f"generator labels{again}", start, own, self.classes)
+            if own_uniform
+            else None,
+        )
+
+    def noise(self, step: int, shape: tuple[int, int, int]) -> Tensor:
+        """Images of uniform noise in [-1, 1] (batch_size, *shape): what a discriminator is pretrained against."""
+        pixels = shape[0] * shape[1] * shape[2]
+        words = rng.words(self.seed, "pretraining noise", step * self.batch_size, self.batch_size, pixels)
+        return torch.from_numpy(2 * rng.fractions(words) - 1).view(-1, *shape).to(self.device)
 
     def preview(self, per_class: int) -> tuple[Tensor, Tensor]:
         """Fixed latents and labels for the previews: `per_class` latents, each with every class.
@@ -49,6 +110,10 @@ class Draws:
         z = self._latents("preview latents", 0, per_class).repeat_interleave(self.classes, dim=0)
         return z, torch.arange(self.classes, device=self.device).repeat(per_class)
 
+    def preview_in_turn(self, count: int) -> tuple[Tensor, Tensor]:
+        """Fixed latents and labels for the previews: z (count, latent), and labels (count,), the classes taking turns."""
+        return self._latents("preview latents", 0, count), torch.arange(count, device=self.device) % self.classes
+
     def settling(self, portions: int = SETTLING_PORTIONS, size: int = SETTLING_SIZE) -> Iterator[tuple[Tensor, Tensor]]:
         """The latents and labels, every class alike, from which batch-norm statistics are taken."""
         labels = torch.arange(size, device=self.device) % self.classes
@@ -57,3 +122,9 @@ class Draws:
 
     def _latents(self, purpose: str, start: int, count: int) -> Tensor:
         return torch.from_numpy(rng.normals(self.seed, purpose, start, count, self.latent)).to(self.device)
+
+    def _uniform_labels(self, purpose: str, start: int, count: int, below: int) -> Tensor:
+        return torch.from_numpy(rng.integers(self.seed, purpose, start, count, below)).to(self.device)
+
+    def _fractions(self, purpose: str, start: int, count: int) -> Tensor:
+        return torch.from_numpy(rng.fractions(rng.words(self.seed, purpose, start, count, 1)[:, 0])).to(self.device)

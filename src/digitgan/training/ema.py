@@ -37,6 +37,16 @@ class Ema:
         """Move the average towards the generator as it is after this step, counted from 0."""
         torch._foreach_lerp_(self._averages, self._sources, 1 - self.decay_at(step))
 
+    def drawn_from(self, portions: Iterable[tuple[Tensor, Tensor]]) -> Generator:
+        """A copy of the generator to draw from, its batch-norm statistics as the recipe has them.
+
+        Args:
+            portions: (z, labels) pairs from which they are recomputed, where they are.
+        """
+        if self.recipe.statistics == "running":
+            return copy.deepcopy(self.generator)
+        return settle(self.generator, portions)
+
 
 @torch.no_grad()
 def settle(generator: Generator, portions: Iterable[tuple[Tensor, Tensor]]) -> Generator:

@@ -27,10 +27,27 @@ class PreviewDue:
 
 @final
 @dataclass(frozen=True)
+class SnapshotDue:
+    """A numbered model is due; the game is as it was after the last step."""
+
+    game: Game
+
+
+@final
+@dataclass(frozen=True)
 class CheckpointDue:
     """A checkpoint is due; the game is as it was after the last step."""
 
     game: Game
+
+
+@final
+@dataclass(frozen=True)
+class RollbackDue:
+    """Something has gone wrong, and the game is to be taken back to where it was well, in place, before the loop goes on."""
+
+    game: Game
+    alarm: str
 
 
 @final
@@ -42,7 +59,7 @@ class Ended:
     finished: bool
 
 
-Event = Stepped | PreviewDue | CheckpointDue | Ended
+Event = Stepped | PreviewDue | SnapshotDue | CheckpointDue | RollbackDue | Ended
 
 
 @final
@@ -51,10 +68,25 @@ class Control:
 
     def __init__(self) -> None:
         self._stop = threading.Event()
+        self._alarm: str | None = None
 
     def stop(self) -> None:
         """Ask the loop to end after the step it is in, leaving a checkpoint."""
         self._stop.set()
+
+    def raise_alarm(self, alarm: str) -> None:
+        """Say what has gone wrong: nothing more is saved of the game as it is, and the loop asks for a rollback."""
+        self._alarm = self._alarm or alarm
+
+    @property
+    def alarm(self) -> str | None:
+        """What has gone wrong since the last rollback."""
+        return self._alarm
+
+    def take_alarm(self) -> str:
+        """The alarm, which is then over."""
+        alarm, self._alarm = self._alarm or "", None
+        return alarm
 
     @property
     def stop_asked(self) -> bool:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from digitgan.data import Batches
 from digitgan.training.draws import Draws
-from digitgan.training.events import CheckpointDue, Control, Ended, Event, PreviewDue, Stepped
-from digitgan.training.schedule import Moments
+from digitgan.training.events import CheckpointDue, Control, Ended, Event, PreviewDue, RollbackDue, SnapshotDue, Stepped
+from digitgan.training.schedule import moments_of
 from digitgan.training.step import Game
 
 
@@ -20,25 +20,31 @@ def play(game: Game, batches: Batches, draws: Draws, control: Control) -> Iterat
     Args:
         game: what is played; changed by every step.
         batches: real images, by count of images seen.
-        draws: latents, by count of images seen.
+        draws: latents and the like, by count of images seen.
         control: looked at between steps.
 
     Yields:
-        `Stepped` after each step; `PreviewDue` and `CheckpointDue` at their moments; `Ended` last. A loop that was stopped
-        makes a checkpoint due before it ends.
+        `Stepped` after each step; `PreviewDue`, `SnapshotDue` and `CheckpointDue` at their moments; `RollbackDue` after an
+        alarm, until which nothing else is due; `Ended` last. A loop that was stopped makes a checkpoint due before it ends.
     """
     training = game.recipe.training
-    previews = Moments(training.images, training.previews, training.batch_size)
-    checkpoints = Moments(training.images, training.checkpoints, training.batch_size)
+    moments = moments_of(training, batches.images_an_epoch)
     while True:
         finished = game.images_seen >= training.images
         if finished or control.stop_asked:
-            if not checkpoints.due(game.images_seen):
+            if not moments.checkpoints.due(game.images_seen):
                 yield CheckpointDue(game)
-            yield Ended(game, finished)
-            return
-        yield Stepped(game.step(batches.at(game.images_seen), draws.at(game.images_seen)))
-        if previews.due(game.images_seen):
-            yield PreviewDue(game)
-        if checkpoints.due(game.images_seen):
-            yield CheckpointDue(game)
+            if control.alarm is None:
+                yield Ended(game, finished)
+            if control.alarm is None:
+                return
+        else:
+            yield Stepped(game.step(batches.at(game.images_seen), draws.at(game.images_seen, game.tries)))
+            if control.alarm is None and moments.previews.due(game.images_seen):
+                yield PreviewDue(game)
+            if control.alarm is None and moments.snapshots.due(game.images_seen):
+                yield SnapshotDue(game)
+            if control.alarm is None and moments.checkpoints.due(game.images_seen):
+                yield CheckpointDue(game)
+        if control.alarm is not None:
+            yield RollbackDue(game, control.take_alarm())

@@ -69,7 +69,7 @@ def faster_precision(recipe: Recipe, form: ImageForm, device: torch.device) -> s
     def seconds(enabled: bool) -> float:
         started = time.perf_counter()
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled):
-            scores = discriminator(images, labels)
+            scores = discriminator(images, labels).scores
         scores.float().sum().backward()  # type: ignore[no-untyped-call]
         _wait(device)
         return time.perf_counter() - started
@@ -87,7 +87,7 @@ def training_speed(recipe: Recipe, form: ImageForm, device: torch.device) -> flo
     size = recipe.training.batch_size
     pixels = torch.zeros(size, form.channels, form.height, form.width, dtype=torch.uint8, device=device)
     labels = torch.arange(size, device=device) % form.classes
-    z = Draws(0, game.generator.latent, form.classes, size, device).at(0)
+    draw = Draws(0, game.generator.latent, form.classes, size, device, recipe.updates).at(0)
     # Whole intervals, so that the penalty has its share. The first runs slowly, while kernels are prepared, and others may meet
     # a neighbour's work: their median is what a longer training gets.
     seconds: list[float] = []
@@ -95,7 +95,7 @@ def training_speed(recipe: Recipe, form: ImageForm, device: torch.device) -> flo
     while len(seconds) < 3 or time.perf_counter() - started < SPEED_SECONDS:
         before = time.perf_counter()
         for _ in range(recipe.penalty.interval):
-            game.step(Batch(pixels, labels), z)
+            game.step(Batch(pixels, labels), draw)
         _wait(device)
         seconds.append(time.perf_counter() - before)
         if time.perf_counter() - started > 4 * SPEED_SECONDS:

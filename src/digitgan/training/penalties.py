@@ -1,10 +1,14 @@
-"""What keeps the discriminator smooth: penalties on its gradient with respect to the images."""
+"""What keeps the discriminator smooth: penalties on its gradient with respect to the images.
+
+With mixed precision they are computed in it too; only what is summed is float32.
+"""
 
 from __future__ import annotations
 
 import types
 from collections.abc import Callable, Mapping
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, final
 
 import torch
 from torch import Tensor
@@ -12,19 +16,59 @@ from torch import Tensor
 from digitgan.errors import RecipeError, nearest
 from digitgan.networks import Discriminator
 
-Penalty = Callable[[Discriminator, Tensor, Tensor], Tensor]
-"""From the discriminator, real images (n, channels, height, width) and labels (n,): a scalar, before its weight gamma."""
+
+@final
+@dataclass(frozen=True)
+class Shown:
+    """Images as a discriminator is shown them.
+
+    Attributes:
+        images: (n, channels, height, width) in [-1, 1].
+        labels: (n,).
+    """
+
+    images: Tensor
+    labels: Tensor
 
 
-def r1(discriminator: Discriminator, real: Tensor, labels: Tensor) -> Tensor:
+Penalty = Callable[[Discriminator, Shown, Shown, Tensor], Tensor]
+"""From the discriminator, real and fake images and a mixture (n,) in [0, 1): a scalar, before its weight gamma."""
+
+
+def r1(discriminator: Discriminator, real: Shown, fake: Shown, mixture: Tensor) -> Tensor:
     """Half the squared gradient of the score at real images: 1/2 E |∇D(x)|² (Mescheder et al. 2018, equation 9)."""
-    images = real.detach().requires_grad_(True)
-    scores = discriminator(images, labels)
+    return _squared_gradient(discriminator, real).mean() / 2
+
+
+def r2(discriminator: Discriminator, real: Shown, fake: Shown, mixture: Tensor) -> Tensor:
+    """Half the squared gradient of the score at fake images (Mescheder et al. 2018, equation 10)."""
+    return _squared_gradient(discriminator, fake).mean() / 2
+
+
+def r1_and_r2(discriminator: Discriminator, real: Shown, fake: Shown, mixture: Tensor) -> Tensor:
+    """Both, as Huang et al. 2024 have it."""
+    return r1(discriminator, real, fake, mixture) + r2(discriminator, real, fake, mixture)
+
+
+def wgan_gp(discriminator: Discriminator, real: Shown, fake: Shown, mixture: Tensor) -> Tensor:
+    """E (|∇D(x)| - 1)² at random points x between a real and a fake image (Gulrajani et al. 2017, equation 3)."""
+    share = mixture[:, None, None, None].to(real.images.dtype)
+    between = Shown(share * real.images + (1 - share) * fake.images, real.labels)
+    # The root's own gradient is infinite at 0.
+    return ((_squared_gradient(discriminator, between) + 1e-12).sqrt() - 1).square().mean()
+
+
+def _squared_gradient(discriminator: Discriminator, shown: Shown) -> Tensor:
+    """(n,): the squared length of the score's gradient at each image."""
+    images = shown.images.detach().requires_grad_(True)
+    scores = discriminator(images, shown.labels).scores
     (gradient,) = torch.autograd.grad(scores.float().sum(), images, create_graph=True)
-    return gradient.float().square().sum(dim=(1, 2, 3)).mean() / 2
+    return gradient.float().square().sum(dim=(1, 2, 3))
 
 
-PENALTIES: Final[Mapping[str, Penalty | None]] = types.MappingProxyType({"none": None, "r1": r1})
+PENALTIES: Final[Mapping[str, Penalty | None]] = types.MappingProxyType(
+    {"none": None, "r1": r1, "r2": r2, "r1+r2": r1_and_r2, "wgan-gp": wgan_gp}
+)
 """The penalties a recipe may name."""
 
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import final
 
-from digitgan.recipes import Recipe
+from digitgan.recipes import Recipe, TrainingRecipe
 
 LOWEST_SCALE = 1e-3
 """Share of the learning rate left at the very end, so that the last step is a step like any other."""
@@ -45,3 +45,56 @@ class Moments:
 
     def _passed(self, images_seen: int) -> int:
         return max(0, min(images_seen, self.images)) * self.count // self.images
+
+
+@final
+@dataclass(frozen=True)
+class Intervals:
+    """Moments after every so many images, and at the run's end.
+
+    Attributes:
+        images: length of the run.
+        every: images between two moments.
+        batch_size: a moment is reached with the first step that ends at or after it.
+    """
+
+    images: int
+    every: float
+    batch_size: int
+
+    def due(self, images_seen: int) -> bool:
+        """Whether a moment was reached by the step that ended at this count of images."""
+        before = images_seen - self.batch_size
+        ends = before < self.images <= images_seen
+        return images_seen > 0 and (ends or images_seen // self.every > max(0, before) // self.every)
+
+
+@final
+@dataclass(frozen=True)
+class RunMoments:
+    """When in a run what is due.
+
+    Attributes:
+        previews: sample grids.
+        checkpoints: what one resumes from.
+        snapshots: numbered models.
+    """
+
+    previews: Moments | Intervals
+    checkpoints: Moments | Intervals
+    snapshots: Moments | Intervals
+
+
+def moments_of(training: TrainingRecipe, images_an_epoch: int) -> RunMoments:
+    """A run's moments, by count or by epochs as its recipe has it."""
+
+    def spread(count: int, epochs: float) -> Moments | Intervals:
+        if epochs:
+            return Intervals(training.images, epochs * images_an_epoch, training.batch_size)
+        return Moments(training.images, count, training.batch_size)
+
+    return RunMoments(
+        previews=spread(training.previews, training.preview_epochs),
+        checkpoints=spread(training.checkpoints, training.checkpoint_epochs),
+        snapshots=spread(training.snapshots, 0.0),
+    )

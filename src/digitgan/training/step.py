@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import final
 
@@ -14,9 +14,10 @@ from digitgan.data import Batch
 from digitgan.images import to_network
 from digitgan.networks import Discriminator, Generator, ImageForm, build_discriminator, build_generator
 from digitgan.recipes import OptimizerRecipe, Recipe
+from digitgan.training.draws import Draw
 from digitgan.training.ema import Ema
-from digitgan.training.losses import find_loss
-from digitgan.training.penalties import find_penalty
+from digitgan.training.penalties import Shown
+from digitgan.training.rules import Rules
 from digitgan.training.schedule import learning_rate_scale
 
 
@@ -27,8 +28,8 @@ class StepReport:
 
     Attributes:
         images_seen: after the step.
-        terms: name -> scalar: `discriminator_loss`, `generator_loss`, `score_real`, `score_fake`, and `penalty` where one
-            was applied.
+        terms: name -> scalar: `discriminator_loss`, `score_real`, `score_fake`, `accuracy_real`, `accuracy_fake`; where the
+            generator learned, `generator_loss`; where there was one, `penalty` and `classifier_loss`.
     """
 
     images_seen: int
@@ -40,13 +41,16 @@ class Game:
     """The two networks, their optimisers, the moving average, and the rules they play by.
 
     Attributes:
-        recipe: the rules.
+        recipe: the rules as they were asked for.
+        form: of the images.
+        seed: of the first weights.
         generator: (batch, latent), (batch,) -> (batch, channels, height, width) in [-1, 1].
-        discriminator: (batch, channels, height, width), (batch,) -> (batch,).
+        discriminator: (batch, channels, height, width), (batch,) -> judgement of the batch.
         generator_optimizer: Adam on the generator.
         discriminator_optimizer: Adam on the discriminator.
         ema: the generator one draws from.
         images_seen: real images the discriminator has been shown: the progress counter.
+        rollbacks: the counts of images to which the game was taken back, in their order.
 
     Raises:
         RecipeError: if the recipe names an unknown part, or does not fit the images.
@@ -54,63 +58,117 @@ class Game:
 
     def __init__(self, recipe: Recipe, form: ImageForm, seed: int, device: torch.device) -> None:
         self.recipe = recipe
+        self.form = form
+        self.seed = seed
         self.device = device
-        self.loss = find_loss(recipe.loss.name)
-        self.penalty = find_penalty(recipe.penalty.name)
-        self.generator: Generator = build_generator(recipe, form, seed).to(device)
-        self.discriminator: Discriminator = build_discriminator(recipe, form, seed).to(device)
-        optimizer = recipe.optimizer
+        self.rules = Rules(recipe)
+        self.rollbacks: list[int] = []
+        self.begin()
+
+    def begin(self) -> None:
+        """Set everything but the list of rollbacks to where a training begins."""
+        self.generator: Generator = build_generator(self.recipe, self.form, self.seed).to(self.device)
+        self.discriminator: Discriminator = build_discriminator(self.recipe, self.form, self.seed).to(self.device)
+        optimizer = self.recipe.optimizer
         self.generator_optimizer = _adam(self.generator, optimizer.generator_learning_rate, optimizer)
         self.discriminator_optimizer = _adam(self.discriminator, optimizer.discriminator_learning_rate, optimizer)
-        self.ema = Ema(self.generator, recipe.ema)
+        self.ema = Ema(self.generator, self.recipe.ema)
         self.images_seen = 0
+        self._drops_out = any(isinstance(layer, nn.Dropout) for layer in self.discriminator.modules())
 
     @property
     def steps_done(self) -> int:
         """Steps so far."""
         return self.images_seen // self.recipe.training.batch_size
 
-    def step(self, batch: Batch, z: Tensor) -> StepReport:
-        """One update of the discriminator, then one of the generator, on the same fakes, which carry the batch's labels.
+    @property
+    def tries(self) -> int:
+        """How many of its rollbacks lie behind this point of the run."""
+        return sum(point <= self.images_seen for point in self.rollbacks)
+
+    def step(self, batch: Batch, draw: Draw) -> StepReport:
+        """One update of the discriminator and, at every `discriminator_steps`-th, one of the generator.
 
         Args:
             batch: uint8 images (batch, channels, height, width) and their labels (batch,).
-            z: latents (batch, latent).
+            draw: what the step draws.
         """
-        step = self.steps_done
-        scale = learning_rate_scale(self.recipe, self.images_seen)
-        real = to_network(batch.images)
-        with self._precision():
-            fake = self.generator(z, batch.labels)
-            real = real.to(fake.dtype)
-            scores = self.discriminator(torch.cat([real, fake.detach()]), torch.cat([batch.labels, batch.labels]))
-        score_real, score_fake = scores.float().chunk(2)
-        discriminator_loss = self.loss.discriminator(score_real, score_fake)
-        terms = {
-            "discriminator_loss": discriminator_loss.detach(),
-            "score_real": score_real.detach().mean(),
-            "score_fake": score_fake.detach().mean(),
-        }
-        if self.penalty and step % self.recipe.penalty.interval == 0:
-            with self._precision():
-                terms["penalty"] = self.penalty(self.discriminator, real, batch.labels)
-            weight = self.recipe.penalty.gamma * self.recipe.penalty.interval
-            discriminator_loss = discriminator_loss + weight * terms["penalty"]
-            terms["penalty"] = terms["penalty"].detach()
-        optimizer = self.recipe.optimizer
-        _descend(self.discriminator_optimizer, discriminator_loss, scale * optimizer.discriminator_learning_rate)
-
-        with _frozen(self.discriminator), self._precision():
-            with torch.no_grad():
-                score_real = self.discriminator(real, batch.labels)
-            score_fake = self.discriminator(fake, batch.labels)
-        generator_loss = self.loss.generator(score_real.float(), score_fake.float())
-        terms["generator_loss"] = generator_loss.detach()
-        _descend(self.generator_optimizer, generator_loss, scale * optimizer.generator_learning_rate)
-
-        self.ema.update(step)
+        real = Shown(to_network(batch.images), batch.labels)
+        with self._seeded(draw.dropout_seed):
+            simultaneous = self.recipe.updates.order == "simultaneous"
+            terms = self._learn_at_once(real, draw) if simultaneous else self._learn_in_turn(real, draw)
         self.images_seen += len(batch.labels)
         return StepReport(self.images_seen, terms)
+
+    def _learn_in_turn(self, real: Shown, draw: Draw) -> dict[str, Tensor]:
+        """The discriminator learns, then the generator from the discriminator as it is by then."""
+        updates = self.recipe.updates
+        generator_learns = (self.steps_done + 1) % updates.discriminator_steps == 0
+        with torch.set_grad_enabled(generator_learns and draw.generator_z is None):
+            fake = self._draw(draw.z, draw.labels, real)
+        real = Shown(real.images.to(fake.images.dtype), real.labels)
+
+        shown = Shown(fake.images.detach(), fake.labels)
+        with self._precision():
+            verdict = self.rules.judge(self.discriminator, real, shown)
+            verdict = self.rules.judge_further(verdict, self.discriminator, real, shown, draw, self.steps_done)
+        judged = self.rules.discriminator(verdict, real, shown)
+        _take_gradient(self.discriminator_optimizer, judged.total)
+        self._descend(self.discriminator_optimizer, self.recipe.optimizer.discriminator_learning_rate)
+        if not generator_learns:
+            return judged.terms
+
+        if draw.generator_z is not None:
+            fake = self._draw(draw.generator_z, draw.generator_labels, real)
+        with self._precision():
+            verdict = self.rules.judge_fakes(self.discriminator, real, fake)
+        fooled = self.rules.generator(verdict, fake)
+        _take_gradient(self.generator_optimizer, fooled.total)
+        self._descend(self.generator_optimizer, self.recipe.optimizer.generator_learning_rate)
+        self.ema.update(self.steps_done // updates.discriminator_steps)
+        return judged.terms | fooled.terms
+
+    def _learn_at_once(self, real: Shown, draw: Draw) -> dict[str, Tensor]:
+        """Both gradients are taken from one pass through both networks, then both networks learn."""
+        fake = self._draw(draw.z, draw.labels, real)
+        real = Shown(real.images.to(fake.images.dtype), real.labels)
+        with self._precision():
+            verdict = self.rules.judge(self.discriminator, real, fake)
+            further = self.rules.judge_further(verdict, self.discriminator, real, fake, draw, self.steps_done)
+        judged, fooled = self.rules.discriminator(further, real, fake), self.rules.generator(verdict, fake)
+        _take_gradient(self.discriminator_optimizer, judged.total, again=True)
+        _take_gradient(self.generator_optimizer, fooled.total)
+        self._descend(self.discriminator_optimizer, self.recipe.optimizer.discriminator_learning_rate)
+        self._descend(self.generator_optimizer, self.recipe.optimizer.generator_learning_rate)
+        self.ema.update(self.steps_done)
+        return judged.terms | fooled.terms
+
+    def pretrain(self, batch: Batch, noise: Tensor) -> dict[str, Tensor]:
+        """One update of the discriminator alone, on real images against noise; not counted in images seen.
+
+        Args:
+            batch: real images and their labels.
+            noise: (batch, channels, height, width) in [-1, 1], which is given the same labels.
+        """
+        real = Shown(to_network(batch.images), batch.labels)
+        fake = Shown(noise.contiguous(memory_format=torch.channels_last), batch.labels)
+        with self._precision():
+            verdict = self.rules.judge(self.discriminator, real, fake)
+        judged = self.rules.discriminator(verdict, real, fake)
+        _take_gradient(self.discriminator_optimizer, judged.total)
+        self._descend(self.discriminator_optimizer, self.recipe.optimizer.discriminator_learning_rate)
+        return judged.terms
+
+    def _draw(self, z: Tensor, labels: Tensor | None, real: Shown) -> Shown:
+        labels = real.labels if labels is None else labels
+        with self._precision():
+            return Shown(self.generator(z, labels), labels)
+
+    def _descend(self, optimizer: torch.optim.Adam, learning_rate: float) -> None:
+        """One step down the gradient that was taken, at the learning rate of this point of the run."""
+        scale = learning_rate_scale(self.recipe, self.images_seen) * self.recipe.guard.learning_rate_factor**self.tries
+        optimizer.param_groups[0]["lr"] = scale * learning_rate
+        optimizer.step()
 
     def _precision(self) -> torch.autocast:
         return torch.autocast(
@@ -120,25 +178,24 @@ class Game:
             cache_enabled=False,
         )
 
+    @contextlib.contextmanager
+    def _seeded(self, seed: int) -> Iterator[None]:
+        """While it lasts, what torch itself draws (masks of dropout) is a function of the seed."""
+        if not self._drops_out:
+            yield
+            return
+        with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
+            torch.manual_seed(seed)
+            yield
+
 
 def _adam(network: nn.Module, learning_rate: float, recipe: OptimizerRecipe) -> torch.optim.Adam:
-    return torch.optim.Adam(
-        network.parameters(), lr=learning_rate, betas=(recipe.beta1, recipe.beta2), eps=recipe.epsilon, fused=True
-    )
+    weights = [weight for weight in network.parameters() if weight.requires_grad]
+    return torch.optim.Adam(weights, lr=learning_rate, betas=(recipe.beta1, recipe.beta2), eps=recipe.epsilon, fused=True)
 
 
-def _descend(optimizer: torch.optim.Adam, loss: Tensor, learning_rate: float) -> None:
-    optimizer.param_groups[0]["lr"] = learning_rate
+def _take_gradient(optimizer: torch.optim.Adam, total: Tensor, *, again: bool = False) -> None:
+    """Give the optimiser's weights, and no others, the gradient of `total`; `again`: its graph will be used once more."""
+    weights = optimizer.param_groups[0]["params"]
     optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    optimizer.step()
-
-
-@contextmanager
-def _frozen(network: nn.Module) -> Iterator[None]:
-    """While the generator learns, the discriminator's weights take no gradient: that halves the way back."""
-    network.requires_grad_(False)
-    try:
-        yield
-    finally:
-        network.requires_grad_(True)
+    total.backward(inputs=weights, retain_graph=again)  # type: ignore[no-untyped-call]

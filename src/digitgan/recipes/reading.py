@@ -1,171 +1,17 @@
-"""Recipes: everything that defines a training run, as typed, frozen values.
-
-A recipe is a row of data. `RECIPES` is the table of those that come with the program; a TOML file or single settings
-(`section.key=value`) change one. This module uses the standard library only, so that listing and checking recipes costs no
-time. The names of losses, penalties and network families are looked up in the tables of the rooms that hold them.
-"""
+"""Recipes there and back: by name, by single settings, as TOML; every value checked."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
 import tomllib
-import types
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, get_type_hints
 
 from digitgan.errors import RecipeError, nearest
-
-
-def _setting(default: Any, *, low: float | None = None, high: float | None = None, names: Iterable[str] = ()) -> Any:
-    """A field with its default and the values it may take (bounds included)."""
-    return field(default=default, metadata={"low": low, "high": high, "names": tuple(names)})
-
-
-@dataclass(frozen=True)
-class GeneratorRecipe:
-    """The network that turns a latent and a label into an image.
-
-    Attributes:
-        family: which architecture, a name in the networks' table.
-        latent: width of the latent vector z.
-        label_embedding: width of the label's embedding, concatenated to z.
-        channels: feature maps at each size, from the smallest up; each further entry doubles the size.
-    """
-
-    family: str = _setting("convolutional")
-    latent: int = _setting(64, low=1, high=4096)
-    label_embedding: int = _setting(64, low=1, high=4096)
-    channels: tuple[int, ...] = _setting((64, 32, 12), low=1, high=4096)
-
-
-@dataclass(frozen=True)
-class DiscriminatorRecipe:
-    """The network that scores an image and a label.
-
-    Attributes:
-        family: which architecture, a name in the networks' table.
-        channels: feature maps of each convolution; each halves the size.
-        features: width of the last hidden layer, whose product with the label's embedding is part of the score.
-        label_biases: whether each convolution but the first has a bias for each class, so that already the early layers know
-            what they should be looking at.
-    """
-
-    family: str = _setting("convolutional")
-    channels: tuple[int, ...] = _setting((16, 32, 64), low=1, high=4096)
-    features: int = _setting(128, low=1, high=4096)
-    label_biases: bool = _setting(True)
-
-
-@dataclass(frozen=True)
-class LossRecipe:
-    """What the two networks are asked to do; `name` is one of the losses' table."""
-
-    name: str = _setting("relativistic")
-
-
-@dataclass(frozen=True)
-class PenaltyRecipe:
-    """What keeps the discriminator smooth.
-
-    Attributes:
-        name: one of the penalties' table, or "none".
-        gamma: its weight.
-        interval: applied at every so many steps, and weighted by as many (lazy regularisation, Karras et al. 2020).
-    """
-
-    name: str = _setting("r1")
-    gamma: float = _setting(0.05, low=0.0, high=1e4)
-    interval: int = _setting(8, low=1, high=1024)
-
-
-@dataclass(frozen=True)
-class OptimizerRecipe:
-    """Adam, one for each network, and the course of their learning rates.
-
-    Attributes:
-        generator_learning_rate: before the decay.
-        discriminator_learning_rate: before the decay.
-        beta1: decay of Adam's first moment.
-        beta2: decay of Adam's second moment.
-        epsilon: added to the root of the second moment.
-        decay: the shape of the fall: "linear", "cosine", or "none".
-        decay_share: the share of the run, at its end, over which the learning rates fall to (nearly) nothing.
-    """
-
-    generator_learning_rate: float = _setting(3e-3, low=0.0, high=1.0)
-    discriminator_learning_rate: float = _setting(3e-3, low=0.0, high=1.0)
-    beta1: float = _setting(0.0, low=0.0, high=0.9999)
-    beta2: float = _setting(0.95, low=0.0, high=0.999999)
-    epsilon: float = _setting(1e-8, low=1e-16, high=1.0)
-    decay: str = _setting("linear", names=("linear", "cosine", "none"))
-    decay_share: float = _setting(0.4, low=0.0, high=1.0)
-
-
-@dataclass(frozen=True)
-class EmaRecipe:
-    """The exponential moving average of the generator's weights, which is what one draws from.
-
-    Attributes:
-        decay: share of the average that stays at each step.
-        warm_up: at step t the decay is at most (1 + t) / (warm_up + t), so that the first weights are soon forgotten.
-    """
-
-    decay: float = _setting(0.998, low=0.0, high=0.999999)
-    warm_up: float = _setting(10.0, low=1.0, high=1e6)
-
-
-@dataclass(frozen=True)
-class TrainingRecipe:
-    """How long, in what portions, and how often something is shown or saved.
-
-    Attributes:
-        images: length of the run in images seen.
-        batch_size: real images, and as many fakes, in each step.
-        precision: "float32", "bfloat16" (autocast), or "auto": the faster of the two, measured at the start and recorded.
-        previews: how many sample grids the run leaves, evenly spread; the last shows its end.
-        checkpoints: how many checkpoints are written over the run, evenly spread; the last at its end.
-    """
-
-    images: int = _setting(75_000, low=1, high=10**12)
-    batch_size: int = _setting(64, low=2, high=65_536)
-    precision: str = _setting("auto", names=("auto", "float32", "bfloat16"))
-    previews: int = _setting(24, low=1, high=10_000)
-    checkpoints: int = _setting(4, low=1, high=10_000)
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Everything that defines a training run but its data set and its seed.
-
-    Raises:
-        RecipeError: from the functions of this module, where a value is of the wrong type or out of its range.
-    """
-
-    name: str
-    description: str
-    generator: GeneratorRecipe = GeneratorRecipe()
-    discriminator: DiscriminatorRecipe = DiscriminatorRecipe()
-    loss: LossRecipe = LossRecipe()
-    penalty: PenaltyRecipe = PenaltyRecipe()
-    optimizer: OptimizerRecipe = OptimizerRecipe()
-    ema: EmaRecipe = EmaRecipe()
-    training: TrainingRecipe = TrainingRecipe()
-
-
-_TABLE: Final = (
-    Recipe(
-        name="fast",
-        description="Small convolutional conditional GAN: readable digits in a minute on two CPU cores.",
-    ),
-)
-
-RECIPES: Final[Mapping[str, Recipe]] = types.MappingProxyType({recipe.name: recipe for recipe in _TABLE})
-"""The recipes that come with the program, by name."""
-
-DEFAULT_RECIPE: Final = "fast"
+from digitgan.recipes.settings import FAMILY_SECTIONS, Recipe
+from digitgan.recipes.table import DEFAULT_RECIPE, RECIPES
 
 BLANK: Final = Recipe(name="unnamed", description="")
 """The plain defaults of every setting: the base of recipes read from runs and model files, whatever the table says today."""
@@ -248,10 +94,11 @@ def differences(old: Recipe, new: Recipe) -> list[str]:
     """What distinguishes two recipes, a line each: "penalty.gamma: 0.1 -> 0.5"; descriptions aside."""
     found = [f"name: {old.name} -> {new.name}"] if old.name != new.name else []
     for section in dataclasses.fields(Recipe)[2:]:
-        before, after = getattr(old, section.name), getattr(new, section.name)
-        for key, value in _items(before):
-            if value != getattr(after, key):
-                found.append(f"{section.name}.{key}: {_toml_text(value)} -> {_toml_text(getattr(after, key))}")
+        before, after = dict(_items(getattr(old, section.name))), dict(_items(getattr(new, section.name)))
+        for key in {**before, **after}:
+            if before.get(key) != after.get(key):
+                was, now = (_toml_text(values[key]) if key in values else "(none)" for values in (before, after))
+                found.append(f"{section.name}.{key}: {was} -> {now}")
     return found
 
 
@@ -294,15 +141,26 @@ def _merged(recipe: Recipe, table: Mapping[str, Any], source: str, text: str = "
 
 
 def _merged_section(section: Any, name: str, values: Mapping[str, Any], source: str, text: str) -> Any:
+    if name in FAMILY_SECTIONS and "family" in values:
+        section = _of_family(section, name, values["family"], f"{source}{_line_of('family', text)}")
     fields = {item.name: item for item in dataclasses.fields(section)}
     kinds = get_type_hints(type(section))
     changed = {}
     for key, value in values.items():
         where = f"{source}{_line_of(key, text)}"
         if key not in fields:
-            raise RecipeError(f"{where}: unknown setting {key!r} in section {name!r}: {nearest(key, fields)}")
+            family = f" of family {section.family!r}" if name in FAMILY_SECTIONS else ""
+            raise RecipeError(f"{where}: unknown setting {key!r} in section {name!r}{family}: {nearest(key, fields)}")
         changed[key] = _checked(value, kinds[key], fields[key].metadata, f"{where}: {name}.{key} = {_shown(value)}")
     return dataclasses.replace(section, **changed)
+
+
+def _of_family(section: Any, name: str, family: Any, where: str) -> Any:
+    """The section as it is if it is of that family; else that family's, with its defaults."""
+    families = FAMILY_SECTIONS[name]
+    if family not in families:
+        raise RecipeError(f"{where}: {name}.family = {_shown(family)}: {nearest(str(family), families)}")
+    return section if section.family == family else families[family]()
 
 
 def _shown(value: Any) -> str:

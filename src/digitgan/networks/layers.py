@@ -1,0 +1,145 @@
+"""Building blocks of every family: 'same' padding as Keras counts it, initial weights, ranges of pixels."""
+
+from __future__ import annotations
+
+import math
+from typing import Final, final
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from digitgan.networks.conditioning import ClassConditionalBatchNorm, Head, LabelBias
+
+OWN_START: Final = (ClassConditionalBatchNorm, LabelBias, Head)
+"""Layers whose embeddings have a start of their own, whatever the rest of the network's is."""
+
+KERAS_EMBEDDING: Final = 0.05
+"""Keras' embeddings start uniformly in plus and minus this."""
+
+
+def same_convolution(before: int, after: int, kernel: int, stride: int, sides: tuple[int, int]) -> nn.Module:
+    """A convolution whose output has ceil(side / stride) pixels a side; an odd pixel of padding goes to the end.
+
+    Args:
+        before: channels that come in.
+        after: channels that go out.
+        kernel: side of the kernel.
+        stride: step of the kernel.
+        sides: (height, width) of what comes in.
+    """
+    (top, bottom), (left, right) = (_same_padding(side, kernel, stride) for side in sides)
+    if top == bottom and left == right:
+        return nn.Conv2d(before, after, kernel, stride, padding=(top, left))
+    return nn.Sequential(nn.ZeroPad2d((left, right, top, bottom)), nn.Conv2d(before, after, kernel, stride))
+
+
+def _same_padding(side: int, kernel: int, stride: int) -> tuple[int, int]:
+    total = max(0, (math.ceil(side / stride) - 1) * stride + kernel - side)
+    return total // 2, total - total // 2
+
+
+def same_transposed_convolution(before: int, after: int, kernel: int, stride: int, *, bias: bool) -> nn.Module:
+    """A transposed convolution whose output has side * stride pixels a side; of an odd surplus the end loses one more.
+
+    Args:
+        before: channels that come in.
+        after: channels that go out.
+        kernel: side of the kernel, at least the stride.
+        stride: by how much the sides grow.
+        bias: whether it has one.
+    """
+    surplus = kernel - stride
+    layer = nn.ConvTranspose2d(before, after, kernel, stride, padding=surplus // 2, bias=bias)
+    return nn.Sequential(layer, DropLast()) if surplus % 2 else layer
+
+
+@final
+class DropLast(nn.Module):
+    """Maps without their last row and column."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """(n, channels, height - 1, width - 1)."""
+        # Kept together in memory: what follows is three times as slow on a view.
+        return maps[:, :, :-1, :-1].contiguous(memory_format=torch.channels_last)
+
+
+@final
+class ToUnit(nn.Module):
+    """Pixels from [-1, 1], which is what networks hand each other, to [0, 1]."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The same shape."""
+        return (images + 1) / 2
+
+
+@final
+class UnitSigmoid(nn.Module):
+    """A sigmoid's [0, 1] as pixels in [-1, 1]."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The same shape."""
+        return 2 * images.sigmoid() - 1
+
+
+def output_layer(kind: str) -> nn.Module:
+    """The last activation of a generator (`generator.output`)."""
+    return UnitSigmoid() if kind == "sigmoid" else nn.Tanh()
+
+
+def input_layer(kind: str) -> nn.Module:
+    """The first layer of a discriminator (`discriminator.pixels`)."""
+    return ToUnit() if kind == "unit" else nn.Identity()
+
+
+def initialise(network: nn.Module, kind: str, slope: float) -> None:
+    """Give the layers of a network their first weights.
+
+    Args:
+        network: its layers are visited in the order of their making.
+        kind: "he" (He et al. 2015, normal, for the activation that follows; an embedding is standard normal), "keras"
+            (Glorot-uniform weights, zero biases, embeddings uniform in ±0.05, an LSTM's recurrent weights orthogonal and its
+            forget gate's bias 1), or "torch" (left as they are).
+        slope: of the ReLUs below zero.
+    """
+    if kind == "torch":
+        return
+    own = {id(table) for layer in network.modules() if isinstance(layer, OWN_START) for table in layer.children()}
+    for layer in network.modules():
+        if id(layer) in own:
+            continue
+        if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            _start_he(layer, slope) if kind == "he" else nn.init.xavier_uniform_(layer.weight)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+        elif kind == "keras" and isinstance(layer, nn.Embedding):
+            nn.init.uniform_(layer.weight, -KERAS_EMBEDDING, KERAS_EMBEDDING)
+        elif kind == "keras" and isinstance(layer, nn.LSTM):
+            _start_lstm(layer)
+
+
+def _start_he(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d, slope: float) -> None:
+    if isinstance(layer, nn.ConvTranspose2d):
+        # Each output pixel sums over (kernel / stride)² taps of each channel: He's fan-in counts those.
+        taps = math.prod(size / step for size, step in zip(layer.kernel_size, layer.stride, strict=True))
+        nn.init.normal_(layer.weight, std=math.sqrt(2 / (1 + slope**2) / (layer.in_channels * taps)))
+    else:
+        nn.init.kaiming_normal_(layer.weight, a=slope)
+
+
+def _start_lstm(layer: nn.LSTM) -> None:
+    nn.init.xavier_uniform_(layer.get_parameter("weight_ih_l0"))
+    nn.init.orthogonal_(layer.get_parameter("weight_hh_l0"))
+    bias = layer.get_parameter("bias_ih_l0")
+    nn.init.zeros_(bias)
+    nn.init.ones_(bias.detach()[layer.hidden_size : 2 * layer.hidden_size])  # the gates are i f g o
+
+
+def normalise_spectrum(network: nn.Module) -> None:
+    """Divide every convolution's and dense layer's weights by their largest singular value (Miyato et al. 2018).
+
+    It is estimated by one power iteration at each pass in training.
+    """
+    for layer in network.modules():
+        if isinstance(layer, nn.Linear | nn.Conv2d):
+            spectral_norm(layer)

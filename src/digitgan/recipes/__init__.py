@@ -1,0 +1,52 @@
+"""Recipes: everything that defines a training run, as typed, frozen values.
+
+A recipe is a row of data. `RECIPES` is the table of those that come with the program; a TOML file or single settings
+(`section.key=value`) change one. This room uses the standard library only, so that listing and checking recipes costs no time.
+"""
+
+from digitgan.recipes.checks import check_recipe
+from digitgan.recipes.reading import BLANK, differences, find_recipe, from_toml, read_recipe, to_toml, with_settings
+from digitgan.recipes.settings import (
+    ConvolutionalDiscriminatorRecipe,
+    ConvolutionalGeneratorRecipe,
+    DiscriminatorRecipe,
+    EmaRecipe,
+    GeneratorRecipe,
+    GuardRecipe,
+    LossRecipe,
+    OptimizerRecipe,
+    PenaltyRecipe,
+    Recipe,
+    RecurrentDiscriminatorRecipe,
+    RecurrentGeneratorRecipe,
+    TrainingRecipe,
+    UpdatesRecipe,
+)
+from digitgan.recipes.table import DEFAULT_RECIPE, RECIPES
+
+__all__ = [
+    "BLANK",
+    "DEFAULT_RECIPE",
+    "RECIPES",
+    "ConvolutionalDiscriminatorRecipe",
+    "ConvolutionalGeneratorRecipe",
+    "DiscriminatorRecipe",
+    "EmaRecipe",
+    "GeneratorRecipe",
+    "GuardRecipe",
+    "LossRecipe",
+    "OptimizerRecipe",
+    "PenaltyRecipe",
+    "Recipe",
+    "RecurrentDiscriminatorRecipe",
+    "RecurrentGeneratorRecipe",
+    "TrainingRecipe",
+    "UpdatesRecipe",
+    "check_recipe",
+    "differences",
+    "find_recipe",
+    "from_toml",
+    "read_recipe",
+    "to_toml",
+    "with_settings",
+]

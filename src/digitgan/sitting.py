@@ -1,0 +1,271 @@
+"""One sitting of a training: a plan carried out, with those who watch around the loop."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, final
+
+from rich.console import Console
+
+from digitgan.data import Batches
+from digitgan.errors import CheckpointError, DivergenceError, RunError
+from digitgan.model import save_model
+from digitgan.observers import (
+    Guard,
+    History,
+    LiveProgress,
+    NoProgress,
+    Observer,
+    PlainProgress,
+    Previews,
+    ProgressObserver,
+    Saving,
+    animate,
+    plot,
+)
+from digitgan.planning import Plan
+from digitgan.runs import new_run
+from digitgan.training import Control, Draws, Game, RollbackDue, checkpoints, play, restore_checkpoint, sweep
+
+ProgressKind = Literal["none", "auto", "plain", "live"]
+
+Say = Callable[[str], None]
+
+
+@final
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a training left.
+
+    Attributes:
+        run: the run's folder.
+        model: the model file in it.
+        images_seen: how far it came.
+        seconds: of training, earlier sittings included.
+        finished: false where it was stopped before its end.
+        rollbacks: how many times the guard took it back.
+    """
+
+    run: Path
+    model: Path
+    images_seen: int
+    seconds: float
+    finished: bool
+    rollbacks: int
+
+
+def run_plan(plan: Plan, console: Console, progress: ProgressKind, control: Control) -> TrainingResult:
+    """Carry a plan out: play the game, with those who watch around it.
+
+    Args:
+        plan: from `make_plan`.
+        console: where progress is shown.
+        progress: how.
+        control: stops the training early when asked; the run can then be resumed.
+
+    Raises:
+        DivergenceError: if the training goes wrong once more often than the guard may take it back; the model of the last
+            healthy checkpoint is kept.
+        DigitganError: where the run's folder can't be used or written to.
+    """
+    before = plan.run.read_record() if plan.resumed else {}
+    if not plan.resumed:
+        new_run(plan.run.path, overwrite=plan.overwrite)
+    sitting = Sitting(plan, console, progress, control, before)
+    sitting.play()
+    return sitting.result()
+
+
+def teller(console: Console) -> Say:
+    """Prints lines on a console as they are, brackets included."""
+    return functools.partial(console.print, markup=False, highlight=False)
+
+
+@final
+class Sitting:
+    """A plan being carried out.
+
+    Args:
+        plan: what is to be done; its run's folder is there.
+        console: where progress is shown.
+        progress: how.
+        control: shared with whoever may stop the training.
+        record: the run's, from earlier sittings.
+    """
+
+    def __init__(self, plan: Plan, console: Console, progress: ProgressKind, control: Control, record: dict[str, Any]) -> None:
+        recipe = plan.recipe
+        self.plan = plan
+        self.control = control
+        self.say = teller(console)
+        self.game = Game(recipe, plan.form, plan.seed, plan.device)
+        self.batches = Batches(plan.image_set, recipe.training.batch_size, plan.seed, plan.device)
+        latent, size = self.game.generator.latent, recipe.training.batch_size
+        self.draws = Draws(plan.seed, latent, plan.form.classes, size, plan.device, recipe.updates)
+        self.alarms: list[dict[str, Any]] = list(record.get("rollbacks", []))
+        self.game.rollbacks = [alarm["to"] for alarm in self.alarms]
+        self.pretraining: dict[str, Any] | None = record.get("pretraining")
+
+        self.guard = Guard(recipe, control, plan.image_set)
+        self.history = History(plan.run, recipe, self.batches.images_an_epoch)
+        self.stateful: dict[str, Observer] = {"history": self.history, "guard": self.guard}
+        if plan.resumed:
+            self._resume()
+        else:
+            self._begin()
+        self.display = _display(progress, console, plan, self.game.images_seen)
+        self.history.epoch_ended = self.display.epoch_ended
+        previews = Previews(plan.run, self.draws, self.display.notice, recipe.training.grid, self.guard.inspect)
+        saving = Saving(plan.run, self.draws, self.stateful, plan.image_set.class_names, self.card)
+        # The guard looks first: what it finds wrong is neither shown nor saved.
+        self.observers: list[Observer] = [self.guard, self.history, previews, self.display, saving]
+        self.saving = saving
+
+    def play(self) -> None:
+        """Play to the end, or to a stop; then draw the curves and the animation."""
+        run = self.plan.run
+        run.write_recipe(self.plan.recipe)
+        self._write_record("training")
+        with self.display:
+            for event in play(self.game, self.batches, self.draws, self.control):
+                for observer in self.observers:
+                    observer.see(event)
+                    if self.control.alarm is not None:
+                        break
+                if isinstance(event, RollbackDue):
+                    self._roll_back(event.alarm)
+        finished = self.game.images_seen >= self.plan.recipe.training.images
+        self._write_record("finished" if finished else "stopped")
+        self._draw_pictures()
+
+    def result(self) -> TrainingResult:
+        """What there is now."""
+        run, seen = self.plan.run, self.game.images_seen
+        finished = seen >= self.plan.recipe.training.images
+        return TrainingResult(run.path, run.model, seen, self.history.seconds, finished, len(self.alarms))
+
+    def card(self, game: Game) -> dict[str, Any]:
+        """What a model file says of where it comes from."""
+        return {
+            **self.plan.facts(),
+            "images_seen": game.images_seen,
+            "seconds": round(self.history.seconds, 1),
+            "rollbacks": len(self.alarms),
+            "metrics": {},
+        }
+
+    def _begin(self) -> None:
+        """Start from the beginning, with the discriminator's pretraining if the recipe has one."""
+        self.game.begin()
+        steps = self.plan.recipe.training.pretraining
+        if not steps:
+            return
+        separated = None
+        for step in range(steps):
+            batch = self.batches.at(step * self.batches.batch_size)
+            terms = self.game.pretrain(batch, self.draws.noise(step, self.plan.image_set.shape))
+            accuracies = {name: float(terms[f"accuracy_{name}"]) for name in ("real", "fake")}
+            if separated is None and min(accuracies.values()) == 1.0:
+                separated = step + 1
+        told = f"after {separated} steps" if separated else f"not within {steps} steps"
+        self.say(f"the discriminator alone, real images against noise: tells them apart without a mistake {told}")
+        self.pretraining = {"steps": steps, "separated_after": separated, **accuracies}
+
+    def _resume(self) -> None:
+        """Bring the game to its newest whole checkpoint; later ones, and leftovers of a save cut off, are removed."""
+        if self._restore():
+            if self.game.images_seen >= self.plan.recipe.training.images + self.plan.recipe.training.batch_size:
+                raise RunError(
+                    f"{self.plan.run.path}: has seen {self.game.images_seen:,} images already, more than the length asked for "
+                    "(--images, --epochs and --minutes mean the whole run)"
+                )
+            self.say(f"going on at {self.game.images_seen:,} images seen")
+            return
+        folder = self.plan.run.checkpoints
+        if checkpoints(folder):
+            raise CheckpointError(f"{folder}: no checkpoint is whole; the run can't be resumed. Start anew with --overwrite")
+        self.say("the run has no checkpoint yet: it begins again")
+        self.plan.run.history.unlink(missing_ok=True)
+        self._begin()
+
+    def _restore(self) -> bool:
+        """Put the newest whole checkpoint into the game and the observers; False where there is none."""
+        folder = self.plan.run.checkpoints
+        sweep(folder)
+        for checkpoint in reversed(checkpoints(folder)):
+            try:
+                states = restore_checkpoint(checkpoint, self.game)
+            except CheckpointError as problem:
+                self.say(f"{problem}; going back to the one before")
+                continue
+            for later in checkpoints(folder):
+                if int(later.name) > self.game.images_seen:
+                    shutil.rmtree(later)
+            for name, observer in self.stateful.items():
+                if name in states:
+                    observer.restore(states[name], self.game.images_seen)
+            return True
+        return False
+
+    def _roll_back(self, alarm: str) -> None:
+        """Take the game back to its last healthy checkpoint, or its beginning, and change what the recipe's guard says.
+
+        Raises:
+            DivergenceError: where that has been done as often as the recipe allows.
+        """
+        guard, at, seconds = self.plan.recipe.guard, self.game.images_seen, self.history.seconds
+        if not self._restore():
+            self._begin()
+            self.history.begin_again()
+        self.history.count_lost(seconds - self.history.seconds)
+        to = self.game.images_seen
+        self.plan.run.forget_after(to)
+        if len(self.alarms) >= guard.rollbacks:
+            self._give_up(alarm, to)
+        self.alarms.append({"at": at, "to": to, "alarm": alarm})
+        self.game.rollbacks.append(to)
+        self._write_record("training")
+        rate = guard.learning_rate_factor**self.game.tries
+        self.say(
+            f"guard: {alarm}.\nguard: back to the last healthy state, {to:,} images; going on with new noise and "
+            f"{rate:g} times the learning rates (try {len(self.alarms)} of {guard.rollbacks})"
+        )
+
+    def _give_up(self, alarm: str, to: int) -> None:
+        kept = "nothing was worth keeping"
+        if to:
+            save_model(self.plan.run.model, self.saving.model(self.game))
+            kept = f"the model of its last healthy checkpoint, at {to:,} images, is kept"
+        self._write_record("failed", diagnosis=alarm)
+        self._draw_pictures()
+        tries = f" Going back was tried {len(self.alarms)} times." if self.alarms else ""
+        raise DivergenceError(f"{self.plan.run.path}: {alarm}.{tries} The training has been ended; {kept}")
+
+    def _write_record(self, status: str, **further: Any) -> None:
+        record = {**self.plan.facts(), "status": status, "rollbacks": self.alarms, **further}
+        if self.pretraining is not None:
+            record["pretraining"] = self.pretraining
+        if status != "training":
+            record["images_seen"] = self.game.images_seen
+            record["seconds"] = round(self.history.seconds, 3)
+            record["epoch_seconds"] = self.history.epoch_seconds
+        self.plan.run.write_record(record)
+
+    def _draw_pictures(self) -> None:
+        run = self.plan.run
+        if run.preview_files():
+            animate(run, run.animation)
+        if any(run.read_history()):
+            plot(run, run.curves)
+
+
+def _display(progress: ProgressKind, console: Console, plan: Plan, images_seen: int) -> ProgressObserver:
+    if progress == "auto":
+        progress = "live" if console.is_terminal else "plain"
+    if progress == "live":
+        return LiveProgress(console, plan.recipe, images_seen)
+    return PlainProgress(console, plan.recipe, images_seen) if progress == "plain" else NoProgress()
