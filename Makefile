@@ -44,7 +44,7 @@ pretrained: $(VENV)/.core ## train the shipped model `mnist` again
 constraints: ## pin every dependency anew, at the newest that pyproject.toml allows
 	@$(call check_python)
 	rm -rf build/pins && $(PYTHON) -m venv build/pins
-	build/pins/bin/python -m pip install --quiet $$(grep '^torch==' constraints.txt) -e '.[dev,parquet]'
+	build/pins/bin/python -m pip install --quiet $$(grep '^torch==' constraints.txt) -e '.[dev,parquet,diagrams]'
 	{ sed -n '/^#/p' constraints.txt; echo; build/pins/bin/python -m pip freeze --exclude-editable \
 		| sed 's/^\(torch==[0-9.]*\)+cpu$$/\1/'; } > build/constraints.txt
 	mv build/constraints.txt constraints.txt && rm -rf build/pins
@@ -60,7 +60,7 @@ $(VENV)/.core: pyproject.toml constraints.txt
 	@$(call install,.,.core)
 
 $(VENV)/.dev: pyproject.toml constraints.txt
-	@$(call install,.[dev$(,)parquet],.core .dev)
+	@$(call install,.[dev$(,)parquet$(,)diagrams],.core .dev)
 
 , := ,
 

@@ -14,47 +14,17 @@ The results go to benchmarks/results/first_minute.json, a table to standard outp
 from __future__ import annotations
 
 import json
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tyro
+from judging import DRAWN, RESULTS, the_judge, train
 from machine import machine
 
 import digitgan
-from digitgan.evaluation import Judge, class_accuracy, load_judge, save_judge, train_judge
-
-HERE = Path(__file__).parent
-JUDGE = HERE.parent / "build" / "judge.safetensors"
-DRAWN = 10_000
-
-
-def the_judge() -> Judge:
-    """The judge, trained once and kept in the build folder."""
-    if not JUDGE.exists():
-        print("training the judge (once, a few minutes) …", file=sys.stderr)
-        save_judge(JUDGE, train_judge(digitgan.load_image_set("mnist")))
-    return load_judge(JUDGE)
-
-
-def one_run(seed: int, minutes: float, recipe: str, settings: tuple[str, ...], folder: Path) -> dict[str, Any]:
-    """Train in a process of its own; its result, its wall-clock seconds and its peak memory."""
-    options = [item for setting in settings for item in ("--set", setting)]
-    command = [sys.executable, "-m", "digitgan", "train", recipe, "--minutes", str(minutes), "--seed", str(seed), *options]
-    with subprocess.Popen([*command, "--out", str(folder), "--json", "--quiet"], stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        printed = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"seed {seed}: the training ended with exit code {process.returncode}")
-    result: dict[str, Any] = json.loads(printed)
-    return result | {"peak_memory_gb": usage.ru_maxrss / 2**20}
+from digitgan.evaluation import class_accuracy
 
 
 def main(
@@ -63,7 +33,7 @@ def main(
     minutes: float = 1.0,
     recipe: str = "fast",
     set: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
-    out: Path = HERE / "results" / "first_minute.json",
+    out: Path = RESULTS / "first_minute.json",
 ) -> None:
     """Measure, print a table, write the JSON.
 
@@ -84,7 +54,8 @@ def main(
     print(f"{'seed':>4} {'images seen':>12} {'images/s':>9} {'seconds':>8} {'memory':>8} {'right class':>12}")
     for seed in range(first_seed, first_seed + seeds):
         with tempfile.TemporaryDirectory() as folder:
-            result = one_run(seed, minutes, recipe, set, Path(folder) / "run")
+            options = ("--minutes", str(minutes), "--seed", str(seed))
+            result = train(recipe, *options, settings=set, folder=Path(folder) / "run")
             drawn = digitgan.load(Path(folder) / "run").sample(labels, seed=1)
         row = {
             "seed": seed,

@@ -64,6 +64,15 @@ def enlarged(picture: Picture, factor: int) -> Picture:
     return picture.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
+def stacked(pictures: Sequence[Picture], background: int = 255) -> Picture:
+    """Coloured pictures (height, width, 3) of any size, one below the other, as one."""
+    width = max(picture.shape[1] for picture in pictures)
+    filled = [
+        np.pad(picture, ((0, 0), (0, width - picture.shape[1]), (0, 0)), constant_values=background) for picture in pictures
+    ]
+    return np.concatenate(filled)
+
+
 def save_png(path: Path, picture: Picture) -> None:
     """Write one picture as PNG, whole or not at all.
 

@@ -78,9 +78,13 @@ def train_judge(image_set: ImageSet, seed: int = 0, epochs: int = 3) -> Judge:
 @torch.inference_mode()
 def judged_labels(judge: Judge, images: Picture) -> npt.NDArray[np.int64]:
     """What the judge takes each image for: (n,), from uint8 images (n, height, width[, channels])."""
-    pixels = torch.from_numpy(images).reshape(len(images), *images.shape[1:3], -1).permute(0, 3, 1, 2)
-    found = [judge(to_network(portion)).argmax(dim=1) for portion in torch.split(pixels, 500)]
-    return torch.cat(found).numpy()
+    return torch.cat([judge(to_network(portion)).argmax(dim=1) for portion in _portions(images)]).numpy()
+
+
+@torch.inference_mode()
+def judge_features(judge: Judge, images: Picture) -> npt.NDArray[np.float32]:
+    """The judge's last hidden layer (n, 128), from uint8 images (n, height, width[, channels]): what metrics compare."""
+    return torch.cat([judge.features(to_network(portion)) for portion in _portions(images)]).numpy()
 
 
 def class_accuracy(judge: Judge, images: Picture, labels: npt.NDArray[np.int64]) -> float:
@@ -119,6 +123,11 @@ def load_judge(path: Path) -> Judge:
     except (OSError, SafetensorError, TypeError, ValueError, RuntimeError) as problem:
         raise ModelFileError(f"{path}: not a judge ({problem})") from problem
     return judge.eval()
+
+
+def _portions(images: Picture) -> tuple[Tensor, ...]:
+    pixels = torch.from_numpy(images).reshape(len(images), *images.shape[1:3], -1).permute(0, 3, 1, 2)
+    return torch.split(pixels, 500)
 
 
 def _channels_last(judge: Judge) -> Judge:

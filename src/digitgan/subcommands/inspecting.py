@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
+from tyro.conf import arg
+
 from digitgan.arguments import Device, Flag, Json, Unset
 from digitgan.subcommands.output import Output
 
@@ -66,17 +68,30 @@ def data_verify(
     output.result({split: dict(facts) for split, facts in found.items()})
 
 
-def doctor(*, device: Device = "auto", quiet: Flag = False, json_: Json = False) -> None:
+def doctor(
+    *,
+    untrained: Annotated[str | None, arg(metavar="RECIPE", help_behavior_hint="")] = None,
+    device: Device = "auto",
+    quiet: Flag = False,
+    json_: Json = False,
+) -> None:
     """Say what this machine has and what will be used of it.
 
     Args:
+        untrained: say instead what this recipe's untrained discriminator thinks of an untrained generator's image
         device: which device to ask about
         quiet: print nothing
         json_: print one machine-readable result
     """
-    from digitgan.actions import examine
+    from digitgan.actions import examine, judge_untrained
 
-    facts = examine(device)
     output = Output(quiet, json_)
+    if untrained is not None:
+        told = judge_untrained(untrained)
+        output.lines(f"untrained {untrained}: its discriminator gives its generator's image the score {told['score']:+.4f}")
+        output.lines(f"as a probability of being real: {told['probability']:.4f}; a half is no idea at all")
+        output.result({"recipe": untrained, **told})
+        return
+    facts = examine(device)
     output.lines(*(f"{name.replace('_', ' '):<18}{value}" for name, value in facts.items()))
     output.result(facts)

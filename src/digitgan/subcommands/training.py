@@ -113,6 +113,7 @@ def train(
             "model": str(run.model),
             "images_seen": result.images_seen,
             "seconds": result.seconds,
+            "rollbacks": result.rollbacks,
             "finished": result.finished,
         }
     )
@@ -120,11 +121,25 @@ def train(
         sys.exit(128 + received[0])
 
 
-def recipes(name: Annotated[str | None, Unset] = None, /, *, quiet: Flag = False, json_: Json = False) -> None:
+def recipes(
+    name: Annotated[str | None, Unset] = None,
+    /,
+    *,
+    summary: Flag = False,
+    diagram: Flag = False,
+    out: Annotated[Path | None, Unset] = None,
+    overwrite: Flag = False,
+    quiet: Flag = False,
+    json_: Json = False,
+) -> None:
     """List the recipes, or print one in full, as TOML that --config takes.
 
     Args:
         name: the recipe to print
+        summary: print the layers of its networks instead, for images like MNIST's
+        diagram: draw its networks instead, for images like MNIST's
+        out: the diagram (default: NAME.png, or the next free name)
+        overwrite: replace what is there
         quiet: print nothing
         json_: print one machine-readable result
     """
@@ -133,6 +148,13 @@ def recipes(name: Annotated[str | None, Unset] = None, /, *, quiet: Flag = False
     from digitgan.recipes import RECIPES, find_recipe, to_toml
 
     output = Output(quiet, json_)
+    if summary or diagram:
+        from digitgan.actions import describe_recipe
+
+        described = describe_recipe(name, summary=summary, diagram=diagram, out=out, overwrite=overwrite)
+        output.lines(*described.tables, *([str(described.picture)] if described.picture else []))
+        output.result({"recipe": name, "parameters": described.parameters, "out": described.picture and str(described.picture)})
+        return
     if name is not None:
         recipe = find_recipe(name)
         output.lines(to_toml(recipe).rstrip())
