@@ -17,9 +17,9 @@ from rich.progress import track
 from digitgan import rng
 from digitgan.api import load, shipped_models
 from digitgan.data import ImageSet, Split, data_folder, load_image_set
-from digitgan.drawing import claim_output, find_writer, parse_labels, spread_labels, write
+from digitgan.drawing import claim_output, find_writer, parse_labels, spread_labels, write, written_rows
 from digitgan.errors import DataError, UsageError
-from digitgan.images import enlarged, grid, save_png, stacked
+from digitgan.images import enlarged, grid, save_gif, save_png, stacked
 from digitgan.model import BLOCK, file_hash
 from digitgan.networks import Discriminator, Generator, ImageForm, build_discriminator, build_generator
 from digitgan.networks.describing import diagram as draw_network
@@ -39,6 +39,9 @@ WORTH_A_BAR = 2_000
 """Images from which on a progress bar is shown; fewer are drawn before one could be read."""
 
 WRITING_ENLARGEMENT = 3
+
+UNCONDITIONAL_COUNT = 100
+"""Images drawn where nothing is asked for and there are no classes to draw ten of each."""
 
 
 @final
@@ -63,6 +66,7 @@ def draw_to_file(
     labels: str | None,
     per_class: int | None,
     count: int | None,
+    zero_latent: bool,
     seed: int,
     format_name: str,
     out: Path | None,
@@ -79,12 +83,23 @@ def draw_to_file(
     _check_seed(seed)
     loaded = load(model, device)
     names = loaded.class_names
+    if labels is not None and not loaded.recipe.conditional:
+        raise UsageError(
+            f"--labels {labels}: the recipe of this model, {loaded.recipe.name}, is unconditional: one can't ask it for a "
+            "class. Leave --labels out"
+        )
     classes = parse_labels(labels, names) if labels is not None else list(range(len(names)))
+    if zero_latent:
+        if per_class is not None or count is not None:
+            raise UsageError("--zero-latent gives a single image of each class; leave --per-class and --count out")
+        per_class = 1
+    elif not loaded.recipe.conditional and count is None:
+        per_class = per_class or UNCONDITIONAL_COUNT
     wanted = spread_labels(classes, per_class=per_class, count=count)
     path = out or free_path(Path("samples" + ENDINGS.get(format_name, "")))
     claim_output(path, overwrite=overwrite, folder=format_name in FOLDERS)
     blocks = track(
-        loaded.sample_blocks(wanted, seed),
+        loaded.at_origin(wanted) if zero_latent else loaded.sample_blocks(wanted, seed),
         description="drawing",
         total=-(-len(wanted) // BLOCK),
         console=console,
@@ -110,8 +125,8 @@ def write_to_file(text: str, model: str, *, seed: int, out: Path | None, overwri
     return path
 
 
-def animate_run(folder: Path, *, out: Path | None, milliseconds: int, overwrite: bool) -> tuple[Path, int]:
-    """`digitgan animate`: a run's previews as a GIF; its path, and how many previews it shows.
+def animate_run(folder: Path, *, out: Path | None, rows: bool, milliseconds: int, overwrite: bool) -> tuple[Path, int]:
+    """`digitgan animate`: a run's previews, or its model's rows, as a GIF; its path, and how many it shows.
 
     Raises:
         DigitganError: where it is no run, has no previews yet, or the path can't be used.
@@ -119,8 +134,12 @@ def animate_run(folder: Path, *, out: Path | None, milliseconds: int, overwrite:
     if not 20 <= milliseconds <= 60_000:
         raise UsageError(f"--milliseconds {milliseconds}: 20 to 60000 is right; browsers slow down what is faster")
     run = open_run(folder)
-    path = out or run.animation
+    path = out or (run.rows_animation if rows else run.animation)
     claim_output(path, overwrite=overwrite or out is None)
+    if rows:
+        frames = written_rows(load(str(folder)))
+        save_gif(path, [enlarged(frame, 2) for frame in frames], milliseconds)
+        return path, len(frames) - 1
     return path, animate(run, path, milliseconds)
 
 

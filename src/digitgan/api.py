@@ -34,6 +34,7 @@ def train(
     device: str = "auto",
     settings: Sequence[str] = (),
     config: Path | str | None = None,
+    pretrain_discriminator: bool = False,
     resume: bool = False,
     overwrite: bool = False,
     progress: ProgressKind = "none",
@@ -52,6 +53,7 @@ def train(
         device: "auto", "cpu", "cuda" or "mps".
         settings: changes to the recipe, each "section.key=value".
         config: a TOML file with a recipe.
+        pretrain_discriminator: let the discriminator learn to tell real images from noise first.
         resume: go on with the run in `out`.
         overwrite: replace the run in `out`.
         progress: "none", "plain" lines, a "live" display, or "auto": live on a terminal.
@@ -63,6 +65,7 @@ def train(
         recipe=recipe,
         config=_path(config),
         settings=settings,
+        pretrain_discriminator=pretrain_discriminator,
         data=data,
         data_dir=_path(data_dir),
         out=_path(out),

@@ -88,6 +88,12 @@ class Model:
             z = rng.normals(seed, "drawn latents", start + first, len(portion), self.generator.latent)
             yield self.draw(torch.from_numpy(z), torch.from_numpy(portion))
 
+    def at_origin(self, labels: Sequence[int] | npt.NDArray[np.int64]) -> Iterator[Picture]:
+        """The image of the all-zero latent, the middle of all there are, for each label; in blocks as `sample_blocks`."""
+        wanted = torch.from_numpy(np.asarray(labels, dtype=np.int64))
+        for portion in torch.split(wanted, BLOCK):
+            yield self.draw(torch.zeros(len(portion), self.generator.latent), portion)
+
     @torch.inference_mode()
     def draw(self, z: Tensor, labels: Tensor) -> Picture:
         """Images of at most `BLOCK` given latents.

@@ -33,6 +33,9 @@ MOST_IMAGES = 10**12
 AUTO = "auto"
 """The data source that is MNIST where it can be had and otherwise the embedded digits."""
 
+PRETRAINING = 50
+"""Steps of a discriminator's pretraining: a convolutional one tells digits from noise well before."""
+
 MINUTES_SHARE = 0.96
 """Share of a budget in minutes that is turned into steps; the rest is for previews, checkpoints and the model at the end."""
 
@@ -48,6 +51,7 @@ class Wish:
         recipe: a recipe's name.
         config: a TOML file with a recipe; excludes `recipe`.
         settings: single changes, each "section.key=value".
+        pretrain_discriminator: let the discriminator learn alone first, `PRETRAINING` steps long.
         data: "mnist", "digits", "auto", a folder or an NPZ file.
         data_dir: where downloaded sets lie.
         out: the run's folder.
@@ -63,6 +67,7 @@ class Wish:
     recipe: str | None = None
     config: Path | None = None
     settings: Sequence[str] = ()
+    pretrain_discriminator: bool = False
     data: str | None = None
     data_dir: Path | None = None
     out: Path | None = None
@@ -212,10 +217,8 @@ def _resumed(wish: Wish, say: Say) -> Plan:
     source, image_set = _load(wish.data or record["data"]["source"], wish.data_dir, say)
     image_set = _for_recipe(image_set, recipe)
     length = _with_length(recipe, wish, image_set, image_form(image_set), device, time.monotonic(), say)
-    if wish.recipe is not None or wish.config is not None or wish.settings:
-        asked = (
-            _asked_recipe(wish) if wish.recipe is not None or wish.config is not None else with_settings(recipe, wish.settings)
-        )
+    if wish.recipe is not None or wish.config is not None or wish.settings or wish.pretrain_discriminator:
+        asked = _asked_recipe(wish, recipe)
         asked = _like(asked, recipe)
         _refuse(run, "recipe", differences(recipe, asked))
     if wish.seed is not None and wish.seed != record["seed"]:
@@ -261,10 +264,18 @@ def _like(asked: Recipe, recipe: Recipe) -> Recipe:
     return dataclasses.replace(asked, training=training)
 
 
-def _asked_recipe(wish: Wish) -> Recipe:
+def _asked_recipe(wish: Wish, base: Recipe | None = None) -> Recipe:
+    """The recipe asked for; one that isn't named is `base`, or the default."""
     if wish.config is not None and wish.recipe is not None:
         raise UsageError("a recipe's name and --config exclude each other: the file's `base` names the recipe it changes")
-    recipe = read_recipe(wish.config) if wish.config is not None else find_recipe(wish.recipe or DEFAULT_RECIPE)
+    if wish.config is not None:
+        recipe = read_recipe(wish.config)
+    elif wish.recipe is None and base is not None:
+        recipe = base
+    else:
+        recipe = find_recipe(wish.recipe or DEFAULT_RECIPE)
+    if wish.pretrain_discriminator:
+        recipe = with_settings(recipe, [f"training.pretraining={PRETRAINING}"])
     return with_settings(recipe, wish.settings)
 
 

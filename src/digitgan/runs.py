@@ -85,6 +85,11 @@ class RunFolder:
         """The previews as a GIF."""
         return self.path / "training.gif"
 
+    @property
+    def rows_animation(self) -> Path:
+        """Digits being written row by row, as a GIF."""
+        return self.path / "rows.gif"
+
     def preview(self, images_seen: int) -> Path:
         """The sample grid made at that count of images."""
         return self.previews / f"{images_seen:08d}.png"
@@ -223,7 +228,7 @@ def _remove(run: RunFolder) -> None:
     for path in (run.previews, run.checkpoints, run.snapshots):
         if path.is_dir():
             shutil.rmtree(path)
-    for path in (run.model, run.history, run.curves, run.animation, run.recipe, run.record):
+    for path in (run.model, run.history, run.curves, run.animation, run.rows_animation, run.recipe, run.record):
         path.unlink(missing_ok=True)
 
 

@@ -35,12 +35,21 @@ def test_a_missing_folder_and_a_file_are_refused(tmp_path: Path) -> None:
         read_folder(picture(tmp_path / "a.png"))
 
 
-def test_a_folder_without_class_folders_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="has no class folders"):
-        read_folder(tmp_path)
-    picture(tmp_path / "a.png")
+def test_a_folder_with_nothing_to_read_is_refused(tmp_path: Path) -> None:
     picture(tmp_path / ".hidden" / "a.png")
-    with pytest.raises(DataError, match="has no class folders"):
+    with pytest.raises(DataError, match="has neither class folders nor pictures"):
+        read_folder(tmp_path)
+
+
+def test_pictures_without_class_folders_are_an_unlabelled_set(tmp_path: Path) -> None:
+    for name, value in (("b.png", 2), ("a.png", 1)):
+        picture(tmp_path / name, value)
+    found = read_folder(tmp_path)
+    assert found.class_names == ("image",)
+    assert found.images[:, 0, 0].tolist() == [1, 2]
+    assert found.labels.tolist() == [0, 0]
+    (tmp_path / "notes.txt").write_text("no picture")
+    with pytest.raises(DataError, match=r"notes\.txt: is not an image"):
         read_folder(tmp_path)
 
 

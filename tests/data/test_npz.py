@@ -33,7 +33,7 @@ def write_zip(path: Path, entries: dict[str, bytes], method: int = zipfile.ZIP_D
 
 BAD_ARRAYS: dict[str, tuple[dict[str, object], str]] = {
     "no images": ({"image": IMAGES, "labels": LABELS}, "has no array 'images'; did you mean 'image'"),
-    "no labels": ({"images": IMAGES}, "has no array 'labels'"),
+    "no labels": ({"images": IMAGES, "label": LABELS}, "has no array 'labels'; did you mean 'label'"),
     "float images": ({"images": IMAGES / 255, "labels": LABELS}, "images are float64, they must be uint8.*round"),
     "int images": ({"images": IMAGES.astype(int), "labels": LABELS}, "images are int64, they must be uint8"),
     "flat images": ({"images": IMAGES.reshape(2, 12), "labels": LABELS}, r"images have shape \(2, 12\)"),
@@ -64,6 +64,14 @@ def test_arrays_that_are_no_image_set_are_refused(tmp_path: Path, name: str) -> 
     np.savez(path, **arrays)  # type: ignore[arg-type]
     with pytest.raises(DataError, match=f"some.npz: .*{reason}"):
         read_npz(path)
+
+
+def test_images_alone_are_an_unlabelled_set(tmp_path: Path) -> None:
+    np.savez(tmp_path / "some.npz", images=IMAGES)
+    found = read_npz(tmp_path / "some.npz")
+    assert found.class_names == ("image",)
+    assert found.labels.tolist() == [0] * len(IMAGES)
+    np.testing.assert_array_equal(found.images, IMAGES)
 
 
 GOOD_LABELS = npy("(2,)", "<i8", bytes(16))

@@ -68,7 +68,7 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="has no class folders"):
+    with pytest.raises(DataError, match="has neither class folders nor pictures"):
         load_image_set(str(tmp_path))
 
 

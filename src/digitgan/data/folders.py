@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from digitgan.data.image_set import ImageSet, Pixels
+from digitgan.data.image_set import UNLABELLED, ImageSet, Pixels
 from digitgan.errors import DataError, nearest
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
@@ -27,7 +27,8 @@ def read_folder(path: Path | str, class_names: Sequence[str] | None = None, name
 
     Class folders are sorted by name, numeric ones by number and first. Pictures are PNG, JPEG, BMP, GIF (its first
     frame), TIFF, WebP or PPM; they become grey if all are grey, else RGB. Hidden files and folders are passed over, and
-    so are files beside the class folders.
+    so are files beside the class folders. Without any class folder, the pictures in the folder are an unlabelled set: one
+    class, `UNLABELLED`.
 
     Args:
         path: the folder.
@@ -39,14 +40,14 @@ def read_folder(path: Path | str, class_names: Sequence[str] | None = None, name
         images uint8 (n, height, width) or (n, height, width, 3).
 
     Raises:
-        DataError: if the folder is missing, has no class folders, or has one that is empty or not among `class_names`;
-            if a file is no image, damaged, too large, deeper than 8 bits a channel or partly transparent; or if two
-            differ in size.
+        DataError: if the folder is missing, has neither class folders nor pictures, or a class folder that is empty or not
+            among `class_names`; if a file is no image, damaged, too large, deeper than 8 bits a channel or partly
+            transparent; or if two differ in size.
     """
     path = Path(path)
     found = class_folders(path)
     if not found:
-        raise DataError(f"{path}: has no class folders; one folder for each class, with its pictures in it, is right")
+        return _read_unlabelled(path, name)
     classes = tuple(class_names) if class_names is not None else tuple(found)
     for folder_name in found:
         if folder_name not in classes:
@@ -57,6 +58,19 @@ def read_folder(path: Path | str, class_names: Sequence[str] | None = None, name
     images = [_read_picture(file, size, first) for file, _ in pictures]
     labels = np.array([label for _, label in pictures], dtype=np.int64)
     return ImageSet(_stacked(images), labels, classes, name or path.resolve().name)
+
+
+def _read_unlabelled(path: Path, name: str | None) -> ImageSet:
+    """The pictures that lie in the folder itself, as one class."""
+    files = sorted((each for each in path.iterdir() if each.is_file() and not each.name.startswith(".")), key=lambda f: f.name)
+    if not files:
+        raise DataError(
+            f"{path}: has neither class folders nor pictures; one folder for each class, with its pictures in it, is right, or "
+            "pictures alone for recipes that need no labels"
+        )
+    size = _size(files[0])
+    images = _stacked([_read_picture(file, size, files[0]) for file in files])
+    return ImageSet(images, np.zeros(len(files), dtype=np.int64), (UNLABELLED,), name or path.resolve().name)
 
 
 def class_folders(path: Path) -> list[str]:

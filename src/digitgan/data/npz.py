@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from digitgan.data.files import DEFLATE_LIMIT, check_is_file
-from digitgan.data.image_set import ImageSet, Labels, Pixels
+from digitgan.data.image_set import UNLABELLED, ImageSet, Labels, Pixels
 from digitgan.errors import DataError, nearest
 
 MOST_BYTES = 8 << 30
@@ -39,7 +39,8 @@ literal."""
 def read_npz(path: Path | str) -> ImageSet:
     """Read an image set from an NPZ file.
 
-    Without `class_names` the classes are "0", "1", … up to the highest label.
+    Without `class_names` the classes are "0", "1", … up to the highest label. An archive of images alone is an unlabelled set:
+    one class, `UNLABELLED`.
 
     Raises:
         DataError: if the file is missing, no zip or damaged; if an array is missing, holds objects, is of another type,
@@ -51,6 +52,8 @@ def read_npz(path: Path | str) -> ImageSet:
         with zipfile.ZipFile(path) as archive:
             _check_size(archive, path)
             images = _images(archive, path)
+            if archive.namelist() == ["images.npy"]:
+                return ImageSet(images, np.zeros(len(images), dtype=np.int64), (UNLABELLED,), path.name)
             labels = _labels(archive, path)
             class_names = _class_names(archive, path, labels)
     except DAMAGED as error:

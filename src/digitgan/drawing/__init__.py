@@ -1,7 +1,8 @@
 """Drawing: labelled images on demand, in the formats that other tools read."""
 
 from digitgan.drawing.labels import parse_labels, spread_labels
+from digitgan.drawing.rows import written_rows
 from digitgan.drawing.writers import WRITERS, claim_output, find_writer
 from digitgan.drawing.writing import write
 
-__all__ = ["WRITERS", "claim_output", "find_writer", "parse_labels", "spread_labels", "write"]
+__all__ = ["WRITERS", "claim_output", "find_writer", "parse_labels", "spread_labels", "write", "written_rows"]

@@ -12,7 +12,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from digitgan.networks.conditioning import ClassConditionalBatchNorm, Head, LabelBias
 
 OWN_START: Final = (ClassConditionalBatchNorm, LabelBias, Head)
-"""Layers whose embeddings have a start of their own, whatever the rest of the network's is."""
+"""Layers whose embeddings start in a way of their own, whatever the rest of the network does."""
 
 KERAS_EMBEDDING: Final = 0.05
 """Keras' embeddings start uniformly in plus and minus this."""
@@ -104,7 +104,9 @@ def initialise(network: nn.Module, kind: str, slope: float) -> None:
     """
     if kind == "torch":
         return
-    own = {id(table) for layer in network.modules() if isinstance(layer, OWN_START) for table in layer.children()}
+    children = [child for layer in network.modules() if isinstance(layer, OWN_START) for child in layer.children()]
+    # He's start is for layers before a ReLU; the last have none after them.
+    own = {id(child) for child in children if kind == "he" or isinstance(child, nn.Embedding)}
     for layer in network.modules():
         if id(layer) in own:
             continue

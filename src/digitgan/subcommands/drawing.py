@@ -18,6 +18,7 @@ def sample(
     labels: Annotated[str | None, arg(metavar="7|0-9|1,3,5", help_behavior_hint="(default: every class)")] = None,
     per_class: Annotated[int | None, arg(help_behavior_hint="(default: 10)")] = None,
     count: Annotated[int | None, Unset] = None,
+    zero_latent: Flag = False,
     seed: int = 0,
     format_: Annotated[str, arg(name="format", metavar="png|folder|npz|idx")] = "png",
     out: Annotated[Path | None, Unset] = None,
@@ -29,10 +30,11 @@ def sample(
     """Draw labelled images from a model.
 
     Args:
-        model: a run's folder, a model file, or the name of a shipped model
-        labels: which classes
+        model: a run's folder, one of its numbered models (RUN@51200), a model file, or the name of a shipped model
+        labels: which classes; of conditional models
         per_class: so many images of each
         count: so many images in all, the classes taking turns
+        zero_latent: the image of the all-zero latent instead, one of each class
         seed: image i is a function of the model, this seed, i and its label
         format_: one picture of all, a folder of pictures, a NumPy archive, or MNIST's own format
         out: where to (default: samples.png or the like, or the next free name)
@@ -48,6 +50,7 @@ def sample(
         labels=labels,
         per_class=per_class,
         count=count,
+        zero_latent=zero_latent,
         seed=seed,
         format_name=format_,
         out=out,

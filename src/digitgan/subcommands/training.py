@@ -35,6 +35,7 @@ def train(
     minutes: Annotated[float | None, Budget, Unset] = None,
     set_: Annotated[Settings, arg(name="set")] = (),
     config: Annotated[Path | None, Unset] = None,
+    pretrain_discriminator: Flag = False,
     device: Device = "auto",
     resume: Flag = False,
     overwrite: Flag = False,
@@ -58,6 +59,7 @@ def train(
         minutes: train for so many minutes, turned into images by the speed measured at the start
         set_: change one value of the recipe; can be given again
         config: a TOML file with a recipe; its `base` names the recipe it changes
+        pretrain_discriminator: let the discriminator learn to tell real images from uniform noise first
         device: where to compute
         resume: go on with the run in --out; --images may make it longer
         overwrite: replace the run in --out
@@ -77,6 +79,7 @@ def train(
         recipe=recipe,
         config=config,
         settings=set_,
+        pretrain_discriminator=pretrain_discriminator,
         data=data,
         data_dir=data_dir,
         out=out,
@@ -169,6 +172,7 @@ def animate(
     /,
     *,
     out: Annotated[Path | None, Unset] = None,
+    rows: Flag = False,
     milliseconds: int = 120,
     overwrite: Flag = False,
     quiet: Flag = False,
@@ -178,18 +182,19 @@ def animate(
 
     Args:
         run: the run's folder
-        out: the GIF (default: training.gif in the run's folder, made anew)
-        milliseconds: for which each preview is shown
+        out: the GIF (default: training.gif, or with --rows rows.gif, in the run's folder, made anew)
+        rows: show its model's digits being written row by row; of recurrent recipes
+        milliseconds: for which each picture is shown
         overwrite: replace what is at --out
         quiet: print nothing
         json_: print one machine-readable result
     """
     from digitgan.actions import animate_run
 
-    path, frames = animate_run(run, out=out, milliseconds=milliseconds, overwrite=overwrite)
+    path, frames = animate_run(run, out=out, rows=rows, milliseconds=milliseconds, overwrite=overwrite)
     output = Output(quiet, json_)
-    output.lines(f"{frames} previews  {path}")
-    output.result({"out": str(path), "previews": frames})
+    output.lines(f"{frames} {'rows' if rows else 'previews'}  {path}")
+    output.result({"out": str(path), "rows" if rows else "previews": frames})
 
 
 def plot(

@@ -1,0 +1,74 @@
+"""Combinations that make no sense are refused, with both settings and the reason; those that make sense are not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import digitgan
+from digitgan.errors import RecipeError
+from digitgan.recipes import RECIPES, check_recipe, find_recipe, with_settings
+
+NONSENSE = [
+    ("fast", ["penalty.name=wgan-gp", "discriminator.norm=batch", "updates.batches=separate"], "penalty.name", "norm"),
+    ("fast", ["penalty.name=wgan-gp", "loss.name=hinge", "updates.fake_labels=uniform"], "penalty.name", "fake_labels"),
+    ("fast", ["loss.name=wasserstein", "penalty.name=none"], "loss.name", "penalty.name"),
+    ("fast", ["loss.label_smoothing=0.1"], "loss.label_smoothing", "loss.name"),
+    ("fast", ["updates.fake_labels=uniform"], "loss.name", "updates.fake_labels"),
+    ("fast", ["updates.fakes=fresh", "updates.generator_batch=128"], "loss.name", "updates.generator_batch"),
+    ("mask-cgan", ["updates.generator_batch=256"], "updates.generator_batch", "updates.fakes"),
+    ("mask-cgan", ["updates.fakes=fresh"], "updates.order", "updates.fakes"),
+    ("mask-cgan", ["updates.discriminator_steps=2"], "updates.order", "updates.discriminator_steps"),
+    ("fast", ["discriminator.norm=batch"], "discriminator.norm", "updates.batches"),
+    ("mask-cgan", ["discriminator.label_input=none"], "generator.label_input", "discriminator.label_input"),
+    (
+        "fast",
+        ["generator.label_input=none", "discriminator.label_input=none", "discriminator.label_biases=false"],
+        "generator.norm",
+        "discriminator.label_input",
+    ),
+    ("mask-cgan", ["generator.label_input=none"], "generator.label_input", "discriminator.label_input"),
+    ("dcgan", ["discriminator.label_biases=true"], "generator.label_input", "discriminator.label_biases"),
+    ("dcgan", ["discriminator.auxiliary_classifier=true"], "generator.label_input", "discriminator.auxiliary_classifier"),
+    ("acgan", ["loss.matching_aware=true"], "loss.matching_aware", "discriminator.label_input"),
+    ("fast", ["generator.strides=[2, 2, 2]"], "generator.strides", "generator.channels"),
+    ("fast", ["generator.kernel=1"], "generator.strides", "generator.kernel"),
+    ("fast", ["generator.image_stride=4", "generator.channels=[8]"], "generator.image_stride", "generator.image_kernel"),
+    ("fast", ["generator.dense_norm=units"], "generator.dense_norm", "generator.norm"),
+    ("onehot-cgan", ["discriminator.label_input=mask-plane"], "discriminator.entry_channels", "discriminator.label_input"),
+]
+
+
+@pytest.mark.parametrize(("name", "settings", "one", "other"), NONSENSE, ids=lambda value: str(value)[:40])
+def test_what_makes_no_sense_is_refused_before_data_is_loaded(
+    tmp_path: Path, name: str, settings: list[str], one: str, other: str
+) -> None:
+    with pytest.raises(RecipeError) as caught:
+        digitgan.train(name, settings=settings, data=str(tmp_path / "is-never-looked-for"), out=tmp_path / "run")
+    settings_named, reason = str(caught.value).split(": ", maxsplit=1)
+    first, second = settings_named.split(" with ")
+    assert one in first
+    assert other.split(".")[-1] in second
+    assert len(reason) > 30
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_of_the_table_makes_sense(name: str) -> None:
+    check_recipe(RECIPES[name])
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ["loss.name=wasserstein", "penalty.name=none", "discriminator.spectral_norm=true"],
+        ["loss.name=hinge", "penalty.name=none", "discriminator.spectral_norm=true", "updates.fake_labels=uniform"],
+        ["loss.name=non-saturating", "loss.label_smoothing=0.1", "loss.matching_aware=true"],
+        ["discriminator.norm=batch", "updates.batches=separate"],
+        ["discriminator.label_input=none", "discriminator.label_biases=false", "discriminator.auxiliary_classifier=true"],
+        ["generator.label_input=one-hot", "generator.norm=batch", "discriminator.label_input=one-hot"],
+    ],
+)
+def test_what_makes_sense_is_not_refused(settings: list[str]) -> None:
+    check_recipe(with_settings(find_recipe("fast"), settings))
