@@ -168,7 +168,7 @@ class Sitting:
         for step in range(steps):
             batch = self.batches.at(step * self.batches.batch_size)
             terms = self.game.pretrain(batch, self.draws.noise(step, self.plan.image_set.shape))
-            accuracies = {name: float(terms[f"accuracy_{name}"]) for name in ("real", "fake")}
+            accuracies = {name: float(terms[name]) for name in ("accuracy_real", "accuracy_fake")}
             if separated is None and min(accuracies.values()) == 1.0:
                 separated = step + 1
         told = f"after {separated} steps" if separated else f"not within {steps} steps"

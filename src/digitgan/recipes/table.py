@@ -109,7 +109,7 @@ _ONEHOT_CGAN = Recipe(
     updates=UpdatesRecipe(order="simultaneous", batches="separate"),
     optimizer=_keras_adam(1e-3),
     ema=_AS_IT_IS,
-    training=TrainingRecipe(images=50 * MNIST_IMAGES, batch_size=256, previews=50, checkpoints=10, snapshots=10),
+    training=TrainingRecipe(images=30 * MNIST_IMAGES, batch_size=64, previews=30, checkpoints=6, snapshots=6),
     guard=_NO_GUARD,
 )
 
