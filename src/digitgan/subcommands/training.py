@@ -163,7 +163,8 @@ def recipes(
         output.lines(to_toml(recipe).rstrip())
         output.result(dataclasses.asdict(recipe))
         return
-    output.lines(*(f"{recipe.name:<12}{recipe.description}" for recipe in RECIPES.values()))
+    width = max(map(len, RECIPES)) + 2
+    output.lines(*(f"{recipe.name:<{width}}{recipe.description}" for recipe in RECIPES.values()))
     output.result({recipe.name: recipe.description for recipe in RECIPES.values()})
 
 
