@@ -88,7 +88,7 @@ def main(
         grids: a folder for a picture of 100 drawn images of each recipe.
         out: where the results go; recipes that it has and that are not asked for now are kept.
     """
-    judge = the_judge()
+    here, judge = machine(), the_judge()
     train_set, test = digitgan.load_image_set("mnist"), digitgan.load_image_set("mnist", "test")
     real = (
         test
@@ -125,7 +125,7 @@ def main(
                 }
             )
         print(row_of(name, runs, sizes), flush=True)
-        kept[name] = {"parameters": sizes, "images": images, "settings": list(set), "runs": runs, "machine": machine()}
+        kept[name] = {"parameters": sizes, "images": images, "settings": list(set), "runs": runs, "machine": here}
         report = {
             "question": "what each recipe draws after the same number of images",
             "drawn": DRAWN,
