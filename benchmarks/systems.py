@@ -29,7 +29,7 @@ from machine import machine
 import digitgan
 from digitgan.evaluation import Judge, class_accuracy, coverage, frechet_distance, judge_features
 from digitgan.images import grid, save_png
-from digitgan.networks import ImageForm, build_discriminator, build_generator
+from digitgan.networks import ImageForm, build_discriminator, build_generator, trained_parameters
 from digitgan.recipes import RECIPES, with_settings
 
 Pixels = npt.NDArray[np.uint8]
@@ -49,8 +49,10 @@ def parameters(recipe: str, settings: tuple[str, ...]) -> dict[str, int]:
     """How many trained numbers each network has."""
     form = ImageForm(1, 28, 28, 10)
     built = with_settings(RECIPES[recipe], settings)
-    networks = {"generator": build_generator(built, form), "discriminator": build_discriminator(built, form)}
-    return {name: sum(w.numel() for w in network.parameters() if w.requires_grad) for name, network in networks.items()}
+    return {
+        "generator": trained_parameters(build_generator(built, form)),
+        "discriminator": trained_parameters(build_discriminator(built, form)),
+    }
 
 
 def row_of(name: str, runs: list[dict[str, Any]], sizes: dict[str, int]) -> str:

@@ -21,7 +21,7 @@ from digitgan.drawing import claim_output, find_writer, parse_labels, spread_lab
 from digitgan.errors import DataError, UsageError
 from digitgan.images import enlarged, grid, save_gif, save_png, stacked
 from digitgan.model import BLOCK, file_hash
-from digitgan.networks import Discriminator, Generator, ImageForm, build_discriminator, build_generator
+from digitgan.networks import Discriminator, Generator, ImageForm, build_discriminator, build_generator, trained_parameters
 from digitgan.networks.describing import diagram as draw_network
 from digitgan.networks.describing import layer_table
 from digitgan.observers import animate, plot
@@ -227,10 +227,7 @@ def describe_recipe(name: str | None, *, summary: bool, diagram: bool, out: Path
         "generator": build_generator(recipe, form),
         "discriminator": build_discriminator(recipe, form),
     }
-    counts = {
-        kind: sum(weight.numel() for weight in network.parameters() if weight.requires_grad)
-        for kind, network in networks.items()
-    }
+    counts = {kind: trained_parameters(network) for kind, network in networks.items()}
     tables = [f"{kind} of {name}\n{layer_table(network)}" for kind, network in networks.items()] if summary else []
     path = None
     if diagram:

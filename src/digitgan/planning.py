@@ -15,7 +15,7 @@ import torch
 
 from digitgan.data import ImageSet, load_image_set
 from digitgan.errors import DownloadError, RecipeError, RunError, UsageError
-from digitgan.networks import ImageForm, build_discriminator, build_generator
+from digitgan.networks import ImageForm, build_discriminator, build_generator, trained_parameters
 from digitgan.recipes import DEFAULT_RECIPE, RECIPES, Recipe, check_recipe, differences, find_recipe, read_recipe, with_settings
 from digitgan.runs import RunFolder, check_out, free_run_path, open_run
 from digitgan.training import checkpoints
@@ -138,10 +138,8 @@ class Plan:
 
     def summary(self) -> list[str]:
         """The plan in words, a line each."""
-        generator, discriminator = (
-            sum(weight.numel() for weight in build(self.recipe, self.form).parameters())
-            for build in (build_generator, build_discriminator)
-        )
+        generator = trained_parameters(build_generator(self.recipe, self.form))
+        discriminator = trained_parameters(build_discriminator(self.recipe, self.form))
         channels, height, width = self.image_set.shape
         training = self.recipe.training
         return [

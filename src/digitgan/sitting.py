@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, final
@@ -27,13 +26,11 @@ from digitgan.observers import (
     animate,
     plot,
 )
-from digitgan.planning import Plan
+from digitgan.planning import Plan, Say
 from digitgan.runs import new_run
 from digitgan.training import Control, Draws, Game, RollbackDue, checkpoints, play, restore_checkpoint, sweep
 
 ProgressKind = Literal["none", "auto", "plain", "live"]
-
-Say = Callable[[str], None]
 
 
 @final
@@ -159,8 +156,7 @@ class Sitting:
         }
 
     def _begin(self) -> None:
-        """Start from the beginning, with the discriminator's pretraining if the recipe has one."""
-        self.game.begin()
+        """Make ready a game that is at its beginning: with the discriminator's pretraining, if the recipe has one."""
         steps = self.plan.recipe.training.pretraining
         if not steps:
             return
@@ -219,6 +215,7 @@ class Sitting:
         """
         guard, at, seconds = self.plan.recipe.guard, self.game.images_seen, self.history.seconds
         if not self._restore():
+            self.game.begin()
             self._begin()
             self.history.begin_again()
         self.history.count_lost(seconds - self.history.seconds)

@@ -215,3 +215,9 @@ def test_conditional_recipes_refuse_an_unlabelled_set(digitgan: Digitgan, tmp_pa
     options = ["--images=32", "--set=training.batch_size=16", "--set=updates.generator_batch=32", "--quiet"]
     done = digitgan("train", "plain-gan", "--data", "plain.npz", *options, "--out", "run")
     assert done.returncode == 0, done.stderr
+
+
+def test_a_plan_counts_what_is_trained(digitgan: Digitgan) -> None:
+    planned = digitgan("train", "lstm-cgan", "--data=digits", "--dry-run", "--set=training.precision=float32")
+    assert planned.returncode == 0, planned.stderr
+    assert "generator 312,252 and discriminator 103,321 parameters" in planned.stdout

@@ -23,6 +23,7 @@ __all__ = [
     "Judgement",
     "build_discriminator",
     "build_generator",
+    "trained_parameters",
 ]
 
 GENERATORS: Final[Mapping[str, Callable[[Any, ImageForm], Generator]]] = types.MappingProxyType(
@@ -54,3 +55,8 @@ def build_discriminator(recipe: Recipe, form: ImageForm, seed: int = 0) -> Discr
         torch.manual_seed(rng.torch_seed(seed, "discriminator weights"))
         network = DISCRIMINATORS[recipe.discriminator.family](recipe.discriminator, form)
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def trained_parameters(network: Generator | Discriminator) -> int:
+    """How many numbers of the network are trained; an LSTM's second biases, which stay zero, are not among them."""
+    return sum(weight.numel() for weight in network.parameters() if weight.requires_grad)

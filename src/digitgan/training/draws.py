@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import final
 
 import torch
@@ -66,33 +66,20 @@ class Draws:
     def at(self, images_seen: int, rollbacks: int = 0) -> Draw:
         """What the step draws that starts at this count of images; after a rollback, other numbers than before it."""
         again = f", {rollbacks} rollbacks" if rollbacks else ""
-        size = self.batch_size
-        draw = Draw(
-            z=self._latents(f"training latents{again}", images_seen, size),
-            labels=None,
-            generator_z=None,
-            generator_labels=None,
-            wrong_by=self._uniform_labels(f"wrong labels{again}", images_seen, size, max(1, self.classes - 1)) + 1,
-            mixture=self._fractions(f"mixtures{again}", images_seen, size),
-            dropout_seed=rng.torch_seed(self.seed, f"dropout{again}/{images_seen}"),
-        )
-        return self._with_labels(draw, images_seen, again)
-
-    def _with_labels(self, draw: Draw, images_seen: int, again: str) -> Draw:
-        """With the labels of the fakes, and the generator's own fakes, as the recipe has them."""
-        size, own = self.batch_size, self.updates.generator_batch or self.batch_size
+        size, own, classes = self.batch_size, self.updates.generator_batch or self.batch_size, self.classes
         uniform, fresh = self.updates.fake_labels == "uniform", self.updates.fakes == "fresh"
         # Of another number than the real images, the generator's own fakes can't carry their labels.
         own_uniform = fresh and (uniform or own != size)
         # The generator's own may be more than the real images: counted from where the steps before have ended.
         start = images_seen // size * own
-        return replace(
-            draw,
-            labels=self._uniform_labels(f"fake labels{again}", images_seen, size, self.classes) if uniform else None,
+        return Draw(
+            z=self._latents(f"training latents{again}", images_seen, size),
+            labels=self._uniform_labels(f"fake labels{again}", images_seen, size, classes) if uniform else None,
             generator_z=self._latents(f"generator latents{again}", start, own) if fresh else None,
-            generator_labels=self._uniform_labels(f"generator labels{again}", start, own, self.classes)
-            if own_uniform
-            else None,
+            generator_labels=self._uniform_labels(f"generator labels{again}", start, own, classes) if own_uniform else None,
+            wrong_by=self._uniform_labels(f"wrong labels{again}", images_seen, size, max(1, classes - 1)) + 1,
+            mixture=self._fractions(f"mixtures{again}", images_seen, size),
+            dropout_seed=rng.torch_seed(self.seed, f"dropout{again}/{images_seen}"),
         )
 
     def noise(self, step: int, shape: tuple[int, int, int]) -> Tensor:
