@@ -13,10 +13,10 @@ from typing import Any, Final, final
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from digitgan.data import ImageSet
 from digitgan.images import Picture
+from digitgan.observers.averages import Averages
 from digitgan.observers.interface import Observer
 from digitgan.recipes import Recipe
 from digitgan.training import (
@@ -72,7 +72,7 @@ class Guard(Observer):
         self.real_variety = variety_of(*_some_of_each_class(image_set))
         self.steps = self.winning = self.dead = self.alike = 0
         self.had_variety = False
-        self.sums: dict[str, Tensor] = {}
+        self.averages = Averages()
 
     def see(self, event: Event) -> None:
         """Look at a step's losses, or at the weights before something is made of them."""
@@ -102,7 +102,7 @@ class Guard(Observer):
         """The sums of the portion that is under way, and what has been noticed in a row."""
         return {
             "steps": self.steps,
-            "sums": {name: float(total) for name, total in self.sums.items()},
+            "sums": self.averages.state(),
             "winning": self.winning,
             "dead": self.dead,
             "alike": self.alike,
@@ -113,27 +113,27 @@ class Guard(Observer):
         """Go on with them."""
         self.steps, self.winning, self.dead = state["steps"], state["winning"], state["dead"]
         self.alike, self.had_variety = state["alike"], state["had_variety"]
-        self.sums = {name: torch.tensor(total) for name, total in state["sums"].items()}
+        self.averages.restore(state["sums"])
 
     def _clear(self) -> None:
         self.steps = self.winning = self.dead = self.alike = 0
-        self.had_variety, self.sums = False, {}
+        self.had_variety = False
+        self.averages.clear()
 
     def _add(self, report: StepReport) -> None:
         terms = dict(report.terms)
         terms["gap"] = (terms["score_real"] - terms["score_fake"]).abs()
-        for name, value in terms.items():
-            before = self.sums.get(name)
-            self.sums[name] = value.float() if before is None else before.to(value.device) + value
+        self.averages.add(terms)
         self.steps += 1
         if report.terms["discriminator_loss"].device.type == "cpu":  # where reading a number costs nothing
             self._check_finite({name: float(value) for name, value in terms.items()}, report.images_seen)
         if self.steps == PORTION:
             self._look(report.images_seen)
-            self.steps, self.sums = 0, {}
+            self.steps = 0
+            self.averages.clear()
 
     def _look(self, images_seen: int) -> None:
-        means = {name: float(total) / PORTION for name, total in self.sums.items()}
+        means = self.averages.means()
         self._check_finite(means, images_seen)
         wins = min(means["accuracy_real"], means["accuracy_fake"]) >= ALWAYS_WINS
         self.winning = self.winning + 1 if wins else 0
@@ -160,7 +160,7 @@ class Guard(Observer):
             self._diverged(", ".join(wrong), images_seen)
 
     def _check_weights(self, game: Game) -> None:
-        self._check_finite({name: float(total) for name, total in self.sums.items()}, game.images_seen)
+        self._check_finite(self.averages.means(), game.images_seen)
         networks = {"generator": game.generator, "discriminator": game.discriminator, "average": game.ema.generator}
         wrong = [
             name

@@ -8,15 +8,13 @@ import time
 from collections.abc import Callable
 from typing import Any, final
 
-import torch
-from torch import Tensor
-
 from digitgan.errors import OutputError
 from digitgan.images import replacing
+from digitgan.observers.averages import Averages
 from digitgan.observers.interface import Observer
 from digitgan.recipes import Recipe
 from digitgan.runs import RunFolder
-from digitgan.training import Event, Stepped, StepReport
+from digitgan.training import Event, Stepped
 from digitgan.training.schedule import Moments, learning_rate_scale
 
 LINES = 200
@@ -42,8 +40,7 @@ class History(Observer):
         self.epoch_seconds: list[float] = []
         self.epoch_ended: Callable[[int, float], None] = lambda number, seconds: None
         self.moments = Moments(recipe.training.images, LINES, recipe.training.batch_size)
-        self._sums: dict[str, Tensor] = {}
-        self._counts: dict[str, int] = {}
+        self._averages = Averages()
         self._seconds_before = 0.0
         self._started = time.monotonic()
 
@@ -55,7 +52,7 @@ class History(Observer):
     def see(self, event: Event) -> None:
         """Add up a step; write a line where one is due."""
         if isinstance(event, Stepped):
-            self._add(event.report)
+            self._averages.add(event.report.terms)
             while event.report.images_seen // self.images_an_epoch > len(self.epoch_seconds):
                 self._end_epoch()
             if self.moments.due(event.report.images_seen):
@@ -63,20 +60,18 @@ class History(Observer):
 
     def state(self) -> dict[str, Any]:
         """The sums since the last line, and the time."""
-        sums = {name: (float(total), self._counts[name]) for name, total in self._sums.items()}
-        return {"sums": sums, "seconds": self.seconds, "epoch_seconds": self.epoch_seconds}
+        return {"sums": self._averages.state(), "seconds": self.seconds, "epoch_seconds": self.epoch_seconds}
 
     def restore(self, state: dict[str, Any], images_seen: int) -> None:
         """Take up the sums, and cut lines off that were written after the checkpoint."""
-        self._sums = {name: torch.tensor(total) for name, (total, _) in state["sums"].items()}
-        self._counts = {name: count for name, (_, count) in state["sums"].items()}
+        self._averages.restore(state["sums"])
         self._seconds_before, self._started = state["seconds"], time.monotonic()
         self.epoch_seconds = list(state.get("epoch_seconds", []))
         self._cut_off(images_seen)
 
     def begin_again(self) -> None:
         """Forget everything."""
-        self._sums, self._counts = {}, {}
+        self._averages.clear()
         self._seconds_before, self._started = 0.0, time.monotonic()
         self.epoch_seconds = []
         self._cut_off(0)
@@ -90,12 +85,6 @@ class History(Observer):
         with replacing(self.run.history) as file:
             file.write("".join(json.dumps(line) + "\n" for line in kept).encode())
 
-    def _add(self, report: StepReport) -> None:
-        for name, value in report.terms.items():
-            before = self._sums.get(name)
-            self._sums[name] = value.float() if before is None else before.to(value.device) + value
-            self._counts[name] = self._counts.get(name, 0) + 1
-
     def _end_epoch(self) -> None:
         seconds = round(self.seconds - sum(self.epoch_seconds), 3)
         self.epoch_seconds.append(seconds)
@@ -103,7 +92,7 @@ class History(Observer):
 
     def _write(self, images_seen: int) -> None:
         line: dict[str, Any] = {"images_seen": images_seen}
-        line |= {name: _rounded(float(total) / self._counts[name]) for name, total in sorted(self._sums.items())}
+        line |= {name: _rounded(mean) for name, mean in self._averages.means().items()}
         line["learning_rate_scale"] = round(learning_rate_scale(self.recipe, images_seen), 6)
         line["seconds"] = round(self.seconds, 3)
         try:
@@ -113,7 +102,7 @@ class History(Observer):
             raise OutputError(
                 f"{self.run.history}: cannot be written ({problem.strerror}); make room, then --resume"
             ) from problem
-        self._sums, self._counts = {}, {}
+        self._averages.clear()
 
 
 def _rounded(value: float) -> float | None:
