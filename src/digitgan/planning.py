@@ -20,7 +20,7 @@ from digitgan.recipes import DEFAULT_RECIPE, RECIPES, Recipe, check_recipe, diff
 from digitgan.runs import RunFolder, check_out, free_run_path, open_run
 from digitgan.training import checkpoints
 from digitgan.training.losses import find_loss
-from digitgan.training.machine import choose_device, faster_precision, training_speed, use_threads
+from digitgan.training.machine import faster_precision, prepare, training_speed
 from digitgan.training.penalties import find_penalty
 from digitgan.version import __version__
 
@@ -189,7 +189,7 @@ def versions() -> dict[str, str]:
 def _new(wish: Wish, say: Say) -> Plan:
     recipe = _checked_parts(_asked_recipe(wish))
     seed = 0 if wish.seed is None else wish.seed
-    device, threads = choose_device(wish.device), use_threads()
+    device, threads = prepare(wish.device)
     source, image_set = _load("mnist" if wish.data is None else wish.data, wish.data_dir, say)
     image_set = _for_recipe(image_set, recipe)
     form = image_form(image_set)
@@ -211,7 +211,7 @@ def _resumed(wish: Wish, say: Say) -> Plan:
     run = open_run(wish.out)
     recipe, record = run.read_recipe(), run.read_record()
     _check_record(run, record)
-    device, threads = choose_device(wish.device), use_threads()
+    device, threads = prepare(wish.device)
     source, image_set = _load(wish.data or record["data"]["source"], wish.data_dir, say)
     image_set = _for_recipe(image_set, recipe)
     length = _with_length(recipe, wish, image_set, image_form(image_set), device, time.monotonic(), say)

@@ -7,11 +7,11 @@ import torch
 from torch import nn
 
 from digitgan.networks.layers import (
+    SameTransposedConvolution,
     ToUnit,
     UnitSigmoid,
     normalise_spectrum,
     same_convolution,
-    same_transposed_convolution,
 )
 
 
@@ -46,14 +46,29 @@ def test_a_same_transposed_convolution_is_the_transpose_of_the_same_convolution(
     """<conv(x), y> = <x, transposed(y)> for the same kernel: which pins where the odd pixel goes."""
     side = 4 * stride
     down = same_convolution(1, 1, kernel, stride, (side, side))
-    up = same_transposed_convolution(1, 1, kernel, stride, bias=False)
+    up = SameTransposedConvolution(1, 1, kernel, stride, bias=False)
     convolution = next(layer for layer in down.modules() if isinstance(layer, nn.Conv2d))
-    transposed = next(layer for layer in up.modules() if isinstance(layer, nn.ConvTranspose2d))
     nn.init.zeros_(convolution.get_parameter("bias"))
-    transposed.weight.data.copy_(convolution.weight.data)
+    up.weight.data.copy_(convolution.weight.data)
     x, y = torch.randn(1, 1, side, side), torch.randn(1, 1, 4, 4)
     assert up(y).shape == x.shape
     torch.testing.assert_close((down(x) * y).sum(), (x * up(y)).sum(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("kernel", [4, 5])
+def test_a_transposed_convolutions_bias_is_added_to_every_pixel_and_learns(kernel: int) -> None:
+    up = SameTransposedConvolution(2, 3, kernel, 2, bias=True)
+    bias = up.get_parameter("bias")
+    nn.init.zeros_(bias)
+    maps = torch.randn(4, 2, 5, 5).contiguous(memory_format=torch.channels_last)
+    without = up(maps)
+    nn.init.constant_(bias[1:], 0.5)
+    with_bias = up(maps)
+    assert with_bias.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(with_bias, without + torch.tensor([0, 0.5, 0.5])[:, None, None])
+    with_bias.sum().backward()
+    assert bias.grad is not None
+    assert bias.grad.tolist() == [4 * 10 * 10] * 3
 
 
 def test_pixels_from_signed_to_unit_and_back() -> None:

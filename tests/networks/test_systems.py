@@ -84,9 +84,7 @@ def test_the_maps_of_the_convolutional_systems_have_the_published_sizes() -> Non
     }
     for name, (ups, downs) in expected.items():
         generator, discriminator = build_generator(find_recipe(name), GREY), build_discriminator(find_recipe(name), GREY)
-        found = feature_sizes(generator, nn.ConvTranspose2d, z, label)
-        # An odd kernel with stride 2 gives a row and a column too many, which are then cut off.
-        assert [(channels, side - side % 7 % 2, side - side % 7 % 2) for channels, side, _ in found] == ups, name
+        assert feature_sizes(generator, nn.ConvTranspose2d, z, label) == ups, name
         assert feature_sizes(discriminator, nn.Conv2d, image, label) == downs, name
 
 

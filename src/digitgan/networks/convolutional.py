@@ -13,12 +13,12 @@ from digitgan.errors import RecipeError
 from digitgan.networks.conditioning import ClassConditionalBatchNorm, Head, LabelBias, OneHot, label_planes, label_vector
 from digitgan.networks.interfaces import Discriminator, Generator, ImageForm, Judgement
 from digitgan.networks.layers import (
+    SameTransposedConvolution,
     initialise,
     input_layer,
     normalise_spectrum,
     output_layer,
     same_convolution,
-    same_transposed_convolution,
 )
 from digitgan.recipes import ConvolutionalDiscriminatorRecipe, ConvolutionalGeneratorRecipe
 
@@ -47,14 +47,14 @@ class ConvolutionalGenerator(Generator):
         if self.units_first and recipe.norm == "batch":
             self.norms[0] = _Unlabelled(nn.BatchNorm1d(units, recipe.norm_epsilon, recipe.norm_momentum))
         self.ups = nn.ModuleList(
-            same_transposed_convolution(narrow, wide, recipe.kernel, stride, bias=recipe.biases == "all")
+            SameTransposedConvolution(narrow, wide, recipe.kernel, stride, bias=recipe.biases == "all")
             for (narrow, wide), stride in zip(pairwise(recipe.channels), strides, strict=True)
         )
         self.relu = nn.LeakyReLU(recipe.slope) if recipe.slope else nn.ReLU()
         last, bias = recipe.channels[-1], recipe.biases != "none"
         self.image: nn.Module
         if recipe.image_stride > 1:
-            self.image = same_transposed_convolution(last, form.channels, recipe.image_kernel, recipe.image_stride, bias=bias)
+            self.image = SameTransposedConvolution(last, form.channels, recipe.image_kernel, recipe.image_stride, bias=bias)
         else:
             self.image = nn.Conv2d(last, form.channels, recipe.image_kernel, padding="same", bias=bias)
         self.output = output_layer(recipe.output)

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from digitgan.errors import UsageError
 from digitgan.networks.interfaces import Discriminator, Generator, ImageForm, Judgement
-from digitgan.networks.layers import DropLast
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -56,7 +55,7 @@ def diagram(network: Generator | Discriminator) -> Image:
             show_dimension=True,
             legend=True,
             layer_spacing=120,
-            type_ignore=[nn.Identity, nn.ZeroPad2d, DropLast],
+            type_ignore=[nn.Identity, nn.ZeroPad2d],
         )
     coloured: Image = picture.convert("RGB")
     return coloured
