@@ -6,11 +6,28 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
 
 import digitgan
-from digitgan.evaluation import Judge, load_judge, save_judge, train_judge
+from digitgan.evaluation import (
+    Judge,
+    class_accuracy,
+    coverage,
+    frechet_distance,
+    judge_features,
+    load_judge,
+    save_judge,
+    train_judge,
+)
+from digitgan.images import grid, save_png
+
+Pixels = npt.NDArray[np.uint8]
+Reference = Literal["test", "train"]
 
 RESULTS = Path(__file__).parent / "results"
 JUDGE = Path(__file__).parent.parent / "build" / "judge.safetensors"
@@ -38,3 +55,62 @@ def train(recipe: str, *options: str, settings: tuple[str, ...], folder: Path) -
         raise SystemExit(f"{recipe} {' '.join(options)}: the training ended with exit code {process.returncode}")
     result: dict[str, Any] = json.loads(printed)
     return result | {"peak_memory_gb": usage.ru_maxrss / 2**20}
+
+
+def reference_images(kind: Reference) -> digitgan.ImageSet:
+    """What drawn images are compared with: MNIST's test images, or its last 10,000 training images."""
+    if kind == "test":
+        return digitgan.load_image_set("mnist", "test")
+    whole = digitgan.load_image_set("mnist")
+    return digitgan.ImageSet(whole.images[-DRAWN:], whole.labels[-DRAWN:], whole.class_names, "the last training images")
+
+
+def figures(judge: Judge, reference: Pixels, drawn: Pixels, labels: npt.NDArray[np.int64] | None) -> dict[str, Any]:
+    """What drawn images are worth; without labels, no class accuracy."""
+    real, fake = judge_features(judge, reference), judge_features(judge, drawn)
+    return {
+        "class_accuracy": None if labels is None else round(class_accuracy(judge, drawn, labels), 4),
+        "frechet_distance": round(frechet_distance(real, fake), 4),
+        "coverage": round(coverage(real, fake), 4),
+    }
+
+
+def floor(judge: Judge, reference: Pixels) -> dict[str, Any]:
+    """The same figures for as many real images, the first training images."""
+    train_set = digitgan.load_image_set("mnist")
+    return figures(judge, reference, train_set.images[:DRAWN], train_set.labels[:DRAWN])
+
+
+def measured(
+    recipe: str, images: int, seed: int, *, settings: tuple[str, ...], judge: Judge, reference: Pixels, picture: Path | None
+) -> dict[str, Any]:
+    """Train a recipe, draw 10,000 images from what it leaves, their labels taking turns, and say what they are worth.
+
+    Args:
+        recipe: its name.
+        images: to be seen.
+        seed: of the training.
+        settings: changes to the recipe.
+        judge: says what drawn images are worth.
+        reference: what they are compared with.
+        picture: where the first hundred go, if anywhere.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        options = ("--images", str(images), "--seed", str(seed))
+        result = train(recipe, *options, settings=settings, folder=Path(folder) / "run")
+        model = digitgan.load(Path(folder) / "run")
+    conditional = len(model.class_names) > 1
+    labels = np.arange(DRAWN) % len(model.class_names)
+    drawn = model.sample(labels, seed=1)
+    if picture is not None:
+        save_png(picture, grid(drawn[:100], columns=10))
+    return {
+        "seed": seed,
+        "images_seen": result["images_seen"],
+        "images_per_second": round(result["images_seen"] / result["seconds"], 1),
+        "seconds": round(result["seconds"], 1),
+        "peak_memory_gb": round(result["peak_memory_gb"], 3),
+        "precision": result["precision"],
+        "rollbacks": result["rollbacks"],
+        **figures(judge, reference, drawn, labels if conditional else None),
+    }

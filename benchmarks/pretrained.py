@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from first_minute import DRAWN, the_judge
+from judging import DRAWN, the_judge
 
 import digitgan
 from digitgan.api import with_metrics

@@ -16,33 +16,17 @@ from __future__ import annotations
 
 import json
 import statistics
-import tempfile
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import tyro
-from judging import DRAWN, RESULTS, the_judge, train
+from judging import DRAWN, RESULTS, Reference, floor, measured, reference_images, the_judge
 from machine import machine
 
 import digitgan
-from digitgan.evaluation import Judge, class_accuracy, coverage, frechet_distance, judge_features
-from digitgan.images import grid, save_png
+from digitgan.evaluation import class_accuracy
 from digitgan.networks import ImageForm, build_discriminator, build_generator, trained_parameters
 from digitgan.recipes import RECIPES, with_settings
-
-Pixels = npt.NDArray[np.uint8]
-
-
-def figures(judge: Judge, reference: Pixels, drawn: Pixels, labels: npt.NDArray[np.int64] | None) -> dict[str, Any]:
-    """What drawn images are worth; without labels, no class accuracy."""
-    real, fake = judge_features(judge, reference), judge_features(judge, drawn)
-    return {
-        "class_accuracy": None if labels is None else round(class_accuracy(judge, drawn, labels), 4),
-        "frechet_distance": round(frechet_distance(real, fake), 4),
-        "coverage": round(coverage(real, fake), 4),
-    }
 
 
 def parameters(recipe: str, settings: tuple[str, ...]) -> dict[str, int]:
@@ -74,7 +58,7 @@ def main(
     first_seed: int = 10,
     recipes: tuple[str, ...] = tuple(name for name in RECIPES),
     set: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
-    reference: Literal["test", "train"] = "test",
+    reference: Reference = "test",
     grids: Path | None = None,
     out: Path = RESULTS / "systems.json",
 ) -> None:
@@ -91,41 +75,25 @@ def main(
         out: where the results go; recipes that it has and that are not asked for now are kept.
     """
     here, judge = machine(), the_judge()
-    train_set, test = digitgan.load_image_set("mnist"), digitgan.load_image_set("mnist", "test")
-    real = (
-        test
-        if reference == "test"
-        else digitgan.ImageSet(
-            train_set.images[-DRAWN:], train_set.labels[-DRAWN:], train_set.class_names, "the last training images"
-        )
-    )
-    floor = figures(judge, real.images, train_set.images[:DRAWN], train_set.labels[:DRAWN])
-    labels = np.arange(DRAWN) % 10
+    test, real = digitgan.load_image_set("mnist", "test"), reference_images(reference)
+    real_against_real = floor(judge, real.images)
     kept = json.loads(out.read_text(encoding="utf-8"))["systems"] if out.exists() else {}
-    print(f"real images against real ones: {floor}")
+    print(f"real images against real ones: {real_against_real}")
     print("| recipe | generator | discriminator | images/s | right class | Fréchet | coverage |\n|---|---|---|---|---|---|---|")
     for name in recipes:
-        runs, sizes = [], parameters(name, set)
-        for seed in range(first_seed, first_seed + seeds):
-            with tempfile.TemporaryDirectory() as folder:
-                result = train(name, "--images", str(images), "--seed", str(seed), settings=set, folder=Path(folder) / "run")
-                model = digitgan.load(Path(folder) / "run")
-            conditional = len(model.class_names) > 1
-            drawn = model.sample(labels if conditional else np.zeros(DRAWN, dtype=np.int64), seed=1)
-            if grids is not None and seed == first_seed:
-                save_png(grids / f"{name}.png", grid(drawn[:100], columns=10))
-            runs.append(
-                {
-                    "seed": seed,
-                    "images_seen": result["images_seen"],
-                    "images_per_second": round(result["images_seen"] / result["seconds"], 1),
-                    "seconds": round(result["seconds"], 1),
-                    "peak_memory_gb": round(result["peak_memory_gb"], 3),
-                    "precision": result["precision"],
-                    "rollbacks": result["rollbacks"],
-                    **figures(judge, real.images, drawn, labels if conditional else None),
-                }
+        sizes = parameters(name, set)
+        runs = [
+            measured(
+                name,
+                images,
+                seed,
+                settings=set,
+                judge=judge,
+                reference=real.images,
+                picture=grids / f"{name}.png" if grids is not None and seed == first_seed else None,
             )
+            for seed in range(first_seed, first_seed + seeds)
+        ]
         print(row_of(name, runs, sizes), flush=True)
         kept[name] = {"parameters": sizes, "images": images, "settings": list(set), "runs": runs, "machine": here}
         report = {
@@ -134,7 +102,7 @@ def main(
             "reference": real.name,
             "features": "last hidden layer of the judge, trained for three epochs of the training images",
             "judge_accuracy_on_test_images": class_accuracy(judge, test.images, test.labels),
-            "real_against_real": floor,
+            "real_against_real": real_against_real,
             "systems": kept,
         }
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,99 @@
+"""What each change of a mended recipe does: the system as published, mended, and mended without one change at a time.
+
+For each, the real command is run in a process of its own, 10,000 images are drawn from what it leaves and compared with MNIST's
+test images, as in systems.py.
+
+    python benchmarks/mending.py --recipes mask-cgan-mended --images 100000
+
+The results go to benchmarks/results/mending.json, which is written after each run, and a table to standard output.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import tyro
+from judging import DRAWN, RESULTS, Reference, floor, measured, reference_images, the_judge
+from machine import machine
+
+from digitgan.recipes import RECIPES, Recipe
+
+TITLES = {
+    ("optimizer", "beta1"): "Adam's memory",
+    ("optimizer", "beta2"): "Adam's memory",
+    ("optimizer", "generator_learning_rate"): "learning rate",
+    ("optimizer", "discriminator_learning_rate"): "learning rate",
+    ("ema", "decay"): "moving average",
+    ("ema", "statistics"): "moving average",
+}
+"""Settings that are one change; every other is a change of its own, or one with its section."""
+
+ASIDE = {("training", "images"), *(("guard", name) for name in ("discriminator_collapse", "mode_collapse"))}
+"""What differs too, and changes nothing in what is learned."""
+
+
+def changes(mended: Recipe) -> dict[str, dict[str, str]]:
+    """title -> the settings that were changed, and what they were in the system as published."""
+    published = RECIPES[mended.name.removesuffix("-mended")]
+    found: dict[str, dict[str, str]] = {}
+    for section in ("generator", "discriminator", "loss", "penalty", "updates", "optimizer", "ema", "training", "guard"):
+        before, after = (dataclasses.asdict(getattr(recipe, section)) for recipe in (published, mended))
+        for name, value in after.items():
+            if value != before[name] and (section, name) not in ASIDE:
+                title = TITLES.get((section, name), section if section == "penalty" else f"{section}.{name}")
+                found.setdefault(title, {})[f"{section}.{name}"] = json.dumps(before[name])
+    return found
+
+
+def main(
+    images: int = 100_000,
+    seed: int = 10,
+    recipes: tuple[str, ...] = tuple(name for name in RECIPES if name.endswith("-mended")),
+    reference: Reference = "test",
+    grids: Path | None = None,
+    out: Path = RESULTS / "mending.json",
+) -> None:
+    """Measure, print a table, write the JSON.
+
+    Args:
+        images: seen by each.
+        seed: of the trainings.
+        recipes: which mended recipes.
+        reference: what drawn images are compared with.
+        grids: a folder for a picture of 100 drawn images of each.
+        out: where the results go; recipes that it has and that are not asked for now are kept.
+    """
+    here, judge, real = machine(), the_judge(), reference_images(reference)
+    kept = json.loads(out.read_text(encoding="utf-8"))["recipes"] if out.exists() else {}
+    report = {
+        "question": "what each change of a mended recipe does",
+        "drawn": DRAWN,
+        "reference": real.name,
+        "real_against_real": floor(judge, real.images),
+        "recipes": kept,
+    }
+    for name in recipes:
+        undone = {title: tuple(f"{key}={value}" for key, value in was.items()) for title, was in changes(RECIPES[name]).items()}
+        runs: dict[str, tuple[str, tuple[str, ...]]] = {
+            "as published": (name.removesuffix("-mended"), ()),
+            "mended": (name, ()),
+            **{f"without: {title}": (name, settings) for title, settings in undone.items()},
+        }
+        rows: list[dict[str, Any]] = []
+        print(f"\n| {name} | right class | Fréchet | coverage |\n|---|---|---|---|")
+        for title, (recipe, settings) in runs.items():
+            picture = None if grids is None else grids / f"{name}-{len(rows)}.png"
+            run = measured(recipe, images, seed, settings=settings, judge=judge, reference=real.images, picture=picture)
+            rows.append({"variant": title, "settings": list(settings), **run})
+            figures = f"{run['class_accuracy']:.2%} | {run['frechet_distance']:.3f} | {run['coverage']:.3f}"
+            print(f"| {title} | {figures} |", flush=True)
+            kept[name] = {"images": images, "machine": here, "variants": rows}
+            out.parent.mkdir(parents=True, exist_ok=True)
+            out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
