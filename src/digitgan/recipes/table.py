@@ -172,7 +172,7 @@ _MASK_CGAN_MENDED = dataclasses.replace(
     _mended(
         _MASK_CGAN, "a loud label and no dropout in the discriminator, faster learning, Adam's short memory, and an average"
     ),
-    # What the embedding makes of a label is a hundredth of a pixel at first, which the discriminator can't see.
+    # At first the mask is ±0.03 beside pixels of ±1: the discriminator looks past it.
     discriminator=dataclasses.replace(_MASK_DISCRIMINATOR, label_input="one-hot", dropout=0.0),
 )
 
