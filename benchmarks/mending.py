@@ -88,11 +88,11 @@ def main(
             picture = None if grids is None else grids / f"{name}-{len(rows)}.png"
             run = measured(recipe, images, seed, settings=settings, judge=judge, reference=real.images, picture=picture)
             rows.append({"variant": title, "settings": list(settings), **run})
-            figures = f"{run['class_accuracy']:.2%} | {run['frechet_distance']:.3f} | {run['coverage']:.3f}"
-            print(f"| {title} | {figures} |", flush=True)
             kept[name] = {"images": images, "machine": here, "variants": rows}
             out.parent.mkdir(parents=True, exist_ok=True)
             out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+            figures = f"{run['class_accuracy']:.2%} | {run['frechet_distance']:.3f} | {run['coverage']:.3f}"
+            print(f"| {title} | {figures} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -94,7 +94,6 @@ def main(
             )
             for seed in range(first_seed, first_seed + seeds)
         ]
-        print(row_of(name, runs, sizes), flush=True)
         kept[name] = {"parameters": sizes, "images": images, "settings": list(set), "runs": runs, "machine": here}
         report = {
             "question": "what each recipe draws after the same number of images",
@@ -107,6 +106,7 @@ def main(
         }
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        print(row_of(name, runs, sizes), flush=True)
 
 
 if __name__ == "__main__":

@@ -228,7 +228,20 @@ def test_early_previews_that_look_alike_are_no_alarm(guard: Guard, digits: digit
         assert guard.control.alarm is None
         guard.inspect(alike, labels, seen)
     assert "mode collapse at 8,000 images" in str(guard.control.alarm)
-    assert COLLAPSED < 0.3
+
+
+def test_one_picture_a_class_with_ragged_edges_is_collapsed_too(guard: Guard, digits: digitgan.ImageSet) -> None:
+    """As a collapsed generator draws: the latent still moves a pixel here and there."""
+    labels = np.arange(100) % 10
+    firsts = digits.images[[np.flatnonzero(digits.labels == label)[0] for label in range(10)]]
+    noise = np.random.default_rng(0).normal(0, 15, (100, 28, 28))
+    ragged = np.where(firsts[labels] > 0, np.clip(firsts[labels] + noise, 0, 255), 0).astype(np.uint8)
+    assert 0.05 < variety_of(ragged, labels) / guard.real_variety < COLLAPSED
+    late = guard.recipe.training.images
+    for seen in (late - 2000, late - 1000, late):
+        assert guard.control.alarm is None
+        guard.inspect(ragged, labels, seen)
+    assert "mode collapse" in str(guard.control.alarm)
 
 
 def test_what_the_guard_has_noticed_survives_a_resume(digits: digitgan.ImageSet, new_game: Callable[..., Game]) -> None:
