@@ -240,7 +240,9 @@ _ACGAN = Recipe(
     name="acgan",
     description="Auxiliary classifier GAN (Odena et al. 2017): the discriminator is told no label, it has to name it.",
     discriminator=ConvolutionalDiscriminatorRecipe(label_input="none", label_biases=False, auxiliary_classifier=True),
-    loss=_SUMMED_CROSS_ENTROPY,
+    # At weight 1 the classifier drowns the score, and what is drawn is one picture a class: 37 % right and coverage 0.05 after
+    # 60,000 images; 95 % and 0.50 at 0.3, 87 % and 0.56 at 0.1.
+    loss=LossRecipe(name="non-saturating", classifier_weight=0.3),
     training=TrainingRecipe(images=300_000),
 )
 
