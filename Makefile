@@ -10,7 +10,7 @@ RUN := $(VENV)/bin/python -m digitgan
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint pretrained constraints clean
+.PHONY: help demo test lint pretrained judge constraints clean
 
 help: ## list the targets
 	@echo "Targets of make:"
@@ -40,6 +40,9 @@ lint: $(VENV)/.dev ## linters, types and import contract alone
 
 pretrained: $(VENV)/.core ## train the shipped model `mnist` again
 	$(VENV)/bin/python benchmarks/pretrained.py
+
+judge: $(VENV)/.core ## train the shipped judge of MNIST again
+	$(VENV)/bin/python benchmarks/judge.py
 
 constraints: ## pin every dependency anew, at the newest that pyproject.toml allows
 	@$(call check_python)

@@ -16,13 +16,12 @@ import numpy.typing as npt
 import digitgan
 from digitgan.evaluation import (
     Judge,
+    Moments,
     class_accuracy,
-    coverage,
     frechet_distance,
-    judge_features,
-    load_judge,
-    save_judge,
-    train_judge,
+    judge_images,
+    judge_of,
+    neighbourhoods,
 )
 from digitgan.images import grid, save_png
 
@@ -30,16 +29,13 @@ Pixels = npt.NDArray[np.uint8]
 Reference = Literal["test", "train"]
 
 RESULTS = Path(__file__).parent / "results"
-JUDGE = Path(__file__).parent.parent / "build" / "judge.safetensors"
 DRAWN = 10_000
+NEIGHBOURS = 5
 
 
 def the_judge() -> Judge:
-    """The judge, a classifier trained on MNIST's training images: made once and kept in the build folder."""
-    if not JUDGE.exists():
-        print("training the judge (once, a few minutes) …", file=sys.stderr)
-        save_judge(JUDGE, train_judge(digitgan.load_image_set("mnist")))
-    return load_judge(JUDGE)
+    """The judge of MNIST that comes with the package."""
+    return judge_of(digitgan.load_image_set("mnist"), print).judge
 
 
 def train(recipe: str, *options: str, settings: tuple[str, ...], folder: Path) -> dict[str, Any]:
@@ -67,11 +63,11 @@ def reference_images(kind: Reference) -> digitgan.ImageSet:
 
 def figures(judge: Judge, reference: Pixels, drawn: Pixels, labels: npt.NDArray[np.int64] | None) -> dict[str, Any]:
     """What drawn images are worth; without labels, no class accuracy."""
-    real, fake = judge_features(judge, reference), judge_features(judge, drawn)
+    real, fake = judge_images(judge, reference)[0], judge_images(judge, drawn)[0]
     return {
         "class_accuracy": None if labels is None else round(class_accuracy(judge, drawn, labels), 4),
-        "frechet_distance": round(frechet_distance(real, fake), 4),
-        "coverage": round(coverage(real, fake), 4),
+        "frechet_distance": round(frechet_distance(Moments.of(real), Moments.of(fake)), 4),
+        "coverage": round(neighbourhoods(real, fake, NEIGHBOURS).coverage, 4),
     }
 
 

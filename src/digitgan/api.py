@@ -35,6 +35,7 @@ def train(
     settings: Sequence[str] = (),
     config: Path | str | None = None,
     pretrain_discriminator: bool = False,
+    evaluate_every: int | None = None,
     resume: bool = False,
     overwrite: bool = False,
     progress: ProgressKind = "none",
@@ -54,6 +55,7 @@ def train(
         settings: changes to the recipe, each "section.key=value".
         config: a TOML file with a recipe.
         pretrain_discriminator: let the discriminator learn to tell real images from noise first.
+        evaluate_every: score what is drawn after every so many images, and keep the best model.
         resume: go on with the run in `out`.
         overwrite: replace the run in `out`.
         progress: "none", "plain" lines, a "live" display, or "auto": live on a terminal.
@@ -66,6 +68,7 @@ def train(
         config=_path(config),
         settings=settings,
         pretrain_discriminator=pretrain_discriminator,
+        evaluate_every=evaluate_every,
         data=data,
         data_dir=_path(data_dir),
         out=_path(out),

@@ -59,6 +59,7 @@ class Wish:
         images: length in images; `epochs` and `minutes` are other ways to say it, at most one of the three.
         epochs: length in passes over the data.
         minutes: length in minutes of training, turned into images once, by the speed measured at the start.
+        evaluate_every: images after which what is drawn is scored each time.
         device: "auto", "cpu", "cuda" or "mps".
         resume: go on with the run in `out`.
         overwrite: replace the run in `out`.
@@ -75,6 +76,7 @@ class Wish:
     images: int | None = None
     epochs: float | None = None
     minutes: float | None = None
+    evaluate_every: int | None = None
     device: str = "auto"
     resume: bool = False
     overwrite: bool = False
@@ -88,6 +90,7 @@ class Plan:
     Attributes:
         recipe: every value explicit, the length and the precision included.
         image_set: what it trains on.
+        labelled: the same with its labels, which an unconditional recipe is not shown.
         source: how the user named that.
         seed: of everything random.
         device: where it runs.
@@ -99,6 +102,7 @@ class Plan:
 
     recipe: Recipe
     image_set: ImageSet
+    labelled: ImageSet
     source: str
     seed: int
     device: torch.device
@@ -190,8 +194,8 @@ def _new(wish: Wish, say: Say) -> Plan:
     recipe = _checked_parts(_asked_recipe(wish))
     seed = 0 if wish.seed is None else wish.seed
     device, threads = prepare(wish.device)
-    source, image_set = _load("mnist" if wish.data is None else wish.data, wish.data_dir, say)
-    image_set = _for_recipe(image_set, recipe)
+    source, labelled = _load("mnist" if wish.data is None else wish.data, wish.data_dir, say)
+    image_set = _for_recipe(labelled, recipe)
     form = image_form(image_set)
     # Networks that can't be built for these images are refused here, before a run's folder is touched.
     build_generator(recipe, form)
@@ -200,7 +204,9 @@ def _new(wish: Wish, say: Say) -> Plan:
     recipe = _with_precision(recipe, form, device)
     recipe = _with_length(recipe, wish, image_set, form, device, started, say)
     path = wish.out or free_run_path(RUNS, recipe.name, Path(source).stem)
-    return Plan(recipe, image_set, source, seed, device, threads, RunFolder(path), resumed=False, overwrite=wish.overwrite)
+    return Plan(
+        recipe, image_set, labelled, source, seed, device, threads, RunFolder(path), resumed=False, overwrite=wish.overwrite
+    )
 
 
 def _resumed(wish: Wish, say: Say) -> Plan:
@@ -212,10 +218,11 @@ def _resumed(wish: Wish, say: Say) -> Plan:
     recipe, record = run.read_recipe(), run.read_record()
     _check_record(run, record)
     device, threads = prepare(wish.device)
-    source, image_set = _load(wish.data or record["data"]["source"], wish.data_dir, say)
-    image_set = _for_recipe(image_set, recipe)
+    source, labelled = _load(wish.data or record["data"]["source"], wish.data_dir, say)
+    image_set = _for_recipe(labelled, recipe)
     length = _with_length(recipe, wish, image_set, image_form(image_set), device, time.monotonic(), say)
-    if wish.recipe is not None or wish.config is not None or wish.settings or wish.pretrain_discriminator:
+    named = wish.recipe, wish.config, wish.evaluate_every
+    if any(value is not None for value in named) or wish.settings or wish.pretrain_discriminator:
         asked = _asked_recipe(wish, recipe)
         asked = _like(asked, recipe)
         _refuse(run, "recipe", differences(recipe, asked))
@@ -231,7 +238,7 @@ def _resumed(wish: Wish, say: Say) -> Plan:
                 f"{now.name}, {len(now):,} images, SHA-256 {now.content_hash[:12]}…"
             ],
         )
-    return Plan(length, image_set, source, record["seed"], device, threads, run, resumed=True, overwrite=False)
+    return Plan(length, image_set, labelled, source, record["seed"], device, threads, run, resumed=True, overwrite=False)
 
 
 def _check_record(run: RunFolder, record: dict[str, Any]) -> None:
@@ -274,6 +281,8 @@ def _asked_recipe(wish: Wish, base: Recipe | None = None) -> Recipe:
         recipe = find_recipe(wish.recipe or DEFAULT_RECIPE)
     if wish.pretrain_discriminator:
         recipe = with_settings(recipe, [f"training.pretraining={PRETRAINING}"])
+    if wish.evaluate_every is not None:
+        recipe = with_settings(recipe, [f"training.evaluate_every={wish.evaluate_every}"])
     return with_settings(recipe, wish.settings)
 
 

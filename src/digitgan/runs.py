@@ -66,6 +66,16 @@ class RunFolder:
         return self.path / "checkpoints"
 
     @property
+    def best(self) -> Path:
+        """The model with the best score so far, where the training was told to look."""
+        return self.path / "best.safetensors"
+
+    @property
+    def scores(self) -> Path:
+        """Those scores, a JSON object a line."""
+        return self.path / "scores.jsonl"
+
+    @property
     def snapshots(self) -> Path:
         """Where the numbered models lie."""
         return self.path / "snapshots"

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from digitgan.data import Batches
 from digitgan.errors import CheckpointError, DivergenceError, RunError
+from digitgan.evaluation import judge_of
 from digitgan.model import save_model
 from digitgan.observers import (
     Guard,
@@ -23,12 +24,16 @@ from digitgan.observers import (
     Previews,
     ProgressObserver,
     Saving,
+    Scores,
     animate,
     plot,
 )
 from digitgan.planning import Plan, Say
 from digitgan.runs import new_run
 from digitgan.training import Control, Draws, Game, RollbackDue, checkpoints, play, restore_checkpoint, sweep
+
+MOST_SCORING = 0.1
+"""Share of the time above which scoring is mentioned."""
 
 ProgressKind = Literal["none", "auto", "plain", "live"]
 
@@ -110,6 +115,12 @@ class Sitting:
         self.guard = Guard(recipe, control, plan.image_set)
         self.history = History(plan.run, recipe, self.batches.images_an_epoch)
         self.stateful: dict[str, Observer] = {"history": self.history, "guard": self.guard}
+        saving = Saving(plan.run, self.draws, self.stateful, plan.image_set.class_names, self.card)
+        self.scores: Scores | None = None
+        if recipe.training.evaluate_every:
+            known = judge_of(plan.labelled, self.say)
+            self.scores = Scores(plan.run, known.judge, plan.labelled, saving.model)
+            self.stateful["scores"] = self.scores
         if plan.resumed:
             self._resume()
         else:
@@ -117,9 +128,9 @@ class Sitting:
         self.display = _display(progress, console, plan, self.game.images_seen)
         self.history.epoch_ended = self.display.epoch_ended
         previews = Previews(plan.run, self.draws, self.display.notice, recipe.training.grid, self.guard.inspect)
-        saving = Saving(plan.run, self.draws, self.stateful, plan.image_set.class_names, self.card)
         # The guard looks first: what it finds wrong is neither shown nor saved.
-        self.observers: list[Observer] = [self.guard, self.history, previews, self.display, saving]
+        scores = [self.scores] if self.scores is not None else []
+        self.observers: list[Observer] = [self.guard, self.history, previews, *scores, self.display, saving]
         self.saving = saving
 
     def play(self) -> None:
@@ -137,6 +148,9 @@ class Sitting:
                     self._roll_back(event.alarm)
         finished = self.game.images_seen >= self.plan.recipe.training.images
         self._write_record("finished" if finished else "stopped")
+        if self.scores is not None and self.scores.seconds > MOST_SCORING * self.history.seconds:
+            share = self.scores.seconds / self.history.seconds
+            self.say(f"scoring took {share:.0%} of the time; a larger --evaluate-every takes less")
         self._draw_pictures()
 
     def result(self) -> TrainingResult:
@@ -218,6 +232,8 @@ class Sitting:
             self.game.begin()
             self._begin()
             self.history.begin_again()
+            if self.scores is not None:
+                self.scores.restore({"lines": []}, 0)
         self.history.count_lost(seconds - self.history.seconds)
         to = self.game.images_seen
         self.plan.run.forget_after(to)

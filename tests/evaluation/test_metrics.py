@@ -1,84 +1,283 @@
-"""The metrics against closed forms, identity, symmetry, and what each is there to notice."""
+"""Metrics, proven: identity, symmetry, closed forms, what each is there to find, and second implementations as oracles."""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
 
-from digitgan.evaluation.metrics import BLOCK, coverage, frechet_distance
+from digitgan.evaluation.metrics import (
+    Answers,
+    Moments,
+    frechet_distance,
+    interval,
+    kernel_distance,
+    nearest_images,
+    neighbourhoods,
+    squared_mean_discrepancy,
+)
 
-
-def normal(seed: int, count: int = 2000, width: int = 6) -> npt.NDArray[np.float64]:
-    return np.random.default_rng(seed).normal(size=(count, width))
-
-
-def whitened(seed: int, count: int = 500, width: int = 4) -> npt.NDArray[np.float64]:
-    """Vectors whose mean is exactly 0 and whose covariance is exactly the identity."""
-    vectors = normal(seed, count, width)
-    vectors -= vectors.mean(axis=0)
-    values, axes = np.linalg.eigh(np.cov(vectors, rowvar=False))
-    return vectors @ axes / np.sqrt(values)
-
-
-def test_frechet_of_the_same_features_is_nothing() -> None:
-    features = normal(0)
-    assert frechet_distance(features, features) == pytest.approx(0, abs=1e-9)
-    assert frechet_distance(features, features[::-1]) == pytest.approx(0, abs=1e-9)
+Array = npt.NDArray[np.float64]
 
 
-def test_frechet_is_symmetric() -> None:
-    first, second = normal(0), 1.5 * normal(1) + 0.3
-    assert frechet_distance(first, second) == pytest.approx(frechet_distance(second, first), rel=1e-9)
+def gaussian(seed: int, count: int = 2000, width: int = 8, mean: float = 0.0, scale: float = 1.0) -> Array:
+    return np.random.default_rng(seed).normal(mean, scale, (count, width))
 
 
-def test_frechet_between_normals_has_its_closed_form() -> None:
-    first = whitened(0) * [1.0, 2.0, 3.0, 0.0]
-    second = whitened(1) * [2.0, 2.0, 1.0, 1.0] + [1.0, 0.0, 0.0, 2.0]
-    # For independent directions: the squared differences of the means and of the deviations.
-    assert frechet_distance(first, second) == pytest.approx((1 + 4) + (1 + 0 + 4 + 1), rel=1e-9)
+def frechet(first: Array, second: Array) -> float:
+    return frechet_distance(Moments.of(first), Moments.of(second))
 
 
-def test_frechet_with_correlated_features_agrees_with_a_general_matrix_root() -> None:
-    linalg = pytest.importorskip("scipy.linalg")
-    mixing = normal(2, 6, 6)
-    first, second = normal(0) @ mixing, normal(1) @ mixing.T + 0.1
-    one, other = np.cov(first, rowvar=False), np.cov(second, rowvar=False)
-    root = linalg.sqrtm(one @ other).real
-    between = first.mean(axis=0) - second.mean(axis=0)
-    expected = between @ between + np.trace(one + other - 2 * root)
-    assert frechet_distance(first, second) == pytest.approx(expected, rel=1e-6)
+# --- Fréchet distance
 
 
-def test_frechet_grows_with_noise() -> None:
-    features, noise = normal(0), normal(1)
-    distances = [frechet_distance(features, features + share * noise) for share in (0.0, 0.3, 0.6, 1.2)]
-    assert distances == sorted(distances)
-    assert distances[-1] > 10 * distances[1] > 0
+def test_a_set_is_at_no_distance_from_itself() -> None:
+    features = gaussian(0)
+    assert frechet(features, features) == pytest.approx(0, abs=1e-10)
 
 
-def test_all_is_covered_by_itself_and_nothing_by_what_is_far() -> None:
-    features = normal(0, BLOCK + 300)
-    assert coverage(features, features) == 1.0
-    assert coverage(features, features + 100) == 0.0
+def test_frechet_distance_is_symmetric() -> None:
+    first, second = gaussian(0), gaussian(1, mean=0.3, scale=2) @ np.random.default_rng(2).normal(size=(8, 8))
+    assert frechet(first, second) == pytest.approx(frechet(second, first), rel=1e-9)
 
 
-def test_coverage_of_points_on_a_line_by_hand() -> None:
-    real = np.arange(10.0)[:, None]
-    # To the second neighbour it is 1 from the middle points and 2 from both ends.
-    assert coverage(real, np.array([[4.0]]), neighbours=2) == pytest.approx(3 / 10)
-    assert coverage(real, np.array([[0.0], [9.0]]), neighbours=2) == pytest.approx(4 / 10)
+def test_frechet_distance_of_gaussians_with_diagonal_covariances_in_closed_form() -> None:
+    """|m1 - m2|² + sum (s1 - s2)²."""
+    means, scales = np.array([[0.0, 1.0], [2.0, -1.0]]), np.array([[1.0, 2.0], [3.0, 0.5]])
+
+    def exact(which: int) -> Moments:
+        count, mean, covariance = 1000, means[which], np.diag(scales[which] ** 2)
+        return Moments(count, count * mean, (count - 1) * covariance + count * np.outer(mean, mean))
+
+    expected = ((means[0] - means[1]) ** 2).sum() + ((scales[0] - scales[1]) ** 2).sum()
+    assert frechet_distance(exact(0), exact(1)) == pytest.approx(expected, rel=1e-12)
 
 
-def test_coverage_sees_a_mode_that_is_missing() -> None:
-    left, right = normal(0) - 10, normal(1) + 10
-    drawn = np.concatenate([normal(2) - 10, normal(3) + 10])
-    whole = coverage(np.concatenate([left, right]), drawn)
-    half = coverage(np.concatenate([left, right]), drawn[:2000])
-    assert whole > 0.9
-    assert half == pytest.approx(whole / 2, abs=0.05)
+def test_frechet_distance_is_no_less_sure_where_features_never_vary() -> None:
+    """Units of a ReLU that are never on, and copies of others: covariances without full rank, where matrix roots go complex."""
+    first, second = gaussian(0), gaussian(1, mean=0.5)
+    padded = [np.hstack([features, np.zeros((2000, 3)), features[:, :2]]) for features in (first, second)]
+    found = frechet(*padded)
+    assert math.isfinite(found)
+    assert found > frechet(first, second)
 
 
-def test_coverage_of_fresh_draws_from_the_same_distribution_is_as_expected() -> None:
-    """Naeem et al. 2020, equation 9: 1 - 1 / 2^k for as many drawn as real ones, in the limit."""
-    assert coverage(normal(0), normal(1), neighbours=5) == pytest.approx(1 - 2**-5, abs=0.02)
+def test_moments_sum_up_to_those_of_all() -> None:
+    features = gaussian(0, 1000, mean=100)
+    summed = Moments.none(8)
+    for start in range(0, 1000, 64):
+        summed += Moments.of(features[start : start + 64])
+    np.testing.assert_allclose(summed.mean, features.mean(axis=0))
+    np.testing.assert_allclose(summed.covariance, np.cov(features, rowvar=False), rtol=1e-8)
+    twice = Moments.weighted([Moments.of(features[:400]), Moments.of(features[400:])], np.array([2.0, 1.0]))
+    np.testing.assert_allclose(twice.mean, np.concatenate([features[:400], features]).mean(axis=0))
+
+
+# --- kernel distance
+
+
+def test_kernel_distance_is_zero_on_average_for_one_distribution_and_may_be_below() -> None:
+    found = [squared_mean_discrepancy(gaussian(2 * seed, 200), gaussian(2 * seed + 1, 200)) for seed in range(40)]
+    assert min(found) < 0 < max(found)
+    assert abs(np.mean(found)) < 3 * np.std(found) / math.sqrt(40)
+
+
+def test_kernel_distance_in_closed_form() -> None:
+    """Two points each at 0 and at 1, of width 1: k(0, 0) = 1, k(0, 1) = 1, k(1, 1) = 8."""
+    zeros, ones = np.zeros((2, 1)), np.ones((2, 1))
+    assert squared_mean_discrepancy(zeros, ones) == pytest.approx(1 + 8 - 2)
+
+
+def test_the_kernel_distances_standard_error_is_the_spread_of_the_mean() -> None:
+    """Over many pairs of sets, the distances vary by about what each says of itself."""
+    found = [kernel_distance(gaussian(2 * seed, 1000), gaussian(2 * seed + 1, 1000, mean=0.2), block=100) for seed in range(60)]
+    errors = [estimate.error for estimate in found if estimate.error is not None]
+    assert np.std([estimate.value for estimate in found]) == pytest.approx(np.mean(errors), rel=0.35)
+    assert kernel_distance(gaussian(0, 150), gaussian(1, 150), block=100).error is None
+
+
+# --- neighbourhoods
+
+
+def test_a_set_covers_itself_in_every_respect() -> None:
+    features = gaussian(0, 500)
+    found = neighbourhoods(features, features, 5)
+    assert (found.precision, found.recall, found.coverage) == (1, 1, 1)
+
+
+def test_sets_far_apart_have_nothing_to_do_with_each_other() -> None:
+    found = neighbourhoods(gaussian(0, 300), gaussian(1, 300, mean=100), 5)
+    assert (found.precision, found.recall, found.density, found.coverage) == (0, 0, 0, 0)
+
+
+def test_coverage_of_independent_samples_is_what_theory_says() -> None:
+    """1 - (N-1)…(N-k) / (2N-1)…(2N-k) for N of both (Naeem et al. 2020, equation 10); density 1 (equation 8)."""
+    count, k = 1500, 5
+    found = neighbourhoods(gaussian(0, count, 4), gaussian(1, count, 4), k)
+    expected = 1 - math.prod((count - i) / (2 * count - i) for i in range(1, k + 1))
+    assert found.coverage == pytest.approx(expected, abs=0.02)
+    assert found.density == pytest.approx(1, abs=0.05)
+
+
+def test_precision_and_recall_change_places_with_the_sets() -> None:
+    first, second = gaussian(0, 400), gaussian(1, 600, scale=0.5)
+    one, other = neighbourhoods(first, second, 3), neighbourhoods(second, first, 3)
+    assert one.precision == other.recall
+    assert one.recall == other.precision
+    assert one.precision > one.recall, "images too much alike are likely ones, and miss unlikely ones"
+
+
+# --- answers
+
+
+def test_answers_in_closed_form() -> None:
+    sure = np.eye(4)[np.arange(400) % 4]
+    found = Answers.of(sure, np.arange(400) % 4)
+    assert found.accuracy == 1
+    assert found.class_score == pytest.approx(4)
+    assert found.balance_divergence == 0
+    unsure = Answers.of(np.full((400, 4), 0.25), np.arange(400) % 4)
+    assert unsure.class_score == pytest.approx(1)
+    one_class = Answers.of(np.eye(4)[np.zeros(400, dtype=np.int64)], None)
+    assert one_class.class_score == pytest.approx(1)
+    # Jensen-Shannon of (1, 0, 0, 0) from equal quarters, by hand: (ln(1 / 0.625) + 0.25 ln(0.25 / 0.625) + 0.75 ln 2) / 2
+    expected = (math.log(1 / 0.625) + 0.25 * math.log(0.25 / 0.625) + 0.75 * math.log(2)) / 2
+    assert one_class.balance_divergence == pytest.approx(expected)
+
+
+def test_confusion_counts_what_was_asked_for_in_rows() -> None:
+    answers = np.eye(3)[[0, 0, 2, 2, 2]]
+    found = Answers.of(answers[:2], np.array([0, 1])) + Answers.of(answers[2:], np.array([1, 2, 2]))
+    assert found.confusion.tolist() == [[1, 0, 0], [1, 0, 1], [0, 0, 2]]
+    assert found.accuracy == pytest.approx(3 / 5)
+    assert found.count == 5
+
+
+# --- what each is there to find
+
+
+FIGURES: dict[str, Callable[[Array, Array], float]] = {
+    "frechet": lambda real, drawn: frechet(drawn, real),
+    "kernel": lambda real, drawn: squared_mean_discrepancy(real, drawn),
+    "precision": lambda real, drawn: -neighbourhoods(real, drawn, 5).precision,
+    "density": lambda real, drawn: -neighbourhoods(real, drawn, 5).density,
+    "coverage": lambda real, drawn: -neighbourhoods(real, drawn, 5).coverage,
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_gets_worse_with_growing_noise(name: str) -> None:
+    real, drawn = gaussian(0, 1000), gaussian(1, 1000)
+    noise = np.random.default_rng(2).normal(size=drawn.shape)
+    found = [FIGURES[name](real, drawn + scale * noise) for scale in (0, 0.5, 1, 2, 4)]
+    assert found == sorted(found)
+    assert len(set(found)) == 5
+
+
+def modes(seed: int, which: list[int], count: int = 1000) -> Array:
+    """Points around the corners of a cube, as classes are."""
+    random = np.random.default_rng(seed)
+    corners = 10.0 * np.array([[bit >> place & 1 for place in range(3)] for bit in range(8)])
+    return corners[random.choice(which, count)] + random.normal(size=(count, 3))
+
+
+def test_a_missing_class_shows_in_recall_and_coverage_and_not_in_precision() -> None:
+    real, whole, lacking = modes(0, list(range(8))), modes(1, list(range(8))), modes(2, list(range(6)))
+    good, bad = neighbourhoods(real, whole, 5), neighbourhoods(real, lacking, 5)
+    assert bad.precision == pytest.approx(good.precision, abs=0.03)
+    assert bad.recall == pytest.approx(good.recall * 6 / 8, abs=0.04)
+    assert bad.coverage == pytest.approx(good.coverage * 6 / 8, abs=0.04)
+    assert frechet(lacking, real) > 10 * frechet(whole, real)
+
+
+def test_one_picture_a_class_shows_in_coverage_and_not_in_precision() -> None:
+    """Mode drop within classes: what accuracy and precision praise."""
+    real = modes(0, list(range(8)))
+    collapsed = modes(1, list(range(8)))
+    collapsed = 10 * np.round(collapsed / 10) + 0.05 * (collapsed - 10 * np.round(collapsed / 10))
+    found = neighbourhoods(real, collapsed, 5)
+    assert found.precision > 0.99
+    assert found.coverage < 0.2
+    assert found.recall < 0.1
+
+
+# --- memorisation
+
+
+def test_the_nearest_image_is_found_whichever_block_it_is_in() -> None:
+    random = np.random.default_rng(0)
+    among = random.integers(0, 256, (9001, 5, 5), dtype=np.uint8)
+    chosen = random.integers(0, 9001, 1300)
+    images = np.clip(among[chosen].astype(int) + random.integers(-3, 4, (1300, 5, 5)), 0, 255).astype(np.uint8)
+    found = nearest_images(images, among)
+    np.testing.assert_array_equal(found.indices, chosen)
+    expected = np.sqrt(((images.astype(float) - among[chosen]) ** 2).mean(axis=(1, 2)))
+    np.testing.assert_allclose(found.distances, expected, rtol=1e-12)
+
+
+def test_a_copy_is_at_no_distance() -> None:
+    among = np.random.default_rng(0).integers(0, 256, (50, 28, 28, 3), dtype=np.uint8)
+    found = nearest_images(among[[7, 30]], among)
+    assert found.indices.tolist() == [7, 30]
+    assert found.distances.tolist() == [0, 0]
+
+
+# --- intervals
+
+
+def test_an_interval_holds_the_truth_about_95_times_of_100() -> None:
+    inside = 0
+    for seed in range(100):
+        values = gaussian(seed, 80, 1, mean=3.0)[:, 0]
+        found = interval(80, lambda weights, values=values: float(weights @ values / weights.sum()))
+        assert found.low < found.value < found.high
+        inside += found.low < 3 < found.high
+    assert 86 <= inside <= 99
+
+
+def test_a_frechet_distances_interval_is_not_pushed_up_by_the_images_a_resample_lacks() -> None:
+    real = Moments.of(gaussian(0, 5000))
+    groups = [Moments.of(gaussian(100 + seed, 40)) for seed in range(50)]
+    found = interval(50, lambda weights: frechet_distance(Moments.weighted(groups, weights), real))
+    assert found.low < found.value < found.high
+    assert found.value < 0.03
+
+
+# --- second implementations
+
+
+@pytest.fixture(scope="module")
+def pair() -> tuple[Array, Array]:
+    """Features as a judge's are: not negative, many exactly 0, correlated."""
+    random = np.random.default_rng(0)
+    mixing = random.normal(size=(16, 32))
+    return tuple(np.maximum(random.normal(shift, 1, (600, 16)) @ mixing, 0).astype(np.float64) for shift in (0, 0.3))  # type: ignore[return-value]
+
+
+def test_frechet_distance_agrees_with_torchmetrics(pair: tuple[Array, Array]) -> None:
+    from torchmetrics.image.fid import _compute_fid
+
+    moments = [(torch.from_numpy(features.mean(axis=0)), torch.from_numpy(np.cov(features, rowvar=False))) for features in pair]
+    expected = float(_compute_fid(*moments[0], *moments[1]))
+    assert frechet(*pair) == pytest.approx(expected, rel=1e-6)
+
+
+def test_kernel_distance_agrees_with_torchmetrics(pair: tuple[Array, Array]) -> None:
+    from torchmetrics.image.kid import poly_mmd
+
+    expected = float(poly_mmd(*(torch.from_numpy(features) for features in pair)))
+    assert squared_mean_discrepancy(*pair) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("neighbours", [3, 5])
+def test_neighbourhoods_agree_with_their_authors_own(pair: tuple[Array, Array], neighbours: int) -> None:
+    from prdc import compute_prdc
+
+    expected = compute_prdc(*pair, nearest_k=neighbours)
+    found = neighbourhoods(*pair, neighbours)
+    for name, value in expected.items():
+        assert getattr(found, name) == pytest.approx(float(value), abs=1e-6), name

@@ -11,7 +11,7 @@ from digitgan.data.folders import read_folder
 from digitgan.data.idx import read_idx, read_idx_set, write_idx
 from digitgan.data.image_set import ImageSet, Labels, Pixels
 from digitgan.data.npz import read_npz
-from digitgan.data.sources import SplitFacts, data_folder, load_image_set, verify
+from digitgan.data.sources import SplitFacts, cache_folder, data_folder, load_image_set, verify
 from digitgan.data.splits import SPLITS, Split
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Report",
     "Split",
     "SplitFacts",
+    "cache_folder",
     "data_folder",
     "embedded_digits",
     "fetch",

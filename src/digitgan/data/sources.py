@@ -104,6 +104,11 @@ def data_folder(data_dir: Path | None = None, environment: Mapping[str, str] = o
         return data_dir.expanduser()
     if named := environment.get("DIGITGAN_DATA"):
         return Path(named).expanduser()
+    return cache_folder(environment)
+
+
+def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where what can be had again is kept: the user's cache folder."""
     cache = environment.get("XDG_CACHE_HOME")
     return (Path(cache) if cache else Path.home() / ".cache") / "digitgan"
 

@@ -1,16 +1,41 @@
 """Evaluation: what drawn images are worth."""
 
-from digitgan.evaluation.judge import Judge, class_accuracy, judge_features, judged_labels, load_judge, save_judge, train_judge
-from digitgan.evaluation.metrics import coverage, frechet_distance
+from digitgan.evaluation.evaluating import Evaluation, Figure, Reference, Subject, check_subject, evaluate, evenly
+from digitgan.evaluation.findings import FEWEST, METRICS, Comparison, Metric
+from digitgan.evaluation.judge import Judge, class_accuracy, judge_images, judged_labels, load_judge, save_judge, train_judge
+from digitgan.evaluation.judges import KnownJudge, judge_of
+from digitgan.evaluation.metrics import Moments, frechet_distance, neighbourhoods
+from digitgan.evaluation.report import page, pictures, record, write_report
+from digitgan.evaluation.usefulness import Usefulness, usefulness
 
 __all__ = [
+    "FEWEST",
+    "METRICS",
+    "Comparison",
+    "Evaluation",
+    "Figure",
     "Judge",
+    "KnownJudge",
+    "Metric",
+    "Moments",
+    "Reference",
+    "Subject",
+    "Usefulness",
+    "check_subject",
     "class_accuracy",
-    "coverage",
+    "evaluate",
+    "evenly",
     "frechet_distance",
-    "judge_features",
+    "judge_images",
+    "judge_of",
     "judged_labels",
     "load_judge",
+    "neighbourhoods",
+    "page",
+    "pictures",
+    "record",
     "save_judge",
     "train_judge",
+    "usefulness",
+    "write_report",
 ]

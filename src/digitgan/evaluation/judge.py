@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 from typing import final
 
@@ -14,11 +15,14 @@ from torch.nn import functional
 
 from digitgan import rng
 from digitgan.data import Batches, ImageSet
-from digitgan.errors import ModelFileError
+from digitgan.errors import ModelFileError, UsageError
 from digitgan.images import Picture, replacing, to_network
 from digitgan.networks import ImageForm
 
 WIDTHS = (24, 48, 64)
+FEATURES = 128
+"""Width of the last hidden layer: what metrics compare."""
+
 BATCH = 128
 LARGEST_SHIFT = 2
 """Pixels by which training images are moved at random: digits are not always in the middle."""
@@ -26,7 +30,7 @@ LARGEST_SHIFT = 2
 
 @final
 class Judge(nn.Module):
-    """Three stages of convolutions with batch norm, each halving the size, then one hidden layer of 128.
+    """Three stages of convolutions with batch norm, each halving the size, then one hidden layer of `FEATURES`.
 
     Its forward pass gives logits (n, classes) for images (n, channels, height, width) in [-1, 1].
     """
@@ -42,8 +46,8 @@ class Judge(nn.Module):
             layers.append(nn.MaxPool2d(2))
             before = width
         size = WIDTHS[-1] * (form.height // 8) * (form.width // 8)
-        self.features = nn.Sequential(*layers, nn.Flatten(), nn.Linear(size, 128), nn.ReLU())
-        self.logits = nn.Linear(128, form.classes)
+        self.features = nn.Sequential(*layers, nn.Flatten(), nn.Linear(size, FEATURES), nn.ReLU())
+        self.logits = nn.Linear(FEATURES, form.classes)
 
     def forward(self, images: Tensor) -> Tensor:
         """See the class."""
@@ -76,20 +80,40 @@ def train_judge(image_set: ImageSet, seed: int = 0, epochs: int = 3) -> Judge:
 
 
 @torch.inference_mode()
+def judge_images(judge: Judge, images: Picture) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """What the judge makes of uint8 images (n, height, width[, channels]).
+
+    Returns:
+        Its last hidden layer (n, FEATURES), which metrics compare, and the probabilities (n, classes) it gives the classes.
+
+    Raises:
+        UsageError: for images of another size than those it was trained on.
+    """
+    form = judge.form
+    shape = (images.shape[3] if images.ndim == 4 else 1, *images.shape[1:3])
+    if shape != (form.channels, form.height, form.width):
+        known = (form.channels, form.height, form.width)
+        raise UsageError(f"the images are {size_text(shape)}, those they are compared with {size_text(known)}")
+    found = [(features, judge.logits(features).softmax(dim=1)) for features in map(judge.features, _portions(images))]
+    features, answers = (torch.cat(column).numpy() for column in zip(*found, strict=True))
+    return features, answers
+
+
 def judged_labels(judge: Judge, images: Picture) -> npt.NDArray[np.int64]:
     """What the judge takes each image for: (n,), from uint8 images (n, height, width[, channels])."""
-    return torch.cat([judge(to_network(portion)).argmax(dim=1) for portion in _portions(images)]).numpy()
-
-
-@torch.inference_mode()
-def judge_features(judge: Judge, images: Picture) -> npt.NDArray[np.float32]:
-    """The judge's last hidden layer (n, 128), from uint8 images (n, height, width[, channels]): what metrics compare."""
-    return torch.cat([judge.features(to_network(portion)) for portion in _portions(images)]).numpy()
+    taken: npt.NDArray[np.int64] = judge_images(judge, images)[1].argmax(axis=1)
+    return taken
 
 
 def class_accuracy(judge: Judge, images: Picture, labels: npt.NDArray[np.int64]) -> float:
     """The share of images that the judge takes for what they are labelled."""
     return float((judged_labels(judge, images) == labels).mean())
+
+
+def size_text(shape: tuple[int, int, int]) -> str:
+    """(channels, height, width) in words: "28x28 grey"."""
+    channels, height, width = shape
+    return f"{height}x{width} {'grey' if channels == 1 else 'RGB'}"
 
 
 def save_judge(path: Path, judge: Judge) -> None:
@@ -125,9 +149,9 @@ def load_judge(path: Path) -> Judge:
     return judge.eval()
 
 
-def _portions(images: Picture) -> tuple[Tensor, ...]:
+def _portions(images: Picture) -> Iterator[Tensor]:
     pixels = torch.from_numpy(images).reshape(len(images), *images.shape[1:3], -1).permute(0, 3, 1, 2)
-    return torch.split(pixels, 500)
+    return map(to_network, torch.split(pixels, 500))
 
 
 def _channels_last(judge: Judge) -> Judge:

@@ -7,6 +7,7 @@ from digitgan.observers.interface import Observer
 from digitgan.observers.previews import Previews, animate
 from digitgan.observers.progress import LiveProgress, NoProgress, PlainProgress, ProgressObserver
 from digitgan.observers.saving import Saving
+from digitgan.observers.scores import Scores
 
 __all__ = [
     "Guard",
@@ -18,6 +19,7 @@ __all__ = [
     "Previews",
     "ProgressObserver",
     "Saving",
+    "Scores",
     "animate",
     "plot",
 ]

@@ -23,6 +23,7 @@ from digitgan.training import (
     CheckpointDue,
     Control,
     Ended,
+    EvaluationDue,
     Event,
     Game,
     PreviewDue,
@@ -80,7 +81,7 @@ class Guard(Observer):
             self._add(event.report)
         elif isinstance(event, RollbackDue):
             self._clear()
-        elif isinstance(event, PreviewDue | SnapshotDue | CheckpointDue | Ended):
+        elif isinstance(event, PreviewDue | EvaluationDue | SnapshotDue | CheckpointDue | Ended):
             self._check_weights(event.game)
 
     def inspect(self, images: Picture, labels: npt.NDArray[np.int64], images_seen: int) -> None:

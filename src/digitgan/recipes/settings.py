@@ -313,6 +313,7 @@ class TrainingRecipe:
             classes taking turns.
         checkpoints: how many checkpoints are written over the run, evenly spread; the last at its end.
         snapshots: how many numbered models the run leaves, evenly spread; 0 for the final one only.
+        evaluate_every: images after which what is drawn is scored each time, and the best model kept; 0 for never.
         preview_epochs: instead of `previews`: one after every so many epochs.
         checkpoint_epochs: instead of `checkpoints`: one after every so many epochs.
     """
@@ -325,6 +326,7 @@ class TrainingRecipe:
     grid: str = _setting("classes", names=("classes", "4x4", "5x5", "10x10"))
     checkpoints: int = _setting(4, low=1, high=10_000)
     snapshots: int = _setting(0, low=0, high=10_000)
+    evaluate_every: int = _setting(0, low=0, high=10**12)
     preview_epochs: float = _setting(0.0, low=0.0, high=1e6)
     checkpoint_epochs: float = _setting(0.0, low=0.0, high=1e6)
 

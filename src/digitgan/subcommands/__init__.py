@@ -7,7 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from digitgan.subcommands.comparing import compare
 from digitgan.subcommands.drawing import sample, write
+from digitgan.subcommands.evaluating import evaluate
 from digitgan.subcommands.inspecting import data_show, data_verify, doctor
 from digitgan.subcommands.training import animate, plot, recipes, train
 
@@ -18,6 +20,8 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "recipes": recipes,
     "sample": sample,
     "write": write,
+    "evaluate": evaluate,
+    "compare": compare,
     "animate": animate,
     "plot": plot,
     "data show": data_show,

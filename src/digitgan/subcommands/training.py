@@ -36,6 +36,7 @@ def train(
     set_: Annotated[Settings, arg(name="set")] = (),
     config: Annotated[Path | None, Unset] = None,
     pretrain_discriminator: Flag = False,
+    evaluate_every: Annotated[int | None, arg(metavar="IMAGES", help_behavior_hint="")] = None,
     device: Device = "auto",
     resume: Flag = False,
     overwrite: Flag = False,
@@ -60,6 +61,7 @@ def train(
         set_: change one value of the recipe; can be given again
         config: a TOML file with a recipe; its `base` names the recipe it changes
         pretrain_discriminator: let the discriminator learn to tell real images from uniform noise first
+        evaluate_every: score what is drawn after every so many images, and keep the best model as best.safetensors
         device: where to compute
         resume: go on with the run in --out; --images may make it longer
         overwrite: replace the run in --out
@@ -80,6 +82,7 @@ def train(
         config=config,
         settings=set_,
         pretrain_discriminator=pretrain_discriminator,
+        evaluate_every=evaluate_every,
         data=data,
         data_dir=data_dir,
         out=out,
@@ -105,6 +108,7 @@ def train(
     output.lines(
         f"run        {run.path}  ({result.images_seen:,} images in {result.seconds:.1f} s, {state})",
         f"model      {run.model}",
+        *([f"best       {run.best}"] if run.best.exists() else []),
         f"previews   {run.previews}",
         *([f"curves     {run.curves}"] if run.curves.exists() else []),
         *([f"animation  {run.animation}"] if run.animation.exists() else []),

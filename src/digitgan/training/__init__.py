@@ -3,7 +3,17 @@
 from digitgan.training.checkpoint import checkpoints, restore_checkpoint, save_checkpoint, sweep
 from digitgan.training.draws import Draws
 from digitgan.training.ema import settle
-from digitgan.training.events import CheckpointDue, Control, Ended, Event, PreviewDue, RollbackDue, SnapshotDue, Stepped
+from digitgan.training.events import (
+    CheckpointDue,
+    Control,
+    Ended,
+    EvaluationDue,
+    Event,
+    PreviewDue,
+    RollbackDue,
+    SnapshotDue,
+    Stepped,
+)
 from digitgan.training.loop import play
 from digitgan.training.step import Game, StepReport
 
@@ -12,6 +22,7 @@ __all__ = [
     "Control",
     "Draws",
     "Ended",
+    "EvaluationDue",
     "Event",
     "Game",
     "PreviewDue",

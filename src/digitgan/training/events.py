@@ -27,6 +27,14 @@ class PreviewDue:
 
 @final
 @dataclass(frozen=True)
+class EvaluationDue:
+    """What the game draws is to be scored; it is as it was after the last step."""
+
+    game: Game
+
+
+@final
+@dataclass(frozen=True)
 class SnapshotDue:
     """A numbered model is due; the game is as it was after the last step."""
 
@@ -59,7 +67,7 @@ class Ended:
     finished: bool
 
 
-Event = Stepped | PreviewDue | SnapshotDue | CheckpointDue | RollbackDue | Ended
+Event = Stepped | PreviewDue | EvaluationDue | SnapshotDue | CheckpointDue | RollbackDue | Ended
 
 
 @final

@@ -6,7 +6,17 @@ from collections.abc import Iterator
 
 from digitgan.data import Batches
 from digitgan.training.draws import Draws
-from digitgan.training.events import CheckpointDue, Control, Ended, Event, PreviewDue, RollbackDue, SnapshotDue, Stepped
+from digitgan.training.events import (
+    CheckpointDue,
+    Control,
+    Ended,
+    EvaluationDue,
+    Event,
+    PreviewDue,
+    RollbackDue,
+    SnapshotDue,
+    Stepped,
+)
 from digitgan.training.schedule import moments_of
 from digitgan.training.step import Game
 
@@ -24,8 +34,9 @@ def play(game: Game, batches: Batches, draws: Draws, control: Control) -> Iterat
         control: looked at between steps.
 
     Yields:
-        `Stepped` after each step; `PreviewDue`, `SnapshotDue` and `CheckpointDue` at their moments; `RollbackDue` after an
-        alarm, until which nothing else is due; `Ended` last. A loop that was stopped makes a checkpoint due before it ends.
+        `Stepped` after each step; `PreviewDue`, `EvaluationDue`, `SnapshotDue` and `CheckpointDue` at their moments;
+        `RollbackDue` after an alarm, until which nothing else is due; `Ended` last. A loop that was stopped makes a checkpoint
+        due before it ends.
     """
     training = game.recipe.training
     moments = moments_of(training, batches.images_an_epoch)
@@ -42,6 +53,8 @@ def play(game: Game, batches: Batches, draws: Draws, control: Control) -> Iterat
             yield Stepped(game.step(batches.at(game.images_seen), draws.at(game.images_seen, game.tries)))
             if control.alarm is None and moments.previews.due(game.images_seen):
                 yield PreviewDue(game)
+            if control.alarm is None and moments.evaluations.due(game.images_seen):
+                yield EvaluationDue(game)
             if control.alarm is None and moments.snapshots.due(game.images_seen):
                 yield SnapshotDue(game)
             if control.alarm is None and moments.checkpoints.due(game.images_seen):

@@ -78,11 +78,13 @@ class RunMoments:
         previews: sample grids.
         checkpoints: what one resumes from.
         snapshots: numbered models.
+        evaluations: scores of what is drawn.
     """
 
     previews: Moments | Intervals
     checkpoints: Moments | Intervals
     snapshots: Moments | Intervals
+    evaluations: Moments | Intervals
 
 
 def moments_of(training: TrainingRecipe, images_an_epoch: int) -> RunMoments:
@@ -93,8 +95,10 @@ def moments_of(training: TrainingRecipe, images_an_epoch: int) -> RunMoments:
             return Intervals(training.images, epochs * images_an_epoch, training.batch_size)
         return Moments(training.images, count, training.batch_size)
 
+    every = training.evaluate_every
     return RunMoments(
         previews=spread(training.previews, training.preview_epochs),
         checkpoints=spread(training.checkpoints, training.checkpoint_epochs),
         snapshots=spread(training.snapshots, 0.0),
+        evaluations=Intervals(training.images, every, training.batch_size) if every else spread(0, 0.0),
     )

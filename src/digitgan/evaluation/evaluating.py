@@ -1,0 +1,210 @@
+"""An evaluation: images beside real ones, every figure with its interval and its floor."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, final
+
+import numpy as np
+
+from digitgan.data import ImageSet
+from digitgan.errors import UsageError
+from digitgan.evaluation.findings import FEWEST, METRICS, Comparison, Metric, per_class_frechet
+from digitgan.evaluation.judge import Judge, size_text
+from digitgan.evaluation.metrics import Interval, Nearest, nearest_images
+from digitgan.evaluation.summary import Portion, Summary, summarise
+
+Reference = Literal["test", "train"]
+
+CLEARLY = 0.5
+"""The judge takes an image for a class with at least this probability, or it is not sure of it."""
+
+
+@final
+@dataclass(frozen=True)
+class Subject:
+    """What is evaluated.
+
+    Attributes:
+        name: as the user called it.
+        facts: what is known of it, as JSON values.
+        count: how many images.
+        portions: gives all of them, with their labels if they were asked for by class; each call begins anew.
+        shape: (channels, height, width) of one.
+        class_names: a name for each label.
+        by_class: whether they were.
+    """
+
+    name: str
+    facts: dict[str, Any]
+    count: int
+    portions: Callable[[], Iterator[Portion]]
+    shape: tuple[int, int, int]
+    class_names: tuple[str, ...]
+    by_class: bool
+
+
+@final
+@dataclass(frozen=True)
+class Figure:
+    """One figure of an evaluation.
+
+    Attributes:
+        metric: what it is.
+        found: with its interval; None where it can't be had.
+        floor: the same for real images.
+        missing: why there is none; empty where there is.
+    """
+
+    metric: Metric
+    found: Interval | None
+    floor: float | None
+    missing: str
+
+
+@final
+@dataclass(frozen=True)
+class Memorisation:
+    """How near the images come to those that were trained on.
+
+    Attributes:
+        images: of the sample, the nearest training image and how far it is.
+        held_out: the same for real images that were not trained on: what chance is.
+    """
+
+    images: Nearest
+    held_out: Nearest
+
+    @property
+    def closest_held_out(self) -> float:
+        """How near held-out images ever come, in levels of 255."""
+        return float(self.held_out.distances.min())
+
+    @property
+    def closer_than_any_held_out(self) -> float:
+        """The share of the images that come nearer than any held-out one."""
+        return float((self.images.distances < self.closest_held_out).mean())
+
+    @property
+    def closer_than_one_in_hundred(self) -> float:
+        """The share of the images that come nearer than all but 1 % of the held-out ones: 1 % is chance."""
+        return float((self.images.distances < np.quantile(self.held_out.distances, 0.01)).mean())
+
+
+@final
+@dataclass(frozen=True)
+class Evaluation:
+    """What an evaluation found.
+
+    Attributes:
+        subject: what was evaluated.
+        reference: which real images it was compared with.
+        images, real: what is kept of both.
+        figures: one for each metric.
+        per_class: a Fréchet distance for each class, and that of real images; None for too few images.
+        memorisation: how near the training images are.
+        flags: what whoever reads the figures should know.
+        seconds: that it took.
+    """
+
+    subject: Subject
+    reference: Reference
+    images: Summary
+    real: Summary
+    figures: tuple[Figure, ...]
+    per_class: tuple[tuple[float | None, float | None], ...]
+    memorisation: Memorisation
+    flags: tuple[str, ...]
+    seconds: float
+
+
+def evaluate(subject: Subject, training: ImageSet, held_out: ImageSet, judge: Judge, reference: Reference) -> Evaluation:
+    """Compare images with real ones.
+
+    Args:
+        subject: the images.
+        training: the real images that were trained on.
+        held_out: others of their kind.
+        judge: a classifier of `training`.
+        reference: whether the images are compared with `held_out` ("test") or with as many of `training` ("train"). The floor
+            is what the others of the two come to.
+
+    Raises:
+        UsageError: for fewer images than anything can be said of, or of another size or other classes than the real ones.
+    """
+    started = time.perf_counter()
+    check_subject(subject, training)
+    images = summarise(judge, subject.portions(), subject.count)
+    few = len(held_out) if reference == "train" else min(len(training), max(FEWEST, subject.count))
+    shown = evenly(training, few)
+    halves = {"test": held_out, "train": shown}
+    summaries = {name: summarise(judge, [(half.images, half.labels)], len(half)) for name, half in halves.items()}
+    real, other = summaries[reference], summaries["train" if reference == "test" else "test"]
+    compared, floor = Comparison(images, real), Comparison(other, real)
+    memorisation = Memorisation(
+        nearest_images(images.images, training.images), nearest_images(summaries["test"].images, training.images)
+    )
+    figures = tuple(_figure(metric, compared, floor, subject) for metric in METRICS)
+    return Evaluation(
+        subject,
+        reference,
+        images,
+        real,
+        figures,
+        tuple(zip(per_class_frechet(compared), per_class_frechet(floor), strict=True)),
+        memorisation,
+        tuple(_flags(images, subject, figures)),
+        time.perf_counter() - started,
+    )
+
+
+def check_subject(subject: Subject, training: ImageSet) -> None:
+    """Refuse images that can't be compared with these real ones; see `evaluate`."""
+    if subject.count < FEWEST:
+        raise UsageError(f"{subject.name}: {subject.count} images; at least {FEWEST} are needed to say anything")
+    if subject.by_class and subject.class_names != training.class_names:
+        raise UsageError(
+            f"{subject.name}: its classes are {', '.join(subject.class_names)}, those of {training.name} are "
+            f"{', '.join(training.class_names)}; compare it with data of its own (--data)"
+        )
+    if subject.shape != training.shape:
+        raise UsageError(
+            f"{subject.name}: {size_text(subject.shape)} images, those of {training.name} are {size_text(training.shape)}"
+        )
+
+
+def evenly(image_set: ImageSet, count: int) -> ImageSet:
+    """So many images of a set, evenly spread over it."""
+    chosen = np.arange(count) * len(image_set) // count
+    return ImageSet(image_set.images[chosen], image_set.labels[chosen], image_set.class_names, image_set.name)
+
+
+def _figure(metric: Metric, compared: Comparison, floor: Comparison, subject: Subject) -> Figure:
+    missing = ""
+    fewest = min(compared.images.count, compared.real.count)
+    if metric.by_class and not subject.by_class:
+        missing = "the images were not asked for by class"
+    elif fewest < metric.needs:
+        missing = f"needs {metric.needs:,} images on each side, there are {fewest:,}"
+    if missing:
+        return Figure(metric, None, None, missing)
+    real = metric.of(floor).value if floor.images.count >= metric.needs else None
+    return Figure(metric, metric.of(compared), real, "")
+
+
+def _flags(images: Summary, subject: Subject, figures: tuple[Figure, ...]) -> Iterator[str]:
+    if len(np.unique(images.images.reshape(len(images.images), -1), axis=0)) == 1:
+        yield "all images are the same"
+    elif (images.images == images.images[:, :1, :1]).all():
+        yield "every image is of one even colour"
+    found = images.confusion.sum(axis=0)
+    for label, name in enumerate(subject.class_names) if subject.by_class else ():
+        if images.by_class[label].count == 0:
+            yield f"none of the images is asked for as a {name}"
+        if found[label] == 0:
+            yield f"the judge takes no image for a {name}"
+    for figure in figures:
+        if figure.missing:
+            yield f"no {figure.metric.title.lower()}: {figure.missing}"

@@ -1,0 +1,29 @@
+"""Metrics: pure functions of arrays. They know neither images' files nor models nor judges."""
+
+from digitgan.evaluation.metrics.bootstrap import Interval, interval
+from digitgan.evaluation.metrics.classification import Answers
+from digitgan.evaluation.metrics.frechet import Moments, frechet_distance
+from digitgan.evaluation.metrics.interface import Features, Labels, Probabilities, Vector
+from digitgan.evaluation.metrics.kernel import Estimate, kernel_distance, squared_mean_discrepancy
+from digitgan.evaluation.metrics.memorisation import Nearest, closer_than_real, nearest_images
+from digitgan.evaluation.metrics.neighbourhoods import Neighbourhoods, neighbourhoods
+
+__all__ = [
+    "Answers",
+    "Estimate",
+    "Features",
+    "Interval",
+    "Labels",
+    "Moments",
+    "Nearest",
+    "Neighbourhoods",
+    "Probabilities",
+    "Vector",
+    "closer_than_real",
+    "frechet_distance",
+    "interval",
+    "kernel_distance",
+    "nearest_images",
+    "neighbourhoods",
+    "squared_mean_discrepancy",
+]

@@ -1,0 +1,67 @@
+"""`digitgan compare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import arg
+
+from digitgan.arguments import Budget, Device, Flag, Json, Settings, Unset
+from digitgan.neighbours import share_cores
+from digitgan.subcommands.output import Output
+
+
+def compare(
+    what: Annotated[tuple[str, ...], arg(metavar="RUN|RECIPE …")],
+    /,
+    *,
+    seeds: int = 3,
+    first_seed: int = 0,
+    images: Annotated[int | None, Budget, Unset] = None,
+    minutes: Annotated[float | None, Budget, Unset] = None,
+    data: Annotated[str | None, arg(metavar="mnist|digits|FOLDER|FILE.npz", help_behavior_hint="(default: mnist)")] = None,
+    data_dir: Annotated[Path | None, Unset] = None,
+    set_: Annotated[Settings, arg(name="set")] = (),
+    draw: int = 10_000,
+    out: Annotated[Path | None, arg(help_behavior_hint="(default: comparison)")] = None,
+    device: Device = "auto",
+    quiet: Flag = False,
+    json_: Json = False,
+) -> None:
+    """Put runs side by side; or train recipes over seeds under one budget, and say which is better beyond luck.
+
+    Interrupted and called again with the same words, it goes on where it was.
+
+    Args:
+        what: finished runs, two at least; or recipes, two at least, which are then trained
+        seeds: of recipes: how many runs of each
+        first_seed: of recipes: the first seed
+        images: of recipes: train each until this many images are seen
+        minutes: of recipes: train each for so many minutes
+        data: of recipes: what to train on
+        data_dir: where downloaded data sets lie
+        set_: of recipes: change one value in all of them; can be given again
+        draw: images that are drawn from each model
+        out: the folder for the table, the pictures and the runs
+        device: of recipes: where to compute
+        quiet: print nothing
+        json_: print one machine-readable result
+    """
+    share_cores()  # before anything loads torch
+
+    from digitgan.comparing import compare_named
+    from digitgan.planning import Wish
+
+    output = Output(quiet, json_)
+    found = compare_named(
+        what,
+        seeds=seeds,
+        first_seed=first_seed,
+        budget=Wish(images=images, minutes=minutes, data=data, data_dir=data_dir, settings=set_, device=device),
+        images=draw,
+        folder=out or Path("comparison"),
+        console=Output(quiet or json_, json_).console(),
+    )
+    output.lines(found.table, "", *found.words, "", f"comparison {found.folder}")
+    output.result({"out": str(found.folder), **found.report})

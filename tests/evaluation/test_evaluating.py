@@ -1,0 +1,183 @@
+"""Whole evaluations, on real digits and spoilt ones: each fault shows where it should."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from digitgan.data import ImageSet, embedded_digits
+from digitgan.errors import UsageError
+from digitgan.evaluation import Evaluation, Judge, Subject, evaluate, page, pictures, record, train_judge
+from digitgan.evaluation.subjects import subject_of_images, subject_of_model
+from digitgan.model import Model
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@pytest.fixture(scope="module")
+def held_out() -> ImageSet:
+    return embedded_digits("test")
+
+
+@pytest.fixture(scope="module")
+def judge(one_thread: None, digits: ImageSet) -> Judge:
+    return train_judge(digits, epochs=6)
+
+
+def changed(image_set: ImageSet, images: Pixels | None = None, labels: npt.NDArray[np.int64] | None = None) -> Subject:
+    images = image_set.images if images is None else images
+    labels = image_set.labels if labels is None else labels
+    return subject_of_images(ImageSet(images, labels, image_set.class_names, "spoilt"), "spoilt")
+
+
+def values(found: Evaluation) -> dict[str, float]:
+    return {figure.metric.name: figure.found.value for figure in found.figures if figure.found is not None}
+
+
+def floors(found: Evaluation) -> dict[str, float]:
+    return {figure.metric.name: figure.floor for figure in found.figures if figure.floor is not None}
+
+
+@pytest.fixture(scope="module")
+def of_real(digits: ImageSet, held_out: ImageSet, judge: Judge) -> Evaluation:
+    """The held-out images themselves, compared with training images."""
+    return evaluate(changed(held_out), digits, held_out, judge, "train")
+
+
+def test_real_images_come_out_at_the_floor(of_real: Evaluation) -> None:
+    assert values(of_real) == floors(of_real)
+    assert {"class_accuracy", "frechet_distance", "precision", "recall", "density", "coverage"} <= values(of_real).keys()
+    assert of_real.memorisation.closer_than_any_held_out == 0
+
+
+def test_an_interval_holds_its_figure(of_real: Evaluation) -> None:
+    for figure in of_real.figures:
+        if figure.found is not None:
+            assert figure.found.low <= figure.found.value <= figure.found.high, figure.metric.name
+
+
+def test_training_images_are_found_to_be_memorised(digits: ImageSet, held_out: ImageSet, judge: Judge) -> None:
+    found = evaluate(changed(digits), digits, held_out, judge, "test")
+    assert found.memorisation.closer_than_any_held_out == 1
+    assert found.memorisation.images.distances.max() == 0
+
+
+def test_swapped_labels_show_in_accuracy_alone(digits: ImageSet, held_out: ImageSet, judge: Judge, of_real: Evaluation) -> None:
+    swapped = np.where(held_out.labels == 3, 8, np.where(held_out.labels == 8, 3, held_out.labels))
+    found = evaluate(changed(held_out, labels=swapped), digits, held_out, judge, "train")
+    expected, got = values(of_real), values(found)
+    share = np.isin(held_out.labels, [3, 8]).mean()
+    assert got["class_accuracy"] == pytest.approx(expected["class_accuracy"] - share, abs=0.04)
+    assert got["frechet_distance"] == expected["frechet_distance"]
+    assert got["coverage"] == expected["coverage"]
+
+
+def test_noise_shows_in_precision_and_distance(digits: ImageSet, held_out: ImageSet, judge: Judge, of_real: Evaluation) -> None:
+    noise = np.random.default_rng(0).normal(0, 90, held_out.images.shape)
+    noisy = np.clip(held_out.images + noise, 0, 255).astype(np.uint8)
+    expected, got = values(of_real), values(evaluate(changed(held_out, noisy), digits, held_out, judge, "train"))
+    assert got["precision"] < expected["precision"] - 0.2
+    assert got["frechet_distance"] > 2 * expected["frechet_distance"]
+
+
+def test_one_picture_a_class_shows_in_coverage_and_recall(digits: ImageSet, held_out: ImageSet, judge: Judge) -> None:
+    firsts = np.array([np.flatnonzero(held_out.labels == label)[0] for label in range(10)])
+    labels = np.arange(300) % 10
+    found = evaluate(changed(held_out, held_out.images[firsts[labels]], labels), digits, held_out, judge, "train")
+    assert values(found)["coverage"] < 0.3 * floors(found)["coverage"]
+    assert values(found)["recall"] < 0.3 * floors(found)["recall"]
+
+
+def test_a_class_that_is_not_there_is_flagged(digits: ImageSet, held_out: ImageSet, judge: Judge) -> None:
+    rest = held_out.labels != 4
+    found = evaluate(changed(held_out, held_out.images[rest], held_out.labels[rest]), digits, held_out, judge, "train")
+    taken_for_fours = found.images.confusion.sum(axis=0)[4]
+    assert ("the judge takes no image for a 4" in found.flags) == (taken_for_fours == 0)
+    assert "none of the images is asked for as a 4" in found.flags
+    assert np.isfinite(list(values(found).values())).all()
+
+
+def test_images_that_are_all_the_same_are_flagged_and_give_numbers(digits: ImageSet, held_out: ImageSet, judge: Judge) -> None:
+    same = np.repeat(held_out.images[:1], 200, axis=0)
+    found = evaluate(changed(held_out, same, np.zeros(200, dtype=np.int64)), digits, held_out, judge, "test")
+    assert "all images are the same" in found.flags
+    assert np.isfinite(list(values(found).values())).all()
+    blank = np.zeros((200, 28, 28), dtype=np.uint8)
+    blank[100:] = 255
+    found = evaluate(changed(held_out, blank, np.arange(200) % 10), digits, held_out, judge, "test")
+    assert "every image is of one even colour" in found.flags
+
+
+def test_what_needs_more_images_is_missing_by_name(digits: ImageSet, held_out: ImageSet, judge: Judge) -> None:
+    few = changed(held_out, held_out.images[:110], held_out.labels[:110])
+    found = evaluate(few, digits, held_out, judge, "test")
+    assert "frechet_distance" not in values(found)
+    assert "no fréchet distance: needs 129 images on each side, there are 110" in found.flags
+    with pytest.raises(UsageError, match="99 images; at least 100 are needed"):
+        evaluate(changed(held_out, held_out.images[:99], held_out.labels[:99]), digits, held_out, judge, "test")
+
+
+def test_other_classes_are_refused(digits: ImageSet, held_out: ImageSet, judge: Judge) -> None:
+    other = dataclasses.replace(changed(held_out), class_names=tuple("abcdefghij"))
+    with pytest.raises(UsageError, match=r"its classes are a, b, .*; compare it with data of its own \(--data\)"):
+        evaluate(other, digits, held_out, judge, "test")
+
+
+def test_images_without_classes_have_all_figures_but_accuracy(digits: ImageSet, held_out: ImageSet, judge: Judge) -> None:
+    unlabelled = subject_of_images(held_out.unlabelled(), "pictures")
+    found = evaluate(unlabelled, digits, held_out, judge, "train")
+    assert "class_accuracy" not in values(found)
+    assert {"frechet_distance", "coverage", "class_score", "balance_divergence"} <= values(found).keys()
+    made = record(found, None, {}, "digitgan evaluate pictures.npz")
+    assert made["confusion"] is None
+    assert "worst" not in pictures(found, digits.images)
+
+
+def test_a_model_is_drawn_from_in_the_training_images_shares(small_model: Model, digits: ImageSet) -> None:
+    skewed = ImageSet(digits.images, np.sort(digits.labels) // 5, ("low", "high"), "skewed")
+    model = dataclasses.replace(small_model, class_names=("low", "high"))
+    subject = subject_of_model(model, "small", skewed, 600, seed=3)
+    portions: list[tuple[Pixels, npt.NDArray[np.int64]]] = [
+        (images, labels) for images, labels in subject.portions() if labels is not None
+    ]
+    labels = np.concatenate([labels for _, labels in portions])
+    assert len(labels) == 600
+    assert labels.mean() == pytest.approx(skewed.labels.mean(), abs=0.01)
+    np.testing.assert_array_equal(np.concatenate([images for images, _ in portions]), model.sample(labels, seed=3))
+
+
+def numbers(value: object) -> Iterator[float]:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from numbers(item)
+    elif isinstance(value, float):
+        yield value
+
+
+def test_the_record_says_all_and_the_page_shows_it(of_real: Evaluation, digits: ImageSet) -> None:
+    made = record(of_real, None, {"features_sha256": "abc"}, "digitgan evaluate test.npz --reference train")
+    assert np.isfinite(list(numbers(made))).all()
+    assert made["headline"].startswith("Of 297 images 9")
+    assert np.sum(made["confusion"]) == 297
+    assert made["figures"]["class_accuracy"]["value"] == pytest.approx(values(of_real)["class_accuracy"], rel=1e-5)
+    assert made["protocol"]["compared_with"] == "297 training images"
+    html = page(made, pictures(of_real, digits.images), None)
+    for part in ("headline", "figures", "classes", "worst", "per-class", "confusion", "memorisation", "pairs", "protocol"):
+        assert f'id="{part}"' in html
+    assert "://" not in html, "nothing is loaded from elsewhere"
+    assert "digitgan evaluate test.npz --reference train" in html
+
+
+def test_names_are_shown_and_not_obeyed(of_real: Evaluation, digits: ImageSet) -> None:
+    evil = dataclasses.replace(of_real, subject=dataclasses.replace(of_real.subject, name="<script>alert(1)</script>"))
+    html = page(record(evil, None, {}, "digitgan"), pictures(evil, digits.images), None)
+    assert "<script>" not in html
+    assert "&lt;script&gt;" in html

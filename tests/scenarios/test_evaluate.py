@@ -1,0 +1,99 @@
+"""`digitgan evaluate` as a user runs it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import digitgan
+from tests.scenarios.conftest import Digitgan
+
+pytestmark = pytest.mark.slow
+
+IMAGES = 2000
+
+
+@pytest.fixture(scope="module")
+def report(mnist_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report of the shipped model."""
+    folder = tmp_path_factory.mktemp("report")
+    from digitgan.assessing import assess
+
+    assess("mnist", data_dir=mnist_dir, images=IMAGES, report=folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def record(report: Path) -> dict:  # type: ignore[type-arg]
+    found: dict = json.loads((report / "report.json").read_text(encoding="utf-8"))  # type: ignore[type-arg]
+    return found
+
+
+def test_the_shipped_model_is_worth_what_it_says(record: dict) -> None:  # type: ignore[type-arg]
+    figures = record["figures"]
+    assert figures["class_accuracy"]["value"] > 0.98
+    assert figures["frechet_distance"]["value"] < 1.5
+    assert figures["coverage"]["value"] > 0.8 * figures["coverage"]["floor"]
+    assert record["memorisation"]["closer_than_any_held_out"] < 0.01
+    assert record["protocol"]["judge_accuracy_on_held_out"] >= 0.995
+    assert record["flags"] == []
+
+
+def test_real_images_come_out_at_the_floor(digitgan: Digitgan, mnist_dir: Path, tmp_path: Path) -> None:
+    test = digitgan_set(mnist_dir)
+    np.savez(tmp_path / "real.npz", images=test.images, labels=test.labels)
+    done = digitgan("evaluate", "real.npz", "--reference", "train", "--data-dir", str(mnist_dir), "--json")
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)["figures"]
+    for name, figure in figures.items():
+        assert figure["value"] == figure["floor"], name
+    assert figures["class_accuracy"]["value"] >= 0.995
+    assert (tmp_path / "report" / "report.html").is_file()
+
+
+def digitgan_set(mnist_dir: Path) -> digitgan.ImageSet:
+    return digitgan.load_image_set("mnist", "test", mnist_dir)
+
+
+def test_a_run_on_other_data_gets_a_judge_of_its_own_and_keeps_it(digitgan: Digitgan, tmp_path: Path) -> None:
+    quick = ("--data=digits", "--images=640", "--set=training.precision=float32", "--evaluate-every=320", "--out=run")
+    done = digitgan("train", *quick)
+    assert done.returncode == 0, done.stderr
+    assert "training a judge of digits" in done.stderr
+    assert (tmp_path / "run" / "best.safetensors").is_file()
+    assert len((tmp_path / "run" / "scores.jsonl").read_text().splitlines()) == 2
+    done = digitgan("evaluate", "run", "--images", "300", "--json")
+    assert done.returncode == 0, done.stderr
+    assert "training a judge" not in done.stderr
+    found = json.loads(done.stdout)
+    assert found["subject"]["trained_on"].startswith("digits")
+    assert (tmp_path / "run" / "report.html").is_file()
+    assert 'id="curves"' in (tmp_path / "run" / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (("evaluate", "nothing.npz"), "nothing.npz"),
+        (("evaluate", "mnits"), "did you mean 'mnist'?"),
+        (("evaluate", "--images", "0"), "--images 0: 1 to"),
+        (("evaluate", "few.npz", "--data", "digits"), "at least 100 are needed"),
+        (("evaluate", "other.npz", "--data", "digits"), "other.npz: 20x20 grey images, those of digits (train) are 28x28 grey"),
+        (("evaluate", "nan.npz", "--data", "digits"), "images are float64, they must be uint8"),
+        (("evaluate", "classes.npz", "--data", "digits"), "its classes are 0, 1"),
+    ],
+)
+def test_one_clear_message_and_no_report(digitgan: Digitgan, tmp_path: Path, argv: tuple[str, ...], message: str) -> None:
+    labels = np.arange(200) % 10
+    np.savez(tmp_path / "few.npz", images=np.zeros((50, 28, 28), np.uint8), labels=labels[:50])
+    np.savez(tmp_path / "other.npz", images=np.zeros((200, 20, 20), np.uint8), labels=labels)
+    np.savez(tmp_path / "nan.npz", images=np.full((200, 28, 28), np.nan), labels=labels)
+    np.savez(tmp_path / "classes.npz", images=np.zeros((200, 28, 28), np.uint8), labels=labels % 2)
+    done = digitgan(*argv)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) <= 3
+    assert not (tmp_path / "report").exists()
