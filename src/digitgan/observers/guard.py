@@ -56,6 +56,9 @@ PREVIEWS_IN_A_ROW: Final = 3
 YOUNG: Final = 0.25
 """Share of the run before which a lack of variety is no alarm, unless there has been variety before."""
 
+YOUNG_STEPS: Final = 30
+"""The same in steps, for very short runs: in fewer no generator has learned anything."""
+
 COMPARED: Final = 20
 """Real images of each class whose variety is the measure."""
 
@@ -89,7 +92,9 @@ class Guard(Observer):
         if not self.recipe.guard.mode_collapse or not self.real_variety:
             return
         variety = variety_of(images, labels) / self.real_variety
-        old_enough = self.had_variety or images_seen >= YOUNG * self.recipe.training.images
+        training = self.recipe.training
+        grown = images_seen >= max(YOUNG * training.images, YOUNG_STEPS * training.batch_size)
+        old_enough = self.had_variety or grown
         self.had_variety = self.had_variety or variety > 2 * COLLAPSED
         self.alike = self.alike + 1 if variety < COLLAPSED and old_enough else 0
         if self.alike >= PREVIEWS_IN_A_ROW:
