@@ -8,13 +8,13 @@ A second time on the same machine gives the same weights.
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 from judging import DRAWN, the_judge
 
 import digitgan
-from digitgan.api import with_metrics
 from digitgan.evaluation import class_accuracy
 from digitgan.model import save_model
 
@@ -36,7 +36,7 @@ def main() -> None:
         "training images",
         "judge_accuracy_on_test_images": class_accuracy(judge, test.images, test.labels),
     }
-    save_model(SHIPPED, with_metrics(model, metrics))
+    save_model(SHIPPED, dataclasses.replace(model, card={**model.card, "metrics": metrics}))
     print(f"{SHIPPED}: {SHIPPED.stat().st_size / 1e6:.2f} MB, {metrics}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,6 +71,26 @@ def isolated_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("DIGITGAN_DATA", "FORCE_COLOR", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
         monkeypatch.delenv(name, raising=False)
     return home
+
+
+@pytest.fixture(scope="session")
+def digits_judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder in which a judge of the embedded digits is kept, one that has learned for a shorter time than others."""
+    from digitgan.data import embedded_digits
+    from digitgan.evaluation import judge_of, judges
+
+    cache = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(cache))
+        patch.setattr(judges, "MOST_EPOCHS", 6)
+        judge_of(embedded_digits("train"), lambda line: None)
+    return cache
+
+
+@pytest.fixture
+def judges_at_hand(isolated_home: Path, digits_judge: Path) -> None:
+    """Puts that judge where the command line finds it."""
+    shutil.copytree(digits_judge, isolated_home / ".cache", dirs_exist_ok=True)
 
 
 @pytest.fixture(scope="module")

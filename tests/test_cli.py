@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digitgan import cli
 from digitgan.data import write_idx
 from digitgan.subcommands import COMMANDS
+from tests.commands import run
 
 
 @pytest.fixture(autouse=True)
@@ -24,15 +24,6 @@ def _empty_folder(tmp_path: Path, isolated_home: Path, monkeypatch: pytest.Monke
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
-
-
-def run(*argv: str) -> int:
-    """The exit code of `digitgan ARGV`, in this process."""
-    try:
-        cli.main(argv)
-    except SystemExit as ended:
-        return int(ended.code or 0)
-    return 0
 
 
 def picture(path: str | Path) -> tuple[str, np.ndarray]:

@@ -3,6 +3,7 @@
     import digitgan
     images = digitgan.load("mnist").sample(labels=[7] * 10, seed=0)   # uint8 (10, 28, 28)
     result = digitgan.train("fast", data="digits", images=20_000, out="runs/mine")
+    figures = digitgan.evaluate("runs/mine").record["figures"]
 
 The names below are imported when they are first used, so that `import digitgan` itself costs nothing.
 """
@@ -15,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 from digitgan.version import __version__
 
 if TYPE_CHECKING:
-    from digitgan.api import load, train
+    from digitgan.api import compare, evaluate, load, train
+    from digitgan.assessing import Assessment
+    from digitgan.comparing import Comparison
     from digitgan.data import ImageSet, load_image_set
     from digitgan.errors import DigitganError
     from digitgan.model import Model
@@ -24,12 +27,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RECIPES",
+    "Assessment",
+    "Comparison",
     "DigitganError",
     "ImageSet",
     "Model",
     "Recipe",
     "TrainingResult",
     "__version__",
+    "compare",
+    "evaluate",
     "load",
     "load_image_set",
     "train",
@@ -43,6 +50,10 @@ _HOMES = {
     "load_image_set": "data",
     "Model": "model",
     "TrainingResult": "sitting",
+    "Assessment": "assessing",
+    "Comparison": "comparing",
+    "compare": "api",
+    "evaluate": "api",
     "load": "api",
     "train": "api",
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import platform
 from dataclasses import dataclass
@@ -15,10 +14,10 @@ from rich.console import Console
 from rich.progress import track
 
 from digitgan import rng
-from digitgan.api import load, shipped_models
 from digitgan.data import ImageSet, Split, data_folder, load_image_set
-from digitgan.drawing import claim_output, find_writer, parse_labels, spread_labels, write, written_rows
+from digitgan.drawing import claim_output, find_writer, free_path, parse_labels, spread_labels, write, written_rows
 from digitgan.errors import DataError, UsageError
+from digitgan.finding import load, shipped_models
 from digitgan.images import enlarged, grid, save_gif, save_png, stacked
 from digitgan.model import BLOCK, file_hash
 from digitgan.networks import Discriminator, Generator, ImageForm, build_discriminator, build_generator, trained_parameters
@@ -254,12 +253,6 @@ def judge_untrained(recipe_name: str, seed: int = 0) -> dict[str, float]:
         image = build_generator(recipe, form, seed).eval()(z, labels)
         score = build_discriminator(recipe, form, seed).eval()(image, labels).scores
     return {"score": round(float(score), 6), "probability": round(float(score.sigmoid()), 6)}
-
-
-def free_path(path: Path) -> Path:
-    """The path itself, or the first of `name-2.png`, `name-3.png`, … that does not exist."""
-    numbered = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in itertools.count(2))
-    return next(each for each in itertools.chain([path], numbered) if not each.exists())
 
 
 def _check_seed(seed: int) -> None:

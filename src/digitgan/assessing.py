@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,27 +10,29 @@ from typing import Any, final
 
 import numpy as np
 
-from digitgan.api import DEFAULT_MODEL, find_model, load
-from digitgan.data import ImageSet, Report, load_image_set, read_npz
-from digitgan.drawing import claim_output
+from digitgan import evaluation
+from digitgan.data import ImageSet, Report, load_image_set, read_npz, splits_of
+from digitgan.drawing import claim_output, free_path
 from digitgan.errors import DataError, UsageError
 from digitgan.evaluation import (
     KnownJudge,
     Reference,
     Subject,
     check_subject,
+    check_useful,
     class_accuracy,
-    evaluate,
     judge_of,
+    measure_usefulness,
     page,
     pictures,
-    record,
-    usefulness,
     write_report,
 )
 from digitgan.evaluation.subjects import subject_of_images, subject_of_model
+from digitgan.finding import DEFAULT_MODEL, find_model, load
+from digitgan.model import file_hash
 from digitgan.planning import versions
 from digitgan.runs import RunFolder
+from digitgan.version import __version__
 
 MOST_IMAGES = 10_000_000
 
@@ -40,7 +43,7 @@ HELD_OUT = 5
 @final
 @dataclass(frozen=True)
 class Assessment:
-    """What `assess` left.
+    """What `evaluate` left.
 
     Attributes:
         record: all that was found, as JSON values.
@@ -71,17 +74,18 @@ class Halves:
     note: str
 
 
-def assess(
-    subject: str = DEFAULT_MODEL,
+def evaluate(
+    subject: Path | str = DEFAULT_MODEL,
     *,
     data: str | None = None,
-    data_dir: Path | None = None,
+    data_dir: Path | str | None = None,
     images: int = 10_000,
     seed: int = 0,
     reference: Reference = "test",
     train_on_synthetic: bool = False,
-    report: Path | None = None,
+    report: Path | str | None = None,
     overwrite: bool = False,
+    reuse: bool = False,
     device: str = "cpu",
     say: Report = lambda line: None,
 ) -> Assessment:
@@ -95,8 +99,10 @@ def assess(
         seed: of the drawing.
         reference: which real images: held-out ones ("test") or as many training images ("train").
         train_on_synthetic: whether a classifier is trained on the images and tried on real ones, which takes some minutes.
-        report: the folder of report.json and report.html; by default the run's own, or `report`.
-        overwrite: replace a report that is there.
+        report: the folder of report.json and report.html; by default the run's own, whose report is renewed, or the next free
+            of `report`, `report-2`, ….
+        overwrite: replace a report that is in the folder named.
+        reuse: take a report that is there, if it is of the very same images, real images and judge.
         device: "cpu", "cuda", "mps" or "auto"; where images are drawn.
         say: takes a line now and then.
 
@@ -105,30 +111,47 @@ def assess(
     """
     if not 1 <= images <= MOST_IMAGES:
         raise UsageError(f"--images {images}: 1 to {MOST_IMAGES:,} is right")
-    folder = report or _default_folder(subject)
-    for name in ("report.json", "report.html"):
-        claim_output(folder / name, overwrite=overwrite or report is None)
-    what, halves = _subject(subject, data, data_dir, images, seed, device, say)
+    name = str(subject)
+    folder = _default_folder(name) if report is None else Path(report)
+    paths = folder / "report.json", folder / "report.html"
+    for path in paths:
+        claim_output(path, overwrite=overwrite or reuse or report is None)
+    what, halves = _subject(name, data, None if data_dir is None else Path(data_dir), images, seed, device, say)
     check_subject(what, halves.training)
+    if train_on_synthetic:
+        check_useful(what)
     known = judge_of(halves.training, say)
-    say(f"comparing {what.count:,} images of {what.name} with {halves.source} …")
-    found = evaluate(what, halves.training, halves.held_out, known.judge, reference)
+    inputs = {
+        "images_sha256": what.facts["content_sha256"],
+        "images": what.count,
+        "seed": what.facts.get("drawn_with_seed"),
+        "reference": reference,
+        "train_on_synthetic": train_on_synthetic,
+        "training_sha256": halves.training.content_hash,
+        "held_out_sha256": halves.held_out.content_hash,
+        "features_sha256": known.sha256,
+        "digitgan": __version__,
+    }
+    if reuse and (kept := _kept(paths[0], inputs, say)) is not None:
+        return Assessment(kept, *paths)
+    say(f"comparing {what.count:,} images of {name} with {halves.source} …")
+    found = evaluation.evaluate(what, halves.training, halves.held_out, known.judge, reference)
     useful = None
     if train_on_synthetic:
-        if not what.by_class:
-            raise UsageError(
-                f"{subject}: its images have no classes, which a classifier could learn; leave out --train-on-synthetic"
-            )
         say("training a classifier on the images, and one on real ones …")
-        useful = usefulness(_all_of(what), halves.training, halves.held_out)
-    command = _command(subject, data, images, seed, reference, train_on_synthetic, what)
-    made = record(found, useful, _protocol(halves, known), command)
+        useful = measure_usefulness(what, halves.training, halves.held_out)
+    command = _command(name, data, what, reference, train_on_synthetic)
+    made = {**evaluation.record(found, useful, _protocol(halves, known), command), "inputs": inputs}
     if halves.note:
         made["flags"].append(halves.note)
+    curves = RunFolder(Path(name)).curves
+    html = page(made, pictures(found, halves.training.images), curves.read_bytes() if curves.is_file() else None)
+    return Assessment(made, *write_report(folder, made, html))
+
+
+def _default_folder(subject: str) -> Path:
     run = RunFolder(Path(subject))
-    curves = run.curves.read_bytes() if run.curves.is_file() else None
-    paths = write_report(folder, made, page(made, pictures(found, halves.training.images), curves))
-    return Assessment(made, *paths)
+    return run.path if run.record.is_file() else free_path(Path("report"))
 
 
 def _subject(
@@ -136,23 +159,20 @@ def _subject(
 ) -> tuple[Subject, Halves]:
     if Path(name).suffix == ".npz":
         given = read_npz(name)
-        halves = _halves(data or "mnist", data_dir, say)
-        return subject_of_images(given, name), halves
-    find_model(name)  # a wrong name is told before data is loaded
+        return subject_of_images(given, name), _halves(data or "mnist", data_dir, say)
+    sha256 = file_hash(find_model(name))  # a wrong name is told before data is loaded
     model = load(name, device)
-    source = data or model.card.get("data", {}).get("source") or "mnist"
-    halves = _halves(source, data_dir, say)
-    return subject_of_model(model, name, halves.training, images, seed), halves
+    halves = _halves(data or model.card.get("data", {}).get("source") or "mnist", data_dir, say)
+    return subject_of_model(model, sha256, name, halves.training, images, seed), halves
 
 
 def _halves(source: str, data_dir: Path | None, say: Report) -> Halves:
     training = load_image_set(source, "train", data_dir, report=say)
-    try:
+    if "test" in splits_of(source):
         return Halves(source, training, load_image_set(source, "test", data_dir, report=say), "")
-    except DataError:
-        chosen = np.arange(len(training)) % HELD_OUT == 0
-    if not chosen.any() or chosen.all():
-        raise DataError(f"{source}: too few images to hold any out") from None
+    chosen = np.arange(len(training)) % HELD_OUT == 0
+    if chosen.all():
+        raise DataError(f"{source}: too few images to hold any out")
     rest, held_out = (
         ImageSet(training.images[part], training.labels[part], training.class_names, training.name)
         for part in (~chosen, chosen)
@@ -161,16 +181,18 @@ def _halves(source: str, data_dir: Path | None, say: Report) -> Halves:
     return Halves(source, rest, held_out, note)
 
 
-def _all_of(subject: Subject) -> ImageSet:
-    images, labels = zip(*subject.portions(), strict=True)
-    return ImageSet(
-        np.concatenate(images), np.concatenate([some for some in labels if some is not None]), subject.class_names, subject.name
-    )
-
-
-def _default_folder(subject: str) -> Path:
-    run = RunFolder(Path(subject))
-    return run.path if run.record.is_file() else Path("report")
+def _kept(path: Path, inputs: dict[str, Any], say: Report) -> dict[str, Any] | None:
+    """The record of an earlier evaluation, where it was of the same inputs."""
+    try:
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        before = record["inputs"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if before == inputs:
+        return record
+    others = [key for key, value in inputs.items() if not isinstance(before, dict) or before.get(key) != value]
+    say(f"{path}: was of other {', '.join(others)}; evaluating anew")
+    return None
 
 
 def _protocol(halves: Halves, known: KnownJudge) -> dict[str, Any]:
@@ -185,13 +207,11 @@ def _protocol(halves: Halves, known: KnownJudge) -> dict[str, Any]:
     }
 
 
-def _command(
-    subject: str, data: str | None, images: int, seed: int, reference: str, train_on_synthetic: bool, what: Subject
-) -> str:
+def _command(subject: str, data: str | None, what: Subject, reference: str, train_on_synthetic: bool) -> str:
     words = ["digitgan", "evaluate", subject]
     if data is not None:
         words += ["--data", data]
     if "drawn_with_seed" in what.facts:
-        words += ["--images", str(images), "--seed", str(seed)]
+        words += ["--images", str(what.count), "--seed", str(what.facts["drawn_with_seed"])]
     words += ["--reference", reference, *(["--train-on-synthetic"] if train_on_synthetic else [])]
     return shlex.join(words)

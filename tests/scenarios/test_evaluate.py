@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import digitgan
+from digitgan.api import evaluate
+from digitgan.data import ImageSet, load_image_set
 from tests.scenarios.conftest import Digitgan
 
 pytestmark = pytest.mark.slow
@@ -20,9 +21,7 @@ IMAGES = 2000
 def report(mnist_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report of the shipped model."""
     folder = tmp_path_factory.mktemp("report")
-    from digitgan.assessing import assess
-
-    assess("mnist", data_dir=mnist_dir, images=IMAGES, report=folder)
+    evaluate("mnist", data_dir=mnist_dir, images=IMAGES, report=folder)
     return folder
 
 
@@ -54,22 +53,25 @@ def test_real_images_come_out_at_the_floor(digitgan: Digitgan, mnist_dir: Path, 
     assert (tmp_path / "report" / "report.html").is_file()
 
 
-def digitgan_set(mnist_dir: Path) -> digitgan.ImageSet:
-    return digitgan.load_image_set("mnist", "test", mnist_dir)
+def digitgan_set(mnist_dir: Path) -> ImageSet:
+    return load_image_set("mnist", "test", mnist_dir)
 
 
 def test_a_run_on_other_data_gets_a_judge_of_its_own_and_keeps_it(digitgan: Digitgan, tmp_path: Path) -> None:
-    quick = ("--data=digits", "--images=640", "--set=training.precision=float32", "--evaluate-every=320", "--out=run")
+    own = load_image_set("digits")
+    np.savez(tmp_path / "own.npz", images=own.images[:500], labels=own.labels[:500])
+    quick = ("--data=own.npz", "--images=640", "--set=training.precision=float32", "--evaluate-every=320", "--out=run")
     done = digitgan("train", *quick)
     assert done.returncode == 0, done.stderr
-    assert "training a judge of digits" in done.stderr
+    assert "training a judge of own, which is kept in" in done.stderr
     assert (tmp_path / "run" / "best.safetensors").is_file()
     assert len((tmp_path / "run" / "scores.jsonl").read_text().splitlines()) == 2
     done = digitgan("evaluate", "run", "--images", "300", "--json")
     assert done.returncode == 0, done.stderr
     assert "training a judge" not in done.stderr
     found = json.loads(done.stdout)
-    assert found["subject"]["trained_on"].startswith("digits")
+    assert found["subject"]["trained_on"] == "own"
+    assert "every 5th image was held out here" in found["flags"][-1]
     assert (tmp_path / "run" / "report.html").is_file()
     assert 'id="curves"' in (tmp_path / "run" / "report.html").read_text()
 

@@ -11,7 +11,7 @@ from digitgan.data.folders import read_folder
 from digitgan.data.idx import read_idx, read_idx_set, write_idx
 from digitgan.data.image_set import ImageSet, Labels, Pixels
 from digitgan.data.npz import read_npz
-from digitgan.data.sources import SplitFacts, cache_folder, data_folder, load_image_set, verify
+from digitgan.data.sources import SplitFacts, cache_folder, data_folder, load_image_set, splits_of, verify
 from digitgan.data.splits import SPLITS, Split
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "read_idx",
     "read_idx_set",
     "read_npz",
+    "splits_of",
     "verify",
     "write_idx",
 ]

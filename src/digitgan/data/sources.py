@@ -69,6 +69,15 @@ def load_image_set(
         raise DataError(f"{source}: cannot be read ({error})") from error
 
 
+def splits_of(source: str) -> tuple[Split, ...]:
+    """The splits that a data source has, or can be fetched with.
+
+    Raises:
+        DataError: if it is unknown.
+    """
+    return SPLITS if source in DATASETS else _find(source).splits
+
+
 def verify(source: str, data_dir: Path | None = None) -> dict[Split, SplitFacts]:
     """Read every split of a data source that is there, check it, and tell what it holds. Nothing is fetched.
 

@@ -2,7 +2,7 @@
 
 from digitgan.drawing.labels import parse_labels, spread_labels
 from digitgan.drawing.rows import written_rows
-from digitgan.drawing.writers import WRITERS, claim_output, find_writer
+from digitgan.drawing.writers import WRITERS, claim_output, find_writer, free_path
 from digitgan.drawing.writing import write
 
-__all__ = ["WRITERS", "claim_output", "find_writer", "parse_labels", "spread_labels", "write", "written_rows"]
+__all__ = ["WRITERS", "claim_output", "find_writer", "free_path", "parse_labels", "spread_labels", "write", "written_rows"]

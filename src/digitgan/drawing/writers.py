@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import struct
@@ -57,6 +58,12 @@ def claim_output(path: Path, *, overwrite: bool, folder: bool = False) -> None:
         raise OutputError(f"{path}: is a {kinds[0]}, and this format makes a {kinds[1]}; choose another --out")
     if path.is_dir() and any(path.iterdir()) and not (path / _FOLDER_MARK).exists():
         raise OutputError(f"{path}: is a folder that holds other things than drawn images; it is left as it is")
+
+
+def free_path(path: Path) -> Path:
+    """The path itself, or the first of `name-2.png`, `name-3.png`, … that does not exist."""
+    numbered = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in itertools.count(2))
+    return next(each for each in itertools.chain([path], numbered) if not each.exists())
 
 
 def write_grid(path: Path, blocks: Iterable[Picture], labels: Labels, class_names: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ from digitgan.evaluation.judge import Judge, class_accuracy, judge_images, judge
 from digitgan.evaluation.judges import KnownJudge, judge_of
 from digitgan.evaluation.metrics import Moments, frechet_distance, neighbourhoods
 from digitgan.evaluation.report import page, pictures, record, write_report
-from digitgan.evaluation.usefulness import Usefulness, usefulness
+from digitgan.evaluation.usefulness import Usefulness, check_useful, measure_usefulness
 
 __all__ = [
     "FEWEST",
@@ -22,6 +22,7 @@ __all__ = [
     "Subject",
     "Usefulness",
     "check_subject",
+    "check_useful",
     "class_accuracy",
     "evaluate",
     "evenly",
@@ -30,12 +31,12 @@ __all__ = [
     "judge_of",
     "judged_labels",
     "load_judge",
+    "measure_usefulness",
     "neighbourhoods",
     "page",
     "pictures",
     "record",
     "save_judge",
     "train_judge",
-    "usefulness",
     "write_report",
 ]

@@ -40,7 +40,7 @@ class KnownJudge:
 
 
 def judge_of(training: ImageSet, report: Report) -> KnownJudge:
-    """The judge of a set of training images; one that has to be trained is kept in the data folder for the next time.
+    """The judge of a set of training images; one that has to be trained is kept in the cache folder for the next time.
 
     Args:
         training: labelled images.

@@ -39,7 +39,7 @@ def record(found: Evaluation, useful: Usefulness | None, protocol: dict[str, Any
 
     Args:
         found: by `evaluate`.
-        useful: by `usefulness`, where it was asked for.
+        useful: by `measure_usefulness`, where it was asked for.
         protocol: what else was done and with what: the judge and its hash, the data, versions.
         command: that does it again.
     """

@@ -14,11 +14,12 @@ from digitgan.model import Model
 LABELS_AT_ONCE = 10_000
 
 
-def subject_of_model(model: Model, name: str, training: ImageSet, count: int, seed: int) -> Subject:
+def subject_of_model(model: Model, sha256: str, name: str, training: ImageSet, count: int, seed: int) -> Subject:
     """Images drawn from a model, as many of each class as there are among so many evenly spread training images.
 
     Args:
         model: to draw from.
+        sha256: of its file.
         name: as the user called it.
         training: real images, whose classes' shares the drawn ones have.
         count: images.
@@ -37,6 +38,7 @@ def subject_of_model(model: Model, name: str, training: ImageSet, count: int, se
 
     card = model.card
     facts = {
+        "content_sha256": sha256,
         "recipe": model.recipe.name,
         "images_seen": card.get("images_seen"),
         "trained_with_seed": card.get("seed"),

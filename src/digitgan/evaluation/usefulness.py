@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, final
 
+import numpy as np
+
 from digitgan.data import ImageSet
-from digitgan.evaluation.evaluating import evenly
+from digitgan.errors import UsageError
+from digitgan.evaluation.evaluating import Subject, evenly
 from digitgan.evaluation.judge import class_accuracy, train_judge
 
 STEPS_OF_IMAGES: Final = 120_000
@@ -31,15 +34,32 @@ class Usefulness:
     real_on_real: float
 
 
-def usefulness(drawn: ImageSet, training: ImageSet, held_out: ImageSet) -> Usefulness:
+def check_useful(subject: Subject) -> None:
+    """Refuse images without labels.
+
+    Raises:
+        UsageError: for them.
+    """
+    if not subject.by_class:
+        raise UsageError(
+            f"{subject.name}: its images have no classes, which a classifier could learn; leave out --train-on-synthetic"
+        )
+
+
+def measure_usefulness(subject: Subject, training: ImageSet, held_out: ImageSet) -> Usefulness:
     """Train two classifiers and try them.
 
     Args:
-        drawn: with the labels they were asked for by.
-        training: real images.
+        subject: images with the labels they were asked for by.
+        training: real images; of the subject's no more are taken than there are of these.
         held_out: others of their kind.
+
+    Raises:
+        UsageError: see `check_useful`.
     """
-    count = min(len(drawn), len(training))
+    check_useful(subject)
+    count = min(subject.count, len(training))
+    drawn = _collected(subject, count)
     epochs = max(1, round(STEPS_OF_IMAGES / count))
     by_drawn = train_judge(evenly(drawn, count), epochs=epochs)
     by_real = train_judge(evenly(training, count), epochs=epochs)
@@ -49,3 +69,16 @@ def usefulness(drawn: ImageSet, training: ImageSet, held_out: ImageSet) -> Usefu
         real_on_drawn=class_accuracy(by_real, drawn.images, drawn.labels),
         real_on_real=class_accuracy(by_real, held_out.images, held_out.labels),
     )
+
+
+def _collected(subject: Subject, count: int) -> ImageSet:
+    """So many images of a subject, evenly spread over it, at once."""
+    images, labels, seen = [], [], 0
+    for some_images, some_labels in subject.portions():
+        place = np.arange(seen, seen + len(some_images) + 1) * count // subject.count
+        taken = place[1:] > place[:-1]
+        seen += len(some_images)
+        assert some_labels is not None
+        images.append(some_images[taken])
+        labels.append(some_labels[taken])
+    return ImageSet(np.concatenate(images), np.concatenate(labels), subject.class_names, subject.name)

@@ -24,7 +24,7 @@ def compare(
     data_dir: Annotated[Path | None, Unset] = None,
     set_: Annotated[Settings, arg(name="set")] = (),
     draw: int = 10_000,
-    out: Annotated[Path | None, arg(help_behavior_hint="(default: comparison)")] = None,
+    out: Path = Path("comparison"),
     device: Device = "auto",
     quiet: Flag = False,
     json_: Json = False,
@@ -39,7 +39,7 @@ def compare(
         first_seed: of recipes: the first seed
         images: of recipes: train each until this many images are seen
         minutes: of recipes: train each for so many minutes
-        data: of recipes: what to train on
+        data: of recipes: what to train on; of runs: the real images to judge by
         data_dir: where downloaded data sets lie
         set_: of recipes: change one value in all of them; can be given again
         draw: images that are drawn from each model
@@ -50,18 +50,22 @@ def compare(
     """
     share_cores()  # before anything loads torch
 
-    from digitgan.comparing import compare_named
-    from digitgan.planning import Wish
+    from digitgan import api
 
-    output = Output(quiet, json_)
-    found = compare_named(
+    found = api.compare(
         what,
         seeds=seeds,
         first_seed=first_seed,
-        budget=Wish(images=images, minutes=minutes, data=data, data_dir=data_dir, settings=set_, device=device),
-        images=draw,
-        folder=out or Path("comparison"),
-        console=Output(quiet or json_, json_).console(),
+        images=images,
+        minutes=minutes,
+        data=data,
+        data_dir=data_dir,
+        settings=set_,
+        draw=draw,
+        out=out,
+        device=device,
+        progress="none" if quiet or json_ else "auto",
     )
+    output = Output(quiet, json_)
     output.lines(found.table, "", *found.words, "", f"comparison {found.folder}")
     output.result({"out": str(found.folder), **found.report})

@@ -21,7 +21,7 @@ def evaluate(
     seed: int = 0,
     reference: Literal["test", "train"] = "test",
     train_on_synthetic: Flag = False,
-    report: Annotated[Path | None, arg(help_behavior_hint="(default: the run's folder, or report)")] = None,
+    report: Annotated[Path | None, arg(help_behavior_hint="(default: the run's folder, or report, report-2, …)")] = None,
     overwrite: Flag = False,
     device: Device = "cpu",
     quiet: Flag = False,
@@ -43,11 +43,11 @@ def evaluate(
         quiet: print nothing
         json_: print one machine-readable result
     """
-    from digitgan.assessing import assess
+    from digitgan import api
     from digitgan.sitting import teller
 
     output = Output(quiet, json_)
-    found = assess(
+    found = api.evaluate(
         subject,
         data=data,
         data_dir=data_dir,

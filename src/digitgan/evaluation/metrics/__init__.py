@@ -5,7 +5,7 @@ from digitgan.evaluation.metrics.classification import Answers
 from digitgan.evaluation.metrics.frechet import Moments, frechet_distance
 from digitgan.evaluation.metrics.interface import Features, Labels, Probabilities, Vector
 from digitgan.evaluation.metrics.kernel import Estimate, kernel_distance, squared_mean_discrepancy
-from digitgan.evaluation.metrics.memorisation import Nearest, closer_than_real, nearest_images
+from digitgan.evaluation.metrics.memorisation import Nearest, nearest_images
 from digitgan.evaluation.metrics.neighbourhoods import Neighbourhoods, neighbourhoods
 
 __all__ = [
@@ -19,7 +19,6 @@ __all__ = [
     "Neighbourhoods",
     "Probabilities",
     "Vector",
-    "closer_than_real",
     "frechet_distance",
     "interval",
     "kernel_distance",

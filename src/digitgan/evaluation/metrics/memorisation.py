@@ -55,8 +55,3 @@ def nearest_images(images: Pixels, among: Pixels) -> Nearest:
     # Once more in whole numbers: a copy is to be found at distance 0, whatever float32 rounded.
     differences = rows.numpy().astype(np.int32) - columns.numpy()[chosen].astype(np.int32)
     return Nearest(np.sqrt((differences.astype(np.float64) ** 2).mean(axis=1)), chosen)
-
-
-def closer_than_real(drawn: Vector, held_out: Vector) -> float:
-    """The share of drawn images that are nearer to a training image than any held-out real image is."""
-    return float((drawn < held_out.min()).mean())

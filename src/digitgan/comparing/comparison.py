@@ -1,0 +1,142 @@
+"""A comparison from its words to its folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, final
+
+from rich.console import Console
+
+from digitgan.comparing.entries import Entry, finished, trained
+from digitgan.comparing.pictures import draw_curves, samples
+from digitgan.comparing.verdicts import COMPARED, table, words_about
+from digitgan.errors import UsageError, nearest
+from digitgan.evaluation import FEWEST, METRICS
+from digitgan.images import replacing, save_png
+from digitgan.planning import Wish
+from digitgan.recipes import RECIPES
+from digitgan.runs import RunFolder
+from digitgan.sitting import ProgressKind, teller
+
+FOLDER: Final = Path("comparison")
+
+
+@final
+@dataclass(frozen=True)
+class Comparison:
+    """What `compare` found.
+
+    Attributes:
+        entries: every run.
+        table: Markdown: a line each, means and standard deviations over seeds.
+        words: what can be said of the differences.
+        report: all of it as JSON values.
+        folder: where comparison.json, comparison.md, samples.png and curves.png are.
+    """
+
+    entries: tuple[Entry, ...]
+    table: str
+    words: tuple[str, ...]
+    report: dict[str, Any]
+    folder: Path
+
+
+def compare(
+    what: Sequence[Path | str],
+    *,
+    seeds: int = 3,
+    first_seed: int = 0,
+    images: int | None = None,
+    minutes: float | None = None,
+    data: str | None = None,
+    data_dir: Path | str | None = None,
+    settings: Sequence[str] = (),
+    draw: int = 10_000,
+    out: Path | str = FOLDER,
+    device: str = "auto",
+    progress: ProgressKind = "none",
+) -> Comparison:
+    """Put runs side by side; or train recipes over seeds under one budget, and say which is better beyond luck.
+
+    Interrupted and called again with the same words, it goes on where it was.
+
+    Args:
+        what: finished runs, two at least; or recipes, two at least, which are then trained.
+        seeds: of recipes: how many runs of each.
+        first_seed: of recipes: the first seed.
+        images: of recipes: length of every training in images seen; or
+        minutes: in minutes. Without either each recipe has its own length.
+        data: of recipes: what to train on; of runs: the real images to judge by.
+        data_dir: where downloaded data sets lie.
+        settings: of recipes: changes to all of them, each "section.key=value".
+        draw: images that are drawn from each model.
+        out: the folder for the table, the pictures and the runs.
+        device: of recipes: "auto", "cpu", "cuda" or "mps".
+        progress: "none", "plain" lines, a "live" display, or "auto": live on a terminal.
+
+    Raises:
+        DigitganError: where something makes no sense, before anything is trained.
+    """
+    if seeds < 1 or first_seed < 0:
+        raise UsageError(f"--seeds {seeds} --first-seed {first_seed}: at least one seed, and none below 0, is right")
+    if draw < FEWEST:
+        raise UsageError(f"--draw {draw}: at least {FEWEST} are needed to say anything")
+    names, folder = [str(name) for name in what], Path(out)
+    console = Console(stderr=True, quiet=progress == "none")
+    say = teller(console)
+    data_folder = None if data_dir is None else Path(data_dir)
+    are_recipes = [name in RECIPES for name in names]
+    if all(are_recipes):
+        budget = Wish(images=images, minutes=minutes, data=data, data_dir=data_folder, settings=settings, device=device)
+        entries = trained(
+            names,
+            seeds=range(first_seed, first_seed + seeds),
+            budget=budget,
+            draw=draw,
+            folder=folder,
+            console=console,
+            progress=progress,
+            say=say,
+        )
+        return _compared(entries, folder)
+    if any(are_recipes):
+        raise UsageError(
+            "a comparison is of recipes or of runs, not of both; a run whose folder is called like a recipe is ./NAME"
+        )
+    if images is not None or minutes is not None or settings:
+        raise UsageError(
+            f"--images, --minutes and --set are for recipes, which are trained; {names[0]} is none: "
+            f"{nearest(names[0], RECIPES)}"
+        )
+    runs = [Path(name) for name in names]
+    return _compared(finished(runs, data=data, data_dir=data_folder, draw=draw, folder=folder, say=say), folder)
+
+
+def _compared(entries: Sequence[Entry], folder: Path) -> Comparison:
+    text, words = table(entries), tuple(words_about(entries))
+    report = {
+        "entries": [
+            {
+                "name": entry.name,
+                "seed": entry.seed,
+                "run": str(entry.run),
+                "seconds": RunFolder(entry.run).read_record().get("seconds"),
+                "images_seen": entry.record["subject"].get("images_seen"),
+                **{name: entry.figure(name) for name in (metric.name for metric in METRICS)},
+            }
+            for entry in entries
+        ],
+        "floor": {name: entries[0].record["figures"][name]["floor"] for name in COMPARED},
+        "words": list(words),
+        "protocol": entries[0].record["protocol"],
+    }
+    with replacing(folder / "comparison.json") as file:
+        file.write((json.dumps(report, indent=1, ensure_ascii=False) + "\n").encode())
+    with replacing(folder / "comparison.md") as file:
+        file.write(("\n".join([text, "", *words]) + "\n").encode())
+    save_png(folder / "samples.png", samples(entries))
+    draw_curves(entries, folder / "curves.png")
+    return Comparison(tuple(entries), text, words, report, folder)

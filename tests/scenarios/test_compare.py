@@ -1,0 +1,66 @@
+"""A comparison that is killed goes on where it was, and comes to the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.scenarios.conftest import Digitgan
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("judges_at_hand")]
+
+ARGV = (
+    "compare",
+    "fast",
+    "wgan-gp",
+    "--data=digits",
+    "--images=1920",
+    "--seeds=1",
+    "--draw=200",
+    "--set=generator.channels=[8, 8, 8]",
+    "--set=discriminator.channels=[8, 8]",
+    "--set=training.precision=float32",
+    "--set=training.checkpoints=20",
+    "--set=training.evaluate_every=1920",
+)
+
+
+def figures(folder: Path) -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))["entries"]
+    return [{key: value for key, value in entry.items() if key not in ("seconds", "run")} for entry in entries]
+
+
+def test_a_killed_comparison_goes_on_where_it_was(digitgan: Digitgan, tmp_path: Path) -> None:
+    killed = tmp_path / "killed"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "digitgan", *ARGV, f"--out={killed}", "--quiet"], cwd=tmp_path, env=os.environ
+    )
+    second = killed / "runs" / "wgan-gp-0" / "checkpoints"
+    patience = time.monotonic() + 240
+    while not (second.is_dir() and any(second.glob("*/manifest.json"))):
+        assert process.poll() is None, "it ended before it could be killed"
+        assert time.monotonic() < patience
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    first_model = killed / "runs" / "fast-0" / "model.safetensors"
+    made = first_model.stat().st_mtime_ns
+    assert not (killed / "comparison.json").exists()
+
+    done = digitgan(*ARGV, f"--out={killed}")
+    assert done.returncode == 0, done.stderr
+    assert "fast-0 is there already" in done.stderr
+    assert "going on at" in done.stderr
+    assert first_model.stat().st_mtime_ns == made
+
+    whole = digitgan(*ARGV, "--out=whole", "--quiet")
+    assert whole.returncode == 0, whole.stderr
+    assert figures(killed) == figures(tmp_path / "whole")
