@@ -38,17 +38,21 @@ def the_judge() -> Judge:
     return judge_of(digitgan.load_image_set("mnist"), print).judge
 
 
-def train(recipe: str, *options: str, settings: tuple[str, ...], folder: Path) -> dict[str, Any]:
-    """Train in a process of its own; its result, with its peak memory."""
+def train(*arguments: str, settings: tuple[str, ...] = (), folder: Path) -> dict[str, Any]:
+    """Train in a process of its own, by the arguments of `digitgan train`; its result, with its peak memory."""
     changes = [item for setting in settings for item in ("--set", setting)]
-    command = [sys.executable, "-m", "digitgan", "train", recipe, *options, *changes]
-    with subprocess.Popen([*command, "--out", str(folder), "--json", "--quiet"], stdout=subprocess.PIPE) as process:
+    return command("train", *arguments, *changes, "--out", str(folder))
+
+
+def command(*arguments: str) -> dict[str, Any]:
+    """Run `digitgan ARGUMENTS` in a process of its own; its result, with its peak memory."""
+    with subprocess.Popen([sys.executable, "-m", "digitgan", *arguments, "--json"], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         printed = process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise SystemExit(f"{recipe} {' '.join(options)}: the training ended with exit code {process.returncode}")
+        raise SystemExit(f"digitgan {' '.join(arguments)}: ended with exit code {process.returncode}")
     result: dict[str, Any] = json.loads(printed)
     return result | {"peak_memory_gb": usage.ru_maxrss / 2**20}
 
@@ -69,6 +73,15 @@ def figures(judge: Judge, reference: Pixels, drawn: Pixels, labels: npt.NDArray[
         "frechet_distance": round(frechet_distance(Moments.of(real), Moments.of(fake)), 4),
         "coverage": round(neighbourhoods(real, fake, NEIGHBOURS).coverage, 4),
     }
+
+
+def figures_of(model: digitgan.Model, judge: Judge, reference: Pixels, picture: Path | None = None) -> dict[str, Any]:
+    """What 10,000 images drawn from a model are worth, their labels taking turns; the first hundred go into a picture."""
+    labels = np.arange(DRAWN) % len(model.class_names)
+    drawn = model.sample(labels, seed=1)
+    if picture is not None:
+        save_png(picture, grid(drawn[:100], columns=10))
+    return figures(judge, reference, drawn, labels if len(model.class_names) > 1 else None)
 
 
 def floor(judge: Judge, reference: Pixels) -> dict[str, Any]:
@@ -94,12 +107,7 @@ def measured(
     with tempfile.TemporaryDirectory() as folder:
         options = ("--images", str(images), "--seed", str(seed))
         result = train(recipe, *options, settings=settings, folder=Path(folder) / "run")
-        model = digitgan.load(Path(folder) / "run")
-    conditional = len(model.class_names) > 1
-    labels = np.arange(DRAWN) % len(model.class_names)
-    drawn = model.sample(labels, seed=1)
-    if picture is not None:
-        save_png(picture, grid(drawn[:100], columns=10))
+        found = figures_of(digitgan.load(Path(folder) / "run"), judge, reference, picture)
     return {
         "seed": seed,
         "images_seen": result["images_seen"],
@@ -108,5 +116,5 @@ def measured(
         "peak_memory_gb": round(result["peak_memory_gb"], 3),
         "precision": result["precision"],
         "rollbacks": result["rollbacks"],
-        **figures(judge, reference, drawn, labels if conditional else None),
+        **found,
     }

@@ -14,19 +14,21 @@ The results go to benchmarks/results/systems.json, which is written after each r
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import statistics
 from pathlib import Path
 from typing import Any
 
 import tyro
-from judging import DRAWN, RESULTS, Reference, floor, measured, reference_images, the_judge
+from judging import DRAWN, RESULTS, Pixels, Reference, figures_of, floor, measured, reference_images, the_judge
 from machine import machine
 
 import digitgan
-from digitgan.evaluation import class_accuracy
+from digitgan.evaluation import Judge, class_accuracy
 from digitgan.networks import ImageForm, build_discriminator, build_generator, trained_parameters
 from digitgan.recipes import RECIPES, with_settings
+from digitgan.runs import RunFolder
 
 
 def parameters(recipe: str, settings: tuple[str, ...]) -> dict[str, int]:
@@ -36,6 +38,37 @@ def parameters(recipe: str, settings: tuple[str, ...]) -> dict[str, int]:
     return {
         "generator": trained_parameters(build_generator(built, form)),
         "discriminator": trained_parameters(build_discriminator(built, form)),
+    }
+
+
+def of_longer_run(
+    run: RunFolder, images: int, seed: int, *, judge: Judge, reference: Pixels, picture: Path | None
+) -> dict[str, Any] | None:
+    """What `measured` would find, from a numbered model of a longer run; None where that has none of just this length and seed.
+
+    Where the learning rate does not depend on a training's length, nothing in its weights does.
+    """
+    if not run.record.is_file():
+        return None
+    record, recipe = run.read_record(), run.read_recipe()
+    batch = recipe.training.batch_size
+    seen = -(-images // batch) * batch
+    same = dataclasses.replace(RECIPES[recipe.name], training=recipe.training) == recipe
+    if record["seed"] != seed or not same or recipe.optimizer.decay != "none" or record["rollbacks"]:
+        return None
+    numbered = [path for path in run.snapshot_files() if int(path.stem) == seen]
+    if not numbered:
+        return None
+    lines = [line for line in run.read_history() if line["images_seen"] <= seen]
+    return {
+        "seed": seed,
+        "images_seen": seen,
+        "images_per_second": round(lines[-1]["images_seen"] / lines[-1]["seconds"], 1),
+        "seconds": round(lines[-1]["seconds"], 1),
+        "of_a_run_of": recipe.training.images,
+        "precision": recipe.training.precision,
+        "rollbacks": 0,
+        **figures_of(digitgan.load(numbered[0]), judge, reference, picture),
     }
 
 
@@ -60,6 +93,7 @@ def main(
     set: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
     reference: Reference = "test",
     grids: Path | None = None,
+    runs: Path | None = None,
     out: Path = RESULTS / "systems.json",
 ) -> None:
     """Measure, print a table, write the JSON.
@@ -72,6 +106,8 @@ def main(
         set: changes to all of them, section.key=value.
         reference: what drawn images are compared with.
         grids: a folder for a picture of 100 drawn images of each recipe.
+        runs: a folder of longer runs, by recipe, with numbered models, as published.py leaves them: where one has seen just as
+            many images by the seed asked for, it is measured, and nothing trained.
         out: where the results go; recipes that it has and that are not asked for now are kept.
     """
     here, judge = machine(), the_judge()
@@ -82,19 +118,17 @@ def main(
     print("| recipe | generator | discriminator | images/s | right class | Fréchet | coverage |\n|---|---|---|---|---|---|---|")
     for name in recipes:
         sizes = parameters(name, set)
-        runs = [
-            measured(
-                name,
-                images,
-                seed,
-                settings=set,
-                judge=judge,
-                reference=real.images,
-                picture=grids / f"{name}.png" if grids is not None and seed == first_seed else None,
+        found = []
+        for seed in range(first_seed, first_seed + seeds):
+            picture = grids / f"{name}.png" if grids is not None and seed == first_seed else None
+            there = None
+            if runs is not None and not set:
+                longer = RunFolder(runs / name)
+                there = of_longer_run(longer, images, seed, judge=judge, reference=real.images, picture=picture)
+            found.append(
+                there or measured(name, images, seed, settings=set, judge=judge, reference=real.images, picture=picture)
             )
-            for seed in range(first_seed, first_seed + seeds)
-        ]
-        kept[name] = {"parameters": sizes, "images": images, "settings": list(set), "runs": runs, "machine": here}
+        kept[name] = {"parameters": sizes, "images": images, "settings": list(set), "runs": found, "machine": here}
         report = {
             "question": "what each recipe draws after the same number of images",
             "drawn": DRAWN,
@@ -106,7 +140,7 @@ def main(
         }
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-        print(row_of(name, runs, sizes), flush=True)
+        print(row_of(name, found, sizes), flush=True)
 
 
 if __name__ == "__main__":

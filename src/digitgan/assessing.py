@@ -20,7 +20,6 @@ from digitgan.evaluation import (
     Subject,
     check_subject,
     check_useful,
-    class_accuracy,
     judge_of,
     measure_usefulness,
     page,
@@ -200,7 +199,6 @@ def _protocol(halves: Halves, known: KnownJudge) -> dict[str, Any]:
     return {
         "features": f"last hidden layer of a classifier trained on {halves.training.name} ({known.source})",
         "features_sha256": known.sha256,
-        "judge_accuracy_on_held_out": round(class_accuracy(known.judge, held_out.images, held_out.labels), 6),
         "training_images": f"{halves.training.name}, {len(halves.training):,}, SHA-256 {halves.training.content_hash}",
         "held_out_images": f"{held_out.name}, {len(held_out):,}, SHA-256 {held_out.content_hash}",
         "versions": ", ".join(f"{name} {version}" for name, version in versions().items()),

@@ -142,7 +142,7 @@ def test_images_without_classes_have_all_figures_but_accuracy(digits: ImageSet, 
 def test_a_model_is_drawn_from_in_the_training_images_shares(small_model: Model, digits: ImageSet) -> None:
     skewed = ImageSet(digits.images, np.sort(digits.labels) // 5, ("low", "high"), "skewed")
     model = dataclasses.replace(small_model, class_names=("low", "high"))
-    subject = subject_of_model(model, "small", skewed, 600, seed=3)
+    subject = subject_of_model(model, "0" * 64, "small", skewed, 600, seed=3)
     portions: list[tuple[Pixels, npt.NDArray[np.int64]]] = [
         (images, labels) for images, labels in subject.portions() if labels is not None
     ]

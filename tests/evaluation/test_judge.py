@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
 from digitgan.data import ImageSet, embedded_digits
 from digitgan.errors import ModelFileError, OutputError
-from digitgan.evaluation import Judge, class_accuracy, judged_labels, load_judge, save_judge, train_judge
+from digitgan.evaluation import Judge, class_accuracy, judge_images, judged_labels, load_judge, save_judge, train_judge
+from digitgan.evaluation.judge import folded
 from digitgan.model import Model, save_model
 from digitgan.networks import ImageForm
 
@@ -146,3 +148,13 @@ def test_a_model_is_no_judge(tmp_path: Path, small_model: Model) -> None:
     save_model(tmp_path / "model.safetensors", small_model)
     with pytest.raises(ModelFileError, match=r"model\.safetensors: not a judge"):
         load_judge(tmp_path / "model.safetensors")
+
+
+def test_a_folded_judge_judges_alike(judge: Judge, digits: ImageSet) -> None:
+    before = judge.state_dict()
+    faster = folded(judge)
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in faster.features)
+    images = smaller(digits).images[:300]
+    for folded_array, array in zip(judge_images(faster, images), judge_images(judge, images), strict=True):
+        np.testing.assert_allclose(folded_array, array, atol=1e-4)
+    assert judge.state_dict().keys() == before.keys(), "the judge itself is as it was"

@@ -105,6 +105,7 @@ class Evaluation:
         figures: one for each metric.
         per_class: a Fréchet distance for each class, and that of real images; None for too few images.
         memorisation: how near the training images are.
+        held_out_accuracy: the share of held-out real images that the judge is right on.
         flags: what whoever reads the figures should know.
         seconds: that it took.
     """
@@ -116,6 +117,7 @@ class Evaluation:
     figures: tuple[Figure, ...]
     per_class: tuple[tuple[float | None, float | None], ...]
     memorisation: Memorisation
+    held_out_accuracy: float
     flags: tuple[str, ...]
     seconds: float
 
@@ -155,6 +157,7 @@ def evaluate(subject: Subject, training: ImageSet, held_out: ImageSet, judge: Ju
         figures,
         tuple(zip(per_class_frechet(compared), per_class_frechet(floor), strict=True)),
         memorisation,
+        summaries["test"].class_accuracy,
         tuple(_flags(images, subject, figures)),
         time.perf_counter() - started,
     )

@@ -22,10 +22,7 @@ from digitgan.evaluation.metrics import (
     neighbourhoods,
 )
 from digitgan.evaluation.metrics.kernel import BLOCK
-from digitgan.evaluation.summary import Summary
-
-NEIGHBOURS: Final = 5
-"""k of all figures of neighbourhoods, as Naeem et al. (2020) have it."""
+from digitgan.evaluation.summary import NEIGHBOURS, Summary
 
 FEWEST: Final = 100
 """Of fewer images than this nothing is said."""
@@ -45,7 +42,8 @@ class Comparison:
     @functools.cached_property
     def neighbourhoods(self) -> Neighbourhoods:
         """Of the samples of both."""
-        return neighbourhoods(self.real.features, self.images.features, NEIGHBOURS)
+        around = self.real.radii, self.images.radii
+        return neighbourhoods(self.real.features, self.images.features, NEIGHBOURS, around)
 
 
 @final

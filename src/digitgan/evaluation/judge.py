@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from digitgan import rng
 from digitgan.data import Batches, ImageSet
@@ -42,7 +44,7 @@ class Judge(nn.Module):
         before = form.channels
         for width in WIDTHS:
             for narrow in (before, width):
-                layers += [nn.Conv2d(narrow, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
+                layers += [nn.Conv2d(narrow, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
             layers.append(nn.MaxPool2d(2))
             before = width
         size = WIDTHS[-1] * (form.height // 8) * (form.width // 8)
@@ -108,6 +110,20 @@ def judged_labels(judge: Judge, images: Picture) -> npt.NDArray[np.int64]:
 def class_accuracy(judge: Judge, images: Picture, labels: npt.NDArray[np.int64]) -> float:
     """The share of images that the judge takes for what they are labelled."""
     return float((judged_labels(judge, images) == labels).mean())
+
+
+def folded(judge: Judge) -> Judge:
+    """The same judge for judging alone: each batch norm is part of the convolution before it, and half the time is saved.
+
+    Features differ by rounding, of the order of 1e-6.
+    """
+    faster = copy.deepcopy(judge).eval()
+    for place in range(len(faster.features) - 1):
+        convolution, norm = faster.features[place], faster.features[place + 1]
+        if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+            faster.features[place] = fuse_conv_bn_eval(convolution, norm)
+            faster.features[place + 1] = nn.Identity()
+    return _channels_last(faster)
 
 
 def size_text(shape: tuple[int, int, int]) -> str:

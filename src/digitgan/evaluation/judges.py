@@ -11,7 +11,7 @@ import torch
 
 from digitgan.data import ImageSet, Report, cache_folder
 from digitgan.errors import ModelFileError, OutputError, UsageError
-from digitgan.evaluation.judge import Judge, load_judge, save_judge, train_judge
+from digitgan.evaluation.judge import Judge, folded, load_judge, save_judge, train_judge
 
 SHIPPED: Final = {"fc30b55971f250c50fdd9f4575adc48b73f2415edc5e937aff5e4bf5acfd38c8": "mnist.safetensors"}
 """Content hash of training images -> the judge of them that comes with the package."""
@@ -29,7 +29,7 @@ class KnownJudge:
     """A judge and the file it is in.
 
     Attributes:
-        judge: ready to judge.
+        judge: ready to judge; see `folded`.
         source: where it came from, for people.
         sha256: of its weights: figures by one hash can be compared with each other, and no others.
     """
@@ -78,4 +78,4 @@ def weights_sha256(judge: Judge) -> str:
 
 
 def _known(judge: Judge, source: str) -> KnownJudge:
-    return KnownJudge(judge, source, weights_sha256(judge))
+    return KnownJudge(folded(judge), source, weights_sha256(judge))

@@ -15,9 +15,8 @@ import numpy as np
 from PIL import Image
 
 from digitgan.evaluation.evaluating import Evaluation
-from digitgan.evaluation.findings import NEIGHBOURS
 from digitgan.evaluation.metrics.bootstrap import CONFIDENCE, RESAMPLES
-from digitgan.evaluation.summary import SAMPLE, Summary
+from digitgan.evaluation.summary import NEIGHBOURS, SAMPLE, Summary
 from digitgan.evaluation.usefulness import Usefulness
 from digitgan.images import Picture, enlarged, grid, replacing
 
@@ -57,6 +56,7 @@ def record(found: Evaluation, useful: Usefulness | None, protocol: dict[str, Any
         for figure in found.figures
     }
     subject = found.subject
+    compared_with = f"{found.real.count:,} {'held-out' if found.reference == 'test' else 'training'} images"
     return {
         "headline": headline(figures, found),
         "subject": {"name": subject.name, "images": subject.count, **subject.facts},
@@ -68,7 +68,8 @@ def record(found: Evaluation, useful: Usefulness | None, protocol: dict[str, Any
         "flags": list(found.flags),
         "protocol": {
             **protocol,
-            "compared_with": f"{found.real.count:,} {'held-out' if found.reference == 'test' else 'training'} images",
+            "judge_accuracy_on_held_out": _round(found.held_out_accuracy),
+            "compared_with": compared_with,
             "floor": f"{'training' if found.reference == 'test' else 'held-out'} images in place of these",
             "neighbours": NEIGHBOURS,
             "sample": f"at most {SAMPLE:,} images, evenly spread, for neighbourhoods, kernel distance and memorisation",

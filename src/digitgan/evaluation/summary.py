@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import final
+from typing import Final, final
 
 import numpy as np
 import numpy.typing as npt
 
 from digitgan.evaluation.judge import FEATURES, Judge, judge_images
-from digitgan.evaluation.metrics import Answers, Features, Labels, Moments, Vector
+from digitgan.evaluation.metrics import Answers, Features, Labels, Moments, Vector, radii
 from digitgan.images import Picture
+
+NEIGHBOURS: Final = 5
+"""k of all figures of neighbourhoods, as Naeem et al. (2020) have it."""
 
 GROUPS = 50
 """Sums are kept apart for so many groups of images, which the bootstrap draws from."""
@@ -50,6 +54,16 @@ class Summary:
     labels: Labels
     features: Features
     certainty: Vector
+
+    @functools.cached_property
+    def radii(self) -> Vector:
+        """How far the neighbourhood of each of the sample reaches, squared."""
+        return radii(self.features, NEIGHBOURS)
+
+    @property
+    def class_accuracy(self) -> float:
+        """The share of the images that the judge takes for the class they were asked for by."""
+        return float(self.confusion.trace() / self.confusion.sum())
 
     @property
     def confusion(self) -> npt.NDArray[np.int64]:

@@ -6,7 +6,7 @@ from digitgan.evaluation.metrics.frechet import Moments, frechet_distance
 from digitgan.evaluation.metrics.interface import Features, Labels, Probabilities, Vector
 from digitgan.evaluation.metrics.kernel import Estimate, kernel_distance, squared_mean_discrepancy
 from digitgan.evaluation.metrics.memorisation import Nearest, nearest_images
-from digitgan.evaluation.metrics.neighbourhoods import Neighbourhoods, neighbourhoods
+from digitgan.evaluation.metrics.neighbourhoods import Neighbourhoods, neighbourhoods, radii
 
 __all__ = [
     "Answers",
@@ -24,5 +24,6 @@ __all__ = [
     "kernel_distance",
     "nearest_images",
     "neighbourhoods",
+    "radii",
     "squared_mean_discrepancy",
 ]

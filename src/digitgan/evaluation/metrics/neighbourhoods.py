@@ -57,7 +57,9 @@ class Neighbourhoods:
         return float(self.covered.mean())
 
 
-def neighbourhoods(real: Features, drawn: Features, neighbours: int) -> Neighbourhoods:
+def neighbourhoods(
+    real: Features, drawn: Features, neighbours: int, around: tuple[Vector, Vector] | None = None
+) -> Neighbourhoods:
     """Compare two sets of features by their neighbourhoods.
 
     All that follows from it depends on how many images there are: compare only figures of the same numbers.
@@ -66,8 +68,9 @@ def neighbourhoods(real: Features, drawn: Features, neighbours: int) -> Neighbou
         real: (n, width), more than `neighbours` rows.
         drawn: (m, width), likewise.
         neighbours: k.
+        around: `radii` of both, where they are known already.
     """
-    around_real, around_drawn = radii(real, neighbours), radii(drawn, neighbours)
+    around_real, around_drawn = around or (radii(real, neighbours), radii(drawn, neighbours))
     within = np.zeros(len(drawn), dtype=np.int64)
     covered, recalled = np.zeros(len(real), dtype=bool), np.zeros(len(real), dtype=bool)
     for start in range(0, len(drawn), BLOCK):
