@@ -20,7 +20,9 @@ from digitgan.evaluation import (
     Subject,
     check_subject,
     check_useful,
+    floor_count,
     judge_of,
+    kept_real_side,
     measure_usefulness,
     page,
     pictures,
@@ -134,7 +136,9 @@ def evaluate(
     if reuse and (kept := _kept(paths[0], inputs, say)) is not None:
         return Assessment(kept, *paths)
     say(f"comparing {what.count:,} images of {name} with {halves.source} …")
-    found = evaluation.evaluate(what, halves.training, halves.held_out, known.judge, reference)
+    count = floor_count(what, halves.training, halves.held_out, reference)
+    real = kept_real_side(known, halves.training, halves.held_out, count, say)
+    found = evaluation.evaluate(what, halves.training, halves.held_out, known.judge, reference, real)
     useful = None
     if train_on_synthetic:
         say("training a classifier on the images, and one on real ones …")

@@ -1,10 +1,11 @@
 """Evaluation: what drawn images are worth."""
 
-from digitgan.evaluation.evaluating import Evaluation, Figure, Reference, Subject, check_subject, evaluate, evenly
+from digitgan.evaluation.evaluating import Evaluation, Figure, Reference, Subject, check_subject, evaluate, floor_count
 from digitgan.evaluation.findings import FEWEST, METRICS, Comparison, Metric
 from digitgan.evaluation.judge import Judge, class_accuracy, judge_images, judged_labels, load_judge, save_judge, train_judge
 from digitgan.evaluation.judges import KnownJudge, judge_of
 from digitgan.evaluation.metrics import Moments, frechet_distance, neighbourhoods
+from digitgan.evaluation.real import RealSide, evenly, kept_real_side, real_side
 from digitgan.evaluation.report import page, pictures, record, write_report
 from digitgan.evaluation.usefulness import Usefulness, check_useful, measure_usefulness
 
@@ -18,6 +19,7 @@ __all__ = [
     "KnownJudge",
     "Metric",
     "Moments",
+    "RealSide",
     "Reference",
     "Subject",
     "Usefulness",
@@ -26,15 +28,18 @@ __all__ = [
     "class_accuracy",
     "evaluate",
     "evenly",
+    "floor_count",
     "frechet_distance",
     "judge_images",
     "judge_of",
     "judged_labels",
+    "kept_real_side",
     "load_judge",
     "measure_usefulness",
     "neighbourhoods",
     "page",
     "pictures",
+    "real_side",
     "record",
     "save_judge",
     "train_judge",

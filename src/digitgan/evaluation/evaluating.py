@@ -14,6 +14,7 @@ from digitgan.errors import UsageError
 from digitgan.evaluation.findings import FEWEST, METRICS, Comparison, Metric, per_class_frechet
 from digitgan.evaluation.judge import Judge, size_text
 from digitgan.evaluation.metrics import Interval, Nearest, nearest_images
+from digitgan.evaluation.real import RealSide, real_side
 from digitgan.evaluation.summary import Portion, Summary, summarise
 
 Reference = Literal["test", "train"]
@@ -122,7 +123,14 @@ class Evaluation:
     seconds: float
 
 
-def evaluate(subject: Subject, training: ImageSet, held_out: ImageSet, judge: Judge, reference: Reference) -> Evaluation:
+def evaluate(
+    subject: Subject,
+    training: ImageSet,
+    held_out: ImageSet,
+    judge: Judge,
+    reference: Reference,
+    real_images: RealSide | None = None,
+) -> Evaluation:
     """Compare images with real ones.
 
     Args:
@@ -132,6 +140,7 @@ def evaluate(subject: Subject, training: ImageSet, held_out: ImageSet, judge: Ju
         judge: a classifier of `training`.
         reference: whether the images are compared with `held_out` ("test") or with as many of `training` ("train"). The floor
             is what the others of the two come to.
+        real_images: by `real_side` of the same images, of which `floor_count` says how many; found if it is not given.
 
     Raises:
         UsageError: for fewer images than anything can be said of, or of another size or other classes than the real ones.
@@ -139,15 +148,10 @@ def evaluate(subject: Subject, training: ImageSet, held_out: ImageSet, judge: Ju
     started = time.perf_counter()
     check_subject(subject, training)
     images = summarise(judge, subject.portions(), subject.count)
-    few = len(held_out) if reference == "train" else min(len(training), max(FEWEST, subject.count))
-    shown = evenly(training, few)
-    halves = {"test": held_out, "train": shown}
-    summaries = {name: summarise(judge, [(half.images, half.labels)], len(half)) for name, half in halves.items()}
-    real, other = summaries[reference], summaries["train" if reference == "test" else "test"]
+    known = real_images or real_side(judge, training, held_out, floor_count(subject, training, held_out, reference))
+    real, other = (known.held_out, known.training) if reference == "test" else (known.training, known.held_out)
     compared, floor = Comparison(images, real), Comparison(other, real)
-    memorisation = Memorisation(
-        nearest_images(images.images, training.images), nearest_images(summaries["test"].images, training.images)
-    )
+    memorisation = Memorisation(nearest_images(images.images, training.images), known.nearest)
     figures = tuple(_figure(metric, compared, floor, subject) for metric in METRICS)
     return Evaluation(
         subject,
@@ -157,7 +161,7 @@ def evaluate(subject: Subject, training: ImageSet, held_out: ImageSet, judge: Ju
         figures,
         tuple(zip(per_class_frechet(compared), per_class_frechet(floor), strict=True)),
         memorisation,
-        summaries["test"].class_accuracy,
+        known.held_out.class_accuracy,
         tuple(_flags(images, subject, figures)),
         time.perf_counter() - started,
     )
@@ -178,10 +182,9 @@ def check_subject(subject: Subject, training: ImageSet) -> None:
         )
 
 
-def evenly(image_set: ImageSet, count: int) -> ImageSet:
-    """So many images of a set, evenly spread over it."""
-    chosen = np.arange(count) * len(image_set) // count
-    return ImageSet(image_set.images[chosen], image_set.labels[chosen], image_set.class_names, image_set.name)
+def floor_count(subject: Subject, training: ImageSet, held_out: ImageSet, reference: Reference) -> int:
+    """Training images that the real side of an evaluation takes: as many as there are drawn ones, or held-out ones."""
+    return len(held_out) if reference == "train" else min(len(training), max(FEWEST, subject.count))
 
 
 def _figure(metric: Metric, compared: Comparison, floor: Comparison, subject: Subject) -> Figure:

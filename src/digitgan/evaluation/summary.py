@@ -72,25 +72,51 @@ class Summary:
         return counted
 
 
-def summarise(judge: Judge, portions: Iterable[Portion], count: int) -> Summary:
+@final
+@dataclass(frozen=True)
+class Said:
+    """What a judge has said of all images of a set, in portions as `summarise` takes them.
+
+    Attributes:
+        features: (n, FEATURES).
+        probabilities: (n, classes).
+    """
+
+    features: npt.NDArray[np.float32]
+    probabilities: npt.NDArray[np.float32]
+
+    @staticmethod
+    def of(judge: Judge, images: Picture) -> Said:
+        """Ask the judge."""
+        size = _portion(len(images))
+        found = [judge_images(judge, images[start : start + size]) for start in range(0, len(images), size)]
+        return Said(*(np.concatenate(column) for column in zip(*found, strict=True)))
+
+
+def summarise(judge: Judge, portions: Iterable[Portion], count: int, said: Said | None = None) -> Summary:
     """Judge images as they come.
 
     Args:
         judge: whose features and answers are kept.
         portions: images and labels, of any size each; all together `count`.
         count: how many there will be.
+        said: what the judge says of them, where that is known already.
 
     Raises:
         UsageError: for images of another size than the judge's.
     """
-    groups, size = min(GROUPS, count), max(1, min(PORTION, count // GROUPS))
+    groups, size = min(GROUPS, count), _portion(count)
     classes = judge.form.classes
     moments = [Moments.none(FEATURES) for _ in range(groups)]
     answers: list[Answers | None] = [None] * groups
     by_class = [Moments.none(FEATURES) for _ in range(classes)]
     kept: list[tuple[Picture, Labels, Features, Vector]] = []
     for index, (images, asked) in enumerate(_of_size(portions, size)):
-        features, probabilities = judge_images(judge, images)
+        if said is None:
+            features, probabilities = judge_images(judge, images)
+        else:
+            place = slice(index * size, (index + 1) * size)
+            features, probabilities = said.features[place], said.probabilities[place]
         labels = probabilities.argmax(axis=1) if asked is None else asked
         moments[index % groups] += Moments.of(features)
         more, before = Answers.of(probabilities, asked), answers[index % groups]
@@ -102,6 +128,11 @@ def summarise(judge: Judge, portions: Iterable[Portion], count: int) -> Summary:
         kept.append((images[taken], labels[taken], features[taken], certainty[taken]))
     sample = (np.concatenate(column) for column in zip(*kept, strict=True))
     return Summary(count, moments, [found for found in answers if found is not None], by_class, *sample)
+
+
+def _portion(count: int) -> int:
+    """How many of so many images go through the judge at once."""
+    return max(1, min(PORTION, count // GROUPS))
 
 
 def _taken(start: int, length: int, count: int) -> npt.NDArray[np.bool_]:

@@ -9,8 +9,9 @@ import numpy as np
 
 from digitgan.data import ImageSet
 from digitgan.errors import UsageError
-from digitgan.evaluation.evaluating import Subject, evenly
+from digitgan.evaluation.evaluating import Subject
 from digitgan.evaluation.judge import class_accuracy, train_judge
+from digitgan.evaluation.real import evenly
 
 STEPS_OF_IMAGES: Final = 120_000
 """Images that each classifier is shown, however few different ones: more of them bring nothing that shows."""
