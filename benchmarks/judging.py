@@ -84,6 +84,17 @@ def figures_of(model: digitgan.Model, judge: Judge, reference: Pixels, picture: 
     return figures(judge, reference, drawn, labels if len(model.class_names) > 1 else None)
 
 
+def kept_rows(out: Path, rows: str, reference: digitgan.ImageSet) -> dict[str, Any]:
+    """The rows that a file of results has already; refused if they were measured against other images."""
+    if not out.exists():
+        return {}
+    there: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
+    if there["reference"] != reference.name:
+        raise SystemExit(f"{out}: holds figures against {there['reference']}, not {reference.name}; name another --out")
+    found: dict[str, Any] = there[rows]
+    return found
+
+
 def floor(judge: Judge, reference: Pixels) -> dict[str, Any]:
     """The same figures for as many real images, the first training images."""
     train_set = digitgan.load_image_set("mnist")

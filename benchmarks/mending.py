@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import tyro
-from judging import DRAWN, RESULTS, Reference, floor, measured, reference_images, the_judge
+from judging import DRAWN, RESULTS, Reference, floor, kept_rows, measured, reference_images, the_judge
 from machine import machine
 
 from digitgan.recipes import RECIPES, Recipe
@@ -67,7 +67,7 @@ def main(
         out: where the results go; recipes that it has and that are not asked for now are kept.
     """
     here, judge, real = machine(), the_judge(), reference_images(reference)
-    kept = json.loads(out.read_text(encoding="utf-8"))["recipes"] if out.exists() else {}
+    kept = kept_rows(out, "recipes", real)
     report = {
         "question": "what each change of a mended recipe does",
         "drawn": DRAWN,

@@ -18,7 +18,7 @@ import statistics
 from pathlib import Path
 
 import tyro
-from judging import DRAWN, RESULTS, figures_of, floor, reference_images, the_judge, train
+from judging import DRAWN, RESULTS, figures_of, floor, kept_rows, reference_images, the_judge, train
 from machine import machine
 
 import digitgan
@@ -52,7 +52,7 @@ def main(
         out: where the results go; recipes that it has and that are not asked for now are kept.
     """
     judge, real = the_judge(), reference_images("test")
-    kept = json.loads(out.read_text(encoding="utf-8"))["systems"] if out.exists() else {}
+    kept = kept_rows(out, "systems", real)
     report = {
         "question": "what the published systems draw at their published end, and on the way",
         "drawn": DRAWN,

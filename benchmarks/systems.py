@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import tyro
-from judging import DRAWN, RESULTS, Pixels, Reference, figures_of, floor, measured, reference_images, the_judge
+from judging import DRAWN, RESULTS, Pixels, Reference, figures_of, floor, kept_rows, measured, reference_images, the_judge
 from machine import machine
 
 import digitgan
@@ -113,7 +113,7 @@ def main(
     here, judge = machine(), the_judge()
     test, real = digitgan.load_image_set("mnist", "test"), reference_images(reference)
     real_against_real = floor(judge, real.images)
-    kept = json.loads(out.read_text(encoding="utf-8"))["systems"] if out.exists() else {}
+    kept = kept_rows(out, "systems", real)
     print(f"real images against real ones: {real_against_real}")
     print("| recipe | generator | discriminator | images/s | right class | Fréchet | coverage |\n|---|---|---|---|---|---|---|")
     for name in recipes:

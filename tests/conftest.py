@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from digitgan.neighbours import SPINS
+from digitgan.sharing import SPINS
 
 if TYPE_CHECKING:
     from digitgan.data import ImageSet

@@ -42,6 +42,8 @@ def test_a_folder_with_other_things_is_left_as_it_is(tmp_path: Path, overwrite: 
 
 
 def test_a_run_is_replaced_only_when_asked(run: RunFolder) -> None:
+    for path in (run.model, run.best, run.scores, *run.report):
+        path.write_text("of the run that was")
     before = contents(run.path)
     with pytest.raises(OutputError, match="holds a run already; go on with --resume, replace it with --overwrite"):
         new_run(run.path, overwrite=False)

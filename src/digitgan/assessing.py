@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shlex
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-import numpy as np
-
-from digitgan import evaluation
-from digitgan.data import ImageSet, Report, load_image_set, read_npz, splits_of
+from digitgan import evaluation, rng
+from digitgan.data import ImageSet, Say, load_image_set, read_npz, splits_of
 from digitgan.drawing import claim_output, free_path
 from digitgan.errors import DataError, UsageError
 from digitgan.evaluation import (
+    FEWEST,
     KnownJudge,
     Reference,
     Subject,
@@ -26,9 +27,11 @@ from digitgan.evaluation import (
     measure_usefulness,
     page,
     pictures,
+    report_paths,
     write_report,
 )
 from digitgan.evaluation.subjects import subject_of_images, subject_of_model
+from digitgan.evaluation.summary import Portion
 from digitgan.finding import DEFAULT_MODEL, find_model, load
 from digitgan.model import file_hash
 from digitgan.planning import versions
@@ -37,8 +40,14 @@ from digitgan.version import __version__
 
 MOST_IMAGES = 10_000_000
 
+Watch = Callable[[Iterator[Portion], int], Iterator[Portion]]
+"""See `evaluate`."""
+
+USUAL_IMAGES = 10_000
+"""That are drawn, unless there are fewer training images: the floor is of as many of those."""
+
 HELD_OUT = 5
-"""Of a set without a test part every fifth image is held out."""
+"""Of a set without a test part a fifth of the images is held out."""
 
 
 @final
@@ -67,12 +76,14 @@ class Halves:
         training: what the judge learns from.
         held_out: what it does not.
         note: what is not as one would expect; empty where all is.
+        whole: all that a training by that name sees; None where that is `training`.
     """
 
     source: str
     training: ImageSet
     held_out: ImageSet
     note: str
+    whole: ImageSet | None = None
 
 
 def evaluate(
@@ -80,15 +91,16 @@ def evaluate(
     *,
     data: str | None = None,
     data_dir: Path | str | None = None,
-    images: int = 10_000,
-    seed: int = 0,
+    images: int | None = None,
+    seed: int | None = None,
     reference: Reference = "test",
     train_on_synthetic: bool = False,
     report: Path | str | None = None,
     overwrite: bool = False,
     reuse: bool = False,
     device: str = "cpu",
-    say: Report = lambda line: None,
+    say: Say = lambda line: None,
+    watch: Watch = lambda portions, count: portions,
 ) -> Assessment:
     """Say what images are worth: those drawn from a model, or those of a file.
 
@@ -96,8 +108,8 @@ def evaluate(
         subject: a run's folder, a numbered model of it, a model file, the name of a shipped model, or images as NPZ.
         data: the real images; by default those that the model was trained on, and MNIST for a file of images.
         data_dir: where downloaded data sets lie.
-        images: how many are drawn from a model.
-        seed: of the drawing.
+        images: how many are drawn from a model; by default 10,000, or as many as there are training images if those are fewer.
+        seed: of the drawing; 0 by default.
         reference: which real images: held-out ones ("test") or as many training images ("train").
         train_on_synthetic: whether a classifier is trained on the images and tried on real ones, which takes some minutes.
         report: the folder of report.json and report.html; by default the run's own, whose report is renewed, or the next free
@@ -106,15 +118,18 @@ def evaluate(
         reuse: take a report that is there, if it is of the very same images, real images and judge.
         device: "cpu", "cuda", "mps" or "auto"; where images are drawn.
         say: takes a line now and then.
+        watch: is handed the images as they are drawn, portion by portion, with how many there will be, and hands them on.
 
     Raises:
         DigitganError: where the subject or the data can't be had, don't go together, or the report can't be written.
     """
-    if not 1 <= images <= MOST_IMAGES:
-        raise UsageError(f"--images {images}: 1 to {MOST_IMAGES:,} is right")
+    if images is not None and not FEWEST <= images <= MOST_IMAGES:
+        raise UsageError(f"--images {images}: {FEWEST} to {MOST_IMAGES:,} is right")
+    if seed is not None and not 0 <= seed < 2**63:
+        raise UsageError(f"--seed {seed}: a whole number from 0 to 2**63 - 1 is right")
     name = str(subject)
     folder = _default_folder(name) if report is None else Path(report)
-    paths = folder / "report.json", folder / "report.html"
+    paths = report_paths(folder)
     for path in paths:
         claim_output(path, overwrite=overwrite or reuse or report is None)
     what, halves = _subject(name, data, None if data_dir is None else Path(data_dir), images, seed, device, say)
@@ -138,15 +153,15 @@ def evaluate(
     say(f"comparing {what.count:,} images of {name} with {halves.source} …")
     count = floor_count(what, halves.training, halves.held_out, reference)
     real = kept_real_side(known, halves.training, halves.held_out, count, say)
-    found = evaluation.evaluate(what, halves.training, halves.held_out, known.judge, reference, real)
+    watched = dataclasses.replace(what, portions=lambda: watch(what.portions(), what.count))
+    found = evaluation.evaluate(watched, halves.training, halves.held_out, known.judge, reference, real)
     useful = None
     if train_on_synthetic:
         say("training a classifier on the images, and one on real ones …")
         useful = measure_usefulness(what, halves.training, halves.held_out)
     command = _command(name, data, what, reference, train_on_synthetic)
     made = {**evaluation.record(found, useful, _protocol(halves, known), command), "inputs": inputs}
-    if halves.note:
-        made["flags"].append(halves.note)
+    made["flags"] += [note for note in (halves.note, _of_other_images(what, halves)) if note]
     curves = RunFolder(Path(name)).curves
     html = page(made, pictures(found, halves.training.images), curves.read_bytes() if curves.is_file() else None)
     return Assessment(made, *write_report(folder, made, html))
@@ -158,33 +173,45 @@ def _default_folder(subject: str) -> Path:
 
 
 def _subject(
-    name: str, data: str | None, data_dir: Path | None, images: int, seed: int, device: str, say: Report
+    name: str, data: str | None, data_dir: Path | None, images: int | None, seed: int | None, device: str, say: Say
 ) -> tuple[Subject, Halves]:
     if Path(name).suffix == ".npz":
+        if images is not None or seed is not None:
+            raise UsageError(f"--images and --seed are for models, which are drawn from; {name} is evaluated as it is")
         given = read_npz(name)
         return subject_of_images(given, name), _halves(data or "mnist", data_dir, say)
     sha256 = file_hash(find_model(name))  # a wrong name is told before data is loaded
     model = load(name, device)
     halves = _halves(data or model.card.get("data", {}).get("source") or "mnist", data_dir, say)
-    return subject_of_model(model, sha256, name, halves.training, images, seed), halves
+    count = min(USUAL_IMAGES, max(FEWEST, len(halves.training))) if images is None else images
+    return subject_of_model(model, sha256, name, halves.training, count, seed or 0), halves
 
 
-def _halves(source: str, data_dir: Path | None, say: Report) -> Halves:
+def _halves(source: str, data_dir: Path | None, say: Say) -> Halves:
     training = load_image_set(source, "train", data_dir, report=say)
     if "test" in splits_of(source):
         return Halves(source, training, load_image_set(source, "test", data_dir, report=say), "")
-    chosen = np.arange(len(training)) % HELD_OUT == 0
-    if chosen.all():
+    chosen = rng.permutation(0, "held-out images", 0, len(training)) < len(training) // HELD_OUT
+    if not chosen.any():
         raise DataError(f"{source}: too few images to hold any out")
     rest, held_out = (
         ImageSet(training.images[part], training.labels[part], training.class_names, training.name)
         for part in (~chosen, chosen)
     )
-    note = f"{source} has no test part: every {HELD_OUT}th image was held out here, which a model trained on it has seen"
-    return Halves(source, rest, held_out, note)
+    note = f"{source} has no test part: a fifth of its images was held out here, which a model trained on it has seen"
+    return Halves(source, rest, held_out, note, training)
 
 
-def _kept(path: Path, inputs: dict[str, Any], say: Report) -> dict[str, Any] | None:
+def _of_other_images(what: Subject, halves: Halves) -> str:
+    """What is to be said where a model was trained on other images than those it is compared with."""
+    seen = what.facts.get("trained_on_sha256")
+    whole = halves.whole or halves.training
+    if seen is None or seen in (whole.content_hash, whole.unlabelled().content_hash):
+        return ""
+    return f"the model was trained on other images than {halves.source} has now: memorisation can't be seen here"
+
+
+def _kept(path: Path, inputs: dict[str, Any], say: Say) -> dict[str, Any] | None:
     """The record of an earlier evaluation, where it was of the same inputs."""
     try:
         record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))

@@ -18,8 +18,8 @@ Besides the subcommands: --version, and --completion bash (or zsh, fish), which 
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the command line and end the program with its exit code: 0, 2 for what the user can put right, or 130 and 143
-    for a training that was told to stop.
+    """Run the command line and end the program with its exit code: 0, 2 for what the user can put right, 3 for a
+    training that went wrong for good, or 130 and 143 for one that was told to stop.
     """
     try:
         _run(list(sys.argv[1:] if argv is None else argv))

@@ -45,9 +45,15 @@ class CheckpointError(DigitganError):
 
 
 class DivergenceError(DigitganError):
-    """A training whose losses are no longer numbers; the last checkpoint is from before."""
+    """A training that went wrong for good: no numbers any more, or collapsed; what is kept is from before."""
 
     exit_code = 3
+
+
+class StoppedError(DigitganError):
+    """Something long that was told to stop, and can be gone on with."""
+
+    exit_code = 130
 
 
 class OutputError(DigitganError):

@@ -29,7 +29,7 @@ def load(model: Path | str = DEFAULT_MODEL, device: str = "cpu") -> Model:
 
 
 def find_model(name: str) -> Path:
-    """The model file that a name, a file's path, a run's folder, or a numbered model of a run (RUN@51200) stands for.
+    """The model file that a name, a file's path, a run's folder, or one of its models (RUN@51200, RUN@best) stands for.
 
     Raises:
         ModelFileError: if there is none.
@@ -60,6 +60,10 @@ def find_model(name: str) -> Path:
 
 def _find_snapshot(folder: str, number: str) -> Path:
     run = open_run(Path(folder))
+    if number == "best":
+        if run.best.is_file():
+            return run.best
+        raise RunError(f"{folder}: has no best model; training with --evaluate-every 20000 keeps one")
     there = run.snapshot_files()
     found = [path for path in there if number.isdecimal() and int(path.stem) == int(number)]
     if found:

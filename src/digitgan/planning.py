@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
@@ -13,7 +13,7 @@ from typing import Any, final
 import numpy as np
 import torch
 
-from digitgan.data import ImageSet, load_image_set
+from digitgan.data import ImageSet, Say, load_image_set
 from digitgan.errors import DownloadError, RecipeError, RunError, UsageError
 from digitgan.networks import ImageForm, build_discriminator, build_generator, trained_parameters
 from digitgan.recipes import DEFAULT_RECIPE, RECIPES, Recipe, check_recipe, differences, find_recipe, read_recipe, with_settings
@@ -38,8 +38,6 @@ PRETRAINING = 50
 
 MINUTES_SHARE = 0.96
 """Share of a budget in minutes that is turned into steps; the rest is for previews, checkpoints and the model at the end."""
-
-Say = Callable[[str], None]
 
 
 @final
@@ -167,7 +165,7 @@ def make_plan(wish: Wish, say: Say) -> Plan:
         DigitganError: of the kind that fits, where an option is wrong, the data can't be had, or a run that is to be resumed
             was started otherwise.
     """
-    _check_lengths(wish)
+    check_lengths(wish)
     if wish.data == "":
         raise UsageError("--data is empty; leave it out, or name a source")
     if wish.out is not None and not wish.resume:
@@ -196,6 +194,7 @@ def _new(wish: Wish, say: Say) -> Plan:
     device, threads = prepare(wish.device)
     source, labelled = _load("mnist" if wish.data is None else wish.data, wish.data_dir, say)
     image_set = _for_recipe(labelled, recipe)
+    _check_scores(recipe, labelled)
     form = image_form(image_set)
     # Networks that can't be built for these images are refused here, before a run's folder is touched.
     build_generator(recipe, form)
@@ -294,7 +293,12 @@ def _checked_parts(recipe: Recipe) -> Recipe:
     return recipe
 
 
-def _check_lengths(wish: Wish) -> None:
+def check_lengths(wish: Wish) -> None:
+    """Refuse a length or a seed that can't be meant.
+
+    Raises:
+        UsageError: for it, or for two lengths.
+    """
     given = [f"--{name}" for name in ("images", "epochs", "minutes") if getattr(wish, name) is not None]
     if len(given) > 1:
         raise UsageError(f"{' and '.join(given)} exclude each other; give one")
@@ -330,6 +334,14 @@ def _for_recipe(image_set: ImageSet, recipe: Recipe) -> ImageSet:
             f"here are of one. A folder for each class is right; or take a recipe that needs no labels: {plain}"
         )
     return image_set
+
+
+def _check_scores(recipe: Recipe, labelled: ImageSet) -> None:
+    if recipe.training.evaluate_every and len(labelled.class_names) == 1:
+        raise UsageError(
+            f"--evaluate-every with data {labelled.name}: scores are by a classifier of the training images, and all images "
+            "here are of one class. Leave it out, or name data with a folder for each class"
+        )
 
 
 def _with_precision(recipe: Recipe, form: ImageForm, device: torch.device) -> Recipe:

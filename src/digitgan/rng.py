@@ -72,6 +72,17 @@ def permutation(seed: int, purpose: str, index: int, length: int) -> npt.NDArray
     return np.random.Generator(philox).permutation(length)
 
 
+def spread(seed: int, purpose: str, start: int, stop: int, count: int, length: int) -> npt.NDArray[np.int64]:
+    """Entries `start` to `stop` of `count` places, evenly spread over range(length): one in each of `count` equal parts.
+
+    Where in its part each lies is random, so that no pattern in what is chosen from comes through, as it would with every
+    tenth of labels that take turns. Where `count` is `length`, each place comes once.
+    """
+    part = np.arange(start, stop + 1, dtype=np.int64) * length // count
+    sizes = np.maximum(np.diff(part), 1)
+    return part[:-1] + (words(seed, purpose, start, stop - start, 1)[:, 0] % sizes.astype(np.uint64)).astype(np.int64)
+
+
 def torch_seed(seed: int, purpose: str) -> int:
     """A seed for `torch.Generator.manual_seed`, where torch itself must draw: the initial weights."""
     return _key(seed, purpose) % 2**63

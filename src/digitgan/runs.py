@@ -1,7 +1,8 @@
 """A run's folder: its layout, in one place.
 
 recipe.toml  run.json  history.jsonl  previews/00012800.png …  checkpoints/…  snapshots/00012800.safetensors …
-model.safetensors  losses.png  training.gif
+model.safetensors  losses.png  training.gif; scores.jsonl  best.safetensors (with --evaluate-every);
+report.json  report.html (by `digitgan evaluate`)
 """
 
 from __future__ import annotations
@@ -74,6 +75,11 @@ class RunFolder:
     def scores(self) -> Path:
         """Those scores, a JSON object a line."""
         return self.path / "scores.jsonl"
+
+    @property
+    def report(self) -> tuple[Path, Path]:
+        """What an evaluation of its model found: as JSON, and as a page."""
+        return self.path / "report.json", self.path / "report.html"
 
     @property
     def snapshots(self) -> Path:
@@ -238,7 +244,8 @@ def _remove(run: RunFolder) -> None:
     for path in (run.previews, run.checkpoints, run.snapshots):
         if path.is_dir():
             shutil.rmtree(path)
-    for path in (run.model, run.history, run.curves, run.animation, run.rows_animation, run.recipe, run.record):
+    files = (run.model, run.history, run.curves, run.animation, run.rows_animation, run.scores, run.best, *run.report)
+    for path in (*files, run.recipe, run.record):
         path.unlink(missing_ok=True)
 
 

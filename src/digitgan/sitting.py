@@ -10,7 +10,7 @@ from typing import Any, Literal, final
 
 from rich.console import Console
 
-from digitgan.data import Batches
+from digitgan.data import Batches, Say
 from digitgan.errors import CheckpointError, DivergenceError, RunError
 from digitgan.evaluation import judge_of
 from digitgan.model import save_model
@@ -28,7 +28,7 @@ from digitgan.observers import (
     animate,
     plot,
 )
-from digitgan.planning import Plan, Say
+from digitgan.planning import Plan
 from digitgan.runs import new_run
 from digitgan.training import Control, Draws, Game, RollbackDue, checkpoints, play, restore_checkpoint, sweep
 
@@ -233,7 +233,7 @@ class Sitting:
             self._begin()
             self.history.begin_again()
             if self.scores is not None:
-                self.scores.restore({"lines": []}, 0)
+                self.scores.restore({"lines": [], "kept": None}, 0)
         self.history.count_lost(seconds - self.history.seconds)
         to = self.game.images_seen
         self.plan.run.forget_after(to)

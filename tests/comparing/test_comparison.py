@@ -11,8 +11,10 @@ import pytest
 from PIL import Image
 
 import digitgan
-from digitgan.errors import RunError, UsageError
+from digitgan.errors import RunError, StoppedError, UsageError
 from digitgan.runs import RunFolder
+from digitgan.training import Control
+from digitgan.training.losses import RelativisticLoss
 from tests.commands import run
 
 
@@ -95,9 +97,44 @@ def test_what_is_there_is_not_done_again(trained: Path, capsys: pytest.CaptureFi
 @pytest.mark.slow
 def test_a_folder_whose_runs_have_another_budget_is_refused_and_left_as_it_is(trained: Path) -> None:
     before = (trained / "comparison.json").read_bytes()
-    with pytest.raises(RunError, match=r"its runs have another budget: images 640, not 1000\. Choose another --out"):
+    with pytest.raises(RunError, match=r"holds another comparison: images 640, not 1000\. Choose another --out"):
         digitgan.compare(["fast", "wgan-gp"], seeds=2, images=1000, data="digits", settings=SMALL, draw=200, out=trained)
     assert (trained / "comparison.json").read_bytes() == before
+
+
+def test_a_folder_with_other_things_is_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(RunError, match="holds other things than a comparison, and is left as it is"):
+        digitgan.compare(["fast", "wgan-gp"], images=640, data="digits", settings=SMALL, out=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.usefixtures("_folder")
+def test_a_budget_that_is_refused_is_not_held_against_the_next() -> None:
+    with pytest.raises(UsageError, match=r"--minutes 0: a number above 0 is right"):
+        digitgan.compare(["fast", "wgan-gp"], minutes=0, data="digits")
+    assert not Path("comparison").exists()
+
+
+def test_told_to_stop_it_says_how_to_go_on(tmp_path: Path) -> None:
+    control = Control()
+    control.stop()
+    with pytest.raises(StoppedError, match="stopped; the same words go on with it"):
+        digitgan.compare(["fast", "wgan-gp"], images=640, data="digits", settings=SMALL, out=tmp_path / "new", control=control)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("judges_at_hand")
+def test_a_training_that_diverges_is_no_reason_to_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RelativisticLoss, "generator", lambda _self, real, fake: (real - fake).mean() * float("nan"))
+    folder = tmp_path / "new"
+    for _ in "once", "again":
+        found = digitgan.compare(["fast", "wgan-gp"], seeds=1, images=128, data="digits", settings=SMALL, draw=200, out=folder)
+        assert [(entry.name, entry.status) for entry in found.entries] == [("fast", "failed"), ("wgan-gp", "finished")]
+        assert "| fast | 1 (failed) |" in found.table
+        assert found.words == ()
+    record = json.loads((folder / "runs" / "fast-0" / "run.json").read_text(encoding="utf-8"))
+    assert len(record["rollbacks"]) == 3, "it was not tried a second time"
 
 
 @pytest.mark.slow

@@ -59,7 +59,10 @@ def test_of_many_images_a_sample_is_kept_that_is_spread_evenly(judge: Judge, mon
     assert found.count == COUNT
     assert len(found.images) == len(found.labels) == len(found.features) == len(found.certainty) == 100
     kept = [int(np.flatnonzero((image == IMAGES).all(axis=(1, 2)))[0]) for image in found.images]
-    assert set(np.diff(kept).tolist()) <= {12, 13}
+    parts = np.arange(101) * COUNT // 100
+    assert all(first <= place < last for first, place, last in zip(parts[:-1], kept, parts[1:], strict=True))
+    # Labels that take turns, of which every sixth would be of two classes.
+    assert np.bincount(np.array(kept) % 12, minlength=12).min() >= 3
     assert sum(group.count for group in found.moments) == COUNT
 
 
@@ -75,3 +78,14 @@ def test_images_of_another_size_are_refused(judge: Judge) -> None:
         summarise(judge, [(np.zeros((5, 9, 8), dtype=np.uint8), None)], 5)
     with pytest.raises(UsageError, match="the images are 8x8 RGB"):
         summarise(judge, [(np.zeros((5, 8, 8, 3), dtype=np.uint8), None)], 5)
+
+
+@pytest.mark.parametrize("order", ["by class", "taking turns"])
+def test_each_group_is_like_the_whole_set_whatever_its_order(judge: Judge, order: str) -> None:
+    labels = np.sort(LABELS) if order == "by class" else LABELS
+    found = summarise(judge, [(IMAGES, labels)], COUNT)
+    asked = np.array([answers.confusion.sum(axis=1) for answers in found.answers])
+    sizes = asked.sum(axis=1)
+    assert len(sizes) == summary.GROUPS
+    assert np.ptp(sizes) <= 1
+    assert (asked / sizes[:, None]).std(axis=0).max() < 0.15, "a third of each class, as far as chance goes"

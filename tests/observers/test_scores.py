@@ -104,6 +104,38 @@ def test_after_a_resume_lines_go_on_where_the_checkpoint_was(
     assert lines(run) == scores.lines
 
 
+def test_a_rollback_forgets_a_best_model_of_the_steps_it_undoes(
+    run: RunFolder, judge: Judge, digits: ImageSet, new_game: Callable[..., Game]
+) -> None:
+    game = new_game()
+    scores = Scores(run, judge, digits, model_of)
+    state = json.loads(json.dumps(scores.state()))
+    scores.see(EvaluationDue(game))
+    assert run.best.exists()
+    scores.restore(state, 0)
+    assert not run.best.exists()
+    game.images_seen = 8
+    spoil(game, 30)
+    scores.see(EvaluationDue(game))
+    assert load_model(run.best).card["images_seen"] == 8
+
+
+def test_a_resume_keeps_a_best_model_that_will_be_made_again(
+    run: RunFolder, judge: Judge, digits: ImageSet, new_game: Callable[..., Game]
+) -> None:
+    game = new_game()
+    scores = Scores(run, judge, digits, model_of)
+    scores.see(EvaluationDue(game))
+    state = json.loads(json.dumps(scores.state()))
+    before = run.best.read_bytes()
+    resumed = Scores(run, judge, digits, model_of)
+    resumed.restore(state, 0)
+    game.images_seen = 16
+    spoil(game, 30)  # worse
+    resumed.see(EvaluationDue(game))
+    assert run.best.read_bytes() == before
+
+
 def test_the_same_game_has_the_same_score(
     run: RunFolder, judge: Judge, digits: ImageSet, new_game: Callable[..., Game]
 ) -> None:

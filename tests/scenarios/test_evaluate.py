@@ -63,15 +63,15 @@ def test_a_run_on_other_data_gets_a_judge_of_its_own_and_keeps_it(digitgan: Digi
     quick = ("--data=own.npz", "--images=640", "--set=training.precision=float32", "--evaluate-every=320", "--out=run")
     done = digitgan("train", *quick)
     assert done.returncode == 0, done.stderr
-    assert "training a judge of own, which is kept in" in done.stderr
+    assert "training a judge of own.npz, which is kept in" in done.stderr
     assert (tmp_path / "run" / "best.safetensors").is_file()
     assert len((tmp_path / "run" / "scores.jsonl").read_text().splitlines()) == 2
     done = digitgan("evaluate", "run", "--images", "300", "--json")
     assert done.returncode == 0, done.stderr
     assert "training a judge" not in done.stderr
     found = json.loads(done.stdout)
-    assert found["subject"]["trained_on"] == "own"
-    assert "every 5th image was held out here" in found["flags"][-1]
+    assert found["subject"]["trained_on"] == "own.npz"
+    assert "a fifth of its images was held out here" in found["flags"][-1]
     assert (tmp_path / "run" / "report.html").is_file()
     assert 'id="curves"' in (tmp_path / "run" / "report.html").read_text()
 
@@ -81,7 +81,9 @@ def test_a_run_on_other_data_gets_a_judge_of_its_own_and_keeps_it(digitgan: Digi
     [
         (("evaluate", "nothing.npz"), "nothing.npz"),
         (("evaluate", "mnits"), "did you mean 'mnist'?"),
-        (("evaluate", "--images", "0"), "--images 0: 1 to"),
+        (("evaluate", "--images", "0"), "--images 0: 100 to"),
+        (("evaluate", "--seed", "-1"), "--seed -1: a whole number from 0"),
+        (("evaluate", "few.npz", "--images", "500"), "--images and --seed are for models"),
         (("evaluate", "few.npz", "--data", "digits"), "at least 100 are needed"),
         (("evaluate", "other.npz", "--data", "digits"), "other.npz: 20x20 grey images, those of digits (train) are 28x28 grey"),
         (("evaluate", "nan.npz", "--data", "digits"), "images are float64, they must be uint8"),

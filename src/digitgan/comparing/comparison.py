@@ -11,15 +11,15 @@ from typing import Any, Final, final
 from rich.console import Console
 
 from digitgan.comparing.entries import Entry, finished, trained
-from digitgan.comparing.pictures import draw_curves, samples
-from digitgan.comparing.verdicts import COMPARED, table, words_about
+from digitgan.comparing.pictures import draw_curves, draw_samples
+from digitgan.comparing.verdicts import COMPARED, floor, table, words_about
 from digitgan.errors import UsageError, nearest
 from digitgan.evaluation import FEWEST, METRICS
-from digitgan.images import replacing, save_png
+from digitgan.images import replacing
 from digitgan.planning import Wish
 from digitgan.recipes import RECIPES
-from digitgan.runs import RunFolder
 from digitgan.sitting import ProgressKind, teller
+from digitgan.training import Control
 
 FOLDER: Final = Path("comparison")
 
@@ -58,6 +58,7 @@ def compare(
     out: Path | str = FOLDER,
     device: str = "auto",
     progress: ProgressKind = "none",
+    control: Control | None = None,
 ) -> Comparison:
     """Put runs side by side; or train recipes over seeds under one budget, and say which is better beyond luck.
 
@@ -76,9 +77,11 @@ def compare(
         out: the folder for the table, the pictures and the runs.
         device: of recipes: "auto", "cpu", "cuda" or "mps".
         progress: "none", "plain" lines, a "live" display, or "auto": live on a terminal.
+        control: ends it early when asked; it can then be gone on with.
 
     Raises:
         DigitganError: where something makes no sense, before anything is trained.
+        StoppedError: where `control` has ended it.
     """
     if seeds < 1 or first_seed < 0:
         raise UsageError(f"--seeds {seeds} --first-seed {first_seed}: at least one seed, and none below 0, is right")
@@ -88,6 +91,7 @@ def compare(
     console = Console(stderr=True, quiet=progress == "none")
     say = teller(console)
     data_folder = None if data_dir is None else Path(data_dir)
+    control = control or Control()
     are_recipes = [name in RECIPES for name in names]
     if all(are_recipes):
         budget = Wish(images=images, minutes=minutes, data=data, data_dir=data_folder, settings=settings, device=device)
@@ -99,6 +103,7 @@ def compare(
             folder=folder,
             console=console,
             progress=progress,
+            control=control,
             say=say,
         )
         return _compared(entries, folder)
@@ -112,7 +117,9 @@ def compare(
             f"{nearest(names[0], RECIPES)}"
         )
     runs = [Path(name) for name in names]
-    return _compared(finished(runs, data=data, data_dir=data_folder, draw=draw, folder=folder, say=say), folder)
+    return _compared(
+        finished(runs, data=data, data_dir=data_folder, draw=draw, folder=folder, control=control, say=say), folder
+    )
 
 
 def _compared(entries: Sequence[Entry], folder: Path) -> Comparison:
@@ -123,20 +130,21 @@ def _compared(entries: Sequence[Entry], folder: Path) -> Comparison:
                 "name": entry.name,
                 "seed": entry.seed,
                 "run": str(entry.run),
-                "seconds": RunFolder(entry.run).read_record().get("seconds"),
-                "images_seen": entry.record["subject"].get("images_seen"),
+                "status": entry.status,
+                "seconds": entry.seconds,
+                "images_seen": entry.images_seen,
                 **{name: entry.figure(name) for name in (metric.name for metric in METRICS)},
             }
             for entry in entries
         ],
-        "floor": {name: entries[0].record["figures"][name]["floor"] for name in COMPARED},
+        "floor": {name: floor(entries, name) for name in COMPARED},
         "words": list(words),
-        "protocol": entries[0].record["protocol"],
+        "protocol": next((entry.record["protocol"] for entry in entries if entry.record is not None), None),
     }
     with replacing(folder / "comparison.json") as file:
         file.write((json.dumps(report, indent=1, ensure_ascii=False) + "\n").encode())
     with replacing(folder / "comparison.md") as file:
         file.write(("\n".join([text, "", *words]) + "\n").encode())
-    save_png(folder / "samples.png", samples(entries))
+    draw_samples(entries, folder / "samples.png")
     draw_curves(entries, folder / "curves.png")
     return Comparison(tuple(entries), text, words, report, folder)

@@ -13,10 +13,11 @@ from typing import Any, Final, final
 from rich.console import Console
 
 from digitgan.assessing import evaluate
-from digitgan.data import Report
-from digitgan.errors import RunError, UsageError
+from digitgan.data import Say
+from digitgan.errors import DivergenceError, RunError, StoppedError, UsageError
 from digitgan.images import replacing
-from digitgan.planning import Wish, make_plan
+from digitgan.planning import Wish, check_lengths, make_plan
+from digitgan.recipes import Recipe
 from digitgan.runs import RunFolder, open_run
 from digitgan.sitting import ProgressKind, run_plan
 from digitgan.training import Control
@@ -24,8 +25,8 @@ from digitgan.training import Control
 SCORED: Final = 6
 """Times that each training is scored on its way, for the curves."""
 
-BUDGET: Final = "budget.json"
-"""In a comparison's folder: what its runs have in common."""
+ASKED: Final = "asked.json"
+"""In a comparison's folder: what it is of."""
 
 
 @final
@@ -37,17 +38,30 @@ class Entry:
         name: of what it is an instance: a recipe, or the run itself.
         seed: it was trained with.
         run: its folder.
-        record: of its evaluation.
+        status: what became of it: "finished", "stopped" or "failed".
+        images_seen: how far it came.
+        seconds: that it took.
+        record: of its evaluation; None where it left no model.
     """
 
     name: str
     seed: int
     run: Path
-    record: dict[str, Any]
+    status: str
+    images_seen: int
+    seconds: float
+    record: dict[str, Any] | None
+
+    @staticmethod
+    def of(name: str, run: RunFolder, record: dict[str, Any] | None) -> Entry:
+        """A run, with what its folder says of it."""
+        told = run.read_record()
+        seen, seconds = told.get("images_seen", 0), told.get("seconds", 0.0)
+        return Entry(name, told["seed"], run.path, told.get("status", "stopped"), seen, seconds, record)
 
     def figure(self, name: str) -> float | None:
         """The value of one figure."""
-        value: float | None = self.record["figures"][name]["value"]
+        value: float | None = None if self.record is None else self.record["figures"][name]["value"]
         return value
 
 
@@ -60,7 +74,7 @@ def groups(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
 
 
 def finished(
-    paths: Sequence[Path], *, data: str | None, data_dir: Path | None, draw: int, folder: Path, say: Report
+    paths: Sequence[Path], *, data: str | None, data_dir: Path | None, draw: int, folder: Path, control: Control, say: Say
 ) -> list[Entry]:
     """Evaluate finished runs.
 
@@ -72,6 +86,7 @@ def finished(
         data_dir: where downloaded data sets lie.
         draw: images from each model.
         folder: of the comparison, where the reports are kept; the runs are left as they are.
+        control: ends it early when asked.
         say: takes a line now and then.
 
     Raises:
@@ -80,17 +95,17 @@ def finished(
     if len(set(path.resolve() for path in paths)) < max(2, len(paths)):
         raise UsageError("a comparison needs two different runs at least, each named once")
     opened = [open_run(path) for path in paths]
-    entries = []
+    claim(folder, {"runs": [str(path.resolve()) for path in paths], "data": data})
+    entries: list[Entry] = []
     for number, run in enumerate(opened, start=1):
-        name, seed = _run_name(run, opened), run.read_record()["seed"]
+        _go_on(control, folder)
         report = folder / "reports" / f"{number}-{run.path.resolve().name}"
         found = evaluate(run.path, data=data, data_dir=data_dir, images=draw, report=report, reuse=True, say=say)
-        entries.append(Entry(name, seed, run.path, found.record))
-    for entry in entries[1:]:
-        if entry.record["inputs"]["training_sha256"] != entries[0].record["inputs"]["training_sha256"]:
+        if entries and entries[0].record and found.record["inputs"]["training_sha256"] != _training(entries[0]):
             raise UsageError(
-                f"{entries[0].run} and {entry.run} were trained on different data; judge them by the same, such as --data mnist"
+                f"{entries[0].run} and {run.path} were trained on different data; judge them by the same, such as --data mnist"
             )
+        entries.append(Entry.of(_run_name(run, opened), run, found.record))
     return entries
 
 
@@ -103,7 +118,8 @@ def trained(
     folder: Path,
     console: Console,
     progress: ProgressKind,
-    say: Report,
+    control: Control,
+    say: Say,
 ) -> list[Entry]:
     """Train recipes over seeds under one budget, one run after another, and evaluate each.
 
@@ -117,12 +133,15 @@ def trained(
         folder: of the comparison; the runs are in `runs` there.
         console: where progress of the trainings is shown.
         progress: how.
+        control: ends it early when asked; what is there by then is gone on with the next time.
         say: takes a line now and then.
 
     Raises:
         DigitganError: where a recipe or the budget makes no sense, or the folder's runs have another, before anything is
-            trained.
+            trained. A training that the guard gives up is no reason to stop: its last healthy model counts, if there is one.
+        StoppedError: where `control` has ended it.
     """
+    check_lengths(budget)
     if len(recipes) < 2 or len(set(recipes)) < len(recipes):
         raise UsageError("a comparison needs two different recipes at least")
     for name in recipes:
@@ -131,45 +150,79 @@ def trained(
             dataclasses.replace(budget, recipe=name, images=1 if budget.images is None else budget.images, minutes=None),
             lambda line: None,
         )
-    _claim(folder, budget)
+    wanted = {name: getattr(budget, name) for name in ("images", "epochs", "minutes", "data")}
+    claim(folder, {**wanted, "settings": list(budget.settings)})
     entries = []
     # Seeds outermost: an interrupted comparison has as many runs of each.
     runs = list(itertools.product(seeds, recipes))
     for number, (seed, recipe) in enumerate(runs, start=1):
+        _go_on(control, folder)
         say(f"run {number} of {len(runs)}: {recipe}, seed {seed}")
         run = RunFolder(folder / "runs" / f"{recipe}-{seed}")
-        _train(run, recipe, seed, budget, console, progress, say)
-        found = evaluate(run.path, data_dir=budget.data_dir, images=draw, report=run.path, reuse=True, say=say)
-        entries.append(Entry(recipe, seed, run.path, found.record))
+        try:
+            _train(run, recipe, seed, budget, console, progress, control, say)
+        except DivergenceError as problem:
+            say(str(problem))
+        _go_on(control, folder)
+        found = None
+        if run.model.is_file():
+            found = evaluate(run.path, data_dir=budget.data_dir, images=draw, report=run.path, reuse=True, say=say).record
+        entries.append(Entry.of(recipe, run, found))
     return entries
 
 
-def _claim(folder: Path, budget: Wish) -> None:
-    """Write down what all runs of a comparison have in common; refuse a folder whose runs have something else."""
-    wanted = {
-        "images": budget.images,
-        "epochs": budget.epochs,
-        "minutes": budget.minutes,
-        "data": budget.data,
-        "settings": list(budget.settings),
-    }
-    path = folder / BUDGET
-    if not path.is_file():
-        with replacing(path) as file:
-            file.write((json.dumps(wanted, indent=1) + "\n").encode())
-        return
+def claim(folder: Path, wanted: dict[str, Any]) -> None:
+    """Write down what a comparison is of; refuse a folder that holds another, or other things.
+
+    Raises:
+        RunError: for such a folder.
+    """
+    path = folder / ASKED
+    if path.is_file():
+        begun = any((folder / name).exists() for name in ("runs", "comparison.json"))
+        there = _read_asked(path)
+        if there != wanted and begun:
+            keys = dict.fromkeys([*there, *wanted])
+            other = [f"{key} {there.get(key)}, not {wanted.get(key)}" for key in keys if there.get(key) != wanted.get(key)]
+            raise RunError(f"{folder}: holds another comparison: {', '.join(other)}. Choose another --out")
+    elif folder.is_dir() and any(folder.iterdir()):
+        raise RunError(f"{folder}: holds other things than a comparison, and is left as it is; choose another --out")
+    with replacing(path) as file:
+        file.write((json.dumps(wanted, indent=1) + "\n").encode())
+
+
+def _read_asked(path: Path) -> dict[str, Any]:
     try:
         there = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as problem:
+    except (OSError, ValueError) as problem:
         raise RunError(f"{path}: damaged ({problem}); choose another --out") from problem
-    if there != wanted:
-        other = ", ".join(f"{key} {there.get(key)}, not {value}" for key, value in wanted.items() if there.get(key) != value)
-        raise RunError(f"{folder}: its runs have another budget: {other}. Choose another --out")
+    if not isinstance(there, dict):
+        raise RunError(f"{path}: damaged: it does not say what the comparison is of; choose another --out")
+    return there
 
 
-def _train(run: RunFolder, recipe: str, seed: int, budget: Wish, console: Console, progress: ProgressKind, say: Report) -> None:
+def _go_on(control: Control, folder: Path) -> None:
+    if control.stop_asked:
+        raise StoppedError(f"{folder}: stopped; the same words go on with it")
+
+
+def _training(entry: Entry) -> str | None:
+    """The hash of the training images that an entry was judged by."""
+    return None if entry.record is None else entry.record["inputs"]["training_sha256"]
+
+
+def _train(
+    run: RunFolder,
+    recipe: str,
+    seed: int,
+    budget: Wish,
+    console: Console,
+    progress: ProgressKind,
+    control: Control,
+    say: Say,
+) -> None:
     begun = run.record.is_file()
-    if begun and run.read_record().get("status") == "finished":
+    if begun and run.read_record().get("status") in ("finished", "failed"):
         say(f"{run.path} is there already")
         return
     wish = dataclasses.replace(budget, out=run.path, seed=seed, recipe=recipe)
@@ -180,11 +233,18 @@ def _train(run: RunFolder, recipe: str, seed: int, budget: Wish, console: Consol
     if not begun and not plan.recipe.training.evaluate_every:
         training = dataclasses.replace(plan.recipe.training, evaluate_every=-(-plan.recipe.training.images // SCORED))
         plan = dataclasses.replace(plan, recipe=dataclasses.replace(plan.recipe, training=training))
-    run_plan(plan, console, progress, Control())
+    run_plan(plan, console, progress, control)
 
 
 def _run_name(run: RunFolder, runs: Sequence[RunFolder]) -> str:
+    """The recipe's name where all runs of that name differ in seed and length alone, otherwise the run's path."""
     recipe = run.read_recipe()
-    alike = [other for other in runs if other.read_recipe() == recipe]
     clash = [other for other in runs if other.read_recipe().name == recipe.name]
-    return recipe.name if len(alike) == len(clash) else str(run.path)
+    return recipe.name if all(_what_it_is(other) == _what_it_is(run) for other in clash) else str(run.path)
+
+
+def _what_it_is(run: RunFolder) -> tuple[Recipe, Any]:
+    """A run's recipe without its length, and its data."""
+    recipe = run.read_recipe()
+    training = dataclasses.replace(recipe.training, images=1, evaluate_every=0)
+    return dataclasses.replace(recipe, training=training), run.read_record().get("data", {}).get("content_hash")

@@ -11,7 +11,7 @@ import numpy as np
 
 from digitgan.comparing.entries import Entry, groups
 from digitgan.finding import load
-from digitgan.images import Picture, enlarged, grid, replacing
+from digitgan.images import enlarged, grid, replacing, save_png
 from digitgan.runs import RunFolder
 
 COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000", "#e69f00")
@@ -23,23 +23,26 @@ SHOWN: Final = 20
 """Images of each entry in the picture."""
 
 
-def samples(entries: Sequence[Entry]) -> Picture:
-    """A row for each entry, in the order of the table."""
+def draw_samples(entries: Sequence[Entry], path: Path) -> None:
+    """A row for each entry that has a model, in the order of the table; no picture where none has."""
     rows = []
-    for entry in (entry for group in groups(entries).values() for entry in group):
+    for entry in (entry for group in groups(entries).values() for entry in group if entry.record is not None):
         model = load(entry.run)
         labels = np.arange(SHOWN) % len(model.class_names)
         rows.append(model.sample(labels, seed=0))
-    return enlarged(grid(np.concatenate(rows), columns=SHOWN), 2)
+    path.unlink(missing_ok=True)
+    if rows:
+        save_png(path, enlarged(grid(np.concatenate(rows), columns=SHOWN), 2))
 
 
 def draw_curves(entries: Sequence[Entry], path: Path) -> None:
-    """Fréchet distance over images seen, a line for each run that was scored while it trained; nothing where none was."""
+    """Fréchet distance over images seen, a line for each run that was scored while it trained; no picture where none was."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     scored = [(entry, _scores(entry.run)) for entry in entries]
     scored = [(entry, lines) for entry, lines in scored if lines]
+    path.unlink(missing_ok=True)
     if not scored:
         return
     figure = Figure(figsize=(8, 5), layout="constrained")

@@ -6,7 +6,7 @@ from digitgan.data.batches import Batch, Batches
 from digitgan.data.catalogue import DATASETS, Dataset, RemoteFile
 from digitgan.data.download import fetch
 from digitgan.data.embedded import embedded_digits
-from digitgan.data.files import Report
+from digitgan.data.files import Say
 from digitgan.data.folders import read_folder
 from digitgan.data.idx import read_idx, read_idx_set, write_idx
 from digitgan.data.image_set import ImageSet, Labels, Pixels
@@ -24,7 +24,7 @@ __all__ = [
     "Labels",
     "Pixels",
     "RemoteFile",
-    "Report",
+    "Say",
     "Split",
     "SplitFacts",
     "cache_folder",

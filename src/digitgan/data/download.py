@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from digitgan.data.catalogue import Dataset, RemoteFile
-from digitgan.data.files import Report, content_sha256, placed, silent
+from digitgan.data.files import Say, content_sha256, placed, silent
 from digitgan.data.idx import find_idx
 from digitgan.data.mirrors import MirrorError, pieces_from
 from digitgan.errors import DataError, DownloadError
@@ -39,7 +39,7 @@ def fetch(
     mirrors: Sequence[str] | None = None,
     timeout: float = TIMEOUT,
     deadline: float | None = None,
-    report: Report = silent,
+    report: Say = silent,
 ) -> None:
     """Bring the files of a data set that a folder lacks.
 
@@ -105,7 +105,7 @@ def _fetch_file(
     mirrors: Sequence[str],
     timeout: float,
     deadline: float | None,
-    report: Report,
+    report: Say,
 ) -> str:
     """Place one file, and say which mirror it came from."""
     first_timeout = min(timeout, NO_NETWORK_SECONDS / max(1, len(mirrors)))
@@ -136,7 +136,7 @@ def _fetch_file(
     )
 
 
-def _fetch_from(address: str, file: RemoteFile, target: Path, seconds: tuple[float, float, float], report: Report) -> None:
+def _fetch_from(address: str, file: RemoteFile, target: Path, seconds: tuple[float, float, float], report: Say) -> None:
     received = 0
     begin = b""
     reported = time.monotonic()

@@ -16,7 +16,7 @@ from typing import BinaryIO, final
 
 from digitgan.errors import DataError
 
-Report = Callable[[str], None]
+Say = Callable[[str], None]
 """What takes the short plain lines that tell how something long is getting on."""
 
 CHUNK = 1 << 20

@@ -11,7 +11,7 @@ from typing import TypedDict, final
 from digitgan.data.catalogue import DATASETS, Dataset
 from digitgan.data.download import fetch
 from digitgan.data.embedded import embedded_digits
-from digitgan.data.files import Report, silent
+from digitgan.data.files import Say, silent
 from digitgan.data.folders import class_folders, read_folder, sorted_classes
 from digitgan.data.idx import find_idx, idx_sha256, idx_splits, idx_stems, read_idx_pair, read_idx_set
 from digitgan.data.image_set import ImageSet
@@ -37,7 +37,7 @@ def load_image_set(
     split: Split = "train",
     data_dir: Path | None = None,
     allow_download: bool = True,
-    report: Report = silent,
+    report: Say = silent,
 ) -> ImageSet:
     """Load one split of a data source.
 
@@ -135,7 +135,7 @@ def _absent(dataset: Dataset, data_dir: Path | None) -> DataError:
     )
 
 
-def _load_dataset(dataset: Dataset, split: Split, data_dir: Path | None, allow_download: bool, report: Report) -> ImageSet:
+def _load_dataset(dataset: Dataset, split: Split, data_dir: Path | None, allow_download: bool, report: Say) -> ImageSet:
     folder = _folder_with(split, dataset, data_dir)
     if folder is None:
         if not allow_download:

@@ -11,16 +11,16 @@ import numpy as np
 
 from digitgan.data import ImageSet
 from digitgan.errors import UsageError
-from digitgan.evaluation.findings import FEWEST, METRICS, Comparison, Metric, per_class_frechet
+from digitgan.evaluation.figures import FEWEST, METRICS, Comparison, Metric, per_class_frechet
 from digitgan.evaluation.judge import Judge, size_text
 from digitgan.evaluation.metrics import Interval, Nearest, nearest_images
 from digitgan.evaluation.real import RealSide, real_side
-from digitgan.evaluation.summary import Portion, Summary, summarise
+from digitgan.evaluation.summary import SAMPLE, Portion, Summary, summarise
 
 Reference = Literal["test", "train"]
 
-CLEARLY = 0.5
-"""The judge takes an image for a class with at least this probability, or it is not sure of it."""
+RIGHT = 0.9
+"""A judge that is right on fewer held-out images than this says little."""
 
 
 @final
@@ -162,7 +162,7 @@ def evaluate(
         tuple(zip(per_class_frechet(compared), per_class_frechet(floor), strict=True)),
         memorisation,
         known.held_out.class_accuracy,
-        tuple(_flags(images, subject, figures)),
+        tuple(_flags(images, subject, figures, known.held_out.class_accuracy, other.count)),
         time.perf_counter() - started,
     )
 
@@ -200,7 +200,9 @@ def _figure(metric: Metric, compared: Comparison, floor: Comparison, subject: Su
     return Figure(metric, metric.of(compared), real, "")
 
 
-def _flags(images: Summary, subject: Subject, figures: tuple[Figure, ...]) -> Iterator[str]:
+def _flags(
+    images: Summary, subject: Subject, figures: tuple[Figure, ...], judge_accuracy: float, in_floor: int
+) -> Iterator[str]:
     if len(np.unique(images.images.reshape(len(images.images), -1), axis=0)) == 1:
         yield "all images are the same"
     elif (images.images == images.images[:, :1, :1]).all():
@@ -211,6 +213,13 @@ def _flags(images: Summary, subject: Subject, figures: tuple[Figure, ...]) -> It
             yield f"none of the images is asked for as a {name}"
         if found[label] == 0:
             yield f"the judge takes no image for a {name}"
+    if judge_accuracy < RIGHT:
+        yield f"the judge is right on only {judge_accuracy:.0%} of the held-out real images: what it says is worth little"
+    if min(subject.count, SAMPLE) != min(in_floor, SAMPLE):
+        yield (
+            f"the floor is of {in_floor:,} real images, and these are {subject.count:,}: precision, recall, density and "
+            "coverage depend on how many there are"
+        )
     for figure in figures:
         if figure.missing:
             yield f"no {figure.metric.title.lower()}: {figure.missing}"

@@ -22,6 +22,9 @@ from digitgan.images import Picture, replacing, to_network
 from digitgan.networks import ImageForm
 
 WIDTHS = (24, 48, 64)
+SMALLEST_SIDE = 8
+"""Of an image, in pixels: each of the three stages halves it."""
+
 FEATURES = 128
 """Width of the last hidden layer: what metrics compare."""
 

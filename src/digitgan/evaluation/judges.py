@@ -9,9 +9,9 @@ from typing import Final, final
 
 import torch
 
-from digitgan.data import ImageSet, Report, cache_folder
+from digitgan.data import ImageSet, Say, cache_folder
 from digitgan.errors import ModelFileError, OutputError, UsageError
-from digitgan.evaluation.judge import Judge, folded, load_judge, save_judge, train_judge
+from digitgan.evaluation.judge import SMALLEST_SIDE, Judge, folded, load_judge, save_judge, size_text, train_judge
 
 SHIPPED: Final = {"fc30b55971f250c50fdd9f4575adc48b73f2415edc5e937aff5e4bf5acfd38c8": "mnist.safetensors"}
 """Content hash of training images -> the judge of them that comes with the package."""
@@ -39,7 +39,7 @@ class KnownJudge:
     sha256: str
 
 
-def judge_of(training: ImageSet, report: Report) -> KnownJudge:
+def judge_of(training: ImageSet, report: Say) -> KnownJudge:
     """The judge of a set of training images; one that has to be trained is kept in the cache folder for the next time.
 
     Args:
@@ -47,10 +47,12 @@ def judge_of(training: ImageSet, report: Report) -> KnownJudge:
         report: is told when one has to be trained, which takes a minute or two.
 
     Raises:
-        UsageError: for images without labels, or of one class.
+        UsageError: for images without labels, or of one class, or too small.
     """
     if len(training.class_names) < 2:
         raise UsageError(f"{training.name}: a judge learns classes, and there is only one; name labelled data with --data")
+    if min(training.shape[1:]) < SMALLEST_SIDE:
+        raise UsageError(f"{training.name}: {size_text(training.shape)} images are too small to judge; 8x8 is the least")
     if training.content_hash in SHIPPED:
         shipped = importlib.resources.files("digitgan") / "pretrained" / "judges" / SHIPPED[training.content_hash]
         with importlib.resources.as_file(shipped) as path:

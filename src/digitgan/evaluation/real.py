@@ -10,7 +10,8 @@ from typing import Any, Final, final
 import numpy as np
 import numpy.typing as npt
 
-from digitgan.data import ImageSet, Report, cache_folder
+from digitgan import rng
+from digitgan.data import ImageSet, Say, cache_folder
 from digitgan.errors import OutputError
 from digitgan.evaluation.judge import FEATURES, Judge
 from digitgan.evaluation.judges import KnownJudge
@@ -51,7 +52,7 @@ def real_side(judge: Judge, training: ImageSet, held_out: ImageSet, count: int) 
     return _put_together(judge, shown, held_out, Said.of(judge, shown.images), Said.of(judge, held_out.images), training, None)
 
 
-def kept_real_side(known: KnownJudge, training: ImageSet, held_out: ImageSet, count: int, report: Report) -> RealSide:
+def kept_real_side(known: KnownJudge, training: ImageSet, held_out: ImageSet, count: int, report: Say) -> RealSide:
     """Take it from the cache folder, or find it and keep it there; see `real_side`.
 
     What was kept of another judge's features is not taken, and `report` told of it.
@@ -72,8 +73,8 @@ def kept_real_side(known: KnownJudge, training: ImageSet, held_out: ImageSet, co
 
 
 def evenly(image_set: ImageSet, count: int) -> ImageSet:
-    """So many images of a set, evenly spread over it."""
-    chosen = np.arange(count) * len(image_set) // count
+    """So many images of a set, evenly spread over it, whatever their order."""
+    chosen = rng.spread(0, "images of a set", 0, count, count, len(image_set))
     return ImageSet(image_set.images[chosen], image_set.labels[chosen], image_set.class_names, image_set.name)
 
 
@@ -110,7 +111,7 @@ def _write(path: Path, images: str, features_sha256: str, shown: Said, held_out:
 
 
 def _read(
-    path: Path, images: str, features_sha256: str, sizes: tuple[int, int, int], report: Report
+    path: Path, images: str, features_sha256: str, sizes: tuple[int, int, int], report: Say
 ) -> tuple[Said, Said, Nearest] | None:
     """What is kept in a file; None where there is none, it is damaged, or it is of other images or another judge's features."""
     from safetensors import SafetensorError, safe_open

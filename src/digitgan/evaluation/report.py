@@ -25,7 +25,7 @@ ACROSS: Final = 12
 """Images of each class that are shown."""
 
 WORST: Final = 24
-"""Images that are shown of those the judge is least sure of."""
+"""Images that are shown of those in which the judge sees the class asked for least."""
 
 PAIRS: Final = 12
 """Pairs of an image and its nearest training image that are shown."""
@@ -84,15 +84,19 @@ def headline(figures: dict[str, dict[str, Any]], found: Evaluation) -> str:
     """The most important in a sentence."""
     parts = []
     accuracy, frechet, coverage = (figures[name] for name in ("class_accuracy", "frechet_distance", "coverage"))
+
+    def beside(figure: dict[str, Any], form: str) -> str:
+        return "" if figure["floor"] is None else f" (real ones {figure['floor']:{form}})"
+
     if accuracy["value"] is not None:
-        parts.append(
-            f"{accuracy['value']:.2%} are taken for the class they were asked for as (real ones {accuracy['floor']:.2%})"
-        )
+        parts.append(f"{accuracy['value']:.2%} are taken for the class they were asked for as{beside(accuracy, '.2%')}")
     if frechet["value"] is not None:
-        parts.append(f"their Fréchet distance is {frechet['value']:.3g} (real ones {frechet['floor']:.3g})")
+        parts.append(f"their Fréchet distance is {frechet['value']:.3g}{beside(frechet, '.3g')}")
     if coverage["value"] is not None:
-        parts.append(f"they cover {coverage['value']:.1%} of the real images (real ones {coverage['floor']:.1%})")
-    return f"Of {found.subject.count:,} images " + "; ".join(parts) + "."
+        parts.append(f"they cover {coverage['value']:.1%} of the real images{beside(coverage, '.1%')}")
+    return (
+        f"Of {found.subject.count:,} images " + ("; ".join(parts) or "nothing can be said: there are too few real ones") + "."
+    )
 
 
 def _round(value: float) -> float:
@@ -166,7 +170,7 @@ class Shown:
 
 
 def pictures(found: Evaluation, training: Picture) -> dict[str, Shown]:
-    """The pictures of a page: every class, the images the judge is least sure of, and the nearest training images.
+    """The pictures of a page: every class, the images that look least like it, and the nearest training images.
 
     Args:
         found: by `evaluate`.
@@ -180,7 +184,8 @@ def pictures(found: Evaluation, training: Picture) -> dict[str, Shown]:
         asked = ", ".join(f"{names[images.labels[index]]} ({images.certainty[index]:.0%})" for index in worst)
         shown["worst"] = Shown(
             enlarged(grid(images.images[worst], columns=WORST // 2), 2),
-            f"The images the judge is least sure of, row by row, with the class asked for and its probability: {asked}",
+            f"The images in which the judge sees the class asked for least, row by row, with that class and how probable it "
+            f"is to it: {asked}",
         )
     near = found.memorisation.images
     closest = np.argsort(near.distances)[:PAIRS]
@@ -220,13 +225,18 @@ def page(report: dict[str, Any], shown: dict[str, Shown], curves: bytes | None) 
     return environment.from_string(text).render(report=report, shown=shown, curves=address, deciles=DECILES)
 
 
+def report_paths(folder: Path) -> tuple[Path, Path]:
+    """The record and the page of a report in that folder."""
+    return folder / "report.json", folder / "report.html"
+
+
 def write_report(folder: Path, report: dict[str, Any], html: str) -> tuple[Path, Path]:
     """Write report.json and report.html into a folder, each whole or not at all.
 
     Raises:
         OutputError: if they can't be written.
     """
-    paths = folder / "report.json", folder / "report.html"
+    paths = report_paths(folder)
     for path, text in zip(paths, (json.dumps(report, indent=1, ensure_ascii=False) + "\n", html), strict=True):
         with replacing(path) as file:
             file.write(text.encode())

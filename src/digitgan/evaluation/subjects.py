@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from digitgan import rng
 from digitgan.data import ImageSet
 from digitgan.evaluation.evaluating import Subject
 from digitgan.evaluation.summary import Portion
@@ -29,8 +30,8 @@ def subject_of_model(model: Model, sha256: str, name: str, training: ImageSet, c
 
     def portions() -> Iterator[Portion]:
         for start in range(0, count, LABELS_AT_ONCE):
-            place = np.arange(start, min(count, start + LABELS_AT_ONCE))
-            labels = training.labels[place * len(training) // count] if by_class else np.zeros(len(place), dtype=np.int64)
+            place = rng.spread(0, "drawn labels", start, min(count, start + LABELS_AT_ONCE), count, len(training))
+            labels = training.labels[place] if by_class else np.zeros(len(place), dtype=np.int64)
             done = 0
             for images in model.sample_blocks(labels, seed, start):
                 yield images, labels[done : done + len(images)] if by_class else None
@@ -43,6 +44,7 @@ def subject_of_model(model: Model, sha256: str, name: str, training: ImageSet, c
         "images_seen": card.get("images_seen"),
         "trained_with_seed": card.get("seed"),
         "trained_on": card.get("data", {}).get("name"),
+        "trained_on_sha256": card.get("data", {}).get("content_hash"),
         "drawn_with_seed": seed,
     }
     form = model.generator.form

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, final
@@ -10,6 +11,7 @@ from typing import Final, final
 import numpy as np
 import numpy.typing as npt
 
+from digitgan import rng
 from digitgan.evaluation.judge import FEATURES, Judge, judge_images
 from digitgan.evaluation.metrics import Answers, Features, Labels, Moments, Vector, radii
 from digitgan.images import Picture
@@ -23,8 +25,8 @@ GROUPS = 50
 SAMPLE = 10_000
 """Images that are kept for what has to see pairs of images: the neighbourhoods, the kernel distance, memorisation."""
 
-PORTION = 200
-"""Images that go through the judge at once, and to one group, at most."""
+PORTION = 500
+"""Images that go through the judge at once."""
 
 Portion = tuple[Picture, Labels | None]
 """uint8 images (n, height, width[, channels]) and the labels (n,) they were asked for by, if they were."""
@@ -88,8 +90,7 @@ class Said:
     @staticmethod
     def of(judge: Judge, images: Picture) -> Said:
         """Ask the judge."""
-        size = _portion(len(images))
-        found = [judge_images(judge, images[start : start + size]) for start in range(0, len(images), size)]
+        found = [judge_images(judge, images[start : start + PORTION]) for start in range(0, len(images), PORTION)]
         return Said(*(np.concatenate(column) for column in zip(*found, strict=True)))
 
 
@@ -105,42 +106,43 @@ def summarise(judge: Judge, portions: Iterable[Portion], count: int, said: Said 
     Raises:
         UsageError: for images of another size than the judge's.
     """
-    groups, size = min(GROUPS, count), _portion(count)
+    groups = min(GROUPS, count)
     classes = judge.form.classes
     moments = [Moments.none(FEATURES) for _ in range(groups)]
     answers: list[Answers | None] = [None] * groups
     by_class = [Moments.none(FEATURES) for _ in range(classes)]
     kept: list[tuple[Picture, Labels, Features, Vector]] = []
-    for index, (images, asked) in enumerate(_of_size(portions, size)):
+    sample = rng.spread(0, "sample of images", 0, min(SAMPLE, count), min(SAMPLE, count), count)
+    for start, (images, asked) in zip(itertools.count(step=PORTION), _of_size(portions, PORTION)):
         if said is None:
             features, probabilities = judge_images(judge, images)
         else:
-            place = slice(index * size, (index + 1) * size)
+            place = slice(start, start + PORTION)
             features, probabilities = said.features[place], said.probabilities[place]
         labels = probabilities.argmax(axis=1) if asked is None else asked
-        moments[index % groups] += Moments.of(features)
-        more, before = Answers.of(probabilities, asked), answers[index % groups]
-        answers[index % groups] = more if before is None else before + more
+        group_of = _groups(start, len(images), groups)
+        for group in np.unique(group_of):
+            mine = group_of == group
+            moments[group] += Moments.of(features[mine])
+            more, before = Answers.of(probabilities[mine], None if asked is None else asked[mine]), answers[group]
+            answers[group] = more if before is None else before + more
         for label in np.unique(labels):
             by_class[label] += Moments.of(features[labels == label])
-        taken = _taken(index * size, len(labels), count)
+        taken = sample[(start <= sample) & (sample < start + len(images))] - start
         certainty = probabilities[np.arange(len(labels)), labels].astype(np.float64)
         kept.append((images[taken], labels[taken], features[taken], certainty[taken]))
-    sample = (np.concatenate(column) for column in zip(*kept, strict=True))
-    return Summary(count, moments, [found for found in answers if found is not None], by_class, *sample)
+    columns = (np.concatenate(column) for column in zip(*kept, strict=True))
+    return Summary(count, moments, [found for found in answers if found is not None], by_class, *columns)
 
 
-def _portion(count: int) -> int:
-    """How many of so many images go through the judge at once."""
-    return max(1, min(PORTION, count // GROUPS))
+def _groups(start: int, length: int, groups: int) -> npt.NDArray[np.intp]:
+    """The groups of the images from `start` on: of so many in a row each goes to another one.
 
-
-def _taken(start: int, length: int, count: int) -> npt.NDArray[np.bool_]:
-    """Which of the images from `start` on belong to the sample: all, or `SAMPLE` evenly spread over `count`."""
-    if count <= SAMPLE:
-        return np.ones(length, dtype=bool)
-    place = np.arange(start, start + length + 1) * SAMPLE // count
-    return place[1:] > place[:-1]
+    To which is random: images often come class by class, or the classes taking turns, and a group is to be like the whole set.
+    """
+    first, last = start // groups, -(-(start + length) // groups)
+    order = rng.words(0, "groups of images", first, last - first, groups).argsort(axis=1)
+    return order.reshape(-1)[start - first * groups :][:length]
 
 
 def _of_size(portions: Iterable[Portion], size: int) -> Iterator[Portion]:

@@ -7,6 +7,7 @@ from typing import Final, final
 
 import numpy as np
 
+from digitgan import rng
 from digitgan.data import ImageSet
 from digitgan.errors import UsageError
 from digitgan.evaluation.evaluating import Subject
@@ -75,9 +76,9 @@ def measure_usefulness(subject: Subject, training: ImageSet, held_out: ImageSet)
 def _collected(subject: Subject, count: int) -> ImageSet:
     """So many images of a subject, evenly spread over it, at once."""
     images, labels, seen = [], [], 0
+    chosen = rng.spread(0, "images of a set", 0, count, count, subject.count)
     for some_images, some_labels in subject.portions():
-        place = np.arange(seen, seen + len(some_images) + 1) * count // subject.count
-        taken = place[1:] > place[:-1]
+        taken = chosen[(seen <= chosen) & (chosen < seen + len(some_images))] - seen
         seen += len(some_images)
         assert some_labels is not None
         images.append(some_images[taken])

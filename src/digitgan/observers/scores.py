@@ -41,6 +41,7 @@ class Scores(Observer):
         model: makes a model of the game.
 
     Attributes:
+        kept: the line of the model in best.safetensors.
         seconds: that scoring took in this sitting.
     """
 
@@ -50,8 +51,9 @@ class Scores(Observer):
         self.model = model
         few = evenly(image_set, min(COMPARED, len(image_set)))
         self.real = Moments.of(judge_images(judge, few.images)[0])
-        self.labels = few.labels[np.arange(DRAWN) * len(few) // DRAWN]
+        self.labels = evenly(few, DRAWN).labels
         self.lines: list[dict[str, Any]] = []
+        self.kept: dict[str, Any] | None = None
         self.seconds = 0.0
 
     def see(self, event: Event) -> None:
@@ -63,10 +65,16 @@ class Scores(Observer):
 
     def state(self) -> dict[str, Any]:
         """The lines so far."""
-        return {"lines": self.lines}
+        return {"lines": self.lines, "kept": self.kept}
 
     def restore(self, state: dict[str, Any], images_seen: int) -> None:
-        """Take up the lines, without those that were written after the checkpoint."""
+        """Take up the lines, without those that were written after the checkpoint, and forget a best model from then."""
+        before = state["kept"]
+        if self.kept is not None and self.kept != before:
+            # What was kept belongs to steps that are undone; the one before it is gone, and the next score is the best.
+            self.run.best.unlink(missing_ok=True)
+            before = None
+        self.kept = before
         self.lines = list(state["lines"])
         self._write()
 
@@ -78,10 +86,10 @@ class Scores(Observer):
         line = {"images_seen": game.images_seen, BEST_BY: float(f"{frechet_distance(Moments.of(features), self.real):.6g}")}
         if by_class:
             line["class_accuracy"] = round(float((answers.argmax(axis=1) == self.labels).mean()), 6)
-        best = min((before[BEST_BY] for before in self.lines), default=float("inf"))
         self.lines.append(line)
         self._write()
-        if line[BEST_BY] < best:
+        if self.kept is None or line[BEST_BY] < self.kept[BEST_BY]:
+            self.kept = line
             save_model(self.run.best, Model(model.generator, model.recipe, model.class_names, {**model.card, "metrics": line}))
 
     def _write(self) -> None:

@@ -8,8 +8,10 @@ from typing import Annotated
 from tyro.conf import arg
 
 from digitgan.arguments import Budget, Device, Flag, Json, Settings, Unset
-from digitgan.neighbours import share_cores
+from digitgan.errors import StoppedError
+from digitgan.sharing import share_cores
 from digitgan.subcommands.output import Output
+from digitgan.subcommands.stopping import stopping_on_signals
 
 
 def compare(
@@ -20,7 +22,7 @@ def compare(
     first_seed: int = 0,
     images: Annotated[int | None, Budget, Unset] = None,
     minutes: Annotated[float | None, Budget, Unset] = None,
-    data: Annotated[str | None, arg(metavar="mnist|digits|FOLDER|FILE.npz", help_behavior_hint="(default: mnist)")] = None,
+    data: Annotated[str | None, arg(metavar="SOURCE", help_behavior_hint="(default: mnist; for runs their own)")] = None,
     data_dir: Annotated[Path | None, Unset] = None,
     set_: Annotated[Settings, arg(name="set")] = (),
     draw: int = 10_000,
@@ -51,21 +53,29 @@ def compare(
     share_cores()  # before anything loads torch
 
     from digitgan import api
+    from digitgan.training import Control
 
-    found = api.compare(
-        what,
-        seeds=seeds,
-        first_seed=first_seed,
-        images=images,
-        minutes=minutes,
-        data=data,
-        data_dir=data_dir,
-        settings=set_,
-        draw=draw,
-        out=out,
-        device=device,
-        progress="none" if quiet or json_ else "auto",
-    )
+    control = Control()
+    with stopping_on_signals(control, quiet=quiet) as received:
+        try:
+            found = api.compare(
+                what,
+                seeds=seeds,
+                first_seed=first_seed,
+                images=images,
+                minutes=minutes,
+                data=data,
+                data_dir=data_dir,
+                settings=set_,
+                draw=draw,
+                out=out,
+                device=device,
+                progress="none" if quiet or json_ else "auto",
+                control=control,
+            )
+        except StoppedError as stopped:
+            stopped.exit_code = 128 + received[0]
+            raise
     output = Output(quiet, json_)
     output.lines(found.table, "", *found.words, "", f"comparison {found.folder}")
     output.result({"out": str(found.folder), **found.report})

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import arg
 
 from digitgan.arguments import Device, Flag, Json, Unset
+from digitgan.sharing import share_cores
 from digitgan.subcommands.output import Output
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from digitgan.evaluation.summary import Portion
 
 
 def evaluate(
@@ -17,8 +25,8 @@ def evaluate(
     *,
     data: Annotated[str | None, arg(help_behavior_hint="(default: what the model was trained on, or mnist)")] = None,
     data_dir: Annotated[Path | None, Unset] = None,
-    images: int = 10_000,
-    seed: int = 0,
+    images: Annotated[int | None, arg(help_behavior_hint="(default: 10000, or as many as training images)")] = None,
+    seed: Annotated[int | None, arg(help_behavior_hint="(default: 0)")] = None,
     reference: Literal["test", "train"] = "test",
     train_on_synthetic: Flag = False,
     report: Annotated[Path | None, arg(help_behavior_hint="(default: the run's folder, or report, report-2, …)")] = None,
@@ -43,10 +51,13 @@ def evaluate(
         quiet: print nothing
         json_: print one machine-readable result
     """
+    share_cores()  # before anything loads torch
+
     from digitgan import api
     from digitgan.sitting import teller
 
     output = Output(quiet, json_)
+    console = Output(quiet or json_, json_).console()
     found = api.evaluate(
         subject,
         data=data,
@@ -58,10 +69,22 @@ def evaluate(
         report=report,
         overwrite=overwrite,
         device=device,
-        say=teller(Output(quiet or json_, json_).console()),
+        say=teller(console),
+        watch=functools.partial(_watched, console),
     )
     output.lines(*_table(found.record), f"report     {found.html}")
     output.result({**found.record, "report": str(found.html)})
+
+
+def _watched(console: Console, portions: Iterator[Portion], count: int) -> Iterator[Portion]:
+    """The portions, while a bar shows how many of the images have been drawn and judged."""
+    from rich.progress import Progress
+
+    with Progress(console=console, transient=True, disable=console.quiet or not console.is_terminal) as progress:
+        task = progress.add_task("drawing and judging", total=count)
+        for images, labels in portions:
+            yield images, labels
+            progress.advance(task, len(images))
 
 
 def _table(record: dict[str, Any]) -> list[str]:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import arg
 
 from digitgan.arguments import Budget, Device, Flag, Json, Settings, Unset
-from digitgan.neighbours import share_cores
+from digitgan.sharing import share_cores
 from digitgan.subcommands.output import Output
+from digitgan.subcommands.stopping import stopping_on_signals
 
 if TYPE_CHECKING:
-    from digitgan.training import Control
+    pass
 
 Source = Annotated[str | None, arg(metavar="mnist|digits|auto|FOLDER|FILE.npz", help_behavior_hint="(default: mnist)")]
 
@@ -101,7 +98,7 @@ def train(
         return
     console.print("\n".join(plan.summary()), markup=False)
     control = Control()
-    with _stopping_on_signals(control, quiet=quiet) as received:
+    with stopping_on_signals(control, quiet=quiet) as received:
         result = run_plan(plan, console, "none" if quiet else "auto", control)
     run = plan.run
     state = "finished" if result.finished else f"stopped; go on with: digitgan train --resume --out {run.path}"
@@ -226,33 +223,3 @@ def plot(
     output = Output(quiet, json_)
     output.lines(str(path))
     output.result({"out": str(path)})
-
-
-@contextlib.contextmanager
-def _stopping_on_signals(control: Control, *, quiet: bool) -> Iterator[list[int]]:
-    """While the context lasts, Ctrl-C and SIGTERM ask the training to stop; a second one ends the program at once.
-
-    Yields:
-        The signals received so far.
-    """
-    received: list[int] = []
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def stop(number: int, _frame: object) -> None:
-        received.append(number)
-        control.stop()
-        for each in before:
-            signal.signal(each, signal.SIG_DFL)
-        if not quiet:
-            # The live display hides the cursor; a second signal would leave no time to show it again.
-            cursor = b"\x1b[?25h" if os.isatty(2) else b""
-            with contextlib.suppress(OSError):  # a terminal that has gone need not be told
-                os.write(2, cursor + b"stopping after this step, with a checkpoint; once more ends at once\n")
-
-    for number in before:
-        signal.signal(number, stop)
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
