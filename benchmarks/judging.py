@@ -84,6 +84,16 @@ def figures_of(model: digitgan.Model, judge: Judge, reference: Pixels, picture: 
     return figures(judge, reference, drawn, labels if len(model.class_names) > 1 else None)
 
 
+def result_of(question: str, judge: Judge, reference: digitgan.ImageSet) -> dict[str, Any]:
+    """What every result against real images begins with: the question, and the protocol of its figures."""
+    return {
+        "question": question,
+        "drawn": DRAWN,
+        "reference": reference.name,
+        "real_against_real": floor(judge, reference.images),
+    }
+
+
 def kept_rows(out: Path, rows: str, reference: digitgan.ImageSet) -> dict[str, Any]:
     """The rows that a file of results has already; refused if they were measured against other images."""
     if not out.exists():

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import tyro
-from judging import DRAWN, RESULTS, Reference, floor, kept_rows, measured, reference_images, the_judge
+from judging import RESULTS, Reference, kept_rows, measured, reference_images, result_of, the_judge
 from machine import machine
 
 from digitgan.recipes import RECIPES, Recipe
@@ -68,13 +68,7 @@ def main(
     """
     here, judge, real = machine(), the_judge(), reference_images(reference)
     kept = kept_rows(out, "recipes", real)
-    report = {
-        "question": "what each change of a mended recipe does",
-        "drawn": DRAWN,
-        "reference": real.name,
-        "real_against_real": floor(judge, real.images),
-        "recipes": kept,
-    }
+    report = {**result_of("what each change of a mended recipe does", judge, real), "recipes": kept}
     for name in recipes:
         undone = {title: tuple(f"{key}={value}" for key, value in was.items()) for title, was in changes(RECIPES[name]).items()}
         runs: dict[str, tuple[str, tuple[str, ...]]] = {

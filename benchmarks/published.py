@@ -18,7 +18,7 @@ import statistics
 from pathlib import Path
 
 import tyro
-from judging import DRAWN, RESULTS, figures_of, floor, kept_rows, reference_images, the_judge, train
+from judging import RESULTS, figures_of, kept_rows, reference_images, result_of, the_judge, train
 from machine import machine
 
 import digitgan
@@ -54,10 +54,7 @@ def main(
     judge, real = the_judge(), reference_images("test")
     kept = kept_rows(out, "systems", real)
     report = {
-        "question": "what the published systems draw at their published end, and on the way",
-        "drawn": DRAWN,
-        "reference": real.name,
-        "real_against_real": floor(judge, real.images),
+        **result_of("what the published systems draw at their published end, and on the way", judge, real),
         "systems": kept,
     }
     for name in recipes:

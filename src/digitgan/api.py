@@ -10,9 +10,10 @@ from rich.console import Console
 from digitgan.assessing import evaluate
 from digitgan.comparing import compare
 from digitgan.finding import load
-from digitgan.planning import Wish, make_plan
+from digitgan.planning import make_plan
 from digitgan.sitting import ProgressKind, TrainingResult, run_plan, teller
 from digitgan.training import Control
+from digitgan.wishes import Wish
 
 __all__ = ["compare", "evaluate", "load", "train"]
 

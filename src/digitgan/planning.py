@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import platform
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
@@ -16,13 +15,12 @@ import torch
 from digitgan.data import ImageSet, Say, load_image_set
 from digitgan.errors import DownloadError, RecipeError, RunError, UsageError
 from digitgan.networks import ImageForm, build_discriminator, build_generator, trained_parameters
-from digitgan.recipes import DEFAULT_RECIPE, RECIPES, Recipe, check_recipe, differences, find_recipe, read_recipe, with_settings
+from digitgan.recipes import RECIPES, Recipe, differences
 from digitgan.runs import RunFolder, check_out, free_run_path, open_run
 from digitgan.training import checkpoints
-from digitgan.training.losses import find_loss
 from digitgan.training.machine import faster_precision, prepare, training_speed
-from digitgan.training.penalties import find_penalty
 from digitgan.version import __version__
+from digitgan.wishes import Wish, asked_recipe, check_lengths, checked_parts
 
 RUNS = Path("runs")
 """Where runs go that are given no other place."""
@@ -33,51 +31,8 @@ MOST_IMAGES = 10**12
 AUTO = "auto"
 """The data source that is MNIST where it can be had and otherwise the embedded digits."""
 
-PRETRAINING = 50
-"""Steps of a discriminator's pretraining: a convolutional one tells digits from noise well before."""
-
 MINUTES_SHARE = 0.96
 """Share of a budget in minutes that is turned into steps; the rest is for previews, checkpoints and the model at the end."""
-
-
-@final
-@dataclass(frozen=True)
-class Wish:
-    """What a user asks for; None is "as it comes": the default for a new run, what it has for a resumed one.
-
-    Attributes:
-        recipe: a recipe's name.
-        config: a TOML file with a recipe; excludes `recipe`.
-        settings: single changes, each "section.key=value".
-        pretrain_discriminator: let the discriminator learn alone first, `PRETRAINING` steps long.
-        data: "mnist", "digits", "auto", a folder or an NPZ file.
-        data_dir: where downloaded sets lie.
-        out: the run's folder.
-        seed: of everything random.
-        images: length in images; `epochs` and `minutes` are other ways to say it, at most one of the three.
-        epochs: length in passes over the data.
-        minutes: length in minutes of training, turned into images once, by the speed measured at the start.
-        evaluate_every: images after which what is drawn is scored each time.
-        device: "auto", "cpu", "cuda" or "mps".
-        resume: go on with the run in `out`.
-        overwrite: replace the run in `out`.
-    """
-
-    recipe: str | None = None
-    config: Path | None = None
-    settings: Sequence[str] = ()
-    pretrain_discriminator: bool = False
-    data: str | None = None
-    data_dir: Path | None = None
-    out: Path | None = None
-    seed: int | None = None
-    images: int | None = None
-    epochs: float | None = None
-    minutes: float | None = None
-    evaluate_every: int | None = None
-    device: str = "auto"
-    resume: bool = False
-    overwrite: bool = False
 
 
 @final
@@ -189,7 +144,7 @@ def versions() -> dict[str, str]:
 
 
 def _new(wish: Wish, say: Say) -> Plan:
-    recipe = _checked_parts(_asked_recipe(wish))
+    recipe = checked_parts(asked_recipe(wish))
     seed = 0 if wish.seed is None else wish.seed
     device, threads = prepare(wish.device)
     source, labelled = _load("mnist" if wish.data is None else wish.data, wish.data_dir, say)
@@ -222,7 +177,7 @@ def _resumed(wish: Wish, say: Say) -> Plan:
     length = _with_length(recipe, wish, image_set, image_form(image_set), device, time.monotonic(), say)
     named = wish.recipe, wish.config, wish.evaluate_every
     if any(value is not None for value in named) or wish.settings or wish.pretrain_discriminator:
-        asked = _asked_recipe(wish, recipe)
+        asked = asked_recipe(wish, recipe)
         asked = _like(asked, recipe)
         _refuse(run, "recipe", differences(recipe, asked))
     if wish.seed is not None and wish.seed != record["seed"]:
@@ -266,47 +221,6 @@ def _like(asked: Recipe, recipe: Recipe) -> Recipe:
     precision = recipe.training.precision if asked.training.precision == AUTO else asked.training.precision
     training = dataclasses.replace(asked.training, images=recipe.training.images, precision=precision)
     return dataclasses.replace(asked, training=training)
-
-
-def _asked_recipe(wish: Wish, base: Recipe | None = None) -> Recipe:
-    """The recipe asked for; one that isn't named is `base`, or the default."""
-    if wish.config is not None and wish.recipe is not None:
-        raise UsageError("a recipe's name and --config exclude each other: the file's `base` names the recipe it changes")
-    if wish.config is not None:
-        recipe = read_recipe(wish.config)
-    elif wish.recipe is None and base is not None:
-        recipe = base
-    else:
-        recipe = find_recipe(wish.recipe or DEFAULT_RECIPE)
-    if wish.pretrain_discriminator:
-        recipe = with_settings(recipe, [f"training.pretraining={PRETRAINING}"])
-    if wish.evaluate_every is not None:
-        recipe = with_settings(recipe, [f"training.evaluate_every={wish.evaluate_every}"])
-    return with_settings(recipe, wish.settings)
-
-
-def _checked_parts(recipe: Recipe) -> Recipe:
-    """The recipe, its names looked up and its parts seen to go together: before any data is loaded."""
-    find_loss(recipe.loss.name)
-    find_penalty(recipe.penalty.name)
-    check_recipe(recipe)
-    return recipe
-
-
-def check_lengths(wish: Wish) -> None:
-    """Refuse a length or a seed that can't be meant.
-
-    Raises:
-        UsageError: for it, or for two lengths.
-    """
-    given = [f"--{name}" for name in ("images", "epochs", "minutes") if getattr(wish, name) is not None]
-    if len(given) > 1:
-        raise UsageError(f"{' and '.join(given)} exclude each other; give one")
-    for name, value in (("images", wish.images), ("epochs", wish.epochs), ("minutes", wish.minutes)):
-        if value is not None and not 0 < value < 10**12:
-            raise UsageError(f"--{name} {value}: a number above 0 is right")
-    if wish.seed is not None and not 0 <= wish.seed < 2**63:
-        raise UsageError(f"--seed {wish.seed}: a whole number from 0 to 2**63 - 1 is right")
 
 
 def _load(source: str, data_dir: Path | None, say: Say) -> tuple[str, ImageSet]:

@@ -16,10 +16,10 @@ from digitgan.comparing.verdicts import COMPARED, floor, table, words_about
 from digitgan.errors import UsageError, nearest
 from digitgan.evaluation import FEWEST, METRICS
 from digitgan.images import replacing
-from digitgan.planning import Wish
 from digitgan.recipes import RECIPES
 from digitgan.sitting import ProgressKind, teller
 from digitgan.training import Control
+from digitgan.wishes import Wish
 
 FOLDER: Final = Path("comparison")
 

@@ -16,11 +16,12 @@ from digitgan.assessing import evaluate
 from digitgan.data import Say
 from digitgan.errors import DivergenceError, RunError, StoppedError, UsageError
 from digitgan.images import replacing
-from digitgan.planning import Wish, check_lengths, make_plan
+from digitgan.planning import make_plan
 from digitgan.recipes import Recipe
 from digitgan.runs import RunFolder, open_run
 from digitgan.sitting import ProgressKind, run_plan
 from digitgan.training import Control
+from digitgan.wishes import Wish, check_lengths
 
 SCORED: Final = 6
 """Times that each training is scored on its way, for the curves."""

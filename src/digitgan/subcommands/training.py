@@ -68,9 +68,10 @@ def train(
     """
     share_cores()  # before anything loads torch
 
-    from digitgan.planning import Wish, make_plan
+    from digitgan.planning import make_plan
     from digitgan.sitting import run_plan, teller
     from digitgan.training import Control
+    from digitgan.wishes import Wish
 
     output = Output(quiet, json_)
     console = output.console()
