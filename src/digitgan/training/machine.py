@@ -8,12 +8,13 @@ import os
 import statistics
 import sys
 import time
+from typing import final
 
 import torch
 
 from digitgan.data import Batch
 from digitgan.errors import UsageError, nearest
-from digitgan.networks import ImageForm, build_discriminator
+from digitgan.networks import ImageForm
 from digitgan.recipes import Recipe
 from digitgan.training.draws import Draws
 from digitgan.training.step import Game
@@ -31,6 +32,11 @@ MALLOC_OPTIONS = {"M_TRIM_THRESHOLD": (-1, 2**31 - 1), "M_TOP_PAD": (-2, 64 * 2*
 
 CLEARLY_FASTER = 0.8
 """bfloat16 must take less than this share of float32's time: it costs digits, and the measurement is noisy."""
+
+FEWEST_PAIRS = 2
+MOST_PAIRS = 8
+PAIRS_SECONDS = 1.0
+"""Steps by which the two are compared: many where they are short, for the noise, and few where each takes a second."""
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -87,52 +93,57 @@ def keep_freed_memory() -> None:
 
 
 def faster_precision(recipe: Recipe, form: ImageForm, device: torch.device) -> str:
-    """ "bfloat16" where the discriminator runs and learns clearly faster in it than in float32, otherwise "float32".
+    """ "bfloat16" where whole steps are clearly faster in it than in float32, otherwise "float32".
 
     A CPU whose instructions stop at AVX2 has none for bfloat16 and takes it at a twentieth of the speed: it isn't asked.
     """
     if device.type == "cpu" and torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "NO AVX", "AVX2"):
         return "float32"
-    discriminator = build_discriminator(recipe, form).to(device)
-    images = torch.zeros(recipe.training.batch_size, form.channels, form.height, form.width, device=device)
-    images = images.contiguous(memory_format=torch.channels_last)
-    labels = torch.zeros(recipe.training.batch_size, dtype=torch.int64, device=device)
-
-    def seconds(enabled: bool) -> float:
-        started = time.perf_counter()
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled):
-            scores = discriminator(images, labels).scores
-        scores.float().sum().backward()  # type: ignore[no-untyped-call]
-        _wait(device)
-        return time.perf_counter() - started
-
-    # In turn, so that other work on the machine slows both; the first pass in each prepares the kernels.
-    times = [(seconds(enabled=False), seconds(enabled=True)) for _ in range(5)][1:]
+    trials = [_Trial(recipe, form, device, precision) for precision in ("float32", "bfloat16")]
+    for trial in trials:
+        trial.seconds(1)  # in which the kernels are prepared
+    # In turn, so that other work on the machine slows both.
+    times: list[list[float]] = []
+    started = time.perf_counter()
+    while len(times) < FEWEST_PAIRS or (len(times) < MOST_PAIRS and time.perf_counter() - started < PAIRS_SECONDS):
+        times.append([trial.seconds(1) for trial in trials])
     float32, bfloat16 = (min(column) for column in zip(*times, strict=True))
     return "bfloat16" if bfloat16 < CLEARLY_FASTER * float32 else "float32"
 
 
 def training_speed(recipe: Recipe, form: ImageForm, device: torch.device) -> float:
     """Images a second that a training by this recipe gets through here, measured on a game that is thrown away."""
-    recipe = dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, images=10**12))
-    game = Game(recipe, form, seed=0, device=device)
-    size = recipe.training.batch_size
-    pixels = torch.zeros(size, form.channels, form.height, form.width, dtype=torch.uint8, device=device)
-    labels = torch.arange(size, device=device) % form.classes
-    draw = Draws(0, game.generator.latent, form.classes, size, device, recipe.updates).at(0)
+    trial, interval = _Trial(recipe, form, device, recipe.training.precision), recipe.penalty.interval
     # Whole intervals, so that the penalty has its share. The first runs slowly, while kernels are prepared, and others may meet
     # a neighbour's work: their median is what a longer training gets.
     seconds: list[float] = []
     started = time.perf_counter()
     while len(seconds) < 3 or time.perf_counter() - started < SPEED_SECONDS:
-        before = time.perf_counter()
-        for _ in range(recipe.penalty.interval):
-            game.step(Batch(pixels, labels), draw)
-        _wait(device)
-        seconds.append(time.perf_counter() - before)
+        seconds.append(trial.seconds(interval))
         if time.perf_counter() - started > 4 * SPEED_SECONDS:
             break  # a slow network, for which a rough measurement must do
-    return size * recipe.penalty.interval / statistics.median(seconds)
+    return recipe.training.batch_size * interval / statistics.median(seconds)
+
+
+@final
+class _Trial:
+    """A game that is played to see how long its steps take, and thrown away."""
+
+    def __init__(self, recipe: Recipe, form: ImageForm, device: torch.device, precision: str) -> None:
+        training = dataclasses.replace(recipe.training, images=10**12, precision=precision)
+        self.game = Game(dataclasses.replace(recipe, training=training), form, seed=0, device=device)
+        size = training.batch_size
+        pixels = torch.zeros(size, form.channels, form.height, form.width, dtype=torch.uint8, device=device)
+        self.batch = Batch(pixels, torch.arange(size, device=device) % form.classes)
+        self.draw = Draws(0, self.game.generator.latent, form.classes, size, device, recipe.updates).at(0)
+
+    def seconds(self, steps: int) -> float:
+        """How long so many steps take."""
+        started = time.perf_counter()
+        for _ in range(steps):
+            self.game.step(self.batch, self.draw)
+        _wait(self.game.device)
+        return time.perf_counter() - started
 
 
 def _wait(device: torch.device) -> None:
