@@ -1,7 +1,7 @@
-"""What models are worth by `digitgan evaluate`: real images, the shipped model, `fast` after one and five minutes, the systems.
+"""What models are worth by `digitgan evaluate`: the shipped one, `fast` after one and five minutes, and published systems.
 
-Each is a real command in a process of its own: `digitgan train`, then `digitgan evaluate` of what it leaves, 10,000 images against
-MNIST's test images. MNIST's test images themselves are evaluated against training images, where they must come out at the floor.
+Each is a real command in a process of its own: `digitgan train`, then `digitgan evaluate` of what it leaves, 10,000 images
+against MNIST's test images. Those are evaluated too, against training images, where they must come out at the floor.
 
     python benchmarks/worth.py
     python benchmarks/worth.py --minutes --systems lstm-cgan plain-gan --runs runs/systems
@@ -28,7 +28,7 @@ COLUMNS = ("class_accuracy", "frechet_distance", "kernel_distance", "precision",
 
 
 def evaluated(subject: Path | str, *options: str) -> dict[str, Any]:
-    """The figures of `digitgan evaluate SUBJECT`, their intervals and floors, and the shares that are too near training images."""
+    """What `digitgan evaluate SUBJECT` finds: figures, intervals, floors, memorisation; usefulness where it is asked for."""
     with tempfile.TemporaryDirectory() as folder:
         found = command("evaluate", str(subject), *options, "--report", folder)
     figures = {
