@@ -16,14 +16,17 @@ from digitgan.drawing import claim_output, free_path
 from digitgan.errors import DataError, UsageError
 from digitgan.evaluation import (
     FEWEST,
+    Inception,
     KnownJudge,
     Reference,
     Subject,
+    check_inception,
     check_subject,
     check_useful,
     floor_count,
     judge_of,
     kept_real_side,
+    measure_inception,
     measure_usefulness,
     page,
     pictures,
@@ -95,6 +98,7 @@ def evaluate(
     seed: int | None = None,
     reference: Reference = "test",
     train_on_synthetic: bool = False,
+    inception: Path | str | None = None,
     report: Path | str | None = None,
     overwrite: bool = False,
     reuse: bool = False,
@@ -112,6 +116,7 @@ def evaluate(
         seed: of the drawing; 0 by default.
         reference: which real images: held-out ones ("test") or as many training images ("train").
         train_on_synthetic: whether a classifier is trained on the images and tried on real ones, which takes some minutes.
+        inception: a file of Inception's weights, by whose features the images are compared as well, as papers do.
         report: the folder of report.json and report.html; by default the run's own, whose report is renewed, or the next free
             of `report`, `report-2`, ….
         overwrite: replace a report that is in the folder named.
@@ -136,6 +141,9 @@ def evaluate(
     check_subject(what, halves.training)
     if train_on_synthetic:
         check_useful(what)
+    weights = None if inception is None else Inception(Path(inception))
+    if weights is not None:
+        check_inception(what, halves.training, halves.held_out)
     known = judge_of(halves.training, say)
     inputs = {
         "images_sha256": what.facts["content_sha256"],
@@ -143,6 +151,7 @@ def evaluate(
         "seed": what.facts.get("drawn_with_seed"),
         "reference": reference,
         "train_on_synthetic": train_on_synthetic,
+        "inception_sha256": None if weights is None else weights.sha256,
         "training_sha256": halves.training.content_hash,
         "held_out_sha256": halves.held_out.content_hash,
         "features_sha256": known.sha256,
@@ -159,8 +168,9 @@ def evaluate(
     if train_on_synthetic:
         say("training a classifier on the images, and one on real ones …")
         useful = measure_usefulness(what, halves.training, halves.held_out)
-    command = _command(name, data, what, reference, train_on_synthetic)
-    made = {**evaluation.record(found, useful, _protocol(halves, known), command), "inputs": inputs}
+    seen = None if weights is None else measure_inception(weights, found, real, say)
+    command = _command(name, data, what, reference, train_on_synthetic, inception)
+    made = {**evaluation.record(found, useful, seen, _protocol(halves, known), command), "inputs": inputs}
     made["flags"] += [note for note in (halves.note, _of_other_images(what, halves)) if note]
     curves = RunFolder(Path(name)).curves
     html = page(made, pictures(found, halves.training.images), curves.read_bytes() if curves.is_file() else None)
@@ -236,11 +246,14 @@ def _protocol(halves: Halves, known: KnownJudge) -> dict[str, Any]:
     }
 
 
-def _command(subject: str, data: str | None, what: Subject, reference: str, train_on_synthetic: bool) -> str:
+def _command(
+    subject: str, data: str | None, what: Subject, reference: str, train_on_synthetic: bool, inception: Path | str | None
+) -> str:
     words = ["digitgan", "evaluate", subject]
     if data is not None:
         words += ["--data", data]
     if "drawn_with_seed" in what.facts:
         words += ["--images", str(what.count), "--seed", str(what.facts["drawn_with_seed"])]
     words += ["--reference", reference, *(["--train-on-synthetic"] if train_on_synthetic else [])]
+    words += [] if inception is None else ["--inception", str(inception)]
     return shlex.join(words)

@@ -2,6 +2,7 @@
 
 from digitgan.evaluation.evaluating import Evaluation, Figure, Reference, Subject, check_subject, evaluate, floor_count
 from digitgan.evaluation.figures import FEWEST, METRICS, Comparison, Metric
+from digitgan.evaluation.inception import Inception, InceptionFigures, check_inception, measure_inception
 from digitgan.evaluation.judge import Judge, class_accuracy, judge_images, judged_labels, load_judge, save_judge, train_judge
 from digitgan.evaluation.judges import KnownJudge, judge_of
 from digitgan.evaluation.metrics import Moments, frechet_distance, neighbourhoods
@@ -15,6 +16,8 @@ __all__ = [
     "Comparison",
     "Evaluation",
     "Figure",
+    "Inception",
+    "InceptionFigures",
     "Judge",
     "KnownJudge",
     "Metric",
@@ -23,6 +26,7 @@ __all__ = [
     "Reference",
     "Subject",
     "Usefulness",
+    "check_inception",
     "check_subject",
     "check_useful",
     "class_accuracy",
@@ -35,6 +39,7 @@ __all__ = [
     "judged_labels",
     "kept_real_side",
     "load_judge",
+    "measure_inception",
     "measure_usefulness",
     "neighbourhoods",
     "page",

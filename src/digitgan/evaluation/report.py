@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from digitgan.evaluation.evaluating import Evaluation
+from digitgan.evaluation.inception import InceptionFigures
 from digitgan.evaluation.metrics.bootstrap import CONFIDENCE, RESAMPLES
 from digitgan.evaluation.summary import NEIGHBOURS, SAMPLE, Summary
 from digitgan.evaluation.usefulness import Usefulness
@@ -33,12 +34,19 @@ PAIRS: Final = 12
 DECILES: Final = tuple(range(0, 101, 10))
 
 
-def record(found: Evaluation, useful: Usefulness | None, protocol: dict[str, Any], command: str) -> dict[str, Any]:
+def record(
+    found: Evaluation,
+    useful: Usefulness | None,
+    inception: InceptionFigures | None,
+    protocol: dict[str, Any],
+    command: str,
+) -> dict[str, Any]:
     """All of an evaluation as JSON values: what report.json holds.
 
     Args:
         found: by `evaluate`.
         useful: by `measure_usefulness`, where it was asked for.
+        inception: by `measure_inception`, where it was asked for.
         protocol: what else was done and with what: the judge and its hash, the data, versions.
         command: that does it again.
     """
@@ -64,7 +72,8 @@ def record(found: Evaluation, useful: Usefulness | None, protocol: dict[str, Any
         "per_class": _per_class(found),
         "confusion": _confusion(found.images),
         "memorisation": _memorisation(found),
-        "usefulness": None if useful is None else {key: _round(value) for key, value in dataclasses.asdict(useful).items()},
+        "usefulness": None if useful is None else _values(useful),
+        "inception": None if inception is None else _values(inception),
         "flags": list(found.flags),
         "protocol": {
             **protocol,
@@ -97,6 +106,11 @@ def headline(figures: dict[str, dict[str, Any]], found: Evaluation) -> str:
     return (
         f"Of {found.subject.count:,} images " + ("; ".join(parts) or "nothing can be said: there are too few real ones") + "."
     )
+
+
+def _values(found: Usefulness | InceptionFigures) -> dict[str, Any]:
+    values = dataclasses.asdict(found)
+    return {key: _round(value) if isinstance(value, float) else value for key, value in values.items()}
 
 
 def _round(value: float) -> float:

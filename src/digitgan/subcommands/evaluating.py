@@ -29,6 +29,7 @@ def evaluate(
     seed: Annotated[int | None, arg(help_behavior_hint="(default: 0)")] = None,
     reference: Literal["test", "train"] = "test",
     train_on_synthetic: Flag = False,
+    inception: Annotated[Path | None, Unset] = None,
     report: Annotated[Path | None, arg(help_behavior_hint="(default: the run's folder, or report, report-2, …)")] = None,
     overwrite: Flag = False,
     device: Device = "cpu",
@@ -45,6 +46,7 @@ def evaluate(
         seed: image i is a function of the model, this seed, i and its label
         reference: compare with held-out images, or with training images
         train_on_synthetic: train a classifier on the images, and try it on real ones (some minutes)
+        inception: a file of Inception's weights, to compare by its features too (FID and KID; many minutes)
         report: the folder for report.html and report.json
         overwrite: replace a report that is there
         device: where images are drawn
@@ -66,6 +68,7 @@ def evaluate(
         seed=seed,
         reference=reference,
         train_on_synthetic=train_on_synthetic,
+        inception=inception,
         report=report,
         overwrite=overwrite,
         device=device,
@@ -104,4 +107,8 @@ def _table(record: dict[str, Any]) -> list[str]:
             f"{'Useful':22} {useful['drawn_on_real']:>10.2%}  right on real images after learning from these; "
             f"from real ones {useful['real_on_real']:.2%}"
         )
+    if record["inception"]:
+        seen = record["inception"]
+        rows.append(f"{'FID by Inception':22} {seen['frechet_distance']:>10.4g}  {'':>23}  {seen['frechet_floor']:>11.4g}")
+        rows.append(f"{'KID by Inception':22} {seen['kernel_distance']:>10.4g}  {'':>23}  {seen['kernel_floor']:>11.4g}")
     return [record["headline"], "", *rows, *(f"mind: {flag}" for flag in record["flags"]), ""]
