@@ -161,3 +161,23 @@ def new_model(small_recipe: Recipe) -> Callable[..., Model]:
 def small_model(new_model: Callable[..., Model]) -> Model:
     """An untrained model of grey 28×28 digits."""
     return new_model()
+
+
+@pytest.fixture(scope="session")
+def touchy_model(small_model: Model) -> Model:
+    """A model whose images show the last bits of another one's numbers, so that what is rounded otherwise shows."""
+    import dataclasses
+
+    import torch
+
+    from digitgan.networks import Generator
+
+    class Touchy(Generator):
+        def __init__(self, inner: Generator) -> None:
+            super().__init__(inner.form, inner.latent)
+            self.inner = inner
+
+        def forward(self, z: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+            return torch.frac(self.inner(z, labels) * 2**20)
+
+    return dataclasses.replace(small_model, generator=Touchy(small_model.generator).eval())

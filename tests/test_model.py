@@ -15,30 +15,14 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from digitgan.blocks import BLOCK
 from digitgan.errors import ModelFileError, OutputError, UsageError
-from digitgan.model import BLOCK, Model, file_hash, load_model, save_model
-from digitgan.networks import Generator
+from digitgan.model import Model, file_hash, load_model, save_model
 from digitgan.recipes import with_settings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 LABELS = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3]
-
-
-class Touchy(Generator):
-    """Shows the last bits of another generator's numbers, so that what is rounded otherwise anywhere shows in the bytes."""
-
-    def __init__(self, inner: Generator) -> None:
-        super().__init__(inner.form, inner.latent)
-        self.inner = inner
-
-    def forward(self, z: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        return torch.frac(self.inner(z, labels) * 2**20)
-
-
-@pytest.fixture(scope="module")
-def touchy_model(small_model: Model) -> Model:
-    return dataclasses.replace(small_model, generator=Touchy(small_model.generator).eval())
 
 
 @pytest.fixture

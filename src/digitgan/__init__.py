@@ -4,6 +4,7 @@
     images = digitgan.load("mnist").sample(labels=[7] * 10, seed=0)   # uint8 (10, 28, 28)
     result = digitgan.train("fast", data="digits", images=20_000, out="runs/mine")
     figures = digitgan.evaluate("runs/mine").record["figures"]
+    digitgan.draw_to_files(digitgan.Order("runs/mine", per_class=100_000, format="npz", shard_size=50_000))
 
 The names below are imported when they are first used, so that `import digitgan` itself costs nothing.
 """
@@ -16,13 +17,15 @@ from typing import TYPE_CHECKING, Any
 from digitgan.version import __version__
 
 if TYPE_CHECKING:
-    from digitgan.api import compare, evaluate, load, train
+    from digitgan.api import compare, draw_to_files, evaluate, load, train
     from digitgan.assessing import Assessment
     from digitgan.comparing import Comparison
     from digitgan.data import ImageSet, load_image_set
+    from digitgan.drawing import invert, write
     from digitgan.errors import DigitganError
     from digitgan.model import Model
     from digitgan.recipes import RECIPES, Recipe
+    from digitgan.sampling import Drawn, Order
     from digitgan.sitting import TrainingResult
 
 __all__ = [
@@ -30,16 +33,21 @@ __all__ = [
     "Assessment",
     "Comparison",
     "DigitganError",
+    "Drawn",
     "ImageSet",
     "Model",
+    "Order",
     "Recipe",
     "TrainingResult",
     "__version__",
     "compare",
+    "draw_to_files",
     "evaluate",
+    "invert",
     "load",
     "load_image_set",
     "train",
+    "write",
 ]
 
 _HOMES = {
@@ -52,7 +60,12 @@ _HOMES = {
     "TrainingResult": "sitting",
     "Assessment": "assessing",
     "Comparison": "comparing",
+    "Drawn": "sampling",
+    "Order": "sampling",
+    "invert": "drawing",
+    "write": "drawing",
     "compare": "api",
+    "draw_to_files": "api",
     "evaluate": "api",
     "load": "api",
     "train": "api",

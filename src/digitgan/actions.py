@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import platform
 from dataclasses import dataclass
@@ -10,16 +11,15 @@ from typing import Any, final
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.progress import track
 
 from digitgan import rng
 from digitgan.data import ImageSet, Split, data_folder, load_image_set
-from digitgan.drawing import claim_output, find_writer, free_path, parse_labels, spread_labels, write, written_rows
+from digitgan.drawing import claim_output, free_path, write, written_rows
+from digitgan.drawing.writers import whole_folder
 from digitgan.errors import DataError, UsageError
 from digitgan.finding import load, shipped_models
 from digitgan.images import enlarged, grid, save_gif, save_png, stacked
-from digitgan.model import BLOCK, file_hash
+from digitgan.model import file_hash
 from digitgan.networks import Discriminator, Generator, ImageForm, build_discriminator, build_generator, trained_parameters
 from digitgan.networks.describing import diagram as draw_network
 from digitgan.networks.describing import layer_table
@@ -30,97 +30,47 @@ from digitgan.runs import open_run
 from digitgan.training.machine import choose_device, faster_precision, use_threads
 
 SHOWN = 25
-ENDINGS = {"png": ".png", "npz": ".npz"}
-FOLDERS = ("folder", "idx")
-"""Formats that make a folder rather than a file."""
-
-WORTH_A_BAR = 2_000
-"""Images from which on a progress bar is shown; fewer are drawn before one could be read."""
-
 WRITING_ENLARGEMENT = 3
 
-UNCONDITIONAL_COUNT = 100
-"""Images drawn where nothing is asked for and there are no classes to draw ten of each."""
+MOST_WRITINGS = 100_000
+TRUTH = "truth.csv"
+"""In a folder of writings: what is written in each picture."""
 
 
-@final
-@dataclass(frozen=True)
-class Drawn:
-    """What `draw_to_file` left.
-
-    Attributes:
-        path: the file or folder.
-        count: how many images.
-        counts: how many of each class, by its name.
-    """
-
-    path: Path
-    count: int
-    counts: dict[str, int]
-
-
-def draw_to_file(
+def write_to_file(
+    text: str,
     model: str,
     *,
-    labels: str | None,
-    per_class: int | None,
-    count: int | None,
-    zero_latent: bool,
     seed: int,
-    format_name: str,
+    style: int,
+    repeat: int | None,
     out: Path | None,
     overwrite: bool,
     device: str,
-    console: Console,
-) -> Drawn:
-    """`digitgan sample`: draw labelled images into a file or folder.
-
-    Raises:
-        DigitganError: of the kind that fits, before anything is written, where something asked for can't be.
-    """
-    writer = find_writer(format_name)
-    _check_seed(seed)
-    loaded = load(model, device)
-    names = loaded.class_names
-    if labels is not None and not loaded.recipe.conditional:
-        raise UsageError(
-            f"--labels {labels}: the recipe of this model, {loaded.recipe.name}, is unconditional: one can't ask it for a "
-            "class. Leave --labels out"
-        )
-    classes = parse_labels(labels, names) if labels is not None else list(range(len(names)))
-    if zero_latent:
-        if per_class is not None or count is not None:
-            raise UsageError("--zero-latent gives a single image of each class; leave --per-class and --count out")
-        per_class = 1
-    elif not loaded.recipe.conditional and count is None:
-        per_class = per_class or UNCONDITIONAL_COUNT
-    wanted = spread_labels(classes, per_class=per_class, count=count)
-    path = out or free_path(Path("samples" + ENDINGS.get(format_name, "")))
-    claim_output(path, overwrite=overwrite, folder=format_name in FOLDERS)
-    blocks = track(
-        loaded.at_origin(wanted) if zero_latent else loaded.sample_blocks(wanted, seed),
-        description="drawing",
-        total=-(-len(wanted) // BLOCK),
-        console=console,
-        disable=console.quiet or len(wanted) < WORTH_A_BAR,
-    )
-    writer(path, blocks, wanted, names)
-    tally = np.bincount(wanted, minlength=len(names)).tolist()
-    return Drawn(path, len(wanted), dict(zip(names, tally, strict=True)))
-
-
-def write_to_file(text: str, model: str, *, seed: int, out: Path | None, overwrite: bool, device: str) -> Path:
-    """`digitgan write`: a string as one picture.
+) -> Path:
+    """`digitgan write`: a string as one picture; or with `repeat` a folder of so many, each in another hand, and the truth.
 
     Raises:
         DigitganError: of the kind that fits, where the text, the model or the path can't be.
     """
     _check_seed(seed)
-    picture = write(load(model, device), text, seed)
+    if repeat is not None and not 1 <= repeat <= MOST_WRITINGS:
+        raise UsageError(f"--repeat {repeat}: 1 to {MOST_WRITINGS:,} pictures is right")
+    loaded = load(model, device)
+    first = enlarged(write(loaded, text, seed, style), WRITING_ENLARGEMENT if repeat is None else 1)
     plain = "".join(character if character.isalnum() else "-" for character in text)[:40]
-    path = out or free_path(Path(f"{plain}.png"))
-    claim_output(path, overwrite=overwrite)
-    save_png(path, enlarged(picture, WRITING_ENLARGEMENT))
+    path = out or free_path(Path(plain if repeat else f"{plain}.png"))
+    claim_output(path, overwrite=overwrite, folder=repeat is not None)
+    if repeat is None:
+        save_png(path, first)
+        return path
+    with whole_folder(path) as folder, (folder / TRUTH).open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(("file", "text", "seed", "style"))
+        for number in range(repeat):
+            name = f"{number:05d}.png"
+            save_png(folder / name, write(loaded, text, seed, style + number) if number else first)
+            rows.writerow((name, text, seed, style + number))
     return path
 
 

@@ -1,4 +1,4 @@
-"""What `import digitgan` offers: train, load, evaluate, compare."""
+"""What `import digitgan` offers: train, load, draw, evaluate, compare."""
 
 from __future__ import annotations
 
@@ -7,15 +7,32 @@ from pathlib import Path
 
 from rich.console import Console
 
+from digitgan import sampling
 from digitgan.assessing import evaluate
 from digitgan.comparing import compare
+from digitgan.data import Say
 from digitgan.finding import load
 from digitgan.planning import make_plan
+from digitgan.sampling import Drawn, Order
 from digitgan.sitting import ProgressKind, TrainingResult, run_plan, teller
 from digitgan.training import Control
 from digitgan.wishes import Wish
 
-__all__ = ["compare", "evaluate", "load", "train"]
+__all__ = ["compare", "draw_to_files", "evaluate", "load", "train"]
+
+
+def draw_to_files(order: Order, say: Say = lambda line: None) -> Drawn:
+    """Draw labelled images into a file, or a set of many.
+
+    Args:
+        order: what is asked for, by the options of `digitgan sample`.
+        say: takes a line now and then.
+
+    Raises:
+        DigitganError: of the kind that fits, before anything is written, where something asked for can't be.
+        StoppedError: where a set was interrupted; its finished files stay.
+    """
+    return sampling.draw_to_files(order, Console(stderr=True, quiet=True), say)
 
 
 def train(

@@ -170,7 +170,7 @@ def evaluate(
         useful = measure_usefulness(what, halves.training, halves.held_out)
     seen = None if weights is None else measure_inception(weights, found, real, say)
     command = _command(name, data, what, reference, train_on_synthetic, inception)
-    made = {**evaluation.record(found, useful, seen, _protocol(halves, known), command), "inputs": inputs}
+    made = {**evaluation.record(found, useful, seen, protocol_of(halves, known), command), "inputs": inputs}
     made["flags"] += [note for note in (halves.note, _of_other_images(what, halves)) if note]
     curves = RunFolder(Path(name)).curves
     html = page(made, pictures(found, halves.training.images), curves.read_bytes() if curves.is_file() else None)
@@ -189,15 +189,20 @@ def _subject(
         if images is not None or seed is not None:
             raise UsageError(f"--images and --seed are for models, which are drawn from; {name} is evaluated as it is")
         given = read_npz(name)
-        return subject_of_images(given, name), _halves(data or "mnist", data_dir, say)
+        return subject_of_images(given, name), halves_of(data or "mnist", data_dir, say)
     sha256 = file_hash(find_model(name))  # a wrong name is told before data is loaded
     model = load(name, device)
-    halves = _halves(data or model.card.get("data", {}).get("source") or "mnist", data_dir, say)
+    halves = halves_of(data or model.card.get("data", {}).get("source") or "mnist", data_dir, say)
     count = min(USUAL_IMAGES, max(FEWEST, len(halves.training))) if images is None else images
     return subject_of_model(model, sha256, name, halves.training, count, seed or 0), halves
 
 
-def _halves(source: str, data_dir: Path | None, say: Say) -> Halves:
+def halves_of(source: str, data_dir: Path | None, say: Say) -> Halves:
+    """The training images of a source and others of their kind: its test part, or a fifth that is held out here.
+
+    Raises:
+        DataError: if they can't be had.
+    """
     training = load_image_set(source, "train", data_dir, report=say)
     if "test" in splits_of(source):
         return Halves(source, training, load_image_set(source, "test", data_dir, report=say), "")
@@ -235,7 +240,8 @@ def _kept(path: Path, inputs: dict[str, Any], say: Say) -> dict[str, Any] | None
     return None
 
 
-def _protocol(halves: Halves, known: KnownJudge) -> dict[str, Any]:
+def protocol_of(halves: Halves, known: KnownJudge) -> dict[str, Any]:
+    """What a report says of the judge and the data."""
     held_out = halves.held_out
     return {
         "features": f"last hidden layer of a classifier trained on {halves.training.name} ({known.source})",

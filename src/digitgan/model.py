@@ -24,6 +24,7 @@ from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 
 from digitgan import rng
+from digitgan.blocks import BLOCK, one_thread, side_by_side, spans
 from digitgan.errors import ModelFileError, RecipeError, UsageError
 from digitgan.images import Picture, from_network, replacing
 from digitgan.networks import Generator, ImageForm, build_generator
@@ -31,10 +32,6 @@ from digitgan.recipes import BLANK, Recipe, from_toml, to_toml
 
 FORMAT = "digitgan-model"
 VERSION = 1
-
-BLOCK = 64
-"""Images are computed in blocks of this many, a shorter one filled up: how floating-point sums round depends on the size
-of a batch, and image i shall be the same in any company. Small enough that one image comes quickly, large enough for speed."""
 
 
 @final
@@ -54,66 +51,124 @@ class Model:
     class_names: tuple[str, ...]
     card: dict[str, Any]
 
-    def sample(self, labels: Sequence[int] | npt.NDArray[np.int64], seed: int = 0, start: int = 0) -> Picture:
+    def sample(
+        self,
+        labels: Sequence[int] | npt.NDArray[np.int64],
+        seed: int = 0,
+        start: int = 0,
+        truncation: float | None = None,
+    ) -> Picture:
         """Draw one image for each label.
 
         Args:
             labels: class indices, each in [0, len(class_names)).
             seed: image i of this call is a function of (model, seed, start + i, labels[i]) and nothing else.
             start: index of the first image in the endless sequence that the seed names.
+            truncation: keeps the latents' numbers within plus and minus this; see `truncated`.
 
         Returns:
             uint8 (n, height, width), or (n, height, width, channels) for colour.
 
         Raises:
-            UsageError: for a label without a class, no labels at all, or a start below 0.
+            UsageError: for a label without a class, no labels at all, a start below 0, or a truncation that is not above it.
         """
-        blocks = list(self.sample_blocks(labels, seed, start))
-        return np.concatenate(blocks)
+        return np.concatenate(list(self.sample_blocks(labels, seed, start, truncation)))
 
-    def sample_blocks(self, labels: Sequence[int] | npt.NDArray[np.int64], seed: int = 0, start: int = 0) -> Iterator[Picture]:
+    def sample_blocks(
+        self,
+        labels: Sequence[int] | npt.NDArray[np.int64],
+        seed: int = 0,
+        start: int = 0,
+        truncation: float | None = None,
+    ) -> Iterator[Picture]:
         """`sample`, a block of at most `BLOCK` images at a time, so that any number fits into memory."""
+        wanted = self.checked(labels)
+        if start < 0:
+            raise UsageError(f"start {start}: the images of a seed are counted from 0")
+        if truncation is not None and not truncation > 0:
+            raise UsageError(f"truncation {truncation}: a number above 0 is right; 1 to 2 is usual")
+
+        def drawn(span: range) -> Picture:
+            z = self.latents(seed, span, truncation)
+            return self.draw(z, torch.from_numpy(wanted[span.start - start : span.stop - start]), span.start % BLOCK)
+
+        return side_by_side(drawn, spans(start, len(wanted)))
+
+    def checked(self, labels: Sequence[int] | npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Labels as an array (n,) of classes that there are.
+
+        Raises:
+            UsageError: for others, or none at all.
+        """
         wanted = np.asarray(labels)
         if wanted.ndim != 1 or len(wanted) == 0:
             raise UsageError("no labels to draw; give at least one")
         if wanted.dtype.kind not in "iu":
             raise UsageError(f"labels are class indices, whole numbers; these are {wanted.dtype}")
-        if start < 0:
-            raise UsageError(f"start {start}: the images of a seed are counted from 0")
         if wanted.min() < 0 or wanted.max() >= len(self.class_names):
             wrong = int(wanted.min() if wanted.min() < 0 else wanted.max())
             raise UsageError(f"label {wrong} does not exist: this model draws 0 to {len(self.class_names) - 1}")
-        for first in range(0, len(wanted), BLOCK):
-            portion = wanted[first : first + BLOCK]
-            z = rng.normals(seed, "drawn latents", start + first, len(portion), self.generator.latent)
-            yield self.draw(torch.from_numpy(z), torch.from_numpy(portion))
+        return wanted.astype(np.int64)
+
+    def latents(self, seed: int, span: range, truncation: float | None = None, attempt: int = 0) -> Tensor:
+        """The latents (n, latent) of images `span` of a seed.
+
+        Args:
+            seed: see `sample`.
+            span: indices of images.
+            truncation: see `sample`.
+            attempt: 0 for the image itself, 1 for what replaces it where it is not wanted, and so on.
+        """
+        purpose = "drawn latents" if attempt == 0 else f"drawn latents, attempt {attempt}"
+        z = rng.normals(seed, purpose, span.start, len(span), self.generator.latent)
+        return torch.from_numpy(z if truncation is None else truncated(z, truncation))
 
     def at_origin(self, labels: Sequence[int] | npt.NDArray[np.int64]) -> Iterator[Picture]:
         """The image of the all-zero latent, the middle of all there are, for each label; in blocks as `sample_blocks`."""
-        wanted = torch.from_numpy(np.asarray(labels, dtype=np.int64))
-        for portion in torch.split(wanted, BLOCK):
+        for portion in torch.split(torch.from_numpy(self.checked(labels)), BLOCK):
             yield self.draw(torch.zeros(len(portion), self.generator.latent), portion)
 
     @torch.inference_mode()
-    def draw(self, z: Tensor, labels: Tensor) -> Picture:
+    def draw(self, z: Tensor, labels: Tensor, place: int = 0) -> Picture:
         """Images of at most `BLOCK` given latents.
 
         Args:
             z: (n, latent).
-            labels: (n,).
+            labels: (n,) class indices; or (n, classes) shares of each class, for what lies between classes.
+            place: of the first of them in its block.
 
         Returns:
             uint8 (n, height, width[, channels]).
         """
-        count = len(labels)
+        places = slice(place, place + len(labels))
         device = next(self.generator.parameters()).device
-        filled_z, filled_labels = torch.zeros(BLOCK, z.shape[1]), torch.zeros(BLOCK, dtype=torch.int64)
-        filled_z[:count], filled_labels[:count] = z, labels
-        return from_network(self.generator(filled_z.to(device), filled_labels.to(device))[:count])
+        filled_z, filled_labels = torch.zeros(BLOCK, z.shape[1]), labels.new_zeros(BLOCK, *labels.shape[1:])
+        filled_z[places], filled_labels[places] = z, labels
+        with one_thread():
+            return from_network(self.generator(filled_z.to(device), filled_labels.to(device))[places])
+
+    def draw_many(self, z: Tensor, labels: Tensor) -> Picture:
+        """`draw`, for any number of latents."""
+        portions = list(zip(torch.split(z, BLOCK), torch.split(labels, BLOCK), strict=True))
+        return np.concatenate(list(side_by_side(lambda portion: self.draw(*portion), portions)))
 
     def to(self, device: torch.device) -> Model:
         """The same model on another device."""
         return dataclasses.replace(self, generator=self.generator.to(device))
+
+
+def truncated(z: npt.NDArray[np.float32], reach: float) -> npt.NDArray[np.float32]:
+    """Standard normal numbers squeezed into plus and minus `reach`, each keeping its rank.
+
+    The truncation trick (Brock et al. 2019, arXiv:1809.11096, section 3.1) in a form that needs no redrawing: the number below
+    which a share p of the normal distribution lies becomes the one below which that share of the truncated one does. So an
+    image stays itself, and comes nearer to the middle of all there are.
+    """
+    from scipy.special import ndtr, ndtri
+
+    outside = ndtr(-reach)
+    squeezed: npt.NDArray[np.float32] = ndtri(outside + ndtr(z.astype(np.float64)) * (1 - 2 * outside)).astype(np.float32)
+    return squeezed.clip(-reach, reach)
 
 
 def save_model(path: Path, model: Model) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from digitgan.drawing.labels import MOST_IMAGES, parse_labels, spread_labels
+from digitgan.drawing.labels import MOST_IMAGES, Labelling, parse_labels, spread_labels, weighted_labels
 from digitgan.errors import UsageError
 
 DIGITS = tuple("0123456789")
@@ -86,23 +86,23 @@ def test_any_text_gives_labels_of_the_model_or_a_clear_refusal(text: str) -> Non
 
 
 def test_without_a_number_ten_of_each_are_drawn() -> None:
-    assert spread_labels([2, 0], per_class=None, count=None).tolist() == [2] * 10 + [0] * 10
+    assert listed(spread_labels([2, 0], per_class=None, count=None)) == [2] * 10 + [0] * 10
 
 
 def test_per_class_draws_class_after_class() -> None:
-    labels = spread_labels([3, 1], per_class=2, count=None)
-    assert labels.tolist() == [3, 3, 1, 1]
-    assert labels.dtype == np.int64
+    labelling = spread_labels([3, 1], per_class=2, count=None)
+    assert listed(labelling) == [3, 3, 1, 1]
+    assert labelling.of(range(1)).dtype == np.int64
 
 
 def test_with_a_count_the_classes_take_turns() -> None:
-    labels = spread_labels([3, 1, 4], per_class=None, count=7)
-    assert labels.tolist() == [3, 1, 4, 3, 1, 4, 3]
-    assert labels.dtype == np.int64
+    labelling = spread_labels([3, 1, 4], per_class=None, count=7)
+    assert listed(labelling) == [3, 1, 4, 3, 1, 4, 3]
+    assert labelling.of(range(1)).dtype == np.int64
 
 
 def test_a_count_may_be_smaller_than_the_number_of_classes() -> None:
-    assert spread_labels(list(range(10)), per_class=None, count=2).tolist() == [0, 1]
+    assert listed(spread_labels(list(range(10)), per_class=None, count=2)) == [0, 1]
 
 
 @pytest.mark.parametrize(
@@ -122,3 +122,63 @@ def test_a_count_may_be_smaller_than_the_number_of_classes() -> None:
 def test_a_number_that_cannot_be_meant_is_refused(per_class: int | None, count: int | None, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         spread_labels([0, 1], per_class=per_class, count=count)
+
+
+def listed(labelling: Labelling) -> list[int]:
+    return labelling.of(range(labelling.count)).tolist()
+
+
+@given(
+    classes=st.lists(st.integers(0, 9), min_size=1, max_size=10, unique=True),
+    count=st.integers(1, 300),
+    in_turn=st.booleans(),
+    data=st.data(),
+)
+def test_any_part_of_a_labelling_is_that_part_of_the_whole(
+    classes: list[int], count: int, in_turn: bool, data: st.DataObject
+) -> None:
+    labelling = spread_labels(classes, per_class=None if in_turn else count, count=count if in_turn else None)
+    whole = listed(labelling)
+    start = data.draw(st.integers(0, labelling.count))
+    stop = data.draw(st.integers(start, labelling.count))
+    assert labelling.of(range(start, stop)).tolist() == whole[start:stop]
+    assert labelling.tally(DIGITS) == {name: whole.count(label) for label, name in enumerate(DIGITS)}
+
+
+def test_weights_divide_up_a_count_exactly() -> None:
+    assert listed(weighted_labels("0:3,1:1", DIGITS, 8)) == [0] * 6 + [1] * 2
+    assert weighted_labels("7:0.5,3:0.5", DIGITS, 5).counts == (3, 2)
+    assert weighted_labels("0-2:1,9:2", DIGITS, 10).tally(DIGITS) == dict(
+        zip(DIGITS, [2, 2, 2, 0, 0, 0, 0, 0, 0, 4], strict=True)
+    )
+
+
+@given(weights=st.lists(st.floats(1e-3, 1e3), min_size=1, max_size=10), count=st.integers(1_000_000, 10_000_000))
+def test_counts_by_weight_add_up_and_are_within_one_of_their_share(weights: list[float], count: int) -> None:
+    text = ",".join(f"{label}:{weight!r}" for label, weight in enumerate(weights))
+    assume(min(weights) * count > sum(weights))
+    labelling = weighted_labels(text, DIGITS, count)
+    assert labelling.count == count
+    for weight, each in zip(weights, labelling.counts, strict=True):
+        assert abs(each - count * weight / sum(weights)) < 1 + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("text", "count", "message"),
+    [
+        ("0", 10, "'0' is no class and its weight; 0:3,1:1 is right"),
+        ("0:", 10, "'0:' is no class and its weight"),
+        ("0:-1", 10, "'0:-1' is no class and its weight"),
+        ("0:0,1:1", 10, "'0:0' is no class and its weight"),
+        ("0:inf", 10, "is no class and its weight"),
+        ("0:nan", 10, "is no class and its weight"),
+        ("0:1,0:2", 10, "0 comes twice"),
+        ("10:1", 10, "--weights 10: this model has 10 classes"),
+        ("seven:1", 10, "--weights 'seven': 'seven' is no class"),
+        ("0:1000,1:1", 10, "of 10 images none is left for 1; draw more"),
+        ("0:1", 10_000_001, "more than one call draws"),
+    ],
+)
+def test_weights_that_cannot_be_meant_are_refused(text: str, count: int, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        weighted_labels(text, DIGITS, count)

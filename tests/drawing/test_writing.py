@@ -8,10 +8,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from digitgan.blocks import BLOCK
 from digitgan.drawing import write
 from digitgan.drawing.writing import LONGEST
 from digitgan.errors import UsageError
-from digitgan.model import BLOCK, Model
+from digitgan.model import Model
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -99,13 +100,39 @@ def test_an_empty_text_is_refused(small_model: Model, text: str) -> None:
 def test_characters_that_cannot_be_drawn_are_named_once_each(small_model: Model) -> None:
     with pytest.raises(UsageError) as caught:
         write(small_model, "1.5 x 1.5 = 2.25\t")
-    assert str(caught.value) == "this model can't draw '.', 'x', '=', '\\t'; it draws 0123456789 and leaves spaces blank"
+    assert str(caught.value) == (
+        "this model can't draw 'x', '=', '\\t'; it draws 0123456789, leaves spaces blank, and - / . : are put between"
+    )
+
+
+def test_marks_stand_between_digits_and_leave_them_as_they_are(small_model: Model) -> None:
+    dated, plain = places(write(small_model, "20-11")), places(write(small_model, "20 11"))
+    assert [bool((one == other).all()) for one, other in zip(dated, plain, strict=True)] == [True, True, False, True, True]
+    stroke = 255 - dated[2].astype(int)
+    assert stroke[:10].sum() == stroke[19:].sum() == 0  # a hyphen, in the middle
+    assert stroke.max() == 255
+
+
+def test_each_mark_looks_otherwise(small_model: Model) -> None:
+    assert len({image.tobytes() for image in places(write(small_model, "-/.: "))[:4]}) == 4
+
+
+def test_marks_are_drawn_in_colour_too(new_model: Callable[..., Model]) -> None:
+    assert write(new_model(channels=3), "1/2").shape == (28, 3 * WIDTH, 3)
+
+
+def test_a_style_is_one_of_a_seeds_hands(small_model: Model) -> None:
+    first, second = (write(small_model, "2026", seed=4, style=style) for style in (0, 1))
+    assert (first != second).any()
+    np.testing.assert_array_equal(first, write(small_model, "2026", seed=4))
+    with pytest.raises(UsageError, match="--style -1"):
+        write(small_model, "2026", style=-1)
 
 
 def test_letters_are_drawn_by_a_model_of_letters(new_model: Callable[..., Model]) -> None:
     letters = new_model(("a", "b", "Ω", "long name"))
     assert write(letters, "Ωab").shape == (28, 3 * WIDTH)
-    with pytest.raises(UsageError, match="can't draw 'l'; it draws abΩ and"):
+    with pytest.raises(UsageError, match="can't draw 'l'; it draws abΩ, leaves"):
         write(letters, "bal")
 
 

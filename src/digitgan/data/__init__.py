@@ -7,7 +7,7 @@ from digitgan.data.catalogue import DATASETS, Dataset, RemoteFile
 from digitgan.data.download import fetch
 from digitgan.data.embedded import embedded_digits
 from digitgan.data.files import Say
-from digitgan.data.folders import read_folder
+from digitgan.data.folders import read_folder, read_picture
 from digitgan.data.idx import read_idx, read_idx_set, write_idx
 from digitgan.data.image_set import ImageSet, Labels, Pixels
 from digitgan.data.npz import read_npz
@@ -36,6 +36,7 @@ __all__ = [
     "read_idx",
     "read_idx_set",
     "read_npz",
+    "read_picture",
     "splits_of",
     "verify",
     "write_idx",

@@ -60,6 +60,19 @@ def read_folder(path: Path | str, class_names: Sequence[str] | None = None, name
     return ImageSet(_stacked(images), labels, classes, name or path.resolve().name)
 
 
+def read_picture(path: Path | str) -> Pixels:
+    """One picture: uint8 (height, width), or (height, width, 3) if it is coloured.
+
+    Raises:
+        DataError: for what is no image, a damaged one, or one that is too large, deeper than 8 bits a channel or partly
+            transparent.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise DataError(f"{file}: {'is no picture' if file.exists() else 'there is no such file'}")
+    return _read_picture(file, _size(file), file)
+
+
 def _read_unlabelled(path: Path, name: str | None) -> ImageSet:
     """The pictures that lie in the folder itself, as one class."""
     files = sorted((each for each in path.iterdir() if each.is_file() and not each.name.startswith(".")), key=lambda f: f.name)

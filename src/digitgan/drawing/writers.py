@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import itertools
+import json
 import os
 import shutil
 import struct
@@ -14,17 +16,19 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from digitgan.drawing.labels import Labels
 from digitgan.errors import OutputError, UsageError, nearest
 from digitgan.images import Picture, enlarged, grid, replacing, save_png
 
-Labels = npt.NDArray[np.int64]
 Writer = Callable[[Path, Iterable[Picture], Labels, Sequence[str]], None]
 """Takes the path, blocks of images as they are drawn, all labels, and the class names."""
 
 MOST_IN_A_GRID = 10_000
 GRID_ENLARGEMENT = 2
+
+ROWS: Final = 1000
+"""Images in a group of a Parquet file's rows: what is in memory at once."""
 
 
 def find_writer(name: str) -> Writer:
@@ -56,7 +60,7 @@ def claim_output(path: Path, *, overwrite: bool, folder: bool = False) -> None:
     if path.is_dir() != folder and path.exists():
         kinds = ("file", "folder") if folder else ("folder", "file")
         raise OutputError(f"{path}: is a {kinds[0]}, and this format makes a {kinds[1]}; choose another --out")
-    if path.is_dir() and any(path.iterdir()) and not (path / _FOLDER_MARK).exists():
+    if path.is_dir() and any(path.iterdir()) and not (path / FOLDER_MARK).exists():
         raise OutputError(f"{path}: is a folder that holds other things than drawn images; it is left as it is")
 
 
@@ -80,18 +84,27 @@ def write_folder(path: Path, blocks: Iterable[Picture], labels: Labels, class_na
     """A folder of PNGs for each class, as torchvision's ImageFolder and our own reader take them."""
     from PIL import Image
 
+    places = picture_places(labels, class_names)
+    images = (image for block in blocks for image in block)
+    with whole_folder(path) as folder:
+        for place, image in zip(places, images, strict=True):
+            (folder / place).parent.mkdir(exist_ok=True)
+            Image.fromarray(image).save(folder / place)
+
+
+def picture_places(labels: Labels, class_names: Sequence[str], first: int = 0) -> list[Path]:
+    """Where each image goes in a folder of pictures; `first` is the index of the first one.
+
+    Raises:
+        UsageError: for a class name that can't be a folder's.
+    """
     drawn = [class_names[label] for label in np.unique(labels)]
     for name in drawn:
         # A model file may come from anyone: no class name leads out of the folder, or is hidden from those who read it.
         fit = name and Path(name).name == name and not name.startswith(".") and name.isprintable()
         if not fit or drawn.count(name) > 1:
             raise UsageError(f"the class name {name!r} can't be a folder's, or isn't the only one; --format npz is right")
-    with _whole_folder(path) as folder:
-        for name in drawn:
-            (folder / name).mkdir()
-        images = (image for block in blocks for image in block)
-        for index, image in enumerate(images):
-            Image.fromarray(image).save(folder / class_names[labels[index]] / f"{index:08d}.png")
+    return [Path(class_names[label]) / f"{index:08d}.png" for index, label in enumerate(labels, first)]
 
 
 def write_npz(path: Path, blocks: Iterable[Picture], labels: Labels, class_names: Sequence[str]) -> None:
@@ -113,7 +126,7 @@ def write_idx(path: Path, blocks: Iterable[Picture], labels: Labels, class_names
     """A folder with the two files of MNIST's training set, which any MNIST reader takes."""
     if len(class_names) > 256:
         raise UsageError(f"IDX labels are single bytes: {len(class_names)} classes don't fit; --format npz is right")
-    with _whole_folder(path) as folder:
+    with whole_folder(path) as folder:
         with (folder / "train-images-idx3-ubyte").open("wb") as file:
             for number, block in enumerate(blocks):
                 if block.ndim != 3:
@@ -125,22 +138,75 @@ def write_idx(path: Path, blocks: Iterable[Picture], labels: Labels, class_names
         (folder / "train-labels-idx1-ubyte").write_bytes(header + labels.astype(np.uint8).tobytes())
 
 
+def write_parquet(path: Path, blocks: Iterable[Picture], labels: Labels, class_names: Sequence[str]) -> None:
+    """Parquet with `image` (PNG) and `label`, by the schema that Hugging Face's `datasets` gives images and class labels.
+
+    Raises:
+        UsageError: where pyarrow is not installed.
+    """
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as problem:
+        raise UsageError(
+            "--format parquet needs pyarrow, which comes with the extra `parquet`: pip install 'digitgan[parquet]'"
+        ) from problem
+    features = {"image": {"_type": "Image"}, "label": {"names": list(class_names), "_type": "ClassLabel"}}
+    schema = pa.schema(
+        [("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])), ("label", pa.int64())],
+        metadata={"huggingface": json.dumps({"info": {"features": features}})},
+    )
+    done = 0
+    # PNG is compressed already.
+    with replacing(path) as file, pq.ParquetWriter(file, schema, compression="none") as table:
+        for portion in _of_rows(blocks):
+            pictures = [{"bytes": _png(image), "path": f"{index:08d}.png"} for index, image in enumerate(portion, done)]
+            columns = [pa.array(pictures, schema.field(0).type), pa.array(labels[done : done + len(portion)])]
+            table.write_table(pa.Table.from_arrays(columns, schema=schema))
+            done += len(portion)
+
+
+def _of_rows(blocks: Iterable[Picture]) -> Iterator[Picture]:
+    """The images in portions of about `ROWS`."""
+    waiting: list[Picture] = []
+    for block in blocks:
+        waiting.append(block)
+        if sum(map(len, waiting)) >= ROWS:
+            yield np.concatenate(waiting)
+            waiting.clear()
+    if waiting:
+        yield np.concatenate(waiting)
+
+
+def _png(image: Picture) -> bytes:
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, format="PNG")
+    return file.getvalue()
+
+
 WRITERS: Final[Mapping[str, Writer]] = types.MappingProxyType(
-    {"png": write_grid, "folder": write_folder, "npz": write_npz, "idx": write_idx}
+    {"png": write_grid, "folder": write_folder, "npz": write_npz, "idx": write_idx, "parquet": write_parquet}
 )
 """The formats of `digitgan sample`."""
 
-_FOLDER_MARK = ".drawn-by-digitgan"
+FOLDER_MARK: Final = ".drawn-by-digitgan"
 """Tells a folder of drawn images, which may be overwritten when asked, from any other, which never is."""
 
 
+def mark(folder: Path) -> None:
+    """Say of a folder that it holds drawn images."""
+    (folder / FOLDER_MARK).write_text("images drawn by digitgan\n", encoding="utf-8")
+
+
 @contextlib.contextmanager
-def _whole_folder(path: Path) -> Iterator[Path]:
+def whole_folder(path: Path) -> Iterator[Path]:
     """A marked folder to write into, which takes the place of `path` at the end; on any failure `path` stays as it was."""
     temporary = path.parent / f".{path.name}.{os.getpid()}.part"
     try:
         temporary.mkdir(parents=True)
-        (temporary / _FOLDER_MARK).write_text("images drawn by digitgan\n", encoding="utf-8")
+        mark(temporary)
         yield temporary
         if path.exists():
             shutil.rmtree(path)

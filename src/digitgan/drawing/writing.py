@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+import types
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 import numpy as np
 import torch
+from PIL import Image, ImageDraw
 
 from digitgan import rng
 from digitgan.errors import UsageError
 from digitgan.images import Picture
-from digitgan.model import BLOCK, Model
+from digitgan.model import Model
 
 UNSTEADINESS = 0.35
 """How far each character strays from its hand, as the share of its latent (in standard deviations) that is its own: enough
@@ -18,16 +22,31 @@ that two equal digits differ, little enough that they are of one hand."""
 
 LONGEST = 1000
 
+MARKS: Final[Mapping[str, Sequence[tuple[float, float, float, float]]]] = types.MappingProxyType(
+    {
+        "-": [(0.3, 0.52, 0.7, 0.5)],
+        "/": [(0.68, 0.2, 0.34, 0.82)],
+        ".": [(0.5, 0.8, 0.5, 0.8)],
+        ":": [(0.5, 0.36, 0.5, 0.36), (0.5, 0.7, 0.5, 0.7)],
+    }
+)
+"""What stands between digits in dates and times, as strokes of a pen from (x, y) to (x, y), in shares of a character's square:
+a model of digits has never seen them, so they are no drawings of its own."""
 
-def write(model: Model, text: str, seed: int = 0) -> Picture:
+PEN = 0.09
+"""Width of those strokes, in shares of the square: about that of MNIST's digits."""
+
+
+def write(model: Model, text: str, seed: int = 0, style: int = 0) -> Picture:
     """Draw each character of a text and join them, ink on white paper for grey models.
 
-    All characters share one latent, the hand, which the seed names; each strays from it a little.
+    All characters share one latent, the hand, which seed and style name; each strays from it a little.
 
     Args:
         model: whose class names are single characters, such as the digits.
-        text: characters that are class names; a space is left blank.
-        seed: another seed, another hand.
+        text: characters that are class names, or `MARKS`; a space is left blank.
+        seed: another seed, other hands.
+        style: which of the seed's hands.
 
     Returns:
         uint8 (height, width * len(text)[, channels]).
@@ -40,21 +59,40 @@ def write(model: Model, text: str, seed: int = 0) -> Picture:
     if len(text) > LONGEST:
         raise UsageError(f"the text has {len(text):,} characters; {LONGEST:,} at most go into one picture")
     known = {name: label for label, name in enumerate(model.class_names) if len(name) == 1}
-    unknown = [character for character in dict.fromkeys(text) if character != " " and character not in known]
+    marks = {character: strokes for character, strokes in MARKS.items() if character not in known}
+    drawn_otherwise = {" ", *marks}
+    unknown = [each for each in dict.fromkeys(text) if each not in known and each not in drawn_otherwise]
     if unknown:
         drawable = "".join(known) or "nothing (its class names are longer than a character)"
-        raise UsageError(f"this model can't draw {', '.join(map(repr, unknown))}; it draws {drawable} and leaves spaces blank")
+        raise UsageError(
+            f"this model can't draw {', '.join(map(repr, unknown))}; it draws {drawable}, leaves spaces blank, and "
+            f"{' '.join(marks)} are put between"
+        )
+    if style < 0:
+        raise UsageError(f"--style {style}: the hands of a seed are counted from 0")
     labels = np.array([known.get(character, 0) for character in text], dtype=np.int64)
     latent = model.generator.latent
-    hand = rng.normals(seed, "hand", 0, 1, latent)
-    strays = rng.normals(seed, "strays of the hand", 0, len(text), latent)
+    hand = rng.normals(seed, "hand", style, 1, latent)
+    strays = rng.normals(seed, "strays of the hand" if style == 0 else f"strays of hand {style}", 0, len(text), latent)
     z = math.sqrt(1 - UNSTEADINESS**2) * hand + UNSTEADINESS * strays
-    drawn = np.concatenate(
-        [
-            model.draw(torch.from_numpy(z[first : first + BLOCK]), torch.from_numpy(labels[first : first + BLOCK]))
-            for first in range(0, len(text), BLOCK)
-        ]
-    )
-    drawn[[character == " " for character in text]] = 0
+    drawn = model.draw_many(torch.from_numpy(z), torch.from_numpy(labels))
+    for place, character in enumerate(text):
+        if character in drawn_otherwise:
+            drawn[place] = _strokes(marks.get(character, ()), drawn.shape[1:])
     line = np.concatenate(list(drawn), axis=1)
     return 255 - line if line.ndim == 2 else line
+
+
+def _strokes(strokes: Sequence[tuple[float, float, float, float]], shape: tuple[int, ...]) -> Picture:
+    """Light strokes on dark, of the shape of a drawn image; round at their ends, and smooth by being drawn larger first."""
+    height, width = shape[:2]
+    larger = 8
+    sheet = Image.new("L", (width * larger, height * larger))
+    pen, reach = ImageDraw.Draw(sheet), PEN * width * larger / 2
+    for from_x, from_y, to_x, to_y in strokes:
+        ends = [(x * width * larger, y * height * larger) for x, y in ((from_x, from_y), (to_x, to_y))]
+        pen.line(ends, fill=255, width=round(2 * reach))
+        for x, y in ends:
+            pen.ellipse((x - reach, y - reach, x + reach, y + reach), fill=255)
+    drawn: Picture = np.asarray(sheet.resize((width, height), Image.Resampling.BOX))
+    return np.repeat(drawn[:, :, None], shape[2], axis=2) if len(shape) == 3 else drawn

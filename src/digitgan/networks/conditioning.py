@@ -13,6 +13,12 @@ from torch.nn import functional
 from digitgan.networks.interfaces import ImageForm, Judgement
 
 
+def rows_of(table: nn.Embedding, labels: Tensor) -> Tensor:
+    """Rows (n, width) of a table: of labels (n,), or mixed by the shares (n, classes) that each class has."""
+    rows: Tensor = labels @ table.weight if labels.is_floating_point() else table(labels)
+    return rows
+
+
 class LabelVector(nn.Module, ABC):
     """A label as a vector, which is joined to the latent.
 
@@ -26,7 +32,7 @@ class LabelVector(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, labels: Tensor) -> Tensor:
-        """(n, width) from labels (n,)."""
+        """(n, width) from labels (n,), or from shares of the classes (n, classes)."""
 
 
 @final
@@ -50,7 +56,7 @@ class OneHot(LabelVector):
 
     def forward(self, labels: Tensor) -> Tensor:
         """See `LabelVector.forward`."""
-        return functional.one_hot(labels, self.width).float()
+        return labels if labels.is_floating_point() else functional.one_hot(labels, self.width).float()
 
 
 @final
@@ -63,8 +69,7 @@ class PlainEmbedding(LabelVector):
 
     def forward(self, labels: Tensor) -> Tensor:
         """See `LabelVector.forward`."""
-        embedded: Tensor = self.table(labels)
-        return embedded
+        return rows_of(self.table, labels)
 
 
 @final
@@ -81,7 +86,7 @@ class NormalisedEmbedding(LabelVector):
 
     def forward(self, labels: Tensor) -> Tensor:
         """See `LabelVector.forward`."""
-        return self.scale * functional.normalize(self.table(labels), dim=1)
+        return self.scale * functional.normalize(rows_of(self.table, labels), dim=1)
 
 
 def label_vector(kind: str, classes: int, width: int) -> LabelVector:
@@ -184,8 +189,8 @@ class ClassConditionalBatchNorm(nn.Module):
         nn.init.zeros_(self.bias.weight)
 
     def forward(self, maps: Tensor, labels: Tensor) -> Tensor:
-        """(n, channels, height, width) from maps of that shape and labels (n,)."""
-        gain, bias = self.gain(labels)[:, :, None, None], self.bias(labels)[:, :, None, None]
+        """(n, channels, height, width) from maps of that shape and labels (n,), or shares of the classes (n, classes)."""
+        gain, bias = (rows_of(table, labels)[:, :, None, None] for table in (self.gain, self.bias))
         return torch.addcmul(bias, self.norm(maps), gain)
 
 

@@ -46,7 +46,10 @@ class Generator(nn.Module, ABC):
     Attributes:
         form: the images it makes.
         latent: width of the latent vector z.
+        dense: the first layer, of z and then the label's vector.
     """
+
+    dense: nn.Linear
 
     def __init__(self, form: ImageForm, latent: int) -> None:
         super().__init__()
@@ -55,7 +58,10 @@ class Generator(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
-        """Images (n, channels, height, width) in [-1, 1] from z (n, latent) and labels (n,)."""
+        """Images (n, channels, height, width) in [-1, 1] from z (n, latent) and labels (n,).
+
+        In place of labels there may be shares of the classes (n, classes), floating-point: what lies between classes.
+        """
 
     def __call__(self, z: Tensor, labels: Tensor) -> Tensor:
         """See `forward`."""

@@ -12,6 +12,7 @@ from digitgan.subcommands.drawing import sample, write
 from digitgan.subcommands.evaluating import evaluate
 from digitgan.subcommands.inspecting import data_show, data_verify, doctor
 from digitgan.subcommands.training import animate, plot, recipes, train
+from digitgan.subcommands.travelling import invert, walk
 
 __all__ = ["COMMANDS", "GROUPS"]
 
@@ -20,6 +21,8 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "recipes": recipes,
     "sample": sample,
     "write": write,
+    "walk": walk,
+    "invert": invert,
     "evaluate": evaluate,
     "compare": compare,
     "animate": animate,

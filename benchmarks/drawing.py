@@ -1,0 +1,126 @@
+"""What drawing costs: images a second and memory of `digitgan sample`, up to a set of a million images; and an inversion.
+
+    python benchmarks/drawing.py
+
+Each is the real command in a process of its own, drawing from the shipped model. Beside them stands the bare generator: its
+forward pass alone, as many blocks at once as there are cores, nothing kept; what `sample` could reach if writing cost nothing.
+The results go to benchmarks/results/drawing.json, which is written after each measurement, and a table to standard output.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import tyro
+from judging import RESULTS, command
+from machine import machine
+
+import digitgan
+from digitgan.blocks import BLOCK, side_by_side, spans
+from digitgan.images import save_png
+
+
+def bare_speed(images: int = 30_000) -> float:
+    """Images a second of the generator alone."""
+    model = digitgan.load("mnist")
+    z, labels = model.latents(0, range(BLOCK)), torch.arange(BLOCK) % 10
+
+    def forward(span: range) -> None:
+        with torch.inference_mode():
+            model.generator(z, labels)
+
+    for _ in side_by_side(forward, spans(0, 20 * BLOCK)):
+        pass
+    started = time.perf_counter()
+    for _ in side_by_side(forward, spans(0, images)):
+        pass
+    return images / (time.perf_counter() - started)
+
+
+def timed(*arguments: str) -> tuple[dict[str, Any], float]:
+    """A command's result, with its peak memory, and its seconds."""
+    started = time.perf_counter()
+    found = command(*arguments)
+    return found, time.perf_counter() - started
+
+
+def main(
+    images: tuple[int, ...] = (100_000, 1_000_000),
+    formats: tuple[str, ...] = ("npz", "idx", "parquet", "folder"),
+    inversions: int = 5,
+    out: Path = RESULTS / "drawing.json",
+) -> None:
+    """Measure, print a table, write the JSON.
+
+    Args:
+        images: of sets in NPZ.
+        formats: each of 100,000 images.
+        inversions: of MNIST's first test images.
+        out: where the results go.
+    """
+    rows: list[dict[str, Any]] = []
+    report = {
+        "question": "what drawing costs",
+        "bare_generator_images_per_second": round(bare_speed()),
+        "rows": rows,
+        "inversions": {},
+        "machine": machine(),
+    }
+    print(f"the bare generator: {report['bare_generator_images_per_second']:,} images/s")
+    print("| images | format | workers | seconds | images/s | peak memory (GB) |\n|---|---|---|---|---|---|")
+    runs = [("npz", count, 1) for count in images] + [("npz", images[0], 2)]
+    runs += [(name, 100_000, 1) for name in formats if name != "npz"]
+    for name, count, workers in runs:
+        with tempfile.TemporaryDirectory() as folder:
+            options = ("--format", name, "--shard-size", "50000", "--workers", str(workers), "--out", f"{folder}/set")
+            found, seconds = timed("sample", "mnist", "--count", str(count), *options)
+        rows.append(
+            {
+                "format": name,
+                "images": count,
+                "workers": workers,
+                "seconds": round(seconds, 1),
+                "images_per_second": round(count / seconds),
+                "peak_memory_gb": round(found["peak_memory_gb"], 3),
+            }
+        )
+        out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        row = rows[-1]
+        print(
+            f"| {count:,} | {name} | {workers} | {row['seconds']} | {row['images_per_second']:,} | {row['peak_memory_gb']} |",
+            flush=True,
+        )
+    report["inversions"] = inverted(inversions)
+    out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    print(f"inversions: {report['inversions']}")
+
+
+def inverted(count: int) -> dict[str, Any]:
+    """Seconds and errors of `digitgan invert`, of MNIST's first test images, whose class it is not told."""
+    test = digitgan.load_image_set("mnist", "test")
+    seconds, errors, right = [], [], 0
+    with tempfile.TemporaryDirectory() as folder:
+        for index in range(count):
+            picture = Path(folder) / f"{index}.png"
+            save_png(picture, test.images[index])
+            found, took = timed("invert", str(picture), "--out", f"{folder}/{index}-redrawn.png")
+            seconds.append(took)
+            errors.append(found["error"])
+            right += found["class"] == test.class_names[test.labels[index]]
+    return {
+        "images": count,
+        "seconds_median": round(float(np.median(seconds)), 1),
+        "seconds_most": round(max(seconds), 1),
+        "error_median": round(float(np.median(errors)), 1),
+        "right_class": right,
+    }
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

@@ -1,0 +1,353 @@
+"""Large sets: a folder of files of bounded size with a manifest, drawn by any number of processes, resumed after a kill.
+
+While a set is being drawn, `.drawing/` holds what is asked for and a record of each finished file. The manifest, which says
+what the set is, comes last, and `.drawing/` goes with it. What decides the bytes of a set is in its `SetPlan` and nowhere else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+import shlex
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, final
+
+import numpy as np
+from PIL import Image
+
+from digitgan.blocks import spans
+from digitgan.drawing.filtering import Block
+from digitgan.drawing.labels import Labelling
+from digitgan.drawing.writers import FOLDER_MARK, find_writer, mark, picture_places, whole_folder
+from digitgan.errors import OutputError, UsageError
+from digitgan.images import Picture, replacing
+
+SHARDED: Final = ("folder", "npz", "idx", "parquet")
+"""The formats that a set's files may have."""
+
+BYTES_OF_PIXELS: Final = {"folder": 1.0, "npz": 0.6, "idx": 1.0, "parquet": 1.0}
+"""About how many bytes a byte of pixels takes on disk: by this a set is refused that has no room, before it is begun."""
+
+FOLDER_BLOCK: Final = 4096
+"""Bytes that a file takes at least on most disks: what a picture of its own costs."""
+
+
+@final
+@dataclass(frozen=True)
+class SetPlan:
+    """All that decides the bytes of a set.
+
+    Attributes:
+        model: as the user called it.
+        model_sha256: of its file.
+        class_names: of the model.
+        shape: (height, width) or (height, width, channels) of an image.
+        labelling: which label each image has.
+        seed: image i is a function of the model, this seed, i, its label and the filters.
+        truncation: of the latents; None for none.
+        min_confidence: with which the judge has to recognise an image; None for any.
+        unique: whether near-duplicates of training images are drawn anew.
+        judged_by: which data the filters compare with; None where there are none.
+        judge_sha256: the hash of the judge's weights, likewise.
+        format: of the files.
+        shard_size: images in a file.
+        version: of digitgan.
+    """
+
+    model: str
+    model_sha256: str
+    class_names: tuple[str, ...]
+    shape: tuple[int, ...]
+    labelling: Labelling
+    seed: int
+    truncation: float | None
+    min_confidence: float | None
+    unique: bool
+    judged_by: str | None
+    judge_sha256: str | None
+    format: str
+    shard_size: int
+    version: str
+
+    @property
+    def shards(self) -> int:
+        """How many files, or folders of files."""
+        return math.ceil(self.labelling.count / self.shard_size)
+
+    def span(self, shard: int) -> range:
+        """The indices of a file's images."""
+        return range(shard * self.shard_size, min((shard + 1) * self.shard_size, self.labelling.count))
+
+    @property
+    def bytes_needed(self) -> int:
+        """About how much room the set takes."""
+        picture = math.prod(self.shape) * BYTES_OF_PIXELS[self.format]
+        return round(self.labelling.count * (max(picture, FOLDER_BLOCK) if self.format == "folder" else picture))
+
+    def values(self) -> dict[str, Any]:
+        """As JSON values."""
+        plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
+        return plain
+
+    def command(self) -> str:
+        """The command that draws the same set."""
+        labelling = self.labelling
+        words = ["digitgan", "sample", self.model, "--labels", ",".join(str(label) for label in labelling.classes)]
+        if labelling.in_turn:
+            words += ["--count", str(labelling.count)]
+        elif len(set(labelling.counts)) == 1:
+            words += ["--per-class", str(labelling.counts[0])]
+        else:
+            pairs = zip(labelling.classes, labelling.counts, strict=True)
+            weights = ",".join(f"{label}:{count}" for label, count in pairs)
+            words = [*words[:3], "--weights", weights, "--count", str(labelling.count)]
+        words += ["--seed", str(self.seed), "--format", self.format, "--shard-size", str(self.shard_size)]
+        words += [] if self.truncation is None else ["--truncation", f"{self.truncation:g}"]
+        words += [] if self.min_confidence is None else ["--min-confidence", f"{self.min_confidence:g}"]
+        words += ["--unique"] if self.unique else []
+        words += [] if self.judged_by is None else ["--data", self.judged_by]
+        return shlex.join(words)
+
+
+@final
+@dataclass(frozen=True)
+class SetFolder:
+    """The paths of a set.
+
+    Attributes:
+        path: the folder itself.
+    """
+
+    path: Path
+
+    @property
+    def manifest(self) -> Path:
+        """What the set is; there only when it is whole."""
+        return self.path / "manifest.json"
+
+    @property
+    def card(self) -> Path:
+        """What the set is worth, for people."""
+        return self.path / "README.md"
+
+    @property
+    def drawing(self) -> Path:
+        """What is there while the set is being drawn."""
+        return self.path / ".drawing"
+
+    @property
+    def plan(self) -> Path:
+        """What is being drawn."""
+        return self.drawing / "plan.json"
+
+    def record(self, shard: int) -> Path:
+        """That a file is finished, and what is in it."""
+        return self.drawing / f"{shard:05d}.json"
+
+
+def begin(plan: SetPlan, folder: SetFolder, *, resume: bool) -> None:
+    """Make a set's folder ready to be drawn into.
+
+    Args:
+        plan: what is asked for.
+        folder: free, or with `resume` one in which just that was begun.
+        resume: go on with what is there.
+
+    Raises:
+        OutputError: if there is no room, or the folder can't be written to.
+        UsageError: with `resume`, if something else was begun there, or nothing.
+    """
+    if resume:
+        _check_same(plan, folder)
+        _sweep(folder)
+        return
+    parent = next(parent for parent in [folder.path, *folder.path.absolute().parents] if parent.exists())
+    free = shutil.disk_usage(parent).free
+    if plan.bytes_needed > free:
+        raise OutputError(
+            f"{folder.path}: {plan.labelling.count:,} images as {plan.format} need about {_size(plan.bytes_needed)}, and "
+            f"{_size(free)} are free there; draw fewer, or choose another --out"
+        )
+    try:
+        folder.drawing.mkdir(parents=True)
+        mark(folder.path)
+    except OSError as problem:
+        raise OutputError(f"{folder.path}: cannot be written ({problem.strerror})") from problem
+    with replacing(folder.plan) as file:
+        file.write(_text(plan.values()))
+
+
+def unfinished(plan: SetPlan, folder: SetFolder) -> list[int]:
+    """The files that are still to be drawn; one that isn't as its record says is among them."""
+    return [shard for shard in range(plan.shards) if not _whole(plan, folder, shard)]
+
+
+def write_shard(plan: SetPlan, folder: SetFolder, shard: int, draw: Callable[[Iterator[range]], Iterator[Block]]) -> None:
+    """Draw one file of a set, write it, and record that it is finished.
+
+    Args:
+        plan: of the set.
+        folder: of the set.
+        shard: which file.
+        draw: what draws spans of images, a block each, in their order.
+
+    Raises:
+        OutputError: if it can't be written; what was finished before stays.
+    """
+    span = plan.span(shard)
+    labels = plan.labelling.of(span)
+    tries = np.zeros(len(plan.class_names), dtype=np.int64)
+
+    def images() -> Iterator[Picture]:
+        for block in draw(spans(span.start, len(span))):
+            np.add.at(tries, block.labels, block.tries)
+            yield block.images
+
+    name = f"{shard:05d}-of-{plan.shards:05d}"
+    try:
+        if plan.format == "folder":
+            files = _write_pictures(plan, folder, span, images())
+        else:
+            path = (
+                folder.path / {"npz": f"images-{name}.npz", "idx": name, "parquet": f"data/train-{name}.parquet"}[plan.format]
+            )
+            find_writer(plan.format)(path, images(), labels, plan.class_names)
+            written = sorted(path.iterdir()) if path.is_dir() else [path]
+            files = {str(file.relative_to(folder.path)): _file_facts(file) for file in written if file.name != FOLDER_MARK}
+        record = {
+            "first": span.start,
+            "images": len(span),
+            "counts": np.bincount(labels, minlength=len(plan.class_names)).tolist(),
+            "tries": tries.tolist(),
+            "files": files,
+        }
+        with replacing(folder.record(shard)) as file:
+            file.write(_text(record))
+    except OutputError as problem:
+        left = plan.bytes_needed * (plan.labelling.count - span.start) // plan.labelling.count
+        free = shutil.disk_usage(folder.path).free if folder.path.exists() else 0
+        raise OutputError(
+            f"{problem}. From here on the set needs about {_size(left)}, and {_size(free)} are free; its finished files are "
+            "whole: make room and go on with --resume"
+        ) from problem
+
+
+def manifest_of(plan: SetPlan, folder: SetFolder) -> dict[str, Any]:
+    """What the manifest of a set says whose files are all there."""
+    records = [json.loads(folder.record(shard).read_text(encoding="utf-8")) for shard in range(plan.shards)]
+    tries = np.sum([record["tries"] for record in records], axis=0)
+    counts = np.sum([record["counts"] for record in records], axis=0)
+    values = plan.values()
+    return {
+        "images": plan.labelling.count,
+        "shape": values["shape"],
+        "class_names": values["class_names"],
+        "counts": dict(zip(plan.class_names, counts.tolist(), strict=True)),
+        "format": plan.format,
+        "model": {"name": plan.model, "sha256": plan.model_sha256},
+        "seed": plan.seed,
+        "truncation": plan.truncation,
+        "filter": None
+        if plan.judged_by is None
+        else {
+            "min_confidence": plan.min_confidence,
+            "unique": plan.unique,
+            "data": plan.judged_by,
+            "judge_sha256": plan.judge_sha256,
+            "accepted": {
+                name: round(count / tried, 6) if tried else None
+                for name, count, tried in zip(plan.class_names, counts.tolist(), tries.tolist(), strict=True)
+            },
+        },
+        "command": plan.command(),
+        "version": plan.version,
+        "files": [{"first": record["first"], "images": record["images"], "files": record["files"]} for record in records],
+    }
+
+
+def finish(folder: SetFolder, manifest: dict[str, Any], card: str | None) -> None:
+    """Write a set's manifest, and its card if it has one: the set is whole."""
+    if card is not None:
+        with replacing(folder.card) as file:
+            file.write(card.encode())
+    with replacing(folder.manifest) as file:
+        file.write(_text(manifest))
+    shutil.rmtree(folder.drawing)
+
+
+def _check_same(plan: SetPlan, folder: SetFolder) -> None:
+    if folder.manifest.is_file():
+        raise UsageError(f"{folder.path}: this set is whole; there is nothing to go on with")
+    try:
+        before = json.loads(folder.plan.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as problem:
+        raise UsageError(f"{folder.path}: no set was begun there; leave --resume out") from problem
+    now = plan.values()
+    others = [f"{key}: {before.get(key)} -> {value}" for key, value in now.items() if before.get(key) != value]
+    if others:
+        listed = "\n  ".join(others)
+        raise UsageError(f"{folder.path}: another set was begun there; going on would mix two:\n  {listed}")
+
+
+def _sweep(folder: SetFolder) -> None:
+    """Remove what a kill left of files that were being written."""
+    for leftover in list(folder.path.rglob(".*.part")):
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)
+
+
+def _whole(plan: SetPlan, folder: SetFolder, shard: int) -> bool:
+    try:
+        files = json.loads(folder.record(shard).read_text(encoding="utf-8"))["files"]
+        if plan.format == "folder":
+            return bool(files == _pictures_facts(plan, folder, plan.span(shard)))
+        return all(_file_facts(folder.path / name) == facts for name, facts in files.items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def _write_pictures(plan: SetPlan, folder: SetFolder, span: range, images: Iterator[Picture]) -> dict[str, Any]:
+    """Pictures of a span, in the folders of their classes, which all files of the set share."""
+    places = picture_places(plan.labelling.of(span), plan.class_names, span.start)
+    part = folder.drawing / f"pictures-{span.start}"
+    with whole_folder(part) as fresh:
+        for place, image in zip(places, (image for block in images for image in block), strict=True):
+            (fresh / place).parent.mkdir(exist_ok=True)
+            Image.fromarray(image).save(fresh / place)
+    root = folder.path / "images"
+    try:
+        for place in places:
+            (root / place).parent.mkdir(parents=True, exist_ok=True)
+            (part / place).replace(root / place)
+        shutil.rmtree(part)
+    except OSError as problem:
+        raise OutputError(f"{root}: cannot be written ({problem.strerror})") from problem
+    return _pictures_facts(plan, folder, span)
+
+
+def _pictures_facts(plan: SetPlan, folder: SetFolder, span: range) -> dict[str, Any]:
+    """Of many pictures one hash, over their bytes in the order of their indices."""
+    digest = hashlib.sha256()
+    for place in picture_places(plan.labelling.of(span), plan.class_names, span.start):
+        digest.update((folder.path / "images" / place).read_bytes())
+    return {"images": {"pictures": len(span), "sha256": digest.hexdigest()}}
+
+
+def _file_facts(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+
+
+def _text(values: dict[str, Any]) -> bytes:
+    return (json.dumps(values, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"

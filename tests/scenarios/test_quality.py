@@ -1,0 +1,98 @@
+"""Filters of drawn images as a user asks for them, judged by the shipped judge on MNIST."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from digitgan.data import load_image_set
+from digitgan.evaluation import judge_images, judge_of, usefulness
+from digitgan.evaluation.metrics import nearest_images
+from tests.scenarios.conftest import Digitgan
+
+pytestmark = pytest.mark.slow
+
+SURE = 0.93
+
+
+def test_every_image_is_recognised_and_counts_are_exact(here: Digitgan, mnist_dir: Path, tmp_path: Path) -> None:
+    few = ["sample", "--per-class", "50", "--min-confidence", str(SURE), "--data-dir", str(mnist_dir), "--json"]
+    done = here(*few, "--format", "npz", "--out", "sure.npz")
+    assert done.returncode == 0, done.stderr
+    drawn = np.load(tmp_path / "sure.npz")
+    judge = judge_of(load_image_set("mnist", "train", mnist_dir), print).judge
+    probabilities = judge_images(judge, drawn["images"])[1]
+    assert probabilities[np.arange(500), drawn["labels"]].min() >= SURE - 1e-5
+    np.testing.assert_array_equal(np.bincount(drawn["labels"]), [50] * 10)
+    accepted = json.loads(done.stdout)["accepted"]
+    assert all(0.05 < share <= 1 for share in accepted.values())
+    assert min(accepted.values()) < 1
+
+    shards = here(*few, "--format", "npz", "--shard-size", "70", "--workers", "2", "--out", "sure")
+    assert shards.returncode == 0, shards.stderr
+    parts = [np.load(path)["images"] for path in sorted((tmp_path / "sure").glob("*.npz"))]
+    np.testing.assert_array_equal(np.concatenate(parts), drawn["images"])
+    manifest = json.loads((tmp_path / "sure" / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["filter"]["min_confidence"] == SURE
+    assert manifest["filter"]["accepted"] == pytest.approx(accepted, abs=1e-6)
+
+
+def test_a_class_that_is_hardly_recognised_is_refused_before_anything_is_written(
+    here: Digitgan, mnist_dir: Path, tmp_path: Path
+) -> None:
+    done = here("sample", "--min-confidence", "1", "--data-dir", str(mnist_dir), "--out", "sure.png")
+    assert done.returncode == 2
+    assert "--min-confidence: hardly any image of class" in done.stderr
+    assert not (tmp_path / "sure.png").exists()
+
+
+def test_near_duplicates_are_drawn_anew(here: Digitgan, mnist_dir: Path, tmp_path: Path) -> None:
+    done = here(
+        *["sample", "--per-class", "20", "--unique", "--data-dir", str(mnist_dir), "--format", "npz", "--out", "new.npz"]
+    )
+    assert done.returncode == 0, done.stderr
+    training, test = (load_image_set("mnist", part, mnist_dir).images for part in ("train", "test"))
+    drawn = np.load(tmp_path / "new.npz")["images"]
+    assert nearest_images(drawn, training).distances.min() >= nearest_images(test, training).distances.min()
+
+
+def test_filters_for_a_model_of_other_classes_name_what_is_missing(here: Digitgan, mnist_dir: Path) -> None:
+    done = here("sample", "--min-confidence", "0.9", "--data", "nowhere")
+    assert done.returncode == 2
+    assert "nowhere" in done.stderr
+
+
+def test_a_statement_says_what_the_set_is_worth(
+    here: Digitgan, mnist_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(usefulness, "STEPS_OF_IMAGES", 2000)  # what the classifiers learn is not looked at here
+    asked = ["--weights", "3:2,8:1", "--count", "300", "--format", "npz", "--seed", "4", "--data-dir", str(mnist_dir)]
+    done = here("sample", *asked, "--statement", "--min-confidence", "0.5", "--out", "set")
+    assert done.returncode == 0, done.stderr
+    card = (tmp_path / "set" / "README.md").read_text(encoding="utf-8")
+    manifest = json.loads((tmp_path / "set" / "manifest.json").read_text(encoding="utf-8"))
+    assert card.startswith("# 300 drawn images\n")
+    assert manifest["model"]["sha256"] in card
+    assert manifest["command"] in card
+    assert f"| 3 | 200 | {manifest['filter']['accepted']['3']:.2%} |" in card
+    assert "| 7 | 0 | – |" in card
+    assert "taken for its class with a probability of 0.5 or more" in card
+    for words in (
+        "| Right class | ",
+        "| Coverage | ",
+        "**Memorisation.**",
+        "**Training on them.**",
+        "## For what, and for what not",
+    ):
+        assert words in card, words
+    assert "none of the images is asked for as a 7" in card
+    rows = [line for line in card.splitlines() if line.startswith("|")]
+    assert len({row.count("|") for row in rows[:12]}) == 1  # the table of classes, all columns everywhere
+
+    few = here("sample", "--count", "50", "--format", "npz", "--statement", "--data-dir", str(mnist_dir), "--out", "few")
+    assert few.returncode == 2
+    assert "at least 100 are needed" in few.stderr
+    assert not (tmp_path / "few").exists()

@@ -1,0 +1,231 @@
+"""Large sets as a user draws them: the same bytes by any number of processes, after a kill, and read by other readers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.scenarios.conftest import Digitgan
+
+pytestmark = pytest.mark.slow
+
+PLAN = ["sample", "--labels", "1,7,4", "--count", "1000", "--seed", "5", "--shard-size", "300"]
+FORMATS = ("npz", "idx", "parquet", "folder")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def manifest(folder: Path) -> dict:  # type: ignore[type-arg]
+    found: dict = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))  # type: ignore[type-arg]
+    return found
+
+
+def images_of(folder: Path) -> np.ndarray:
+    return np.concatenate([np.load(path)["images"] for path in sorted(folder.glob("images-*.npz"))])
+
+
+@pytest.fixture
+def drawn(here: Digitgan, tmp_path: Path) -> Path:
+    done = here(*PLAN, "--format", "npz", "--out", "drawn")
+    assert done.returncode == 0, done.stderr
+    return tmp_path / "drawn"
+
+
+def test_workers_draw_the_same_bytes(here: Digitgan, drawn: Path, tmp_path: Path) -> None:
+    done = here(*PLAN, "--format", "npz", "--out", "other", "--workers", "3")
+    assert done.returncode == 0, done.stderr
+    assert contents(tmp_path / "other") == contents(drawn)
+
+
+def test_ranks_of_torchrun_draw_the_same_bytes(drawn: Path, tmp_path: Path) -> None:
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command = [*torchrun, "-m", "digitgan", *PLAN, "--format", "npz", "--out", "other", "--quiet"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert contents(tmp_path / "other") == contents(drawn)
+
+
+def test_the_size_of_the_files_does_not_change_the_images(here: Digitgan, drawn: Path, tmp_path: Path) -> None:
+    assert here(*PLAN[:-1], "77", "--format", "npz", "--out", "other").returncode == 0
+    assert here(*PLAN[:-2], "--format", "npz", "--out", "one.npz").returncode == 0
+    np.testing.assert_array_equal(images_of(tmp_path / "other"), images_of(drawn))
+    np.testing.assert_array_equal(np.load(tmp_path / "one.npz")["images"], images_of(drawn))
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_a_set_is_what_its_manifest_says(here: Digitgan, tmp_path: Path, format_name: str) -> None:
+    done = here(*PLAN, "--format", format_name, "--out", "set")
+    assert done.returncode == 0, done.stderr
+    found = manifest(tmp_path / "set")
+    assert found["counts"] == {str(label): {1: 334, 7: 333, 4: 333}.get(label, 0) for label in range(10)}
+    assert [part["images"] for part in found["files"]] == [300, 300, 300, 100]
+    for part in found["files"]:
+        for name, facts in part["files"].items():
+            if format_name != "folder":
+                assert facts["sha256"] == hashlib.sha256((tmp_path / "set" / name).read_bytes()).hexdigest()
+    again = here(*found["command"].split()[1:], "--out", "again")
+    assert again.returncode == 0, again.stderr
+    assert contents(tmp_path / "again") == contents(tmp_path / "set")
+
+
+def test_each_format_holds_the_same_images_for_readers_that_are_not_ours(here: Digitgan, drawn: Path, tmp_path: Path) -> None:
+    import io
+
+    import pyarrow.parquet as pq
+
+    expected, labels = images_of(drawn), np.resize([1, 7, 4], 1000)
+    np.testing.assert_array_equal(np.concatenate([np.load(path)["labels"] for path in sorted(drawn.glob("*.npz"))]), labels)
+    for format_name in FORMATS[1:]:
+        assert here(*PLAN, "--format", format_name, "--out", format_name).returncode == 0
+
+    # MNIST's format, by its own description: big-endian magic numbers 2051 and 2049, and sizes.
+    parts = sorted(path for path in (tmp_path / "idx").iterdir() if path.is_dir())
+    pixels, marks = [], []
+    for part in parts:
+        images = (part / "train-images-idx3-ubyte").read_bytes()
+        magic, count, height, width = struct.unpack(">4i", images[:16])
+        assert magic == 2051
+        pixels.append(np.frombuffer(images, np.uint8, offset=16).reshape(count, height, width))
+        marks.append(np.frombuffer((part / "train-labels-idx1-ubyte").read_bytes(), np.uint8, offset=8))
+    np.testing.assert_array_equal(np.concatenate(pixels), expected)
+    np.testing.assert_array_equal(np.concatenate(marks), labels)
+
+    # Parquet, by the schema of Hugging Face's datasets.
+    tables = [pq.read_table(path) for path in sorted((tmp_path / "parquet" / "data").glob("train-*.parquet"))]
+    features = json.loads(tables[0].schema.metadata[b"huggingface"])["info"]["features"]
+    assert features == {"image": {"_type": "Image"}, "label": {"names": list("0123456789"), "_type": "ClassLabel"}}
+    rows = [row for table in tables for row in table.to_pylist()]
+    decoded = np.stack([np.asarray(Image.open(io.BytesIO(row["image"]["bytes"]))) for row in rows])
+    np.testing.assert_array_equal(decoded, expected)
+    assert [row["label"] for row in rows] == labels.tolist()
+
+    # torchvision's ImageFolder takes the sorted names of the folders for classes.
+    root = tmp_path / "folder" / "images"
+    assert sorted(path.name for path in root.iterdir()) == ["1", "4", "7"]
+    for path in root.rglob("*.png"):
+        np.testing.assert_array_equal(np.asarray(Image.open(path)), expected[int(path.stem)])
+        assert labels[int(path.stem)] == int(path.parent.name)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_set_that_was_killed_is_finished_with_the_same_bytes(digitgan: Digitgan, tmp_path: Path, workers: str) -> None:
+    plan = ["sample", "--count", "20000", "--format", "npz", "--shard-size", "500"]
+    assert digitgan(*plan, "--out", "whole").returncode == 0
+    command = [sys.executable, "-m", "digitgan", *plan, "--workers", workers, "--out", "killed"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    killed = tmp_path / "killed"
+    deadline = time.monotonic() + 120
+    while len(list(killed.glob("*.npz"))) < 4 and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert 4 <= len(list(killed.glob("*.npz"))) < 40
+    assert not (killed / "manifest.json").exists()
+    if workers == "2":
+        time.sleep(1)  # workers end with the process that started them
+        assert not _running("killed")
+
+    # What a kill may leave: a file cut off, of which there is no record, and a whole one that was altered since.
+    (killed / "images-00039-of-00040.npz").write_bytes(b"PK")
+    next(iter(sorted(killed.glob("images-00000*.npz")))).write_bytes(b"altered")
+
+    refused = digitgan(*plan, "--out", "killed")
+    assert refused.returncode == 2
+    assert "go on with --resume" in refused.stderr
+    assert (killed / ".drawing").is_dir()
+
+    done = digitgan(*plan, "--workers", workers, "--out", "killed", "--resume")
+    assert done.returncode == 0, done.stderr
+    assert contents(killed) == contents(tmp_path / "whole")
+    over = digitgan(*plan, "--out", "killed", "--resume")
+    assert over.returncode == 2
+    assert "this set is whole" in over.stderr
+
+
+def test_an_interrupted_set_says_how_to_go_on(tmp_path: Path, digitgan: Digitgan) -> None:
+    plan = ["sample", "--count", "200000", "--format", "npz", "--shard-size", "500", "--out", "set"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "digitgan", *plan], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    while not list((tmp_path / "set").glob("*.npz")) and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, complaint = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "of 400 files are finished. Go on with the same command and --resume" in complaint
+    other = digitgan(*plan, "--resume", "--seed", "1")
+    assert other.returncode == 2
+    assert "another set was begun there" in other.stderr
+    assert "seed: 0 -> 1" in other.stderr
+
+
+def test_a_set_without_room_is_refused_before_anything_is_written(here: Digitgan, tmp_path: Path) -> None:
+    free = os.statvfs(tmp_path).f_bavail * os.statvfs(tmp_path).f_frsize
+    count = min(10_000_000, free // 4096 + 1_000_000)
+    if count * 4096 <= free:
+        pytest.skip("more room here than the largest set takes")
+    done = here("sample", "--count", str(count), "--format", "folder", "--shard-size", "1000", "--out", "set")
+    assert done.returncode == 2
+    assert "need about" in done.stderr
+    assert "are free there" in done.stderr
+    assert not (tmp_path / "set").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--count", "2000000", "--format", "npz"], "--shard-size 50000 draws a set of several"),
+        (["--format", "png", "--shard-size", "10"], "a set of several files is of folder, npz, idx, parquet"),
+        (["--format", "npz", "--shard-size", "0"], "--shard-size 0: 1 to 1,000,000 images"),
+        (["--format", "npz", "--workers", "0"], "--workers 0: 1 to 256"),
+        (["--format", "npz", "--resume"], "--resume needs --out"),
+        (["--format", "npz", "--resume", "--out", "set", "--overwrite"], "--resume and --overwrite exclude each other"),
+        (["--format", "npz", "--resume", "--out", "set"], "no set was begun there"),
+        (["--weights", "0:1"], "give it as --count"),
+        (["--weights", "0:1", "--count", "5", "--labels", "1"], "leave --labels out"),
+        (["--truncation", "0"], "--truncation 0: 0.1 to 100"),
+        (["--min-confidence", "1.5"], "--min-confidence 1.5: a probability"),
+        (["--zero-latent", "--unique"], "--zero-latent draws from one latent"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(here: Digitgan, tmp_path: Path, arguments: list[str], message: str) -> None:
+    done = here("sample", *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert {path.name for path in tmp_path.iterdir()} <= {"home"}
+
+
+def test_a_folder_of_other_things_is_left_as_it_is(here: Digitgan, tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "thesis.txt").write_text("mine", encoding="utf-8")
+    done = here(*PLAN, "--format", "npz", "--out", "set", "--overwrite")
+    assert done.returncode == 2
+    assert "holds other things" in done.stderr
+    assert (tmp_path / "set" / "thesis.txt").read_text(encoding="utf-8") == "mine"
+
+
+def _running(word: str) -> list[str]:
+    """Command lines of processes that have a word in them, or a worker's whose parent is gone."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            text = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            parent = (path.parent / "stat").read_text(encoding="ascii").rpartition(")")[2].split()[1]
+        except (OSError, IndexError):
+            continue
+        if f"--out {word}" in text or ("multiprocessing.spawn" in text and parent == "1"):
+            found.append(text)
+    return found

@@ -1,0 +1,115 @@
+"""`digitgan walk`, `invert` and `write --repeat` as a user runs them."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import digitgan
+from digitgan.drawing.walking import WALKS
+from digitgan.images import save_png
+from tests.scenarios.conftest import Digitgan
+
+
+@pytest.mark.parametrize("kind", WALKS)
+def test_a_walk_is_an_animation_that_moves(here: Digitgan, tmp_path: Path, kind: str) -> None:
+    done = here("walk", "--kind", kind, "--steps", "4", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    with Image.open(tmp_path / "walk.gif") as animation:
+        assert animation.n_frames > 1
+        assert animation.n_frames <= found["steps"]  # equal ones are merged by the format
+        first = np.asarray(animation.convert("L"))
+        animation.seek(animation.n_frames // 2)
+        assert (np.asarray(animation.convert("L")) != first).any()
+
+
+def test_a_walks_picture_has_a_row_for_each_cell(here: Digitgan, tmp_path: Path) -> None:
+    done = here("walk", "--kind", "directions", "--labels", "8", "--format", "png", "--json", "--out", "sliders.png")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    with Image.open(tmp_path / "sliders.png") as picture:
+        assert picture.size == (2 * (2 + 30 * found["steps"]), 2 * (2 + 30 * len(found["rows"])))
+    assert found["rows"][0].startswith("direction 1 (")
+
+
+def test_frames_are_as_many_as_steps(here: Digitgan, tmp_path: Path) -> None:
+    done = here("walk", "--kind", "classes", "--labels", "3,8", "--steps", "5", "--format", "frames", "--out", "frames")
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in (tmp_path / "frames").glob("*.png")) == [f"{number:05d}.png" for number in range(10)]
+    assert here("walk", "--format", "frames", "--out", "frames").returncode == 2
+
+
+def test_a_picture_is_redrawn_and_travelled_from(here: Digitgan, tmp_path: Path) -> None:
+    seven = digitgan_model().sample([7], seed=3)[0]
+    save_png(tmp_path / "seven.png", 255 - seven)  # ink on paper, as people have it
+    done = here("invert", "seven.png", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["class"] == "7"
+    assert found["reversed"] is True
+    assert found["error"] < 25
+    with Image.open(tmp_path / "seven-redrawn.png") as picture:
+        assert picture.size == (3 * (2 + 30 * 12), 3 * 32)
+        cells = np.asarray(picture)[6:90:3, 6::3]
+        np.testing.assert_array_equal(cells[:, :28], seven)
+    walked = here("walk", "--kind", "grid", "--latent", "seven-redrawn.npy", "--format", "png")
+    assert walked.returncode == 0, walked.stderr
+
+
+def digitgan_model() -> digitgan.Model:
+    return digitgan.load("mnist")
+
+
+def test_many_writings_come_with_their_truth(here: Digitgan, tmp_path: Path) -> None:
+    done = here("write", "2026-11", "--repeat", "12", "--style", "3", "--out", "dates")
+    assert done.returncode == 0, done.stderr
+    with (tmp_path / "dates" / "truth.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["style"] for row in rows] == [str(style) for style in range(3, 15)]
+    assert {row["text"] for row in rows} == {"2026-11"}
+    pictures = {(tmp_path / "dates" / row["file"]).read_bytes() for row in rows}
+    assert len(pictures) == 12
+    assert here("write", "2026-11", "--style", "3").returncode == 0
+    with Image.open(tmp_path / "2026-11.png") as one, Image.open(tmp_path / "dates" / "00000.png") as first:
+        np.testing.assert_array_equal(np.asarray(one)[::3, ::3], np.asarray(first))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["walk", "--kind", "direction"], "did you mean 'directions'"),
+        (["walk", "--steps", "1"], "--steps 1: 2 to 1000"),
+        (["walk", "--kind", "classes", "--labels", "3"], "name two at least"),
+        (["walk", "--latent", "missing.npy"], "missing.npy: not a file of numbers"),
+        (["walk", "--latent", "wrong.npy"], "this model takes"),
+        (["walk", "--latent", "pickle.npy"], "pickle.npy: not a file of numbers"),
+        (["walk", "--labels", "10"], "this model has 10 classes"),
+        (["invert", "missing.png"], "there is no such file"),
+        (["invert", "text.png"], "is not an image"),
+        (["invert", "large.png"], "is 30x30, this model draws 28x28"),
+        (["invert", "colour.png"], "is coloured, and this model draws grey images"),
+        (["invert", "grey.png", "--label", "1,2"], "--label 1,2: one class is right"),
+        (["invert", "grey.png", "--label", "12"], "--label 12: this model has 10 classes"),
+        (["write", "12", "--repeat", "0"], "--repeat 0: 1 to 100,000"),
+        (["write", "12", "--style", "-1"], "--style -1"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(here: Digitgan, tmp_path: Path, arguments: list[str], message: str) -> None:
+    np.save(tmp_path / "wrong.npy", np.zeros(3))
+    np.save(tmp_path / "pickle.npy", np.array([{"z": 1}], dtype=object), allow_pickle=True)
+    (tmp_path / "text.png").write_text("no picture", encoding="utf-8")
+    rng = np.random.default_rng(0)
+    save_png(tmp_path / "large.png", rng.integers(0, 255, (30, 30), dtype=np.uint8))
+    save_png(tmp_path / "colour.png", rng.integers(0, 255, (28, 28, 3), dtype=np.uint8))
+    save_png(tmp_path / "grey.png", rng.integers(0, 255, (28, 28), dtype=np.uint8))
+    before = {path.name for path in tmp_path.iterdir()}
+    done = here(*arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert {path.name for path in tmp_path.iterdir()} - before <= {"home"}
