@@ -177,7 +177,8 @@ class Sitting:
         separated = None
         for step in range(steps):
             batch = self.batches.at(step * self.batches.batch_size)
-            terms = self.game.pretrain(batch, self.draws.noise(step, self.plan.image_set.shape))
+            noise = self.draws.noise(step, self.plan.image_set.shape)
+            terms = self.game.pretrain(batch, noise, self.draws.pretraining_dropout(step))
             accuracies = {name: float(terms[name]) for name in ("accuracy_real", "accuracy_fake")}
             if separated is None and min(accuracies.values()) == 1.0:
                 separated = step + 1
@@ -188,6 +189,8 @@ class Sitting:
     def _resume(self) -> None:
         """Bring the game to its newest whole checkpoint; later ones, and leftovers of a save cut off, are removed."""
         if self._restore():
+            if self.game.images_seen in self.game.rollbacks[-1:]:
+                self.guard.begin_again()
             if self.game.images_seen >= self.plan.recipe.training.images + self.plan.recipe.training.batch_size:
                 raise RunError(
                     f"{self.plan.run.path}: has seen {self.game.images_seen:,} images already, more than the length asked for "
@@ -230,7 +233,10 @@ class Sitting:
         guard, at, seconds = self.plan.recipe.guard, self.game.images_seen, self.history.seconds
         if not self._restore():
             self.game.begin()
+            # Counted before the pretraining, which learns at the new rates, as it does where a run is resumed from here.
+            self.game.rollbacks.append(0)
             self._begin()
+            self.game.rollbacks.pop()
             self.history.begin_again()
             if self.scores is not None:
                 self.scores.restore({"lines": [], "kept": None}, 0)
@@ -241,6 +247,7 @@ class Sitting:
             self._give_up(alarm, to)
         self.alarms.append({"at": at, "to": to, "alarm": alarm})
         self.game.rollbacks.append(to)
+        self.guard.begin_again()
         self._write_record("training")
         rate = guard.learning_rate_factor**self.game.tries
         self.say(

@@ -68,6 +68,17 @@ def test_training_images_are_found_to_be_memorised(digits: ImageSet, held_out: I
     assert found.memorisation.images.distances.max() == 0
 
 
+def test_copies_are_memorised_even_where_a_held_out_image_is_a_copy_too(
+    digits: ImageSet, held_out: ImageSet, judge: Judge
+) -> None:
+    images = held_out.images.copy()
+    images[0] = digits.images[0]
+    with_a_copy = ImageSet(images, held_out.labels, held_out.class_names, "with a copy")
+    copied = evaluate(changed(digits), digits, with_a_copy, judge, "test")
+    assert copied.memorisation.closest_held_out == 0
+    assert copied.memorisation.closer_than_any_held_out == 1
+
+
 def test_swapped_labels_show_in_accuracy_alone(digits: ImageSet, held_out: ImageSet, judge: Judge, of_real: Evaluation) -> None:
     swapped = np.where(held_out.labels == 3, 8, np.where(held_out.labels == 8, 3, held_out.labels))
     found = evaluate(changed(held_out, labels=swapped), digits, held_out, judge, "train")

@@ -99,6 +99,17 @@ def test_a_weight_poisoned_at_the_very_moment_of_a_checkpoint_is_never_saved(
     assert_healthy(RunFolder(tmp_path / "run"))
 
 
+def test_each_try_has_the_whole_of_the_guards_patience(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever had been noticed when the checkpoint was made that is gone back to."""
+    for name, value in (("PORTION", 2), ("PATIENCE", 4), ("ALWAYS_WINS", 0.0)):
+        monkeypatch.setattr(f"digitgan.observers.guard.{name}", value)
+    with pytest.raises(DivergenceError, match="the discriminator has won"):
+        train(tmp_path / "run", 960, "training.checkpoints=20", "training.previews=1")
+    found: list[dict[str, int]] = record(tmp_path / "run")["rollbacks"]  # type: ignore[assignment]
+    begun = [0, *(alarm["to"] for alarm in found)]
+    assert [alarm["at"] - start for start, alarm in zip(begun, found, strict=False)] == [2 * 4 * 16] * 3
+
+
 def test_without_a_checkpoint_the_run_begins_again(tmp_path: Path, poisoned: Callable[[int, str], None]) -> None:
     poisoned(48, "generator")
     result = train(tmp_path / "run", 160, "training.checkpoints=1", "training.previews=1")

@@ -14,6 +14,15 @@ NONSENSE = [
     ("fast", ["penalty.name=wgan-gp", "discriminator.norm=batch", "updates.batches=separate"], "penalty.name", "norm"),
     ("fast", ["penalty.name=wgan-gp", "loss.name=hinge", "updates.fake_labels=uniform"], "penalty.name", "fake_labels"),
     ("fast", ["loss.name=wasserstein", "penalty.name=none"], "loss.name", "penalty.name"),
+    ("wgan-gp", ["penalty.gamma=0"], "loss.name", "penalty.gamma"),
+    ("wgan-gp", ["training.pretraining=50"], "loss.name", "training.pretraining"),
+    ("acgan", ["loss.classifier_weight=0"], "discriminator.auxiliary_classifier", "loss.classifier_weight"),
+    (
+        "fast",  # biases of labels stand in the later convolutions, of which there are none
+        ["discriminator.channels=[64]", "discriminator.label_input=none"],
+        "generator.label_input",
+        "discriminator.label_input",
+    ),
     ("fast", ["loss.label_smoothing=0.1"], "loss.label_smoothing", "loss.name"),
     ("fast", ["updates.fake_labels=uniform"], "loss.name", "updates.fake_labels"),
     ("fast", ["updates.fakes=fresh", "updates.generator_batch=128"], "loss.name", "updates.generator_batch"),

@@ -254,11 +254,26 @@ def test_a_rollback_lowers_the_learning_rates_and_changes_the_noise(new_game: Ca
     assert draws.at(32, 0).dropout_seed != draws.at(32, 2).dropout_seed
 
 
+def test_what_drops_out_while_a_discriminator_learns_alone_is_a_function_of_the_seed(
+    new_game: Callable[..., Game], batches: Batches
+) -> None:
+    learned = []
+    for chance in (1, 2):
+        torch.manual_seed(chance)
+        game = new_game(*CONDITIONAL, "discriminator.dropout=0.5")
+        draws = draws_of(game)
+        for step in range(3):
+            game.pretrain(batches.at(16 * step), draws.noise(step, (1, 28, 28)), draws.pretraining_dropout(step))
+        learned.append(copies(game.discriminator))
+    assert not moved(game.discriminator, learned[0])
+    assert draws.pretraining_dropout(0) != draws.pretraining_dropout(1)
+
+
 def test_a_discriminator_learns_alone_to_tell_images_from_noise(new_game: Callable[..., Game], batches: Batches) -> None:
     game = new_game(*CONDITIONAL)
     draws, before = draws_of(game), copies(game.generator)
     for step in range(50):
-        terms = game.pretrain(batches.at(16 * step), draws.noise(step, (1, 28, 28)))
+        terms = game.pretrain(batches.at(16 * step), draws.noise(step, (1, 28, 28)), draws.pretraining_dropout(step))
     assert float(terms["accuracy_real"]) == float(terms["accuracy_fake"]) == 1.0
     assert not moved(game.generator, before)
     assert game.images_seen == 0

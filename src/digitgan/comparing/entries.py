@@ -237,11 +237,17 @@ def _train(
     run_plan(plan, console, progress, control)
 
 
+SAME_LENGTH: Final = 1.25
+"""Runs whose lengths differ by less count as of one length: as much as a budget in minutes may come to by chance."""
+
+
 def _run_name(run: RunFolder, runs: Sequence[RunFolder]) -> str:
     """The recipe's name where all runs of that name differ in seed and length alone, otherwise the run's path."""
     recipe = run.read_recipe()
     clash = [other for other in runs if other.read_recipe().name == recipe.name]
-    return recipe.name if all(_what_it_is(other) == _what_it_is(run) for other in clash) else str(run.path)
+    lengths = [other.read_recipe().training.images for other in clash]
+    alike = all(_what_it_is(other) == _what_it_is(run) for other in clash) and max(lengths) <= SAME_LENGTH * min(lengths)
+    return recipe.name if alike else str(run.path)
 
 
 def _what_it_is(run: RunFolder) -> tuple[Recipe, Any]:

@@ -85,13 +85,18 @@ class Memorisation:
 
     @property
     def closer_than_any_held_out(self) -> float:
-        """The share of the images that come nearer than any held-out one."""
-        return float((self.images.distances < self.closest_held_out).mean())
+        """The share of the images that come nearer than any held-out one, or are copies."""
+        return self._nearer_than(self.closest_held_out)
 
     @property
     def closer_than_one_in_hundred(self) -> float:
-        """The share of the images that come nearer than all but 1 % of the held-out ones: 1 % is chance."""
-        return float((self.images.distances < np.quantile(self.held_out.distances, 0.01)).mean())
+        """The share of the images that come nearer than all but 1 % of the held-out ones, or are copies: 1 % is chance."""
+        return self._nearer_than(float(np.quantile(self.held_out.distances, 0.01)))
+
+    def _nearer_than(self, reach: float) -> float:
+        distances = self.images.distances
+        # A copy counts even where some held-out image is a copy as well, and nothing could be nearer than that.
+        return float(((distances < reach) | (distances == 0)).mean())
 
 
 @final
@@ -184,7 +189,7 @@ def check_subject(subject: Subject, training: ImageSet) -> None:
 
 def floor_count(subject: Subject, training: ImageSet, held_out: ImageSet, reference: Reference) -> int:
     """Training images that the real side of an evaluation takes: as many as there are drawn ones, or held-out ones."""
-    return len(held_out) if reference == "train" else min(len(training), max(FEWEST, subject.count))
+    return min(len(training), len(held_out) if reference == "train" else max(FEWEST, subject.count))
 
 
 def _figure(metric: Metric, compared: Comparison, floor: Comparison, subject: Subject) -> Figure:

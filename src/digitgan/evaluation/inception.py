@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from digitgan import rng
 from digitgan.data import ImageSet, Say
 from digitgan.errors import UsageError
 from digitgan.evaluation.evaluating import Evaluation, Subject
@@ -116,7 +117,8 @@ def measure_inception(weights: Inception, found: Evaluation, real: RealSide, say
     for name, images in sets.items():
         say(f"Inception looks at {len(images):,} images of {name} …")
         features.append(weights.features(images))
-    drawn, reference, other = features
+    # The kernel distance is of blocks, which are to be like the whole: images often come class by class.
+    drawn, reference, other = (some[rng.permutation(0, "kernel blocks", 0, len(some))] for some in features)
     moments = [Moments.of(some) for some in features]
     return InceptionFigures(
         weights_sha256=weights.sha256,

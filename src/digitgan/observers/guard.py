@@ -27,7 +27,6 @@ from digitgan.training import (
     Event,
     Game,
     PreviewDue,
-    RollbackDue,
     SnapshotDue,
     Stepped,
     StepReport,
@@ -82,8 +81,6 @@ class Guard(Observer):
         """Look at a step's losses, or at the weights before something is made of them."""
         if isinstance(event, Stepped):
             self._add(event.report)
-        elif isinstance(event, RollbackDue):
-            self._clear()
         elif isinstance(event, PreviewDue | EvaluationDue | SnapshotDue | CheckpointDue | Ended):
             self._check_weights(event.game)
 
@@ -121,7 +118,8 @@ class Guard(Observer):
         self.alike, self.had_variety = state["alike"], state["had_variety"]
         self.averages.restore(state["sums"])
 
-    def _clear(self) -> None:
+    def begin_again(self) -> None:
+        """Forget what was noticed: after a rollback each try has the whole of the guard's patience."""
         self.steps = self.winning = self.dead = self.alike = 0
         self.had_variety = False
         self.averages.clear()

@@ -58,7 +58,7 @@ def _labels(recipe: Recipe) -> _Checks:
 
 def _losses(recipe: Recipe) -> _Checks:
     loss, penalty = recipe.loss, recipe.penalty
-    smooth = penalty.name != "none" or getattr(recipe.discriminator, "spectral_norm", False)
+    smooth = (penalty.name != "none" and penalty.gamma > 0) or getattr(recipe.discriminator, "spectral_norm", False)
     return [
         (
             loss.label_smoothing > 0 and loss.name not in CROSS_ENTROPIES,
@@ -66,8 +66,18 @@ def _losses(recipe: Recipe) -> _Checks:
             f"only the targets of {' and '.join(CROSS_ENTROPIES)} are probabilities that can be smoothed",
         ),
         (
+            recipe.discriminator.auxiliary_classifier and loss.classifier_weight == 0,
+            "discriminator.auxiliary_classifier with loss.classifier_weight = 0",
+            "the classifier would never learn, nor teach the generator anything; a weight such as 0.3 is right",
+        ),
+        (
+            loss.name == "wasserstein" and recipe.training.pretraining > 0,
+            f'loss.name = "wasserstein" with training.pretraining = {recipe.training.pretraining}',
+            "a critic that learns alone, against noise and without its penalty, only lets its scores grow",
+        ),
+        (
             loss.name == "wasserstein" and not smooth,
-            'loss.name = "wasserstein" with penalty.name = "none"',
+            'loss.name = "wasserstein" with no penalty (penalty.name = "none", or penalty.gamma = 0)',
             "its scores would grow without bound; a penalty (wgan-gp, r1) or discriminator.spectral_norm keeps them in check",
         ),
         (

@@ -156,7 +156,7 @@ class ConvolutionalDiscriminatorRecipe:
     @property
     def conditional(self) -> bool:
         """Whether the score depends on the label."""
-        return self.label_input != "none" or self.label_biases
+        return self.label_input != "none" or (self.label_biases and len(self.channels) > 1)
 
 
 @final

@@ -88,6 +88,10 @@ class Draws:
         words = rng.words(self.seed, "pretraining noise", step * self.batch_size, self.batch_size, pixels)
         return torch.from_numpy(2 * rng.fractions(words) - 1).view(-1, *shape).to(self.device)
 
+    def pretraining_dropout(self, step: int) -> int:
+        """The seed of a pretraining step's masks."""
+        return rng.torch_seed(self.seed, f"pretraining dropout/{step}")
+
     def preview(self, per_class: int) -> tuple[Tensor, Tensor]:
         """Fixed latents and labels for the previews: `per_class` latents, each with every class.
 

@@ -143,16 +143,17 @@ class Game:
         self.ema.update(self.steps_done)
         return judged.terms | fooled.terms
 
-    def pretrain(self, batch: Batch, noise: Tensor) -> dict[str, Tensor]:
+    def pretrain(self, batch: Batch, noise: Tensor, dropout_seed: int) -> dict[str, Tensor]:
         """One update of the discriminator alone, on real images against noise; not counted in images seen.
 
         Args:
             batch: real images and their labels.
             noise: (batch, channels, height, width) in [-1, 1], which is given the same labels.
+            dropout_seed: of the masks.
         """
         real = Shown(to_network(batch.images), batch.labels)
         fake = Shown(noise.contiguous(memory_format=torch.channels_last), batch.labels)
-        with self._precision():
+        with self._seeded(dropout_seed), self._precision():
             verdict = self.rules.judge(self.discriminator, real, fake)
         judged = self.rules.discriminator(verdict, real, fake)
         _take_gradient(self.discriminator_optimizer, judged.total)
