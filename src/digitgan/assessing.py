@@ -170,7 +170,7 @@ def evaluate(
         useful = measure_usefulness(what, halves.training, halves.held_out)
     seen = None if weights is None else measure_inception(weights, found, real, say)
     command = _command(name, data, what, reference, train_on_synthetic, inception)
-    made = {**evaluation.record(found, useful, seen, protocol_of(halves, known), command), "inputs": inputs}
+    made = {**evaluation.record(found, useful, protocol_of(halves, known), command, seen), "inputs": inputs}
     made["flags"] += [note for note in (halves.note, _of_other_images(what, halves)) if note]
     curves = RunFolder(Path(name)).curves
     html = page(made, pictures(found, halves.training.images), curves.read_bytes() if curves.is_file() else None)

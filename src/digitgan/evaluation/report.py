@@ -37,18 +37,18 @@ DECILES: Final = tuple(range(0, 101, 10))
 def record(
     found: Evaluation,
     useful: Usefulness | None,
-    inception: InceptionFigures | None,
     protocol: dict[str, Any],
     command: str,
+    inception: InceptionFigures | None = None,
 ) -> dict[str, Any]:
     """All of an evaluation as JSON values: what report.json holds.
 
     Args:
         found: by `evaluate`.
         useful: by `measure_usefulness`, where it was asked for.
-        inception: by `measure_inception`, where it was asked for.
         protocol: what else was done and with what: the judge and its hash, the data, versions.
         command: that does it again.
+        inception: by `measure_inception`, where it was asked for.
     """
     figures = {
         figure.metric.name: {

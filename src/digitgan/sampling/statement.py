@@ -80,7 +80,7 @@ def statement(order: Order, plan: SetPlan, model: Model, filters: Sequence[Filte
     if subject.by_class:
         say("training a classifier on the images, and one on real ones …")
         useful = measure_usefulness(subject, halves.training, halves.held_out)
-    record = evaluation.record(found, useful, None, protocol_of(halves, known), plan.command())
+    record = evaluation.record(found, useful, protocol_of(halves, known), plan.command())
     return set_card(facts, record)
 
 
