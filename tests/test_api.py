@@ -89,3 +89,14 @@ def test_the_shipped_model_draws_at_once() -> None:
     for fact in ("seed", "images_seen", "seconds", "data"):
         assert fact in model.card
     assert digitgan.load().sample([7]).shape == (1, 28, 28)
+
+
+def test_what_the_command_line_draws_is_drawn_from_python(tmp_path: Path) -> None:
+    order = digitgan.Order(count=130, seed=4, format="npz", shard_size=64, out=tmp_path / "set")
+    drawn = digitgan.draw_to_files(order)
+    assert (drawn.path, drawn.count) == (tmp_path / "set", 130)
+    parts = [np.load(path)["images"] for path in sorted((tmp_path / "set").glob("*.npz"))]
+    assert [len(part) for part in parts] == [64, 64, 2]
+    expected = digitgan.load("mnist").sample(np.arange(130) % 10, seed=4)
+    np.testing.assert_array_equal(np.concatenate(parts), expected)
+    assert digitgan.write(digitgan.load("mnist"), "2026").shape == (28, 4 * 28)
