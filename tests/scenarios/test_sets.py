@@ -158,7 +158,13 @@ def test_a_set_that_was_killed_is_finished_with_the_same_bytes(digitgan: Digitga
 def test_an_interrupted_set_says_how_to_go_on(tmp_path: Path, digitgan: Digitgan) -> None:
     plan = ["sample", "--count", "200000", "--format", "npz", "--shard-size", "500", "--out", "set"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "digitgan", *plan], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "digitgan", *plan],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # What a shell starts in the background ignores Ctrl-C, and so would what the tests start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     while not list((tmp_path / "set").glob("*.npz")) and process.poll() is None:
         time.sleep(0.01)

@@ -10,6 +10,7 @@ from digitgan.drawing import parse_labels, spread_labels
 from digitgan.drawing.labels import Labelling, weighted_labels
 from digitgan.drawing.sets import SHARDED
 from digitgan.errors import UsageError
+from digitgan.finding import DEFAULT_MODEL
 from digitgan.model import Model
 from digitgan.sampling.ranks import world
 
@@ -48,7 +49,7 @@ class Order:
         device: where to compute.
     """
 
-    model: str
+    model: str = DEFAULT_MODEL
     labels: str | None = None
     per_class: int | None = None
     count: int | None = None
