@@ -53,7 +53,7 @@ def write_to_file(
     Raises:
         DigitganError: of the kind that fits, where the text, the model or the path can't be.
     """
-    _check_seed(seed)
+    rng.check_seed(seed)
     if repeat is not None and not 1 <= repeat <= MOST_WRITINGS:
         raise UsageError(f"--repeat {repeat}: 1 to {MOST_WRITINGS:,} pictures is right")
     loaded = load(model, device)
@@ -203,11 +203,6 @@ def judge_untrained(recipe_name: str, seed: int = 0) -> dict[str, float]:
         image = build_generator(recipe, form, seed).eval()(z, labels)
         score = build_discriminator(recipe, form, seed).eval()(image, labels).scores
     return {"score": round(float(score), 6), "probability": round(float(score.sigmoid()), 6)}
-
-
-def _check_seed(seed: int) -> None:
-    if not 0 <= seed < 2**63:
-        raise UsageError(f"--seed {seed}: a whole number from 0 to 2**63 - 1 is right")
 
 
 def _has_mnist() -> str:

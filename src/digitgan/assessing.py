@@ -130,8 +130,8 @@ def evaluate(
     """
     if images is not None and not FEWEST <= images <= MOST_IMAGES:
         raise UsageError(f"--images {images}: {FEWEST} to {MOST_IMAGES:,} is right")
-    if seed is not None and not 0 <= seed < 2**63:
-        raise UsageError(f"--seed {seed}: a whole number from 0 to 2**63 - 1 is right")
+    if seed is not None:
+        rng.check_seed(seed)
     name = str(subject)
     folder = _default_folder(name) if report is None else Path(report)
     paths = report_paths(folder)

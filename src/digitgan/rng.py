@@ -15,8 +15,23 @@ import hashlib
 import numpy as np
 import numpy.typing as npt
 
+from digitgan.errors import UsageError
+
+SEEDS = 2**63
+"""A seed is a whole number from 0 to below this."""
+
 WORDS_A_COUNT = 4
 """One value of Philox's counter yields four 64-bit words."""
+
+
+def check_seed(seed: int) -> None:
+    """Refuse a seed that a user can't mean.
+
+    Raises:
+        UsageError: for a number below 0, or of more than 63 bits.
+    """
+    if not 0 <= seed < SEEDS:
+        raise UsageError(f"--seed {seed}: a whole number from 0 to 2**63 - 1 is right")
 
 
 def _key(seed: int, purpose: str) -> int:

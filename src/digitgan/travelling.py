@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from digitgan import rng
 from digitgan.data import read_picture
 from digitgan.drawing import Inverted, claim_output, free_path, invert, parse_labels
 from digitgan.drawing.walking import Interpolation, Start, drawn_steps, find_walk
@@ -71,8 +72,7 @@ def walk_to_file(
         DigitganError: of the kind that fits, where something asked for can't be.
     """
     walk = find_walk(kind)
-    if not 0 <= seed < 2**63:
-        raise UsageError(f"--seed {seed}: a whole number from 0 to 2**63 - 1 is right")
+    rng.check_seed(seed)
     steps = STEPS[format_name] if steps is None else steps
     if not 2 <= steps <= MOST_STEPS:
         raise UsageError(f"--steps {steps}: 2 to {MOST_STEPS} is right")
@@ -127,8 +127,7 @@ def invert_to_file(
     Raises:
         DigitganError: of the kind that fits, where something asked for can't be.
     """
-    if not 0 <= seed < 2**63:
-        raise UsageError(f"--seed {seed}: a whole number from 0 to 2**63 - 1 is right")
+    rng.check_seed(seed)
     model = load(name, device)
     labels = None if label is None else parse_labels(label, model.class_names, option="--label")
     if labels is not None and len(labels) != 1:

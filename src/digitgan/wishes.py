@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
+from digitgan import rng
 from digitgan.errors import UsageError
 from digitgan.recipes import DEFAULT_RECIPE, Recipe, check_recipe, find_recipe, read_recipe, with_settings
 from digitgan.training.losses import find_loss
@@ -68,8 +69,8 @@ def check_lengths(wish: Wish) -> None:
     for name, value in (("images", wish.images), ("epochs", wish.epochs), ("minutes", wish.minutes)):
         if value is not None and not 0 < value < 10**12:
             raise UsageError(f"--{name} {value}: a number above 0 is right")
-    if wish.seed is not None and not 0 <= wish.seed < 2**63:
-        raise UsageError(f"--seed {wish.seed}: a whole number from 0 to 2**63 - 1 is right")
+    if wish.seed is not None:
+        rng.check_seed(wish.seed)
 
 
 def asked_recipe(wish: Wish, base: Recipe | None = None) -> Recipe:

@@ -12,7 +12,7 @@ import torch
 from digitgan.assessing import halves_of
 from digitgan.data import Say
 from digitgan.drawing.filtering import Filter, refuse
-from digitgan.drawing.sets import SetPlan
+from digitgan.drawing.plans import SetPlan
 from digitgan.errors import UsageError
 from digitgan.evaluation import judge_of, kept_real_side
 from digitgan.evaluation.quality import New, Recognised

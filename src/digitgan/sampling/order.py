@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, final
 
+from digitgan import rng
 from digitgan.drawing import parse_labels, spread_labels
 from digitgan.drawing.labels import Labelling, weighted_labels
-from digitgan.drawing.sets import SHARDED
+from digitgan.drawing.plans import SHARDED
 from digitgan.errors import UsageError
 from digitgan.finding import DEFAULT_MODEL
 from digitgan.model import Model
@@ -110,8 +111,7 @@ def labelling_of(order: Order, model: Model) -> Labelling:
 
 def check_order(order: Order) -> None:
     """Refuse numbers that can't be meant, and options that exclude each other."""
-    if not 0 <= order.seed < 2**63:
-        raise UsageError(f"--seed {order.seed}: a whole number from 0 to 2**63 - 1 is right")
+    rng.check_seed(order.seed)
     if order.truncation is not None and not 0.1 <= order.truncation <= 100:
         raise UsageError(
             f"--truncation {order.truncation:g}: 0.1 to 100 is right, 1 to 2 usual: within so much the latents stay"

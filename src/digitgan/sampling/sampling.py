@@ -17,7 +17,8 @@ from digitgan.data import Say
 from digitgan.drawing import claim_output, find_writer, free_path
 from digitgan.drawing.filtering import Block, Filter, filtered
 from digitgan.drawing.labels import Labelling
-from digitgan.drawing.sets import SetFolder, SetPlan, begin, finish, manifest_of, unfinished, write_shard
+from digitgan.drawing.plans import SetFolder, SetPlan
+from digitgan.drawing.sets import begin, finish, manifest_of, unfinished, write_shard
 from digitgan.errors import OutputError, StoppedError, UsageError
 from digitgan.evaluation import judge_of
 from digitgan.finding import find_model, load

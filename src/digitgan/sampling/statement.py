@@ -12,7 +12,7 @@ from digitgan.assessing import halves_of, protocol_of
 from digitgan.blocks import side_by_side, spans
 from digitgan.data import Say
 from digitgan.drawing.filtering import Filter, filtered
-from digitgan.drawing.sets import SetPlan
+from digitgan.drawing.plans import SetPlan
 from digitgan.evaluation import Subject, check_subject, evaluate, floor_count, judge_of, kept_real_side, measure_usefulness
 from digitgan.evaluation.card import set_card
 from digitgan.evaluation.summary import Portion

@@ -16,7 +16,8 @@ import torch
 
 from digitgan.blocks import side_by_side
 from digitgan.drawing.filtering import Block, filtered
-from digitgan.drawing.sets import SetFolder, SetPlan, write_shard
+from digitgan.drawing.plans import SetFolder, SetPlan
+from digitgan.drawing.sets import write_shard
 from digitgan.finding import load
 from digitgan.sampling.filters import filters_of
 
