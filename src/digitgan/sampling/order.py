@@ -109,6 +109,12 @@ def labelling_of(order: Order, model: Model) -> Labelling:
     return spread_labels(classes, per_class=per_class, count=order.count)
 
 
+def source_of(order: Order, model: Model) -> str:
+    """The data that filters and statement know as real images: what was asked for, or what the model was trained on."""
+    source: str = order.data or model.card.get("data", {}).get("source") or "mnist"
+    return source
+
+
 def check_order(order: Order) -> None:
     """Refuse numbers that can't be meant, and options that exclude each other."""
     rng.check_seed(order.seed)

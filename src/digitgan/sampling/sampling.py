@@ -25,7 +25,7 @@ from digitgan.finding import find_model, load
 from digitgan.images import Picture
 from digitgan.model import Model, file_hash
 from digitgan.sampling.filters import filters_of, probe
-from digitgan.sampling.order import MOST_IN_ONE_FILE, Order, check_order, labelling_of
+from digitgan.sampling.order import MOST_IN_ONE_FILE, Order, check_order, labelling_of, source_of
 from digitgan.sampling.ranks import together, wait_for_all, world
 from digitgan.sampling.statement import check_statement, statement
 from digitgan.sampling.workers import draw_by_workers
@@ -190,7 +190,7 @@ def _claim_set(folder: SetFolder, order: Order) -> None:
 def _plan(order: Order, model: Model, labelling: Labelling, say: Say) -> SetPlan:
     form = model.generator.form
     filtering = order.min_confidence is not None or order.unique
-    source = order.data or model.card.get("data", {}).get("source") or "mnist" if filtering else None
+    source = source_of(order, model) if filtering else None
     judge = judge_of(halves_of(source, order.data_dir, say).training, say).sha256 if source is not None else None
     return SetPlan(
         model=order.model,

@@ -17,9 +17,7 @@ from digitgan.evaluation import Subject, check_subject, evaluate, floor_count, j
 from digitgan.evaluation.card import set_card
 from digitgan.evaluation.summary import Portion
 from digitgan.model import Model
-from digitgan.sampling.order import Order
-
-SOURCE: Final = "mnist"
+from digitgan.sampling.order import Order, source_of
 
 MOST: Final = 10_000
 """Images of a set that are looked at: as many as an evaluation usually draws."""
@@ -54,7 +52,7 @@ def check_statement(order: Order, plan: SetPlan, model: Model, say: Say) -> None
     Raises:
         DigitganError: for too few images, or ones that don't go with the real ones.
     """
-    check_subject(subject_of_set(plan, model, ()), halves_of(_source(order, model), order.data_dir, say).training)
+    check_subject(subject_of_set(plan, model, ()), halves_of(source_of(order, model), order.data_dir, say).training)
 
 
 def statement(order: Order, plan: SetPlan, model: Model, filters: Sequence[Filter], facts: dict[str, Any], say: Say) -> str:
@@ -68,7 +66,7 @@ def statement(order: Order, plan: SetPlan, model: Model, filters: Sequence[Filte
         facts: see `set_card`.
         say: takes a line now and then.
     """
-    halves = halves_of(_source(order, model), order.data_dir, say)
+    halves = halves_of(source_of(order, model), order.data_dir, say)
     known = judge_of(halves.training, say)
     subject = subject_of_set(plan, model, filters)
     say(f"evaluating {subject.count:,} of the images …")
@@ -82,8 +80,3 @@ def statement(order: Order, plan: SetPlan, model: Model, filters: Sequence[Filte
         useful = measure_usefulness(subject, halves.training, halves.held_out)
     record = evaluation.record(found, useful, protocol_of(halves, known), plan.command())
     return set_card(facts, record)
-
-
-def _source(order: Order, model: Model) -> str:
-    source: str = order.data or model.card.get("data", {}).get("source") or SOURCE
-    return source
