@@ -38,7 +38,7 @@ def lines(run: RunFolder) -> list[dict[str, float]]:
     return [json.loads(line) for line in run.scores.read_text(encoding="utf-8").splitlines()]
 
 
-def model_of(game: Game) -> Model:
+def model_of(game: Game, portions: int = 8) -> Model:
     return Model(game.ema.generator.eval(), game.recipe, tuple("0123456789"), {"images_seen": game.images_seen})
 
 
@@ -75,14 +75,14 @@ def test_a_score_is_of_the_labels_that_were_asked_for(
     scores.see(EvaluationDue(game))
     images = model_of(game).sample(scores.labels, seed=0)
     assert lines(run)[0]["class_accuracy"] == pytest.approx((judged_labels(judge, images) == scores.labels).mean(), abs=1e-5)
-    np.testing.assert_allclose(np.bincount(scores.labels) / len(scores.labels), np.bincount(digits.labels) / 1500, atol=2e-3)
+    np.testing.assert_allclose(np.bincount(scores.labels) / len(scores.labels), np.bincount(digits.labels) / 1500, atol=0.02)
 
 
 def test_an_unconditional_recipe_has_no_accuracy(
     run: RunFolder, judge: Judge, digits: ImageSet, new_model: Callable[..., Model], new_game: Callable[..., Game]
 ) -> None:
     plain = new_model(("image",))
-    scores = Scores(run, judge, digits, lambda game: plain)
+    scores = Scores(run, judge, digits, lambda game, portions=8: plain)
     scores.see(EvaluationDue(new_game()))
     assert lines(run)[0].keys() == {"images_seen", "frechet_distance"}
 

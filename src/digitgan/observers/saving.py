@@ -9,6 +9,7 @@ from digitgan.model import Model, save_model
 from digitgan.observers.interface import Observer
 from digitgan.runs import RunFolder
 from digitgan.training import CheckpointDue, Draws, Ended, Event, Game, SnapshotDue, save_checkpoint
+from digitgan.training.draws import SETTLING_PORTIONS
 
 
 @final
@@ -39,7 +40,7 @@ class Saving(Observer):
         elif isinstance(event, Ended):
             save_model(self.run.model, self.model(event.game))
 
-    def model(self, game: Game) -> Model:
-        """The model that the game is now, with its card."""
-        generator = game.ema.drawn_from(self.draws.settling())
+    def model(self, game: Game, portions: int = SETTLING_PORTIONS) -> Model:
+        """The model that the game is now, with its card; its batch-norm statistics are of so many portions of images."""
+        generator = game.ema.drawn_from(self.draws.settling(portions))
         return Model(generator, game.recipe, self.class_names, self.card(game))
