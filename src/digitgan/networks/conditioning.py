@@ -44,7 +44,7 @@ class NoLabel(LabelVector):
 
     def forward(self, labels: Tensor) -> Tensor:
         """(n, 0)."""
-        return torch.empty(len(labels), 0, device=labels.device)
+        return torch.empty(labels.shape[0], 0, device=labels.device)  # len() would fix the number in an exported program
 
 
 @final
@@ -105,11 +105,13 @@ class LabelPlanes(nn.Module, ABC):
     """A label as planes of the image's size, further channels beside the image's own.
 
     Attributes:
+        form: the images.
         channels: how many planes.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, form: ImageForm, channels: int) -> None:
         super().__init__()
+        self.form = form
         self.channels = channels
 
     @abstractmethod
@@ -122,8 +124,7 @@ class OneHotPlanes(LabelPlanes):
     """A plane for each class: full of ones for the label's, of zeros for the others."""
 
     def __init__(self, form: ImageForm) -> None:
-        super().__init__(form.classes)
-        self.form = form
+        super().__init__(form, form.classes)
 
     def forward(self, labels: Tensor) -> Tensor:
         """See `LabelPlanes.forward`."""
@@ -136,8 +137,7 @@ class RowPlane(LabelPlanes):
     """One plane: a learned number for each class and row, the same all along the row."""
 
     def __init__(self, form: ImageForm) -> None:
-        super().__init__(1)
-        self.form = form
+        super().__init__(form, 1)
         self.table = nn.Embedding(form.classes, form.height)
 
     def forward(self, labels: Tensor) -> Tensor:
@@ -151,8 +151,7 @@ class MaskPlane(LabelPlanes):
     """One plane: a learned number for each class and pixel."""
 
     def __init__(self, form: ImageForm) -> None:
-        super().__init__(1)
-        self.form = form
+        super().__init__(form, 1)
         self.table = nn.Embedding(form.classes, form.height * form.width)
 
     def forward(self, labels: Tensor) -> Tensor:
@@ -190,8 +189,15 @@ class ClassConditionalBatchNorm(nn.Module):
 
     def forward(self, maps: Tensor, labels: Tensor) -> Tensor:
         """(n, channels, height, width) from maps of that shape and labels (n,), or shares of the classes (n, classes)."""
-        gain, bias = (rows_of(table, labels)[:, :, None, None] for table in (self.gain, self.bias))
-        return torch.addcmul(bias, self.norm(maps), gain)
+        gain, bias = (rows_of(table, labels) for table in (self.gain, self.bias))
+        if self.training:
+            return torch.addcmul(bias[:, :, None, None], self.norm(maps), gain[:, :, None, None])
+        # The statistics are fixed: they and the label's numbers make one factor and one summand, in one pass over the maps.
+        mean, variance = self.norm.running_mean, self.norm.running_var
+        assert mean is not None
+        assert variance is not None
+        factor = gain * torch.rsqrt(variance + self.norm.eps)
+        return torch.addcmul((bias - mean * factor)[:, :, None, None], maps, factor[:, :, None, None])
 
 
 @final

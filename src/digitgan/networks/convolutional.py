@@ -13,7 +13,9 @@ from digitgan.errors import RecipeError
 from digitgan.networks.conditioning import ClassConditionalBatchNorm, Head, LabelBias, OneHot, label_planes, label_vector
 from digitgan.networks.interfaces import Discriminator, Generator, ImageForm, Judgement
 from digitgan.networks.layers import (
+    ImageConvolution,
     SameTransposedConvolution,
+    Unlabelled,
     initialise,
     input_layer,
     normalise_spectrum,
@@ -45,7 +47,7 @@ class ConvolutionalGenerator(Generator):
         self.dense = nn.Linear(recipe.latent + self.label.width, units, bias=recipe.biases != "none")
         self.norms = nn.ModuleList(_norm(recipe, form, width) for width in recipe.channels)
         if self.units_first and recipe.norm == "batch":
-            self.norms[0] = _Unlabelled(nn.BatchNorm1d(units, recipe.norm_epsilon, recipe.norm_momentum))
+            self.norms[0] = Unlabelled(nn.BatchNorm1d(units, recipe.norm_epsilon, recipe.norm_momentum))
         self.ups = nn.ModuleList(
             SameTransposedConvolution(narrow, wide, recipe.kernel, stride, bias=recipe.biases == "all")
             for (narrow, wide), stride in zip(pairwise(recipe.channels), strides, strict=True)
@@ -56,7 +58,7 @@ class ConvolutionalGenerator(Generator):
         if recipe.image_stride > 1:
             self.image = SameTransposedConvolution(last, form.channels, recipe.image_kernel, recipe.image_stride, bias=bias)
         else:
-            self.image = nn.Conv2d(last, form.channels, recipe.image_kernel, padding="same", bias=bias)
+            self.image = ImageConvolution(last, form.channels, recipe.image_kernel, bias=bias)
         self.output = output_layer(recipe.output)
         initialise(self, recipe.initialisation, recipe.slope)
         if recipe.initialisation == "he" and isinstance(self.image, nn.Conv2d):
@@ -138,27 +140,13 @@ class ConvolutionalDiscriminator(Discriminator):
         return judgement
 
 
-@final
-class _Unlabelled(nn.Module):
-    """A layer that takes a label beside its input, and no notice of it."""
-
-    def __init__(self, layer: nn.Module) -> None:
-        super().__init__()
-        self.layer = layer
-
-    def forward(self, maps: Tensor, labels: Tensor) -> Tensor:
-        """What the layer makes of the maps."""
-        made: Tensor = self.layer(maps)
-        return made
-
-
 def _norm(recipe: ConvolutionalGeneratorRecipe, form: ImageForm, channels: int) -> nn.Module:
     match recipe.norm:
         case "class-batch":
             return ClassConditionalBatchNorm(form.classes, channels, recipe.norm_momentum, recipe.norm_epsilon)
         case "batch":
-            return _Unlabelled(nn.BatchNorm2d(channels, recipe.norm_epsilon, recipe.norm_momentum))
-    return _Unlabelled(nn.Identity())
+            return Unlabelled(nn.BatchNorm2d(channels, recipe.norm_epsilon, recipe.norm_momentum))
+    return Unlabelled(nn.Identity())
 
 
 def _kernels(recipe: ConvolutionalDiscriminatorRecipe) -> list[int]:

@@ -41,7 +41,7 @@ class RecurrentGenerator(Generator):
         return rows.reshape(-1, self.form.height, self.form.channels, self.form.width).transpose(1, 2)
 
     def _one_after_another(self, features: Tensor) -> Tensor:
-        above = features.new_full((len(features), 1, self.row), -1.0)
+        above = features.new_full((features.shape[0], 1, self.row), -1.0)  # len() would fix it in an exported program
         state = None
         rows = []
         for row in range(self.form.height):
