@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import resource
 import signal
 import struct
 import subprocess
@@ -188,6 +189,34 @@ def test_a_set_without_room_is_refused_before_anything_is_written(here: Digitgan
     assert "need about" in done.stderr
     assert "are free there" in done.stderr
     assert not (tmp_path / "set").exists()
+
+
+@pytest.mark.parametrize("format_name", ["npz", "parquet"])
+def test_a_disk_that_is_full_midway_loses_no_finished_file(digitgan: Digitgan, tmp_path: Path, format_name: str) -> None:
+    """The system itself refuses to write on: a process may have files of a certain size, which ones fit in and zeros don't."""
+    plan = ["sample", "--labels", "1,0", "--per-class", "500", "--format", format_name, "--shard-size", "500"]
+    assert digitgan(*plan, "--out", "whole").returncode == 0
+    sizes = [path.stat().st_size for path in sorted((tmp_path / "whole").rglob(f"*.{format_name}"))]
+    assert sizes[0] < sizes[1]
+    limit = (sizes[0] + sizes[1]) // 2
+    stopped = subprocess.run(
+        [sys.executable, "-m", "digitgan", *plan, "--out", "full"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    assert stopped.returncode == 2
+    assert "cannot be written (File too large)" in stopped.stderr
+    assert "From here on the set needs about" in stopped.stderr
+    assert "go on with --resume" in stopped.stderr
+    full = tmp_path / "full"
+    assert [path.stat().st_size for path in full.rglob(f"*.{format_name}")] == sizes[:1]
+    assert not list(full.rglob("*.part"))
+    done = digitgan(*plan, "--out", "full", "--resume")
+    assert done.returncode == 0, done.stderr
+    assert contents(full) == contents(tmp_path / "whole")
 
 
 @pytest.mark.parametrize(
