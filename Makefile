@@ -6,11 +6,12 @@ MINUTES ?= 1
 DEMO ?= runs/demo
 
 VENV := .venv
+TENSORFLOW := .venv-tensorflow
 RUN := $(VENV)/bin/python -m digitgan
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint pretrained judge constraints clean
+.PHONY: help demo test lint tensorflow pretrained judge constraints clean
 
 help: ## list the targets
 	@echo "Targets of make:"
@@ -38,6 +39,8 @@ lint: $(VENV)/.dev ## linters, types and import contract alone
 	$(VENV)/bin/python -m mypy
 	$(VENV)/bin/lint-imports --no-logo
 
+tensorflow: $(TENSORFLOW)/.done ## an environment with TensorFlow, in which the tests of exports for Keras run
+
 pretrained: $(VENV)/.core ## train the shipped model `mnist` again
 	$(VENV)/bin/python benchmarks/pretrained.py
 
@@ -47,13 +50,13 @@ judge: $(VENV)/.core ## train the shipped judge of MNIST again
 constraints: ## pin every dependency anew, at the newest that pyproject.toml allows
 	@$(call check_python)
 	rm -rf build/pins && $(PYTHON) -m venv build/pins
-	build/pins/bin/python -m pip install --quiet $$(grep '^torch==' constraints.txt) -e '.[dev,parquet,diagrams]'
+	build/pins/bin/python -m pip install --quiet $$(grep '^torch==' constraints.txt) -e '.[dev,diagrams,export,parquet,tensorboard]'
 	{ sed -n '/^#/p' constraints.txt; echo; build/pins/bin/python -m pip freeze --exclude-editable \
 		| sed 's/^\(torch==[0-9.]*\)+cpu$$/\1/'; } > build/constraints.txt
 	mv build/constraints.txt constraints.txt && rm -rf build/pins
 
 clean: ## remove .venv, caches and build folders; runs/ stays
-	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(TENSORFLOW) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # --- the virtual environment ------------------------------------------------------------------------------------------
@@ -63,7 +66,14 @@ $(VENV)/.core: pyproject.toml constraints.txt
 	@$(call install,.,.core)
 
 $(VENV)/.dev: pyproject.toml constraints.txt
-	@$(call install,.[dev$(,)parquet$(,)diagrams],.core .dev)
+	@$(call install,.[dev$(,)diagrams$(,)export$(,)parquet$(,)tensorboard],.core .dev)
+
+# TensorFlow's dependencies aren't ours: it has an environment of its own, of which the tests call the Python.
+$(TENSORFLOW)/.done: Makefile
+	@$(call check_python)
+	$(PYTHON) -m venv --clear $(TENSORFLOW)
+	$(TENSORFLOW)/bin/python -m pip install --quiet --disable-pip-version-check tensorflow-cpu==2.21.0
+	touch $@
 
 , := ,
 

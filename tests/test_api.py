@@ -42,6 +42,23 @@ def test_train_load_sample(tmp_path: Path, capfd: pytest.CaptureFixture[str]) ->
     assert capfd.readouterr() == ("", ""), "a library is silent unless asked"
 
 
+def test_data_comes_as_keras_gives_it(mnist_dir: Path) -> None:
+    """The same arrays as the files hold, read here without our reader."""
+    import gzip
+
+    def content(name: str, header: int) -> np.ndarray:
+        found = next((mnist_dir / "mnist").glob(f"{name}*"))
+        return np.frombuffer(gzip.decompress(found.read_bytes()) if found.suffix == ".gz" else found.read_bytes(), np.uint8)[
+            header:
+        ]
+
+    (x_train, y_train), (x_test, y_test) = digitgan.load_data(data_dir=mnist_dir)
+    for images, labels, part, count in ((x_train, y_train, "train", 60_000), (x_test, y_test, "t10k", 10_000)):
+        assert (images.shape, images.dtype, labels.shape, labels.dtype) == ((count, 28, 28), np.uint8, (count,), np.uint8)
+        np.testing.assert_array_equal(images.ravel(), content(f"{part}-images", 16))
+        np.testing.assert_array_equal(labels, content(f"{part}-labels", 8))
+
+
 def test_a_new_run_gets_a_free_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     names = [digitgan.train(data="digits", images=32, settings=SETTINGS).run.name for _ in range(2)]

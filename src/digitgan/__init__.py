@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, Any
 from digitgan.version import __version__
 
 if TYPE_CHECKING:
-    from digitgan.api import compare, draw_to_files, evaluate, load, train
+    from digitgan.api import compare, draw_to_files, evaluate, export, import_keras, load, load_data, train
     from digitgan.assessing import Assessment
     from digitgan.comparing import Comparison
     from digitgan.data import ImageSet, load_image_set
     from digitgan.drawing import invert, write
+    from digitgan.drawing.datasets import DrawnImages
     from digitgan.errors import DigitganError
+    from digitgan.exchanging import Exported, Imported
     from digitgan.model import Model
     from digitgan.recipes import RECIPES, Recipe
     from digitgan.sampling import Drawn, Order
@@ -34,7 +36,10 @@ __all__ = [
     "Comparison",
     "DigitganError",
     "Drawn",
+    "DrawnImages",
+    "Exported",
     "ImageSet",
+    "Imported",
     "Model",
     "Order",
     "Recipe",
@@ -43,8 +48,11 @@ __all__ = [
     "compare",
     "draw_to_files",
     "evaluate",
+    "export",
+    "import_keras",
     "invert",
     "load",
+    "load_data",
     "load_image_set",
     "train",
     "write",
@@ -61,13 +69,19 @@ _HOMES = {
     "Assessment": "assessing",
     "Comparison": "comparing",
     "Drawn": "sampling",
+    "DrawnImages": "drawing.datasets",
+    "Exported": "exchanging",
+    "Imported": "exchanging",
     "Order": "sampling",
     "invert": "drawing",
     "write": "drawing",
     "compare": "api",
     "draw_to_files": "api",
     "evaluate": "api",
+    "export": "api",
+    "import_keras": "api",
     "load": "api",
+    "load_data": "api",
     "train": "api",
 }
 

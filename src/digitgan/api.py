@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 
 from digitgan import sampling
 from digitgan.assessing import evaluate
 from digitgan.comparing import compare
-from digitgan.data import Say
+from digitgan.data import SPLITS, Pixels, Say, load_image_set
+from digitgan.errors import DataError
+from digitgan.exchanging import export, import_keras
 from digitgan.finding import load
 from digitgan.planning import make_plan
 from digitgan.sampling import Drawn, Order
@@ -18,7 +21,7 @@ from digitgan.sitting import ProgressKind, TrainingResult, run_plan, teller
 from digitgan.training import Control
 from digitgan.wishes import Wish
 
-__all__ = ["compare", "draw_to_files", "evaluate", "load", "train"]
+__all__ = ["compare", "draw_to_files", "evaluate", "export", "import_keras", "load", "load_data", "train"]
 
 
 def draw_to_files(order: Order, say: Say = lambda line: None) -> Drawn:
@@ -50,6 +53,7 @@ def train(
     config: Path | str | None = None,
     pretrain_discriminator: bool = False,
     evaluate_every: int | None = None,
+    tensorboard: bool = False,
     resume: bool = False,
     overwrite: bool = False,
     progress: ProgressKind = "none",
@@ -70,6 +74,7 @@ def train(
         config: a TOML file with a recipe.
         pretrain_discriminator: let the discriminator learn to tell real images from noise first.
         evaluate_every: score what is drawn after every so many images, and keep the best model.
+        tensorboard: write event files for TensorBoard into the run's folder as well.
         resume: go on with the run in `out`.
         overwrite: replace the run in `out`.
         progress: "none", "plain" lines, a "live" display, or "auto": live on a terminal.
@@ -90,12 +95,33 @@ def train(
         images=images,
         epochs=epochs,
         minutes=minutes,
+        tensorboard=tensorboard,
         device=device,
         resume=resume,
         overwrite=overwrite,
     )
     console = Console(stderr=True, quiet=progress == "none")
     return run_plan(make_plan(wish, teller(console)), console, progress, Control())
+
+
+def load_data(source: str = "mnist", data_dir: Path | str | None = None) -> tuple[tuple[Pixels, Pixels], tuple[Pixels, Pixels]]:
+    """A data source as `keras.datasets.mnist.load_data` gives it: ((x_train, y_train), (x_test, y_test)), all uint8.
+
+    Args:
+        source: "mnist", "digits", or whatever else `digitgan train --data` takes that has a test part.
+        data_dir: where downloaded data sets lie.
+
+    Returns:
+        Images (n, height, width[, channels]), and labels (n,).
+
+    Raises:
+        DataError: where the source can't be had, has no test part, or more classes than a byte counts.
+    """
+    train_set, test_set = (load_image_set(source, split, _path(data_dir)) for split in SPLITS)
+    if len(train_set.class_names) > 256:
+        raise DataError(f"{source}: {len(train_set.class_names)} classes don't fit into bytes; load_image_set is right")
+    first, second = ((each.images, each.labels.astype(np.uint8)) for each in (train_set, test_set))
+    return first, second
 
 
 def _path(value: Path | str | None) -> Path | None:

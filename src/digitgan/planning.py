@@ -15,6 +15,7 @@ import torch
 from digitgan.data import ImageSet, Say, load_image_set
 from digitgan.errors import DownloadError, RecipeError, RunError, UsageError
 from digitgan.networks import ImageForm, build_discriminator, build_generator, trained_parameters
+from digitgan.observers import check_tensorboard
 from digitgan.recipes import RECIPES, Recipe, differences
 from digitgan.runs import RunFolder, check_out, free_run_path, open_run
 from digitgan.training import checkpoints
@@ -51,6 +52,7 @@ class Plan:
         run: its folder.
         resumed: whether it goes on with a run that is there.
         overwrite: whether a run that is there is replaced.
+        tensorboard: whether event files for TensorBoard are written.
     """
 
     recipe: Recipe
@@ -63,6 +65,7 @@ class Plan:
     run: RunFolder
     resumed: bool
     overwrite: bool
+    tensorboard: bool = False
 
     @property
     def form(self) -> ImageForm:
@@ -125,7 +128,10 @@ def make_plan(wish: Wish, say: Say) -> Plan:
         raise UsageError("--data is empty; leave it out, or name a source")
     if wish.out is not None and not wish.resume:
         check_out(wish.out, overwrite=wish.overwrite)
-    return _resumed(wish, say) if wish.resume else _new(wish, say)
+    if wish.tensorboard:
+        check_tensorboard()
+    plan = _resumed(wish, say) if wish.resume else _new(wish, say)
+    return dataclasses.replace(plan, tensorboard=wish.tensorboard)
 
 
 def image_form(image_set: ImageSet) -> ImageForm:

@@ -77,6 +77,11 @@ class RunFolder:
         return self.path / "scores.jsonl"
 
     @property
+    def tensorboard(self) -> Path:
+        """TensorBoard's event files, where they were asked for."""
+        return self.path / "tensorboard"
+
+    @property
     def report(self) -> tuple[Path, Path]:
         """What an evaluation of its model found: as JSON, and as a page."""
         return self.path / "report.json", self.path / "report.html"
@@ -241,7 +246,7 @@ def _is_ours(run: RunFolder) -> bool:
 
 def _remove(run: RunFolder) -> None:
     """Remove what a run consists of; whatever else lies in its folder stays."""
-    for path in (run.previews, run.checkpoints, run.snapshots):
+    for path in (run.previews, run.checkpoints, run.snapshots, run.tensorboard):
         if path.is_dir():
             shutil.rmtree(path)
     files = (run.model, run.history, run.curves, run.animation, run.rows_animation, run.scores, run.best, *run.report)

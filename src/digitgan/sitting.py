@@ -25,6 +25,7 @@ from digitgan.observers import (
     ProgressObserver,
     Saving,
     Scores,
+    TensorBoard,
     animate,
     plot,
 )
@@ -130,7 +131,8 @@ class Sitting:
         previews = Previews(plan.run, self.draws, self.display.notice, recipe.training.grid, self.guard.inspect)
         # The guard looks first: what it finds wrong is neither shown nor saved.
         scores = [self.scores] if self.scores is not None else []
-        self.observers: list[Observer] = [self.guard, self.history, previews, *scores, self.display, saving]
+        board = [TensorBoard(plan.run, recipe, self.game.images_seen)] if plan.tensorboard else []
+        self.observers: list[Observer] = [self.guard, self.history, previews, *scores, *board, self.display, saving]
         self.saving = saving
 
     def play(self) -> None:

@@ -35,6 +35,7 @@ class Wish:
         epochs: length in passes over the data.
         minutes: length in minutes of training, turned into images once, by the speed measured at the start.
         evaluate_every: images after which what is drawn is scored each time.
+        tensorboard: write event files for TensorBoard too.
         device: "auto", "cpu", "cuda" or "mps".
         resume: go on with the run in `out`.
         overwrite: replace the run in `out`.
@@ -52,6 +53,7 @@ class Wish:
     epochs: float | None = None
     minutes: float | None = None
     evaluate_every: int | None = None
+    tensorboard: bool = False
     device: str = "auto"
     resume: bool = False
     overwrite: bool = False

@@ -85,6 +85,22 @@ def test_an_npz_file_is_all_for_training(tmp_path: Path) -> None:
         load_image_set(str(path), "test")
 
 
+def test_an_npz_file_as_keras_keeps_it_has_both_parts(tmp_path: Path) -> None:
+    path = tmp_path / "mnist.npz"
+    images = np.arange(120, dtype=np.uint8).reshape(5, 4, 6)
+    np.savez(
+        path, x_train=images[:3], y_train=np.array([0, 2, 1], np.uint8), x_test=images[3:], y_test=np.array([1, 0], np.uint8)
+    )
+    train, test = load_image_set(str(path)), load_image_set(str(path), "test")
+    np.testing.assert_array_equal(train.images, images[:3])
+    np.testing.assert_array_equal(test.images, images[3:])
+    assert (train.labels.tolist(), test.labels.tolist()) == ([0, 2, 1], [1, 0])
+    np.savez(tmp_path / "half.npz", x_train=images, y_train=np.zeros(5, np.uint8))
+    assert len(load_image_set(str(tmp_path / "half.npz"))) == 5
+    with pytest.raises(DataError, match=r"half.npz: has no test part"):
+        load_image_set(str(tmp_path / "half.npz"), "test")
+
+
 def test_an_idx_folder_is_read_and_its_missing_files_are_named(tmp_path: Path, contents: dict[str, bytes]) -> None:
     folder = fill(tmp_path / "kana", contents, "train")
     assert load_image_set(str(folder)).name == "kana (train)"

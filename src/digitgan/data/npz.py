@@ -6,18 +6,23 @@ sizes, and both statements are checked against the file's own size before either
 
 from __future__ import annotations
 
+import contextlib
 import math
 import tokenize
+import types
 import warnings
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from digitgan.data.files import DEFLATE_LIMIT, check_is_file
 from digitgan.data.image_set import UNLABELLED, ImageSet, Labels, Pixels
+from digitgan.data.splits import SPLITS, Split
 from digitgan.errors import DataError, nearest
 
 MOST_BYTES = 8 << 30
@@ -36,8 +41,23 @@ DAMAGED_HEADER = (ValueError, TypeError, LookupError, SyntaxError, tokenize.Toke
 literal."""
 
 
-def read_npz(path: Path | str) -> ImageSet:
-    """Read an image set from an NPZ file.
+KERAS: Final[Mapping[Split, tuple[str, str]]] = types.MappingProxyType(
+    {"train": ("x_train", "y_train"), "test": ("x_test", "y_test")}
+)
+"""The arrays of a file as Keras keeps its data sets (`~/.keras/datasets/mnist.npz`)."""
+
+
+def npz_splits(path: Path) -> tuple[Split, ...]:
+    """The parts that an NPZ file has: those of Keras' layout, or all for training, as of one that can't be read."""
+    with contextlib.suppress(*DAMAGED, OSError), zipfile.ZipFile(path) as archive:
+        there = set(archive.namelist())
+        found = tuple(split for split in SPLITS if {f"{name}.npy" for name in KERAS[split]} <= there)
+        return found or ("train",)
+    return ("train",)
+
+
+def read_npz(path: Path | str, split: Split = "train") -> ImageSet:
+    """Read an image set from an NPZ file; of one in Keras' layout that part.
 
     Without `class_names` the classes are "0", "1", … up to the highest label. An archive of images alone is an unlabelled set:
     one class, `UNLABELLED`.
@@ -51,10 +71,13 @@ def read_npz(path: Path | str) -> ImageSet:
     try:
         with zipfile.ZipFile(path) as archive:
             _check_size(archive, path)
-            images = _images(archive, path)
+            names = ("images", "labels")
+            if "images.npy" not in archive.namelist() and f"{KERAS[split][0]}.npy" in archive.namelist():
+                names = KERAS[split]
+            images = _images(archive, path, names[0])
             if archive.namelist() == ["images.npy"]:
                 return ImageSet(images, np.zeros(len(images), dtype=np.int64), (UNLABELLED,), path.name)
-            labels = _labels(archive, path)
+            labels = _labels(archive, path, names[1])
             class_names = _class_names(archive, path, labels)
     except DAMAGED as error:
         raise DataError(f"{path}: is not an NPZ file, or a damaged one ({error}); np.savez writes them") from error
@@ -63,16 +86,16 @@ def read_npz(path: Path | str) -> ImageSet:
     return ImageSet(images, labels, class_names, path.name)
 
 
-def _images(archive: zipfile.ZipFile, path: Path) -> Pixels:
-    images = _read_array(archive, "images", path)
+def _images(archive: zipfile.ZipFile, path: Path, name: str) -> Pixels:
+    images = _read_array(archive, name, path)
     if images.dtype != np.uint8:
         scaled = "; if they are in 0 to 1, save (images * 255).round().astype('uint8')" if images.dtype.kind == "f" else ""
         raise DataError(f"{path}: images are {images.dtype}, they must be uint8 (0 to 255){scaled}")
     return np.ascontiguousarray(images)
 
 
-def _labels(archive: zipfile.ZipFile, path: Path) -> Labels:
-    labels = _read_array(archive, "labels", path)
+def _labels(archive: zipfile.ZipFile, path: Path, name: str) -> Labels:
+    labels = _read_array(archive, name, path)
     if labels.dtype.kind not in "iu":
         raise DataError(f"{path}: labels are {labels.dtype}, they must be integers: the index of each image's class")
     if labels.ndim != 1:

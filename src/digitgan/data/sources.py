@@ -15,7 +15,7 @@ from digitgan.data.files import Say, silent
 from digitgan.data.folders import class_folders, read_folder, sorted_classes
 from digitgan.data.idx import find_idx, idx_sha256, idx_splits, idx_stems, read_idx_pair, read_idx_set
 from digitgan.data.image_set import ImageSet
-from digitgan.data.npz import read_npz
+from digitgan.data.npz import npz_splits, read_npz
 from digitgan.data.splits import SPLITS, Split, check_split
 from digitgan.errors import DataError, nearest
 
@@ -44,7 +44,7 @@ def load_image_set(
     Args:
         source: "mnist"; "digits", the embedded ones; a folder; or an NPZ file. A folder holds files in MNIST's layout,
             or `train` and `test` with class folders in them, or class folders, which are all for training, as is an NPZ
-            file. A folder that has the name of a data set is meant by "./mnist".
+            file but for one that Keras keeps (x_train, …). A folder that has the name of a data set is meant by "./mnist".
         split: "train" or "test".
         data_dir: where downloaded data sets are kept, each in a folder of its name (files that lie in `data_dir` itself
             are found too); left out: $DIGITGAN_DATA, and without that the user's cache folder.
@@ -170,7 +170,8 @@ def _find(source: str) -> _Source:
     if source and path.is_dir():
         return _find_in_folder(path)
     if path.suffix.lower() == ".npz" and path.exists():
-        return _Source(("train",), lambda _: read_npz(path), "an NPZ file is all for training")
+        needs = "an NPZ file is all for training, but for one with x_train, y_train, x_test and y_test as Keras keeps them"
+        return _Source(npz_splits(path), lambda split: read_npz(path, split), needs)
     if source and path.exists():
         raise DataError(f"{source}: is no data source; a folder or an NPZ file is right (for IDX files, their folder)")
     known = [*DATASETS, DIGITS]

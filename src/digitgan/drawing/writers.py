@@ -61,7 +61,7 @@ def claim_output(path: Path, *, overwrite: bool, folder: bool = False) -> None:
         kinds = ("file", "folder") if folder else ("folder", "file")
         raise OutputError(f"{path}: is a {kinds[0]}, and this format makes a {kinds[1]}; choose another --out")
     if path.is_dir() and any(path.iterdir()) and not (path / FOLDER_MARK).exists():
-        raise OutputError(f"{path}: is a folder that holds other things than drawn images; it is left as it is")
+        raise OutputError(f"{path}: is a folder that holds other things than what digitgan makes; it is left as it is")
 
 
 def free_path(path: Path) -> Path:
@@ -191,13 +191,13 @@ WRITERS: Final[Mapping[str, Writer]] = types.MappingProxyType(
 )
 """The formats of `digitgan sample`."""
 
-FOLDER_MARK: Final = ".drawn-by-digitgan"
-"""Tells a folder of drawn images, which may be overwritten when asked, from any other, which never is."""
+FOLDER_MARK: Final = ".made-by-digitgan"
+"""Tells a folder that a command made, which may be overwritten when asked, from any other, which never is."""
 
 
 def mark(folder: Path) -> None:
-    """Say of a folder that it holds drawn images."""
-    (folder / FOLDER_MARK).write_text("images drawn by digitgan\n", encoding="utf-8")
+    """Say of a folder that a command made it."""
+    (folder / FOLDER_MARK).write_text("made by digitgan, and replaced with --overwrite\n", encoding="utf-8")
 
 
 @contextlib.contextmanager

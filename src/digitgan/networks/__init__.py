@@ -11,6 +11,7 @@ import torch
 from digitgan import rng
 from digitgan.networks.convolutional import ConvolutionalDiscriminator, ConvolutionalGenerator
 from digitgan.networks.interfaces import Discriminator, Generator, ImageForm, Judgement
+from digitgan.networks.layered import LayeredGenerator
 from digitgan.networks.recurrent import RecurrentDiscriminator, RecurrentGenerator
 from digitgan.recipes import Recipe
 
@@ -27,7 +28,7 @@ __all__ = [
 ]
 
 GENERATORS: Final[Mapping[str, Callable[[Any, ImageForm], Generator]]] = types.MappingProxyType(
-    {"convolutional": ConvolutionalGenerator, "recurrent": RecurrentGenerator}
+    {"convolutional": ConvolutionalGenerator, "recurrent": RecurrentGenerator, "layered": LayeredGenerator}
 )
 """The generators by the family that a recipe names; each takes the section of its family."""
 

@@ -8,6 +8,7 @@ from digitgan.observers.previews import Previews, animate
 from digitgan.observers.progress import LiveProgress, NoProgress, PlainProgress, ProgressObserver
 from digitgan.observers.saving import Saving
 from digitgan.observers.scores import Scores
+from digitgan.observers.tensorboard import TensorBoard, check_tensorboard
 
 __all__ = [
     "Guard",
@@ -20,6 +21,8 @@ __all__ = [
     "ProgressObserver",
     "Saving",
     "Scores",
+    "TensorBoard",
     "animate",
+    "check_tensorboard",
     "plot",
 ]

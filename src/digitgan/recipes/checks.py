@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from digitgan.errors import RecipeError
-from digitgan.recipes.settings import ConvolutionalDiscriminatorRecipe, ConvolutionalGeneratorRecipe, Recipe
+from digitgan.recipes.settings import (
+    ConvolutionalDiscriminatorRecipe,
+    ConvolutionalGeneratorRecipe,
+    LayeredGeneratorRecipe,
+    Recipe,
+)
 
 CROSS_ENTROPIES: Final = ("binary-cross-entropy", "non-saturating")
 """Losses whose target for a real image is a probability, which can be smoothed."""
@@ -21,10 +26,10 @@ def check_recipe(recipe: Recipe) -> None:
         RecipeError: naming the two settings and the reason.
     """
     for wrong, settings, reason in (
+        *_networks(recipe),
         *_labels(recipe),
         *_losses(recipe),
         *_updates(recipe),
-        *_networks(recipe),
     ):
         if wrong:
             raise RecipeError(f"{settings}: {reason}")
@@ -133,7 +138,13 @@ def _updates(recipe: Recipe) -> _Checks:
 
 def _networks(recipe: Recipe) -> _Checks:
     generator, discriminator = recipe.generator, recipe.discriminator
-    checks: _Checks = []
+    checks: _Checks = [
+        (
+            isinstance(generator, LayeredGeneratorRecipe),
+            'generator.family = "layered"',
+            'such a generator was made elsewhere and is drawn from; "convolutional" or "recurrent" is right to train one',
+        )
+    ]
     if isinstance(generator, ConvolutionalGeneratorRecipe):
         strides, ups = generator.strides, len(generator.channels) - 1
         checks += [

@@ -112,6 +112,31 @@ class RecurrentGeneratorRecipe:
 
 @final
 @dataclass(frozen=True)
+class LayeredGeneratorRecipe:
+    """A generator that was made elsewhere: what a description says, layer by layer. It is drawn from, not trained.
+
+    Attributes:
+        family: this one.
+        latent: width of the latent vector z.
+        label_input: how it is told a label: "none", "index", or "one-hot".
+        pixels: the range of what its last layer gives: "signed" (-1 to 1) or "unit" (0 to 1).
+        layers: the description, JSON: see `digitgan.networks.layered`.
+    """
+
+    family: str = _setting("layered", names=("layered",))
+    latent: int = _setting(100, low=1, high=4096)
+    label_input: str = _setting("none", names=("none", "index", "one-hot"))
+    pixels: str = _setting("signed", names=("signed", "unit"))
+    layers: str = _setting("")
+
+    @property
+    def conditional(self) -> bool:
+        """Whether a label changes what is drawn."""
+        return self.label_input != "none"
+
+
+@final
+@dataclass(frozen=True)
 class ConvolutionalDiscriminatorRecipe:
     """Image and label -> strided convolutions -> (dense features ->) score.
 
@@ -188,12 +213,16 @@ class RecurrentDiscriminatorRecipe:
         return self.label_input != "none"
 
 
-GeneratorRecipe = ConvolutionalGeneratorRecipe | RecurrentGeneratorRecipe
+GeneratorRecipe = ConvolutionalGeneratorRecipe | RecurrentGeneratorRecipe | LayeredGeneratorRecipe
 DiscriminatorRecipe = ConvolutionalDiscriminatorRecipe | RecurrentDiscriminatorRecipe
 
 FAMILY_SECTIONS: Final[Mapping[str, Mapping[str, type]]] = types.MappingProxyType(
     {
-        "generator": {"convolutional": ConvolutionalGeneratorRecipe, "recurrent": RecurrentGeneratorRecipe},
+        "generator": {
+            "convolutional": ConvolutionalGeneratorRecipe,
+            "recurrent": RecurrentGeneratorRecipe,
+            "layered": LayeredGeneratorRecipe,
+        },
         "discriminator": {"convolutional": ConvolutionalDiscriminatorRecipe, "recurrent": RecurrentDiscriminatorRecipe},
     }
 )

@@ -10,6 +10,7 @@ from typing import Final
 from digitgan.subcommands.comparing import compare
 from digitgan.subcommands.drawing import sample, write
 from digitgan.subcommands.evaluating import evaluate
+from digitgan.subcommands.exchanging import export, import_
 from digitgan.subcommands.inspecting import data_show, data_verify, doctor
 from digitgan.subcommands.training import animate, plot, recipes, train
 from digitgan.subcommands.travelling import invert, walk
@@ -25,6 +26,8 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "invert": invert,
     "evaluate": evaluate,
     "compare": compare,
+    "export": export,
+    "import": import_,
     "animate": animate,
     "plot": plot,
     "data show": data_show,

@@ -34,6 +34,7 @@ def train(
     config: Annotated[Path | None, Unset] = None,
     pretrain_discriminator: Flag = False,
     evaluate_every: Annotated[int | None, arg(metavar="IMAGES", help_behavior_hint="")] = None,
+    tensorboard: Flag = False,
     device: Device = "auto",
     resume: Flag = False,
     overwrite: Flag = False,
@@ -59,6 +60,7 @@ def train(
         config: a TOML file with a recipe; its `base` names the recipe it changes
         pretrain_discriminator: let the discriminator learn to tell real images from uniform noise first
         evaluate_every: score what is drawn after every so many images, and keep the best model as best.safetensors
+        tensorboard: write event files for TensorBoard into the run's folder as well
         device: where to compute
         resume: go on with the run in --out; --images may make it longer
         overwrite: replace the run in --out
@@ -88,6 +90,7 @@ def train(
         images=images,
         epochs=epochs,
         minutes=minutes,
+        tensorboard=tensorboard,
         device=device,
         resume=resume,
         overwrite=overwrite,

@@ -10,6 +10,7 @@ checkpoints go only afterwards.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -120,6 +121,26 @@ def restore_checkpoint(folder: Path, game: Game) -> dict[str, Any]:
     game.images_seen = state["images_seen"]
     observers: dict[str, Any] = state["observers"]
     return observers
+
+
+def newest_discriminator(folder: Path, discriminator: nn.Module) -> None:
+    """Give a discriminator the weights it has in the newest checkpoint of those in `folder` that is whole.
+
+    Raises:
+        CheckpointError: if there is none, or it is of another recipe.
+    """
+    for checkpoint in reversed(checkpoints(folder)):
+        with contextlib.suppress(CheckpointError, SafetensorError):
+            saved = tensors_from_bytes(_verified(checkpoint)[_TENSORS])
+            break
+    else:
+        raise CheckpointError(f"{folder}: holds no whole checkpoint, in which the discriminator would be")
+    prefix = "discriminator."
+    own = {name.removeprefix(prefix): tensor for name, tensor in saved.items() if name.startswith(prefix)}
+    try:
+        discriminator.load_state_dict(own)
+    except RuntimeError as problem:
+        raise CheckpointError(f"{checkpoint}: its discriminator is not that of the run's recipe") from problem
 
 
 def game_tensors(game: Game) -> dict[str, Tensor]:

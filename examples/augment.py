@@ -1,0 +1,96 @@
+"""Do drawn images help a classifier that has few real ones? An honest try, at 10, 100 and 1,000 real images a class.
+
+    python examples/augment.py
+
+A support vector machine of scikit-learn learns from a few real images of MNIST, then from those and drawn ones as well, and is
+tried on MNIST's test images each time. The drawn ones come from two generators, which answer two questions:
+
+- `own`: a GAN that was trained on those few images alone, for a minute. It knows nothing that the classifier doesn't: whatever
+  it adds, augmentation adds.
+- `shipped`: the model that comes with digitgan. It has seen all 60,000 training images, so what it adds is knowledge of images
+  that the classifier was not shown.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import tyro
+from sklearn.svm import SVC
+
+import digitgan
+
+Pixels = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.int64]
+
+
+def accuracy(images: Pixels, labels: Labels, test: digitgan.ImageSet) -> float:
+    """The share of test images that a classifier gets right which learned from these."""
+    classifier = SVC(C=5, gamma="scale").fit(images.reshape(len(images), -1) / 255, labels)
+    return float(classifier.score(test.images.reshape(len(test.images), -1) / 255, test.labels))
+
+
+def few_of(image_set: digitgan.ImageSet, per_class: int, seed: int) -> tuple[Pixels, Labels]:
+    """So many real images of each class, chosen by the seed."""
+    random = np.random.default_rng(seed)
+    classes = range(len(image_set.class_names))
+    chosen = np.concatenate([random.choice(np.flatnonzero(image_set.labels == each), per_class, False) for each in classes])
+    return image_set.images[chosen], image_set.labels[chosen]
+
+
+def drawn_with(model: digitgan.Model, per_class: int, seed: int) -> tuple[Pixels, Labels]:
+    """So many drawn images of each class."""
+    labels = np.repeat(np.arange(len(model.class_names)), per_class)
+    return model.sample(labels, seed), labels
+
+
+def trained_on(images: Pixels, labels: Labels, minutes: float, seed: int) -> digitgan.Model:
+    """A GAN that has seen these images and no others."""
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "few.npz"
+        np.savez(data, images=images, labels=labels)
+        result = digitgan.train("fast", data=str(data), minutes=minutes, seed=seed, out=Path(folder) / "run")
+        return digitgan.load(result.model)
+
+
+def main(
+    per_class: tuple[int, ...] = (10, 100, 1000),
+    drawn: int = 1000,
+    minutes: float = 1.0,
+    seeds: int = 3,
+    data_dir: Path | None = None,
+) -> None:
+    """Print a table: test accuracy by real images alone, and what drawn ones add to it.
+
+    Args:
+        per_class: real images of each class.
+        drawn: drawn images of each class that are added.
+        minutes: for which each GAN of few images is trained.
+        seeds: choices of the real images, each with its own GAN.
+        data_dir: where MNIST lies.
+    """
+    train, test = (digitgan.load_image_set("mnist", split, data_dir) for split in ("train", "test"))
+    shipped = digitgan.load("mnist")
+    print(f"| real images a class | real alone | + {drawn:,} drawn by its own GAN | + {drawn:,} drawn by the shipped model |")
+    print("|---:|---:|---:|---:|")
+    for count in per_class:
+        found: dict[str, list[float]] = {"alone": [], "own": [], "shipped": []}
+        for seed in range(seeds):
+            images, labels = few_of(train, count, seed)
+            found["alone"].append(accuracy(images, labels, test))
+            for name, model in (("own", trained_on(images, labels, minutes, seed)), ("shipped", shipped)):
+                further, theirs = drawn_with(model, drawn, seed)
+                found[name].append(accuracy(np.concatenate([images, further]), np.concatenate([labels, theirs]), test))
+        alone = np.array(found["alone"])
+        cells = [f"{alone.mean():.2%} ± {alone.std(ddof=seeds > 1):.2%}"]
+        for name in ("own", "shipped"):
+            gain = 100 * (np.array(found[name]) - alone)
+            cells.append(f"{gain.mean():+.2f} ± {gain.std(ddof=seeds > 1):.2f} points")
+        print(f"| {count:,} | {' | '.join(cells)} |", flush=True)
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

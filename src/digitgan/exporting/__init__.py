@@ -1,0 +1,54 @@
+"""Handing a model on to other programs: one file a format, one table of formats."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+
+from digitgan import rng
+from digitgan.errors import UsageError, nearest
+from digitgan.exporting.formats import Format, Images, Labels, Latents, Package
+from digitgan.exporting.huggingface import HuggingFace
+from digitgan.exporting.keras_files import KerasFiles
+from digitgan.exporting.programs import Onnx, TorchProgram
+from digitgan.model import Model
+
+__all__ = ["FORMATS", "Format", "Images", "Labels", "Latents", "Package", "drawn_directly", "find_format", "largest_difference"]
+
+FORMATS: Final[Mapping[str, Format]] = types.MappingProxyType(
+    {each.name: each for each in (KerasFiles(), Onnx(), TorchProgram(), HuggingFace())}
+)
+"""The formats of `digitgan export`."""
+
+COMPARED: Final = 64
+"""Images by which what was written is compared with the model itself."""
+
+
+def find_format(name: str) -> Format:
+    """The format of that name.
+
+    Raises:
+        UsageError: if there is none; the nearest name is suggested.
+    """
+    if name not in FORMATS:
+        raise UsageError(f"--format {name!r}: {nearest(name, FORMATS)}")
+    return FORMATS[name]
+
+
+def largest_difference(written: Format, path: Path, model: Model) -> float:
+    """By how much a pixel in [-1, 1] differs at most between what was written and the model, in `COMPARED` images."""
+    z = rng.normals(0, "drawn latents", 0, COMPARED, model.generator.latent)
+    labels = np.arange(COMPARED, dtype=np.int64) % len(model.class_names)
+    return float(np.abs(written.draw(path, z, labels) - drawn_directly(model, z, labels)).max())
+
+
+def drawn_directly(model: Model, z: Latents, labels: Labels) -> Images:
+    """Images (n, channels, height, width) in [-1, 1] by the model itself."""
+    with torch.inference_mode():
+        images: Images = model.generator(torch.from_numpy(z), torch.from_numpy(labels)).contiguous().numpy()
+    return images
