@@ -2,10 +2,11 @@
 
     python benchmarks/time_to_quality.py --seeds 5 --seconds 20 60 300
 
-Each run is the real command in a process of its own, with a budget in minutes. 10,000 digits are drawn from what it leaves, their
-labels taking turns, and judged against MNIST's test images, as a report does it: right class by the judge, Fréchet distance by its
-features, coverage with 5 neighbours; beside them stand as many training images. `seconds` is the time trained, `process_seconds` that
-of the whole command, with loading torch and data, measuring the speed, and drawing the animation.
+Each run is the real command in a process of its own, with a budget in minutes. 10,000 digits are drawn from what it leaves,
+their labels taking turns, and judged against MNIST's test images, as a report does it: right class by the judge, Fréchet
+distance by its features, coverage with 5 neighbours; beside them stand as many training images. `seconds` is the time
+trained, `process_seconds` that of the whole command, with loading torch and data, measuring the speed, and drawing the
+animation.
 
 Nothing here chooses anything: a recipe is tuned against held-out training images, by other seeds. The results go to
 benchmarks/results/time_to_quality.json, which is written after each run, and a table to standard output.
