@@ -136,7 +136,7 @@ def evaluate(
     folder = _default_folder(name) if report is None else Path(report)
     paths = report_paths(folder)
     for path in paths:
-        claim_output(path, overwrite=overwrite or reuse or report is None)
+        claim_output(path, overwrite=overwrite or reuse or report is None, option="--report")
     what, halves = _subject(name, data, None if data_dir is None else Path(data_dir), images, seed, device, say)
     check_subject(what, halves.training)
     if train_on_synthetic:

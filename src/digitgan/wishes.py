@@ -88,6 +88,8 @@ def asked_recipe(wish: Wish, base: Recipe | None = None) -> Recipe:
     if wish.pretrain_discriminator:
         recipe = with_settings(recipe, [f"training.pretraining={PRETRAINING}"])
     if wish.evaluate_every is not None:
+        if wish.evaluate_every < 1:
+            raise UsageError(f"--evaluate-every {wish.evaluate_every}: a number of images is right, such as 20000")
         recipe = with_settings(recipe, [f"training.evaluate_every={wish.evaluate_every}"])
     return with_settings(recipe, wish.settings)
 

@@ -10,6 +10,7 @@ from typing import Any, Final, final
 
 from rich.console import Console
 
+from digitgan.assessing import MOST_IMAGES
 from digitgan.comparing.entries import Entry, finished, trained
 from digitgan.comparing.pictures import draw_curves, draw_samples
 from digitgan.comparing.verdicts import COMPARED, floor, table, words_about
@@ -85,8 +86,8 @@ def compare(
     """
     if seeds < 1 or first_seed < 0:
         raise UsageError(f"--seeds {seeds} --first-seed {first_seed}: at least one seed, and none below 0, is right")
-    if draw < FEWEST:
-        raise UsageError(f"--draw {draw}: at least {FEWEST} are needed to say anything")
+    if not FEWEST <= draw <= MOST_IMAGES:
+        raise UsageError(f"--draw {draw}: {FEWEST} to {MOST_IMAGES:,} is right")
     names, folder = [str(name) for name in what], Path(out)
     console = Console(stderr=True, quiet=progress == "none")
     say = teller(console)

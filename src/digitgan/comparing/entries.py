@@ -57,6 +57,8 @@ class Entry:
     def of(name: str, run: RunFolder, record: dict[str, Any] | None) -> Entry:
         """A run, with what its folder says of it."""
         told = run.read_record()
+        if not isinstance(told.get("seed"), int):
+            raise RunError(f"{run.record}: damaged: it doesn't say which seed the run was started with; it can't be compared")
         seen, seconds = told.get("images_seen", 0), told.get("seconds", 0.0)
         return Entry(name, told["seed"], run.path, told.get("status", "stopped"), seen, seconds, record)
 

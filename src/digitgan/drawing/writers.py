@@ -42,24 +42,25 @@ def find_writer(name: str) -> Writer:
     return WRITERS[name]
 
 
-def claim_output(path: Path, *, overwrite: bool, folder: bool = False) -> None:
+def claim_output(path: Path, *, overwrite: bool, folder: bool = False, option: str = "--out") -> None:
     """Make sure that writing to `path` destroys nothing, before anything is computed.
 
     Args:
         path: where output is to go.
         overwrite: whether what is there may be replaced.
         folder: whether the output is a folder.
+        option: by which another place is chosen.
 
     Raises:
         OutputError: if something is there and `overwrite` is not given, or it is of a kind that is never replaced.
     """
     if path.exists() and not overwrite:
-        raise OutputError(f"{path}: exists already; replace it with --overwrite, or choose another --out")
+        raise OutputError(f"{path}: exists already; replace it with --overwrite, or choose another {option}")
     if path.exists() and not path.is_file() and not path.is_dir():
-        raise OutputError(f"{path}: is a device or the like, which is never replaced; choose another --out")
+        raise OutputError(f"{path}: is a device or the like, which is never replaced; choose another {option}")
     if path.is_dir() != folder and path.exists():
         kinds = ("file", "folder") if folder else ("folder", "file")
-        raise OutputError(f"{path}: is a {kinds[0]}, and this format makes a {kinds[1]}; choose another --out")
+        raise OutputError(f"{path}: is a {kinds[0]}, and this format makes a {kinds[1]}; choose another {option}")
     if path.is_dir() and any(path.iterdir()) and not (path / FOLDER_MARK).exists():
         raise OutputError(f"{path}: is a folder that holds other things than what digitgan makes; it is left as it is")
 
