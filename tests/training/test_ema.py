@@ -52,7 +52,7 @@ def test_settling_gives_the_statistics_of_what_is_drawn() -> None:
     assert not settled.training
     assert torch.equal(generator.norms[0].norm.running_mean, torch.zeros(64)), "the original is left as it is"
     seen: list[torch.Tensor] = []
-    settled.norms[0].norm.register_forward_hook(lambda _layer, _inputs, output: seen.append(output))
+    settled.norms[0].register_forward_hook(lambda _layer, _inputs, output: seen.append(output))  # its gains are still 1
     labels = torch.arange(1000) % 10
     with torch.no_grad():
         settled(torch.randn(1000, RECIPE.generator.latent), labels)
