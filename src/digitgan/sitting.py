@@ -150,9 +150,9 @@ class Sitting:
                     self._roll_back(event.alarm)
         finished = self.game.images_seen >= self.plan.recipe.training.images
         self._write_record("finished" if finished else "stopped")
-        if self.scores is not None and self.scores.seconds > MOST_SCORING * self.history.seconds:
+        if self.scores is not None and len(self.scores.lines) > 1 and self.scores.seconds > MOST_SCORING * self.history.seconds:
             share = self.scores.seconds / self.history.seconds
-            self.say(f"scoring took {share:.0%} of the time; a larger --evaluate-every takes less")
+            self.say(f"scoring took {share:.0%} of the time; fewer scores (training.evaluate_every) take less")
         self._draw_pictures()
 
     def result(self) -> TrainingResult:

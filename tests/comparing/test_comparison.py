@@ -97,7 +97,7 @@ def test_what_is_there_is_not_done_again(trained: Path, capsys: pytest.CaptureFi
 @pytest.mark.slow
 def test_a_folder_whose_runs_have_another_budget_is_refused_and_left_as_it_is(trained: Path) -> None:
     before = (trained / "comparison.json").read_bytes()
-    with pytest.raises(RunError, match=r"holds another comparison: images 640, not 1000\. Choose another --out"):
+    with pytest.raises(RunError, match=r"holds another comparison; choose another --out\n  images: 640 -> 1000"):
         digitgan.compare(["fast", "wgan-gp"], seeds=2, images=1000, data="digits", settings=SMALL, draw=200, out=trained)
     assert (trained / "comparison.json").read_bytes() == before
 

@@ -59,6 +59,8 @@ def test_what_cannot_be_meant_is_refused(shipped: Model) -> None:
         DrawnImages(shipped)
     with pytest.raises(UsageError, match="or how many there are to be"):
         DrawnImages(shipped, [1], count=1)
+    with pytest.raises(UsageError, match="is no model"):
+        DrawnImages("mnist", count=1)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="label 10 does not exist"):
         DrawnImages(shipped, [10])
     with pytest.raises(UsageError, match="count 0"):

@@ -116,7 +116,7 @@ def sequential() -> Any:
             layers.Dense(64, "elu"),
             layers.Reshape((8, 8, 1)),
             layers.Conv2D(3, 3, padding="same"),
-            layers.ReLU(),
+            layers.Activation("tanh"),
         ]
     )
 
@@ -160,6 +160,47 @@ def test_other_ways_of_writing_one(build: Callable[[], Any], tmp_path: Path) -> 
     again = keras_generator(model.generator, conditional=model.recipe.conditional)
     fed = [z.numpy(), (labels % len(model.class_names)).numpy()[:, None]] if model.recipe.conditional else z.numpy()
     np.testing.assert_allclose(again.predict(fed, verbose=0), images.permute(0, 2, 3, 1).numpy(), atol=1e-5)
+
+
+def sigmoid_then(*further: Any) -> Any:
+    z = keras.Input((8,))
+    images = layers.Reshape((8, 8, 1))(layers.Dense(64, "sigmoid")(z))
+    for layer in further:
+        images = layer(images)
+    return keras.Model(z, images)
+
+
+@pytest.mark.parametrize(
+    ("further", "low", "high"),
+    [
+        ([], 0, 1),
+        ([("GaussianNoise", {"stddev": 0.1})], 0, 1),
+        ([("UpSampling2D", {})], 0, 1),
+        ([("Rescaling", {"scale": 2.0, "offset": -1.0})], -1, 1),
+        ([("Rescaling", {"scale": 255.0})], 0, 255),
+        ([("Rescaling", {"scale": 0.5}), ("Rescaling", {"scale": 4.0, "offset": -1.0}), ("Dropout", {"rate": 0.1})], -1, 1),
+    ],
+)
+def test_pixels_keep_their_range(further: list[tuple[str, dict[str, Any]]], low: float, high: float, tmp_path: Path) -> None:
+    original = sigmoid_then(*(getattr(layers, kind)(**settings) for kind, settings in further))
+    save(original, tmp_path)
+    z = torch.randn(5, 8)
+    with torch.no_grad():
+        images = read_keras(tmp_path / "generator.keras", None, None).generator(z, torch.zeros(5, dtype=torch.int64)).numpy()
+    expected = (original.predict(z.numpy(), verbose=0).transpose(0, 3, 1, 2) - low) / (high - low) * 2 - 1
+    np.testing.assert_allclose(images, expected, atol=1e-5)
+
+
+def test_pixels_of_no_known_range_are_refused(tmp_path: Path) -> None:
+    save(sigmoid_then(layers.Rescaling(3.0)), tmp_path)
+    assert "gives pixels from 0 to 3" in refused(tmp_path / "generator.keras")
+    save(sigmoid_then(layers.Conv2D(1, 3, padding="same", activation="relu")), tmp_path)
+    assert "its layers don't say what they mean" in refused(tmp_path / "generator.keras")
+
+
+def test_the_folder_of_an_export_is_taken(saved: Path) -> None:
+    assert read_keras(saved, None, None).class_names == tuple("0123456789")
+    assert "give them as --weights" in refused(saved / "generator.json")
 
 
 def refused(path: Path, weights: Path | None = None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -211,5 +212,6 @@ def test_a_huggingface_folder_says_what_it_holds(here: Digitgan, tmp_path: Path)
     assert "- ylecun/mnist" in card
     assert "| class accuracy | 0.9945 |" in card
     assert load_model(tmp_path / "hub" / "model.safetensors").class_names == tuple("0123456789")
+    assert hashlib.sha256((tmp_path / "hub" / "model.safetensors").read_bytes()).hexdigest() in card
     config = json.loads((tmp_path / "hub" / "config.json").read_text(encoding="utf-8"))
     assert config["latent"] == 64

@@ -224,6 +224,7 @@ def test_a_disk_that_is_full_midway_loses_no_finished_file(digitgan: Digitgan, t
     [
         (["--count", "2000000", "--format", "npz"], "--shard-size 50000 draws a set of several"),
         (["--format", "png", "--shard-size", "10"], "a set of several files is of folder, npz, idx, parquet"),
+        (["--out", "set.npz"], "--out set.npz with --format png: a file of that ending is of --format npz"),
         (["--format", "npz", "--shard-size", "0"], "--shard-size 0: 1 to 1,000,000 images"),
         (["--format", "npz", "--workers", "0"], "--workers 0: 1 to 256"),
         (["--format", "npz", "--resume"], "--resume needs --out"),

@@ -185,13 +185,20 @@ def claim(folder: Path, wanted: dict[str, Any]) -> None:
         begun = any((folder / name).exists() for name in ("runs", "comparison.json"))
         there = _read_asked(path)
         if there != wanted and begun:
-            keys = dict.fromkeys([*there, *wanted])
-            other = [f"{key} {there.get(key)}, not {wanted.get(key)}" for key in keys if there.get(key) != wanted.get(key)]
-            raise RunError(f"{folder}: holds another comparison: {', '.join(other)}. Choose another --out")
+            keys = [key for key in dict.fromkeys([*there, *wanted]) if there.get(key) != wanted.get(key)]
+            other = [f"{key}: {_told(there.get(key))} -> {_told(wanted.get(key))}" for key in keys]
+            listed = "\n  ".join(other)
+            raise RunError(f"{folder}: holds another comparison; choose another --out\n  {listed}")
     elif folder.is_dir() and any(folder.iterdir()):
         raise RunError(f"{folder}: holds other things than a comparison, and is left as it is; choose another --out")
     with replacing(path) as file:
         file.write((json.dumps(wanted, indent=1) + "\n").encode())
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return "none" if value is None else str(value)
 
 
 def _read_asked(path: Path) -> dict[str, Any]:

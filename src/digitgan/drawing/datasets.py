@@ -44,6 +44,8 @@ class DrawnImages(Dataset[tuple[Tensor, int]]):
     def __init__(
         self, model: Model, labels: Sequence[int] | Labels | None = None, *, count: int | None = None, seed: int = 0
     ) -> None:
+        if not isinstance(model, Model):
+            raise UsageError(f"{model!r} is no model; digitgan.load({model!r}) gives one")
         if (labels is None) == (count is None):
             raise UsageError("give the labels of the images, or how many there are to be (count)")
         if count is not None and count < 1:

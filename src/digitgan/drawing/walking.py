@@ -149,6 +149,8 @@ def _through_latents(start: Start) -> Walk:
 
 def _through_classes(start: Start) -> Walk:
     """From class to class and back to the first, each of some latents keeping its style."""
+    if not start.model.recipe.conditional:
+        raise UsageError("--kind classes goes from class to class, and this model is unconditional; --kind latents is right")
     if len(start.labels) < 2:
         raise UsageError("--kind classes goes from class to class; name two at least, as --labels 3,8")
     shares = _loop(start.one_hot(start.labels), start.steps, linear)

@@ -58,6 +58,8 @@ def write(model: Model, text: str, seed: int = 0, style: int = 0) -> Picture:
         raise UsageError("there is nothing to write; give a text such as 2026")
     if len(text) > LONGEST:
         raise UsageError(f"the text has {len(text):,} characters; {LONGEST:,} at most go into one picture")
+    if not model.recipe.conditional:
+        raise UsageError("this model is unconditional: one can't ask it for a digit, and so not write with it")
     known = {name: label for label, name in enumerate(model.class_names) if len(name) == 1}
     marks = {character: strokes for character, strokes in MARKS.items() if character not in known}
     drawn_otherwise = {" ", *marks}

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import torch
 
 from digitgan import rng
 from digitgan.errors import UsageError, nearest
-from digitgan.exporting.formats import Format, Images, Labels, Latents, Package
+from digitgan.exporting.formats import Format, Images, Labels, Latents, Package, drawn_directly
 from digitgan.exporting.huggingface import HuggingFace
 from digitgan.exporting.keras_files import KerasFiles
 from digitgan.exporting.programs import Onnx, TorchProgram
@@ -45,10 +44,3 @@ def largest_difference(written: Format, path: Path, model: Model) -> float:
     z = rng.normals(0, "drawn latents", 0, COMPARED, model.generator.latent)
     labels = np.arange(COMPARED, dtype=np.int64) % len(model.class_names)
     return float(np.abs(written.draw(path, z, labels) - drawn_directly(model, z, labels)).max())
-
-
-def drawn_directly(model: Model, z: Latents, labels: Labels) -> Images:
-    """Images (n, channels, height, width) in [-1, 1] by the model itself."""
-    with torch.inference_mode():
-        images: Images = model.generator(torch.from_numpy(z), torch.from_numpy(labels)).contiguous().numpy()
-    return images

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from digitgan.model import Model
 from digitgan.networks import Discriminator
+from digitgan.recipes import to_toml
+from digitgan.version import __version__
 
 Latents = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
@@ -72,3 +76,29 @@ class Format(ABC):
     @abstractmethod
     def draw(self, path: Path, z: Latents, labels: Labels) -> Images:
         """Images (n, channels, height, width) in [-1, 1] from z (n, latent) and labels (n,), by what was written alone."""
+
+
+def facts(package: Package, quantize: str | None = None) -> dict[str, Any]:
+    """What a program's reader has to know, as JSON values."""
+    model = package.model
+    return {
+        "recipe": model.recipe.name,
+        "recipe_toml": to_toml(model.recipe),
+        "class_names": list(model.class_names),
+        "conditional": model.recipe.conditional,
+        "latent": model.generator.latent,
+        "image_form": dataclasses.asdict(model.generator.form),
+        "images": "float32 NCHW in [-1, 1]",
+        "z": "float32 (n, latent), standard normal",
+        "labels": "int64 (n,), each an index of class_names",
+        "precision": quantize or "float32",
+        "model_sha256": package.sha256,
+        "digitgan": __version__,
+    }
+
+
+def drawn_directly(model: Model, z: Latents, labels: Labels) -> Images:
+    """Images (n, channels, height, width) in [-1, 1] by the model itself."""
+    with torch.inference_mode():
+        images: Images = model.generator(torch.from_numpy(z), torch.from_numpy(labels)).contiguous().numpy()
+    return images

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.resources
 import json
 from pathlib import Path
 from typing import Any, ClassVar, Final, final
 
 import numpy as np
-import torch
 
-from digitgan.exporting.formats import Format, Images, Labels, Latents, Package
-from digitgan.exporting.programs import facts
+from digitgan.exporting.formats import Format, Images, Labels, Latents, Package, drawn_directly, facts
 from digitgan.images import enlarged, grid, save_png
-from digitgan.model import load_model, save_model
+from digitgan.model import file_hash, load_model, save_model
 
 TEMPLATE: Final = "model_card.md.j2"
 MODEL: Final = "model.safetensors"
@@ -36,6 +35,7 @@ class HuggingFace(Format):
         """See `Format.write`."""
         model = package.model
         save_model(path / MODEL, model)
+        package = dataclasses.replace(package, sha256=file_hash(path / MODEL))  # of this file, which is what people have
         config = {**facts(package), "card": model.card}
         (path / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
         labels = np.repeat(np.arange(min(MOST_ROWS, len(model.class_names))), ACROSS)
@@ -46,10 +46,7 @@ class HuggingFace(Format):
 
     def draw(self, path: Path, z: Latents, labels: Labels) -> Images:
         """See `Format.draw`."""
-        generator = load_model(path / MODEL).generator
-        with torch.inference_mode():
-            images: Images = generator(torch.from_numpy(z), torch.from_numpy(labels)).contiguous().numpy()
-        return images
+        return drawn_directly(load_model(path / MODEL), z, labels)
 
 
 def _card(package: Package) -> str:
@@ -59,6 +56,7 @@ def _card(package: Package) -> str:
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     text = importlib.resources.files("digitgan.exporting").joinpath(TEMPLATE).read_text(encoding="utf-8")
     data: dict[str, Any] = model.card.get("data") or {}
+    measured: dict[str, Any] = model.card.get("metrics") or {}
     described: dict[str, Any] = {
         "recipe": model.recipe.name,
         "conditional": model.recipe.conditional,
@@ -69,7 +67,7 @@ def _card(package: Package) -> str:
         "sha256": package.sha256,
         "card": model.card,
         "data": data,
-        "metrics": {name: value for name, value in (model.card.get("metrics") or {}).items() if isinstance(value, float)},
-        "protocol": (model.card.get("metrics") or {}).get("class_accuracy_protocol"),
+        "metrics": {name: value for name, value in measured.items() if isinstance(value, float) and "judge" not in name},
+        "protocol": measured.get("class_accuracy_protocol"),
     }
     return environment.from_string(text).render(described).rstrip("\n") + "\n"

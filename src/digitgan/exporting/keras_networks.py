@@ -137,8 +137,9 @@ def _layered_generator(
         assert isinstance(layer, Layer)
         made[place].set_weights([array(weight) for weight in layer.own_weights()])
     images = results[-1]
-    if generator.unit:
-        images = layers.Rescaling(2.0, offset=-1.0, name="signed")(images)
+    scale, offset = generator.to_signed
+    if (scale, offset) != (1.0, 0.0):
+        images = layers.Rescaling(scale, offset=offset, name="signed")(images)
     shape = (form.height, form.width, form.channels)
     return images if images.shape[1:] == shape else layers.Reshape(shape, name="images")(images)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import dataclasses
 import importlib.util
 import io
 import json
@@ -25,9 +24,8 @@ from torch import Tensor, nn
 
 from digitgan import rng
 from digitgan.errors import UsageError
-from digitgan.exporting.formats import Format, Images, Labels, Latents, Package
+from digitgan.exporting.formats import Format, Images, Labels, Latents, Package, facts
 from digitgan.model import Model
-from digitgan.recipes import to_toml
 from digitgan.version import __version__
 
 OPSET: Final = 18
@@ -142,25 +140,6 @@ class Onnx(Format):
         given = {"z": z, "labels": labels}
         images: Images = session.run(["images"], {each.name: given[each.name] for each in session.get_inputs()})[0]
         return images
-
-
-def facts(package: Package, quantize: str | None = None) -> dict[str, Any]:
-    """What a program's reader has to know, as JSON values."""
-    model = package.model
-    return {
-        "recipe": model.recipe.name,
-        "recipe_toml": to_toml(model.recipe),
-        "class_names": list(model.class_names),
-        "conditional": model.recipe.conditional,
-        "latent": model.generator.latent,
-        "image_form": dataclasses.asdict(model.generator.form),
-        "images": "float32 NCHW in [-1, 1]",
-        "z": "float32 (n, latent), standard normal",
-        "labels": "int64 (n,), each an index of class_names",
-        "precision": quantize or "float32",
-        "model_sha256": package.sha256,
-        "digitgan": __version__,
-    }
 
 
 def _in_int8(proto: Any, model: Model) -> Any:

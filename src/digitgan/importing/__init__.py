@@ -12,6 +12,7 @@ from typing import IO, Final
 
 import torch
 
+from digitgan import rng
 from digitgan.errors import ModelFileError, RecipeError
 from digitgan.importing.architecture import Architecture, read_architecture
 from digitgan.importing.weights import read_weights
@@ -24,9 +25,14 @@ from digitgan.version import __version__
 
 __all__ = ["read_keras"]
 
+WHOLE: Final = "generator.keras"
+
 MOST_JSON: Final = 32 * 2**20
 MOST_WEIGHTS: Final = 256 * 2**20
 """Bytes that are read of an architecture, and of weights: far more than a generator of small images has."""
+
+TRIED: Final = 64
+"""Images by which the range of the pixels is checked."""
 
 MOST_SIDE: Final = 4096
 """Pixels of an image's side."""
@@ -37,7 +43,7 @@ MOST_CLASSES: Final = 1_000_000
 def read_keras(path: Path, weights: Path | None, class_names: Sequence[str] | None) -> Model:
     """A generator that was saved by Keras 3, as a model.
 
-    Nothing in the files is run: layers are those in `digitgan.networks.layered.KINDS`, and weights plain arrays.
+    Nothing in the files is run: layers are those in `digitgan.networks.kinds.KINDS`, and weights plain arrays.
 
     Args:
         path: a `.keras` file; or the JSON of an architecture.
@@ -52,6 +58,12 @@ def read_keras(path: Path, weights: Path | None, class_names: Sequence[str] | No
             named.
         UsageError: where h5py is not installed.
     """
+    if path.is_dir() and (path / WHOLE).is_file():
+        path = path / WHOLE  # what `digitgan export --format keras` leaves
+    if weights is None and path.suffix != ".keras" and path.is_file():
+        missing = "its weights are missing; give them as --weights"
+        other = "is no .keras file; such a one is right, or an architecture as JSON with --weights"
+        raise ModelFileError(f"{path}: {missing if path.suffix == '.json' else other}")
     content = _read(path, MOST_JSON if weights is not None else MOST_WEIGHTS)
     if weights is None:
         text, stored = _unpack(content, path)
@@ -72,7 +84,7 @@ def _model(
     made = LayeredGeneratorRecipe(
         latent=architecture.latent,
         label_input=architecture.label_input,
-        pixels="unit" if architecture.unit else "signed",
+        pixels=architecture.pixels or "signed",
         layers=architecture.description(),
     )
     recipe = Recipe(name="imported", description=f"generator {architecture.name!r}, made elsewhere", generator=made)
@@ -101,6 +113,7 @@ def _model(
     }
     for name, arrays in read_weights(stored, architecture.stored, layers, weights_source).items():
         layers[name].put(arrays)
+    _check_pixels(generator.eval(), path, known=architecture.pixels is not None)
     digest = hashlib.sha256()
     for content in contents:
         digest.update(content)
@@ -110,6 +123,19 @@ def _model(
         "versions": {"digitgan": __version__, "torch": str(torch.__version__)},
     }
     return Model(generator.eval(), recipe, names, card)
+
+
+def _check_pixels(generator: LayeredGenerator, path: Path, *, known: bool) -> None:
+    """Refuse what gives no pixels in [-1, 1]; where its layers don't tell the range, by what it draws."""
+    z = torch.from_numpy(rng.normals(0, "drawn latents", 0, TRIED, generator.latent))
+    with torch.inference_mode():
+        images = generator(z, torch.arange(TRIED) % generator.form.classes)
+    low, high = float(images.min()), float(images.max())
+    if not (low >= -1.001 and high <= 1.001) or not (known or low < 0):
+        raise ModelFileError(
+            f"{path}: gives values from {low:.3g} to {high:.3g}, and its layers don't say what they mean; a last "
+            "activation tanh (-1 to 1) or sigmoid (0 to 1) is right"
+        )
 
 
 def _read(path: Path, most: int) -> bytes:

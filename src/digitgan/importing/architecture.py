@@ -16,8 +16,16 @@ ONE_HOT: Final = "CategoryEncoding"
 LABEL_WORDS: Final = ("label", "class", "cond", "digit")
 """What an input is called that is a label, where nothing else tells."""
 
-SHAPE_ONLY: Final = ("Reshape", "Permute", "Flatten", "Dropout")
+KEEPING: Final = frozenset(
+    ("Reshape", "Permute", "Flatten", "Dropout", "GaussianNoise", "GaussianDropout", "UpSampling2D", "Cropping1D")
+)
 """Layers behind which the range of pixels is still that of the layer before."""
+
+RANGES: Final = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
+"""What activations give that end a generator."""
+
+PIXELS: Final = {(-1.0, 1.0): "signed", (0.0, 1.0): "unit", (0.0, 255.0): "bytes"}
+"""Ranges of pixels, and what a recipe calls them."""
 
 Reference = tuple[str, int, int]
 """A layer's name, which of its calls, and which of that call's results."""
@@ -36,7 +44,7 @@ class Architecture:
         label_input: "none", "index" or "one-hot".
         label_shape: of one label.
         classes: how many there are.
-        unit: whether the last activation is a sigmoid, which gives pixels in [0, 1].
+        pixels: the range of what it gives, as a recipe calls it; None where its layers don't tell.
         stored: class name and name of every layer, inputs included, in the order in which weights are stored.
     """
 
@@ -47,7 +55,7 @@ class Architecture:
     label_input: str
     label_shape: tuple[int, ...]
     classes: int
-    unit: bool
+    pixels: str | None
     stored: tuple[tuple[str, str], ...]
 
     def description(self) -> str:
@@ -93,7 +101,9 @@ def _check_kinds(made: Sequence[Mapping[str, Any]], source: str) -> None:
             )
         if kind in ("Functional", "Sequential"):
             raise ModelFileError(f"{source}: layer {name!r} is a whole model; write its layers out in one model")
-        raise ModelFileError(f"{source}: layer {name!r} is a {kind}, which can't be imported; these can: {', '.join(KINDS)}")
+        raise ModelFileError(
+            f"{source}: layer {name!r} is a {kind}, which can't be imported; these can: {', '.join(sorted({ONE_HOT, *KINDS}))}"
+        )
 
 
 def _as_functional(config: Mapping[str, Any], source: str) -> dict[str, Any]:
@@ -128,7 +138,9 @@ def _functional(config: Mapping[str, Any], source: str) -> Architecture:
     ordered = [name for name in names if name != labels] + ([labels] if labels else [])
     latent_shape = _input_shape(made[ordered[0]])
     if len(latent_shape) != 1:
-        raise ModelFileError(f"{source}: the latent has shape {latent_shape}; one axis is right")
+        raise ModelFileError(
+            f"{source}: its first input has shape {latent_shape}, where a latent has one axis; is it a discriminator?"
+        )
     encoding = _encoding(labels, made)
     calls = _in_order(made, encoding)
     places = {(name, 0): index for index, name in enumerate(ordered)}
@@ -152,7 +164,7 @@ def _functional(config: Mapping[str, Any], source: str) -> Architecture:
         label_input=kind,
         label_shape=shape,
         classes=classes,
-        unit=_ends_in_unit(calls, made),
+        pixels=_pixels(calls, made, source),
         stored=tuple((layer["class_name"], layer["name"]) for layer in config["layers"] if not layer.get("not_stored", False)),
     )
 
@@ -265,10 +277,22 @@ def _plain(layer: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _ends_in_unit(calls: Sequence[tuple[str, int]], made: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Whether the last activation is one that gives 0 to 1."""
+def _pixels(calls: Sequence[tuple[str, int]], made: Mapping[str, Mapping[str, Any]], source: str) -> str | None:
+    """The range of the pixels: that of the last activation, through the layers after it; None where it has none."""
+    rescalings: list[tuple[float, float]] = []
     for name, _ in reversed(calls):
-        layer = made[name]
-        if layer["class_name"] not in SHAPE_ONLY:
-            return bool(layer["config"].get("activation") == "sigmoid")
-    return False
+        kind, config = made[name]["class_name"], made[name]["config"]
+        if kind == "Rescaling":
+            rescalings.insert(0, (float(config.get("scale", 1.0)), float(config.get("offset", 0.0))))
+        elif kind not in KEEPING:
+            break
+    last = config.get("activation")
+    if not isinstance(last, str) or last not in RANGES:
+        return None
+    low, high = RANGES[last]
+    for scale, offset in rescalings:
+        low, high = sorted((low * scale + offset, high * scale + offset))
+    found = PIXELS.get((round(low, 6), round(high, 6)))
+    if found is None:
+        raise ModelFileError(f"{source}: gives pixels from {low:g} to {high:g}; -1 to 1, 0 to 1, or 0 to 255 is right")
+    return found

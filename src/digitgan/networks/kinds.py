@@ -371,18 +371,30 @@ class Activated(Layer):
         return self.activation(values)
 
 
-@final
 class Rectified(Layer):
-    """ReLU and LeakyReLU."""
+    """ReLU.
+
+    Attributes:
+        usual: the slope below zero where the settings say none.
+    """
+
+    usual = 0.0
 
     def __init__(self, settings: Settings, shapes: Sequence[Shape]) -> None:
         super().__init__(settings, shapes)
         _only(settings, max_value=None, threshold=0.0)
-        self.slope = float(settings.get("negative_slope", settings.get("alpha", 0.0)) or 0.0)
+        self.slope = float(settings.get("negative_slope", settings.get("alpha", self.usual)))
 
     def forward(self, values: Tensor) -> Tensor:
         """The same shape."""
         return functional.leaky_relu(values, self.slope)
+
+
+@final
+class LeakilyRectified(Rectified):
+    """LeakyReLU."""
+
+    usual = 0.3
 
 
 @final
@@ -483,7 +495,7 @@ KINDS: Final[Mapping[str, Callable[[Settings, Sequence[Shape]], Layer]]] = types
         "GaussianDropout": Kept,
         "GaussianNoise": Kept,
         "LSTM": Lstm,
-        "LeakyReLU": Rectified,
+        "LeakyReLU": LeakilyRectified,
         "Multiply": Multiplied,
         "Permute": Permuted,
         "ReLU": Rectified,

@@ -22,6 +22,9 @@ MOST_LAYERS: Final = 2_000
 MOST_NUMBERS: Final = 100_000_000
 """Weights of a network, or values of one image anywhere in it: more is a mistake, or an attack."""
 
+TO_SIGNED: Final = {"signed": (1.0, 0.0), "unit": (2.0, -1.0), "bytes": (1 / 127.5, -1.0)}
+"""From each range of pixels to [-1, 1]: a factor and a summand."""
+
 Call = tuple[int, tuple[tuple[int, int], ...]]
 """A layer's place, and where each of its inputs comes from: whose result, and which part of it. What the network is given
 stands before all calls, z first."""
@@ -99,12 +102,13 @@ class LayeredGenerator(Generator):
         layers: those that there are, in the order of the description.
         calls: what is called in which order.
         described: name, kind and settings of each layer.
+        to_signed: factor and summand that bring what the last layer gives into [-1, 1].
     """
 
     def __init__(self, recipe: LayeredGeneratorRecipe, form: ImageForm) -> None:
         super().__init__(form, recipe.latent)
         self.label_input = recipe.label_input
-        self.unit = recipe.pixels == "unit"
+        self.to_signed = TO_SIGNED[recipe.pixels]
         layout = lay_out(recipe, form.classes)
         right = (form.height, form.width, form.channels)
         if layout.shape != right and not (form.channels == 1 and layout.shape == right[:2]):
@@ -135,7 +139,8 @@ class LayeredGenerator(Generator):
             results.append(self.layers[place](*(_part(results, *each) for each in inputs)))
         images = _part(results, -1, 0)
         images = images[..., None] if images.ndim == 3 else images
-        images = images * 2 - 1 if self.unit else images
+        scale, offset = self.to_signed
+        images = images * scale + offset
         return images.permute(0, 3, 1, 2)
 
     def _label(self, labels: Tensor) -> Tensor:

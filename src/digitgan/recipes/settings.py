@@ -119,14 +119,14 @@ class LayeredGeneratorRecipe:
         family: this one.
         latent: width of the latent vector z.
         label_input: how it is told a label: "none", "index", or "one-hot".
-        pixels: the range of what its last layer gives: "signed" (-1 to 1) or "unit" (0 to 1).
+        pixels: the range of what its last layer gives: "signed" (-1 to 1), "unit" (0 to 1) or "bytes" (0 to 255).
         layers: the description, JSON: see `digitgan.networks.layered`.
     """
 
     family: str = _setting("layered", names=("layered",))
     latent: int = _setting(100, low=1, high=4096)
     label_input: str = _setting("none", names=("none", "index", "one-hot"))
-    pixels: str = _setting("signed", names=("signed", "unit"))
+    pixels: str = _setting("signed", names=("signed", "unit", "bytes"))
     layers: str = _setting("")
 
     @property

@@ -76,6 +76,7 @@ def draw_to_files(order: Order, console: Console, say: Say) -> Drawn:
     """
     check_order(order)
     find_writer(order.format)
+    _check_ending(order)
     model = load(order.model, order.device)
     labelling = labelling_of(order, model)
     if labelling.count > MOST_IN_ONE_FILE and not order.sharded:
@@ -93,6 +94,16 @@ def draw_to_files(order: Order, console: Console, say: Say) -> Drawn:
         if order.sharded
         else _draw_one(order, model, plan, filters, console)
     )
+
+
+def _check_ending(order: Order) -> None:
+    """Refuse a file whose ending says another format: whoever reads it later would be misled."""
+    meant = {ending: name for name, ending in ENDINGS.items()}
+    ending = order.out.suffix.lower() if order.out is not None and not order.sharded else ""
+    if ending in meant and meant[ending] != order.format:
+        raise UsageError(
+            f"--out {order.out} with --format {order.format}: a file of that ending is of --format {meant[ending]}"
+        )
 
 
 def _draw_one(order: Order, model: Model, plan: SetPlan, filters: Sequence[Filter], console: Console) -> Drawn:
