@@ -165,7 +165,6 @@ def _unpack(content: bytes, path: Path) -> tuple[bytes, IO[bytes]]:
         zipfile.BadZipFile,
         KeyError,
         EOFError,
-        NotImplementedError,
         RuntimeError,
         ValueError,
         OSError,
