@@ -45,6 +45,14 @@ NONSENSE = [
     ("fast", ["generator.kernel=1"], "generator.strides", "generator.kernel"),
     ("fast", ["generator.image_stride=4", "generator.channels=[8]"], "generator.image_stride", "generator.image_kernel"),
     ("fast", ["generator.dense_norm=units"], "generator.dense_norm", "generator.norm"),
+    ("fast", ["updates.microbatches=3"], "updates.microbatches", "training.batch_size = 64"),
+    ("dcgan", ["updates.microbatches=2"], "updates.microbatches", "discriminator.dropout = 0.3"),
+    (
+        "fast",
+        ["updates.microbatches=2", "discriminator.spectral_norm=true"],
+        "updates.microbatches",
+        "discriminator.spectral_norm",
+    ),
     ("onehot-cgan", ["discriminator.label_input=mask-plane"], "discriminator.entry_channels", "discriminator.label_input"),
 ]
 

@@ -30,6 +30,7 @@ def check_recipe(recipe: Recipe) -> None:
         *_labels(recipe),
         *_losses(recipe),
         *_updates(recipe),
+        *_microbatches(recipe),
     ):
         if wrong:
             raise RecipeError(f"{settings}: {reason}")
@@ -132,6 +133,30 @@ def _updates(recipe: Recipe) -> _Checks:
             'discriminator.norm = "batch" with updates.batches = "stacked"',
             "the statistics of a batch of real and fake images would tell which is which by their mixture; "
             'batches = "separate" is right',
+        ),
+    ]
+
+
+def _microbatches(recipe: Recipe) -> _Checks:
+    count, sizes = recipe.updates.microbatches, (recipe.training.batch_size, recipe.updates.generator_batch)
+    discriminator = recipe.discriminator
+    dropout = getattr(discriminator, "dropout", 0.0)  # a recurrent one has none, and no spectral norm either
+    asked = f"updates.microbatches = {count} with"
+    return [
+        (
+            any(size % count for size in sizes),
+            f"{asked} training.batch_size = {sizes[0]} and updates.generator_batch = {sizes[1]}",
+            "each has as many images; a number that divides the batches is right",
+        ),
+        (
+            count > 1 and dropout > 0,
+            f"{asked} discriminator.dropout = {dropout:g}",
+            "computed at once, they would draw their masks from one stream, in an order of chance",
+        ),
+        (
+            count > 1 and getattr(discriminator, "spectral_norm", False),
+            f"{asked} discriminator.spectral_norm",
+            "each would estimate the norms of the weights by itself, and a checkpoint keeps the first's alone",
         ),
     ]
 

@@ -276,6 +276,8 @@ class UpdatesRecipe:
         batches: real and fake images pass the discriminator "stacked" as one batch, or each "separate".
         generator_batch: how many fakes the generator learns from; 0: as many as there are real images.
         discriminator_steps: the generator learns at every so many steps of the discriminator.
+        microbatches: parts of a batch that pass the networks by themselves, each with batch-norm statistics of its own (Hoffer
+            et al. 2017, section 4); their gradients are averaged. Several at once on a CPU's cores; in turn on a GPU.
     """
 
     order: str = _setting("alternating", names=("alternating", "simultaneous"))
@@ -284,6 +286,7 @@ class UpdatesRecipe:
     batches: str = _setting("stacked", names=("stacked", "separate"))
     generator_batch: int = _setting(0, low=0, high=65_536)
     discriminator_steps: int = _setting(1, low=1, high=100)
+    microbatches: int = _setting(1, low=1, high=1024)
 
 
 @final

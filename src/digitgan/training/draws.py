@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import final
 
@@ -40,6 +40,15 @@ class Draw:
     wrong_by: Tensor
     mixture: Tensor
     dropout_seed: int
+
+    def split(self, count: int) -> list[Draw]:
+        """The shares of as many equal parts of the batch."""
+        z, wrong_by, mixture = (rows.chunk(count) for rows in (self.z, self.wrong_by, self.mixture))
+        labels, own_z, own_labels = (_chunks(rows, count) for rows in (self.labels, self.generator_z, self.generator_labels))
+        return [
+            Draw(z[part], labels[part], own_z[part], own_labels[part], wrong_by[part], mixture[part], self.dropout_seed)
+            for part in range(count)
+        ]
 
 
 @final
@@ -119,3 +128,7 @@ class Draws:
 
     def _fractions(self, purpose: str, start: int, count: int) -> Tensor:
         return torch.from_numpy(rng.fractions(rng.words(self.seed, purpose, start, count, 1)[:, 0])).to(self.device)
+
+
+def _chunks(rows: Tensor | None, count: int) -> Sequence[Tensor | None]:
+    return [None] * count if rows is None else rows.chunk(count)

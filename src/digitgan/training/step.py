@@ -16,6 +16,7 @@ from digitgan.networks import Discriminator, Generator, ImageForm, build_discrim
 from digitgan.recipes import OptimizerRecipe, Recipe
 from digitgan.training.draws import Draw
 from digitgan.training.ema import Ema
+from digitgan.training.microbatches import Microbatch, Microbatches, take_gradient, trained
 from digitgan.training.penalties import Shown
 from digitgan.training.rules import Rules
 from digitgan.training.schedule import learning_rate_scale
@@ -72,6 +73,7 @@ class Game:
         optimizer = self.recipe.optimizer
         self.generator_optimizer = _adam(self.generator, optimizer.generator_learning_rate, optimizer)
         self.discriminator_optimizer = _adam(self.discriminator, optimizer.discriminator_learning_rate, optimizer)
+        self.microbatches = Microbatches(self.generator, self.discriminator, self.recipe.updates.microbatches, self.device)
         self.ema = Ema(self.generator, self.recipe.ema)
         self.images_seen = 0
         self._drops_out = any(isinstance(layer, nn.Dropout) for layer in self.discriminator.modules())
@@ -93,55 +95,62 @@ class Game:
             batch: uint8 images (batch, channels, height, width) and their labels (batch,).
             draw: what the step draws.
         """
-        real = Shown(to_network(batch.images), batch.labels)
+        learn = self._learn_at_once if self.recipe.updates.order == "simultaneous" else self._learn_in_turn
         with self._seeded(draw.dropout_seed):
-            simultaneous = self.recipe.updates.order == "simultaneous"
-            terms = self._learn_at_once(real, draw) if simultaneous else self._learn_in_turn(real, draw)
+            terms = learn(self.microbatches.split(batch, draw))
         self.images_seen += len(batch.labels)
         return StepReport(self.images_seen, terms)
 
-    def _learn_in_turn(self, real: Shown, draw: Draw) -> dict[str, Tensor]:
+    def _learn_in_turn(self, parts: list[Microbatch]) -> dict[str, Tensor]:
         """The discriminator learns, then the generator from the discriminator as it is by then."""
-        updates = self.recipe.updates
-        generator_learns = (self.steps_done + 1) % updates.discriminator_steps == 0
-        with torch.set_grad_enabled(generator_learns and draw.generator_z is None):
-            fake = self._draw(draw.z, draw.labels, real)
-        real = Shown(real.images.to(fake.images.dtype), real.labels)
+        generator_learns = (self.steps_done + 1) % self.recipe.updates.discriminator_steps == 0
+        shares_fakes = generator_learns and parts[0].draw.generator_z is None
 
-        shown = Shown(fake.images.detach(), fake.labels)
-        with self._precision():
-            verdict = self.rules.judge(self.discriminator, real, shown)
-            verdict = self.rules.judge_further(verdict, self.discriminator, real, shown, draw, self.steps_done)
-        judged = self.rules.discriminator(verdict, real, shown)
-        _take_gradient(self.discriminator_optimizer, judged.total)
-        self._descend(self.discriminator_optimizer, self.recipe.optimizer.discriminator_learning_rate)
-        if not generator_learns:
+        def teach_discriminator(part: Microbatch) -> dict[str, Tensor]:
+            with torch.set_grad_enabled(shares_fakes):
+                part.fake = self._draw(part, part.draw.z, part.draw.labels)
+            real, fake = part.real, Shown(part.fake.images.detach(), part.fake.labels)
+            with self._precision():
+                verdict = self.rules.judge(part.discriminator, real, fake)
+                verdict = self.rules.judge_further(verdict, part.discriminator, real, fake, part.draw, self.steps_done)
+            judged = self.rules.discriminator(verdict, real, fake)
+            take_gradient(part.discriminator, judged.total)
             return judged.terms
 
-        if draw.generator_z is not None:
-            fake = self._draw(draw.generator_z, draw.generator_labels, real)
-        with self._precision():
-            verdict = self.rules.judge_fakes(self.discriminator, real, fake)
-        fooled = self.rules.generator(verdict, fake)
-        _take_gradient(self.generator_optimizer, fooled.total)
-        self._descend(self.generator_optimizer, self.recipe.optimizer.generator_learning_rate)
-        self.ema.update(self.steps_done // updates.discriminator_steps)
-        return judged.terms | fooled.terms
+        def teach_generator(part: Microbatch) -> dict[str, Tensor]:
+            if part.draw.generator_z is not None:
+                part.fake = self._draw(part, part.draw.generator_z, part.draw.generator_labels)
+            with self._precision():
+                verdict = self.rules.judge_fakes(part.discriminator, part.real, part.fake)
+            fooled = self.rules.generator(verdict, part.fake)
+            take_gradient(part.generator, fooled.total)
+            return fooled.terms
 
-    def _learn_at_once(self, real: Shown, draw: Draw) -> dict[str, Tensor]:
+        terms = self.microbatches.each(teach_discriminator, parts)
+        self._descend_discriminator()
+        if generator_learns:
+            terms |= self.microbatches.each(teach_generator, parts)
+            self._descend_generator()
+        return terms
+
+    def _learn_at_once(self, parts: list[Microbatch]) -> dict[str, Tensor]:
         """Both gradients are taken from one pass through both networks, then both networks learn."""
-        fake = self._draw(draw.z, draw.labels, real)
-        real = Shown(real.images.to(fake.images.dtype), real.labels)
-        with self._precision():
-            verdict = self.rules.judge(self.discriminator, real, fake)
-            further = self.rules.judge_further(verdict, self.discriminator, real, fake, draw, self.steps_done)
-        judged, fooled = self.rules.discriminator(further, real, fake), self.rules.generator(verdict, fake)
-        _take_gradient(self.discriminator_optimizer, judged.total, again=True)
-        _take_gradient(self.generator_optimizer, fooled.total)
-        self._descend(self.discriminator_optimizer, self.recipe.optimizer.discriminator_learning_rate)
-        self._descend(self.generator_optimizer, self.recipe.optimizer.generator_learning_rate)
-        self.ema.update(self.steps_done)
-        return judged.terms | fooled.terms
+
+        def teach_both(part: Microbatch) -> dict[str, Tensor]:
+            part.fake = fake = self._draw(part, part.draw.z, part.draw.labels)
+            real = part.real
+            with self._precision():
+                verdict = self.rules.judge(part.discriminator, real, fake)
+                further = self.rules.judge_further(verdict, part.discriminator, real, fake, part.draw, self.steps_done)
+            judged, fooled = self.rules.discriminator(further, real, fake), self.rules.generator(verdict, fake)
+            take_gradient(part.discriminator, judged.total, again=True)
+            take_gradient(part.generator, fooled.total)
+            return judged.terms | fooled.terms
+
+        terms = self.microbatches.each(teach_both, parts)
+        self._descend_discriminator()
+        self._descend_generator()
+        return terms
 
     def pretrain(self, batch: Batch, noise: Tensor, dropout_seed: int) -> dict[str, Tensor]:
         """One update of the discriminator alone, on real images against noise; not counted in images seen.
@@ -156,14 +165,23 @@ class Game:
         with self._seeded(dropout_seed), self._precision():
             verdict = self.rules.judge(self.discriminator, real, fake)
         judged = self.rules.discriminator(verdict, real, fake)
-        _take_gradient(self.discriminator_optimizer, judged.total)
+        take_gradient(self.discriminator, judged.total)
         self._descend(self.discriminator_optimizer, self.recipe.optimizer.discriminator_learning_rate)
         return judged.terms
 
-    def _draw(self, z: Tensor, labels: Tensor | None, real: Shown) -> Shown:
-        labels = real.labels if labels is None else labels
+    def _draw(self, part: Microbatch, z: Tensor, labels: Tensor | None) -> Shown:
+        labels = part.batch.labels if labels is None else labels
         with self._precision():
-            return Shown(self.generator(z, labels), labels)
+            return Shown(part.generator(z, labels), labels)
+
+    def _descend_discriminator(self) -> None:
+        self.microbatches.average(self.microbatches.discriminators)
+        self._descend(self.discriminator_optimizer, self.recipe.optimizer.discriminator_learning_rate)
+
+    def _descend_generator(self) -> None:
+        self.microbatches.average(self.microbatches.generators)
+        self._descend(self.generator_optimizer, self.recipe.optimizer.generator_learning_rate)
+        self.ema.update(self.steps_done // self.recipe.updates.discriminator_steps)
 
     def _descend(self, optimizer: torch.optim.Adam, learning_rate: float) -> None:
         """One step down the gradient that was taken, at the learning rate of this point of the run."""
@@ -191,12 +209,5 @@ class Game:
 
 
 def _adam(network: nn.Module, learning_rate: float, recipe: OptimizerRecipe) -> torch.optim.Adam:
-    weights = [weight for weight in network.parameters() if weight.requires_grad]
-    return torch.optim.Adam(weights, lr=learning_rate, betas=(recipe.beta1, recipe.beta2), eps=recipe.epsilon, fused=True)
-
-
-def _take_gradient(optimizer: torch.optim.Adam, total: Tensor, *, again: bool = False) -> None:
-    """Give the optimiser's weights, and no others, the gradient of `total`; `again`: its graph will be used once more."""
-    weights = optimizer.param_groups[0]["params"]
-    optimizer.zero_grad(set_to_none=True)
-    total.backward(inputs=weights, retain_graph=again)  # type: ignore[no-untyped-call]
+    betas = (recipe.beta1, recipe.beta2)
+    return torch.optim.Adam(trained(network), lr=learning_rate, betas=betas, eps=recipe.epsilon, fused=True)

@@ -1,0 +1,125 @@
+"""A step's batch in parts that are taken by themselves: micro-batches, several at once on a CPU's cores.
+
+One small convolution, shared out among cores, spends much of its time on the sharing. Two halves of a batch, each on a core of
+its own from the first layer to the last gradient, share nothing until their gradients are averaged. Where there is one core, or
+a GPU, they take turns, which needs the memory of one micro-batch: gradient accumulation.
+
+Each has batch-norm statistics of its own (Hoffer et al. 2017, section 4: ghost batch norm). What comes out depends on how many
+parts there are, which is the recipe's, and not on how many of them are taken at once.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar, final
+
+import torch
+from torch import Tensor, nn
+
+from digitgan.blocks import one_thread
+from digitgan.data import Batch
+from digitgan.images import to_network
+from digitgan.networks import Discriminator, Generator
+from digitgan.training.draws import Draw
+from digitgan.training.penalties import Shown
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+@final
+@dataclass
+class Microbatch:
+    """A part of a step's batch, and the networks that it passes.
+
+    Attributes:
+        generator: with the weights of the one that learns, and gradients of its own.
+        discriminator: likewise.
+        batch: real images and their labels.
+        draw: the part's share of what the step draws.
+        fake: what the generator drew last.
+    """
+
+    generator: Generator
+    discriminator: Discriminator
+    batch: Batch
+    draw: Draw
+    fake: Shown
+
+    @property
+    def real(self) -> Shown:
+        """The real images as the networks take them, in the precision of the fakes."""
+        return Shown(to_network(self.batch.images).to(self.fake.images.dtype), self.batch.labels)
+
+
+@final
+class Microbatches:
+    """Splits batches, passes the parts through the networks, and averages what comes of it.
+
+    Args:
+        generator: the one that learns; it is the first part's, whose running statistics are the ones that are kept.
+        discriminator: likewise.
+        count: parts of each batch; 1: the batch as it is.
+        device: where they are computed.
+    """
+
+    def __init__(self, generator: Generator, discriminator: Discriminator, count: int, device: torch.device) -> None:
+        self.generators = [generator, *(_twin(generator) for _ in range(count - 1))]
+        self.discriminators = [discriminator, *(_twin(discriminator) for _ in range(count - 1))]
+        self.count = count
+        at_once = min(count, torch.get_num_threads()) if device.type == "cpu" else 1
+        self._pool = ThreadPoolExecutor(at_once, "microbatch", torch.set_num_threads, (1,)) if at_once > 1 else None
+
+    def split(self, batch: Batch, draw: Draw) -> list[Microbatch]:
+        """The parts of a batch and of what is drawn for it, as many images in each."""
+        nothing = Shown(torch.empty(0), torch.empty(0))
+        images, labels = batch.images.chunk(self.count), batch.labels.chunk(self.count)
+        draws = draw.split(self.count)
+        return [
+            Microbatch(
+                self.generators[part], self.discriminators[part], Batch(images[part], labels[part]), draws[part], nothing
+            )
+            for part in range(self.count)
+        ]
+
+    def each(self, learn: Callable[[Microbatch], dict[str, Tensor]], parts: Sequence[Microbatch]) -> dict[str, Tensor]:
+        """Let each part leave its gradients; returns the means of the terms that `learn` gives."""
+        if self._pool is None:
+            found = [learn(part) for part in parts]
+        else:
+            with one_thread():
+                found = list(self._pool.map(learn, parts))
+        if len(found) == 1:
+            return found[0]
+        return {name: torch.stack([terms[name] for terms in found]).mean() for name in found[0]}
+
+    def average(self, networks: Sequence[nn.Module]) -> None:
+        """Give the first of these networks the mean of the gradients that all of them were left with."""
+        if len(networks) == 1:
+            return
+        first, *others = ([weight.grad for weight in trained(network)] for network in networks)
+        sums = [gradient for gradient in first if gradient is not None]
+        for gradients in others:
+            torch._foreach_add_(sums, [gradient for gradient in gradients if gradient is not None])
+        torch._foreach_div_(sums, len(networks))
+
+
+def trained(network: nn.Module) -> Iterator[nn.Parameter]:
+    """The weights of a network that an optimiser has in hand."""
+    return (weight for weight in network.parameters() if weight.requires_grad)
+
+
+def take_gradient(network: nn.Module, total: Tensor, *, again: bool = False) -> None:
+    """Leave the gradient of `total` in a network's weights, and in no others; `again`: its graph will be used once more."""
+    weights = list(trained(network))
+    for weight in weights:
+        weight.grad = None
+    total.backward(inputs=weights, retain_graph=again)  # type: ignore[no-untyped-call]
+
+
+def _twin(network: Network) -> Network:
+    """A network with the same weights, in the same memory, but with gradients and buffers of its own."""
+    weights = {id(weight): nn.Parameter(weight.detach(), weight.requires_grad) for weight in network.parameters()}
+    return copy.deepcopy(network, weights)
