@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from digitgan.data import read_idx, read_idx_set, write_idx
+from digitgan.data import files, read_idx, read_idx_set, write_idx
 from digitgan.data.idx import find_idx, idx_sha256, idx_splits
 from digitgan.errors import DataError, OutputError
 
@@ -188,3 +188,15 @@ def test_images_and_labels_that_differ_in_number_are_refused(folder: Path) -> No
     write_idx(folder / "train-labels-idx1-ubyte", np.zeros(11, np.uint8))
     with pytest.raises(DataError, match="12 images but 11 labels"):
         read_idx_set(folder, "train")
+
+
+def test_a_large_file_that_is_not_packed_stays_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MAPPED_FROM", 24)
+    array = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+    write_idx(tmp_path / "a", array)
+    found = read_idx(tmp_path / "a")
+    np.testing.assert_array_equal(found, array)
+    assert isinstance(found.base, np.memmap)
+    (tmp_path / "a").write_bytes((tmp_path / "a").read_bytes() + b"x")
+    with pytest.raises(DataError, match="too long"):
+        read_idx(tmp_path / "a")

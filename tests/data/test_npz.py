@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digitgan.data import read_npz
+from digitgan.data import files, read_npz
 from digitgan.errors import DataError
 
 IMAGES = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)
@@ -197,3 +197,30 @@ def test_an_image_set_is_read(tmp_path: Path, save: object) -> None:
 def test_without_class_names_the_labels_are_the_names(tmp_path: Path) -> None:
     np.savez(tmp_path / "some.npz", images=IMAGES, labels=np.array([0, 3]))
     assert read_npz(tmp_path / "some.npz").class_names == ("0", "1", "2", "3")
+
+
+def test_a_large_array_that_is_not_packed_stays_in_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MAPPED_FROM", IMAGES.nbytes)
+    np.savez(tmp_path / "a.npz", labels=LABELS, images=IMAGES)
+    found = read_npz(tmp_path / "a.npz")
+    np.testing.assert_array_equal(found.images, IMAGES)
+    np.testing.assert_array_equal(found.labels, LABELS)
+    assert isinstance(found.images.base, np.memmap)
+    np.savez_compressed(tmp_path / "packed.npz", labels=LABELS, images=IMAGES)
+    assert found.content_hash == read_npz(tmp_path / "packed.npz").content_hash
+
+
+def test_a_large_array_by_columns_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MAPPED_FROM", 1)
+    np.savez(tmp_path / "a.npz", labels=LABELS, images=np.asfortranarray(IMAGES))
+    np.testing.assert_array_equal(read_npz(tmp_path / "a.npz").images, IMAGES)
+
+
+def test_damage_in_a_large_array_is_found_before_it_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MAPPED_FROM", 1)
+    np.savez(tmp_path / "a.npz", labels=LABELS, images=IMAGES)
+    content = (tmp_path / "a.npz").read_bytes()
+    place = content.index(IMAGES.tobytes()) + 5
+    (tmp_path / "a.npz").write_bytes(content[:place] + b"\xff" + content[place + 1 :])
+    with pytest.raises(DataError, match="damaged"):
+        read_npz(tmp_path / "a.npz")

@@ -14,6 +14,9 @@ from io import BufferedIOBase
 from pathlib import Path
 from typing import BinaryIO, final
 
+import numpy as np
+import numpy.typing as npt
+
 from digitgan.errors import DataError
 
 Say = Callable[[str], None]
@@ -21,6 +24,9 @@ Say = Callable[[str], None]
 
 CHUNK = 1 << 20
 GZIP_MAGIC = b"\x1f\x8b"
+
+MAPPED_FROM = 64 << 20
+"""Bytes from which an array that lies unpacked in its file is mapped into memory instead of read into it."""
 
 DEFLATE_LIMIT = 1032
 """Deflate's best: two bits for a copy of 258 bytes. No file can hold more than this many times its own size."""
@@ -113,6 +119,14 @@ def content_sha256(path: Path, size: int) -> str:
             digest.update(piece)
             left -= len(piece)
     return digest.hexdigest()
+
+
+def mapped(path: Path, offset: int, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+    """Bytes of a file as an array that can't be written to: pages come from the disk when they are looked at.
+
+    The memory is the system's to take back at any time, so that a set may be larger than what is free.
+    """
+    return np.asarray(np.memmap(path, np.uint8, "r", offset, shape))
 
 
 @contextmanager

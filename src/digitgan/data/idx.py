@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from digitgan.data import files
 from digitgan.data.files import Content, open_content, placed, read_at_most
 from digitgan.data.image_set import ImageSet, Labels, Pixels
 from digitgan.data.splits import SPLITS, Split, check_split
@@ -33,7 +34,8 @@ def read_idx(path: Path | str) -> Pixels:
     """Read an IDX file of unsigned bytes, gzipped or not.
 
     Returns:
-        uint8 array of the shape the file states, of 1 to 4 dimensions, writable.
+        uint8 array of the shape the file states, of 1 to 4 dimensions; writable, but for one that is large and not gzipped,
+        which stays in its file.
 
     Raises:
         DataError: if the file is missing, empty, no IDX file, of another type than uint8, or shorter or longer than its
@@ -45,6 +47,8 @@ def read_idx(path: Path | str) -> Pixels:
         shape = _read_shape(content, path)
         promised = math.prod(shape)
         room = content.at_most - len(_header(shape))
+        if promised == room >= files.MAPPED_FROM and not content.gzipped:
+            return files.mapped(path, len(_header(shape)), shape)
         values = read_at_most(content.stream, promised + 1) if promised <= room else None
     described = f"{' x '.join(map(str, shape))} = {promised} bytes"
     if values is None:
