@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from digitgan.data import Batch, Batches, ImageSet
 from digitgan.errors import RecipeError
 from digitgan.images import to_network
-from digitgan.networks import Judgement
+from digitgan.networks import ImageForm, Judgement
+from digitgan.recipes import Recipe, with_settings
 from digitgan.training import Draws, Game, StepReport
 from digitgan.training.losses import LOSSES
 
@@ -226,3 +227,17 @@ def test_pixels_reach_the_networks_in_their_range(new_game: Callable[..., Game])
 def test_a_recipe_with_an_unknown_part_makes_no_game(new_game: Callable[..., Game], setting: str) -> None:
     with pytest.raises(RecipeError, match=setting.split("=")[0]):
         new_game(setting)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.parametrize("settings", [[], ["updates.microbatches=2"], ["updates.order=simultaneous"]])
+def test_on_a_gpu_no_step_makes_the_host_wait(small_recipe: Recipe, digits: ImageSet, settings: list[str]) -> None:
+    device = torch.device("cuda")
+    game = Game(with_settings(small_recipe, settings), ImageForm(1, 28, 28, 10), 0, device)
+    size = game.recipe.training.batch_size
+    batches = Batches(digits, size, seed=0, device=device)
+    draws = Draws(0, game.recipe.generator.latent, 10, size, device, game.recipe.updates)
+    for step in range(4):
+        torch.cuda.set_sync_debug_mode("error" if step else "default")  # the first prepares kernels
+        game.step(batches.at(game.images_seen), draws.at(game.images_seen))
+    torch.cuda.set_sync_debug_mode("default")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from digitgan.data.batches import Batch, Batches
+from digitgan.data.batches import Batch, Batches, to_device
 from digitgan.data.catalogue import DATASETS, Dataset, RemoteFile
 from digitgan.data.download import fetch
 from digitgan.data.embedded import embedded_digits
@@ -38,6 +38,7 @@ __all__ = [
     "read_npz",
     "read_picture",
     "splits_of",
+    "to_device",
     "verify",
     "write_idx",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,13 @@ from digitgan.data.image_set import ImageSet
 from digitgan.errors import UsageError
 
 Indices = npt.NDArray[np.int64]
+
+
+def to_device(array: npt.NDArray[Any], device: torch.device) -> torch.Tensor:
+    """An array as a tensor of the device; a GPU is sent it without waiting for what the GPU has still to do."""
+    tensor = torch.from_numpy(array)
+    # From memory that the system may move, the driver copies in step with the GPU; torch keeps pinned memory until it is read.
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
 @final
@@ -112,7 +119,7 @@ def _taker(image_set: ImageSet, device: torch.device) -> Callable[[Indices], Bat
     )
 
     def on_device(indices: Indices) -> Batch:
-        there = torch.from_numpy(indices).to(device)
+        there = to_device(indices, device)
         taken = images_there.index_select(0, there).permute(0, 3, 1, 2).contiguous()
         return Batch(taken, labels_there.index_select(0, there))
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from digitgan import rng
+from digitgan.data import to_device
 from digitgan.recipes import UpdatesRecipe
 
 SETTLING_PORTIONS = 8
@@ -95,7 +96,7 @@ class Draws:
         """Images of uniform noise in [-1, 1] (batch_size, *shape): what a discriminator is pretrained against."""
         pixels = shape[0] * shape[1] * shape[2]
         words = rng.words(self.seed, "pretraining noise", step * self.batch_size, self.batch_size, pixels)
-        return torch.from_numpy(2 * rng.fractions(words) - 1).view(-1, *shape).to(self.device)
+        return to_device(2 * rng.fractions(words) - 1, self.device).view(-1, *shape)
 
     def pretraining_dropout(self, step: int) -> int:
         """The seed of a pretraining step's masks."""
@@ -121,13 +122,13 @@ class Draws:
             yield self._latents("settling latents", portion * size, size), labels
 
     def _latents(self, purpose: str, start: int, count: int) -> Tensor:
-        return torch.from_numpy(rng.normals(self.seed, purpose, start, count, self.latent)).to(self.device)
+        return to_device(rng.normals(self.seed, purpose, start, count, self.latent), self.device)
 
     def _uniform_labels(self, purpose: str, start: int, count: int, below: int) -> Tensor:
-        return torch.from_numpy(rng.integers(self.seed, purpose, start, count, below)).to(self.device)
+        return to_device(rng.integers(self.seed, purpose, start, count, below), self.device)
 
     def _fractions(self, purpose: str, start: int, count: int) -> Tensor:
-        return torch.from_numpy(rng.fractions(rng.words(self.seed, purpose, start, count, 1)[:, 0])).to(self.device)
+        return to_device(rng.fractions(rng.words(self.seed, purpose, start, count, 1)[:, 0]), self.device)
 
 
 def _chunks(rows: Tensor | None, count: int) -> Sequence[Tensor | None]:

@@ -1,0 +1,150 @@
+"""What growth costs: images a second and memory of a training against the size of each thing, one at a time; and of drawing.
+
+    python benchmarks/scaling.py
+
+Batch size, parts of a batch, image size, number of classes, and the size of the image set, from a thousand images to a million
+in a file that is mapped into memory; then how many images are drawn. Each is the real command in a process of its own, by the
+recipe `fast` with that one thing changed, on made-up images: a picture for each class, under noise. They come in an order of
+their own in each of `times` rounds, and what is given is the median.
+
+`own memory` is what the process can't give back; `memory` counts mapped files too. The results go to
+benchmarks/results/scaling.json, which is written after each run, and tables to standard output.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+import statistics
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tyro
+from judging import command, train
+from machine import machine
+
+FIGURES = ("images_per_second", "peak_own_memory_gb", "peak_memory_gb")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One training: what is varied, to which value, and all that it needs.
+
+    Attributes:
+        axis: what is varied.
+        value: to which value.
+        settings: changes to the recipe.
+        images: of the set.
+        side: height and width of each.
+        classes: how many.
+    """
+
+    axis: str
+    value: int
+    settings: tuple[str, ...] = ()
+    images: int = 20_000
+    side: int = 28
+    classes: int = 10
+
+
+def cases() -> list[Case]:
+    """What is measured, in the order of the tables."""
+    return [
+        *(Case("batch size", size, (f"training.batch_size={size}",)) for size in (16, 32, 64, 128, 256, 512)),
+        *(
+            Case("parts of a batch of 128", parts, ("training.batch_size=128", f"updates.microbatches={parts}"))
+            for parts in (1, 2, 4)
+        ),
+        *(Case("image size", side, side=side) for side in (28, 32, 64)),
+        *(Case("classes", classes, classes=classes) for classes in (10, 100, 1_000)),
+        *(Case("images in the set", images, images=images) for images in (1_000, 10_000, 100_000, 1_000_000)),
+    ]
+
+
+def main(
+    seen: int = 25_600, times: int = 3, drawn: tuple[int, ...] = (1, 100, 10_000, 100_000), out: Path | None = None
+) -> None:
+    """Measure, print tables, write the JSON.
+
+    Args:
+        seen: images that each training sees.
+        times: rounds.
+        drawn: how many images are drawn, each count in turn.
+        out: where the results go.
+    """
+    found: dict[Case, list[dict[str, Any]]] = {case: [] for case in cases()}
+    draws: dict[int, list[dict[str, Any]]] = {count: [] for count in drawn}
+    here = machine()
+    for number in range(times):
+        order = list(found)
+        random.Random(number).shuffle(order)
+        for case in order:
+            found[case].append(trained(case, seen))
+        for count in drawn:
+            draws[count].append(drawn_set(count))
+        report = {
+            "question": "what growth costs",
+            "recipe": "fast",
+            "images_seen": seen,
+            "rounds": number + 1,
+            "training": [{"axis": case.axis, "value": case.value, **medians(runs)} for case, runs in found.items()],
+            "drawing": [{"images": count, **medians(runs)} for count, runs in draws.items()],
+            "machine": here,
+        }
+        out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    for axis, group in itertools.groupby(found.items(), key=lambda item: item[0].axis):
+        print_table(axis, {case.value: medians(runs) for case, runs in group})
+    print_table("images drawn", {count: medians(runs) for count, runs in draws.items()})
+
+
+def trained(case: Case, seen: int) -> dict[str, Any]:
+    """A training, on images that are made for it."""
+    with tempfile.TemporaryDirectory() as folder:
+        data = made_up(Path(folder) / "images.npz", case)
+        settings = ("training.previews=1", "training.checkpoints=1", "training.snapshots=0", *case.settings)
+        found = train("fast", "--data", str(data), "--images", str(seen), settings=settings, folder=Path(folder) / "run")
+    return {"images_per_second": found["images_seen"] / found["seconds"], **found}
+
+
+def drawn_set(count: int) -> dict[str, Any]:
+    """So many images drawn from the shipped model, by the whole command."""
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        found = command("sample", "mnist", "--count", str(count), "--format", "npz", "--out", f"{folder}/set.npz")
+        return {"images_per_second": count / (time.perf_counter() - started), **found}
+
+
+def made_up(path: Path, case: Case) -> Path:
+    """An image set for a case: each class a picture of smooth blots, each image that picture under noise."""
+    random_numbers = np.random.default_rng(0)
+    coarse = random_numbers.integers(0, 2, (case.classes, 4, 4), np.uint8)
+    pictures = coarse.repeat(case.side // 4, axis=1).repeat(case.side // 4, axis=2) * np.uint8(200)
+    labels = np.arange(case.images) % case.classes
+    images = np.empty((case.images, case.side, case.side), np.uint8)
+    for first in range(0, case.images, 10_000):
+        part = slice(first, first + 10_000)
+        noise = random_numbers.integers(0, 56, images[part].shape, np.uint8)
+        images[part] = pictures[labels[part]] + noise
+    np.savez(path, images=images, labels=labels)
+    return path
+
+
+def medians(runs: list[dict[str, Any]]) -> dict[str, float]:
+    """The middle of what several runs gave."""
+    return {name: round(statistics.median(run[name] for run in runs), 3) for name in FIGURES}
+
+
+def print_table(axis: str, rows: dict[int, dict[str, float]]) -> None:
+    """What one thing's growth costs."""
+    print(f"\n| {axis} | images/s | own memory (GB) | memory (GB) |\n|---|---|---|---|")
+    for value, row in rows.items():
+        print(f"| {value:,} | {row[FIGURES[0]]:,.0f} | {row[FIGURES[1]]:.2f} | {row[FIGURES[2]]:.2f} |", flush=True)
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

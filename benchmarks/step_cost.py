@@ -1,0 +1,196 @@
+"""Where a training step's time goes, and how far it is from what the machine can do.
+
+    python benchmarks/step_cost.py
+
+The floating-point operations of a step are counted (torch.utils.flop_counter: matrix products and convolutions, forward and
+backward; a multiplication and an addition are two). Beside the step, in turns of the same run, stand the machine's measured
+ceilings: a large matrix product, and a convolution of as many channels as suits it, in float32 and in bfloat16. The profiler
+(torch.profiler) then says which operators the time went to. Where there is a GPU, all of it is measured there, and any
+operation in a step that makes the host wait for the device is an error.
+
+The results go to benchmarks/results/step_cost.json, and tables to standard output.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+import tyro
+from judging import RESULTS
+from machine import machine
+from torch.profiler import ProfilerActivity, profile
+from torch.utils.flop_counter import FlopCounterMode
+
+import digitgan
+from digitgan.data import Batches
+from digitgan.networks import ImageForm
+from digitgan.recipes import find_recipe, with_settings
+from digitgan.training import Draws, Game
+from digitgan.training.machine import prepare
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+ROUNDS = 9
+
+
+class Player:
+    """A game that is stepped through whole penalty intervals.
+
+    Attributes:
+        game: it.
+        steps: of a turn.
+        images: of a turn.
+    """
+
+    def __init__(self, recipe: str, settings: tuple[str, ...], device: torch.device) -> None:
+        chosen = with_settings(find_recipe(recipe), settings)
+        data = digitgan.load_image_set("mnist")
+        channels, height, width = data.shape
+        self.game = Game(chosen, ImageForm(channels, height, width, len(data.class_names)), 0, device)
+        size, latent = chosen.training.batch_size, self.game.generator.latent
+        self._batches = Batches(data, size, seed=0, device=device)
+        self._draws = Draws(0, latent, len(data.class_names), size, device, chosen.updates)
+        self.steps = chosen.penalty.interval if chosen.penalty.name != "none" else 1
+        self.images = self.steps * size
+
+    def play(self) -> None:
+        """One turn."""
+        for _ in range(self.steps):
+            seen = self.game.images_seen
+            self.game.step(self._batches.at(seen), self._draws.at(seen))
+
+
+def main(
+    recipe: str = "fast",
+    set: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
+    device: str = "auto",
+    out: Path = RESULTS / "step_cost.json",
+) -> None:
+    """Measure, print tables, write the JSON.
+
+    Args:
+        recipe: whose step.
+        set: changes to it, section.key=value.
+        device: auto, cpu, cuda or mps.
+        out: where the results go.
+    """
+    chosen, threads = prepare(device)
+    print(f"on {torch.cuda.get_device_name() if chosen.type == 'cuda' else f'the CPU, {threads} threads'}")
+    players = {name: Player(recipe, (f"training.precision={name}", *set), chosen) for name in PRECISIONS}
+    tasks: dict[str, tuple[Callable[[], None], float]] = {}
+    for name, player in players.items():
+        player.play()  # in which the kernels are prepared
+        with FlopCounterMode(display=False) as counter:
+            player.play()
+        tasks[f"step, {name}"] = player.play, counter.get_total_flops()
+    for name, dtype in PRECISIONS.items():
+        tasks[f"matrix product, {name}"] = matrix_product(dtype, chosen)
+        tasks[f"convolution, {name}"] = convolution(dtype, chosen)
+    rates = measured(tasks, chosen)
+    rows = []
+    print("| precision | images/s | Mflop an image | Gflop/s | of a matrix product's | of a convolution's |")
+    print("|---|---|---|---|---|---|")
+    for name, player in players.items():
+        rate, flops = rates[f"step, {name}"], tasks[f"step, {name}"][1]
+        row = {
+            "precision": name,
+            "images_per_second": round(player.images * rate / flops, 1),
+            "flops_an_image": round(flops / player.images),
+            "flops_per_second": round(rate),
+            "matrix_product_flops_per_second": round(rates[f"matrix product, {name}"]),
+            "convolution_flops_per_second": round(rates[f"convolution, {name}"]),
+        }
+        rows.append(row)
+        shares = [rate / rates[f"{ceiling}, {name}"] for ceiling in ("matrix product", "convolution")]
+        cells = [f"{row['images_per_second']:,.0f}", f"{row['flops_an_image'] / 1e6:.1f}", f"{rate / 1e9:.1f}"]
+        print(f"| {name} | {' | '.join(cells + [f'{share:.0%}' for share in shares])} |")
+    operators = {name: by_operator(player, chosen) for name, player in players.items()}
+    for name, shares_of in operators.items():
+        print(f"\n{name}: " + ", ".join(f"{operator} {share:.0%}" for operator, share in shares_of.items()))
+    report = {
+        "question": "where a step's time goes, and how far it is from what the machine can do",
+        "recipe": recipe,
+        "settings": list(set),
+        "device": chosen.type,
+        "threads": threads,
+        "rows": rows,
+        "share_of_time_by_operator": operators,
+        "machine": machine(),
+    }
+    out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+
+def measured(tasks: dict[str, tuple[Callable[[], None], float]], device: torch.device) -> dict[str, float]:
+    """Operations a second of each task, taken in turns; the median."""
+    rates: dict[str, list[float]] = {name: [] for name in tasks}
+    for _ in range(ROUNDS):
+        for name, (task, flops) in tasks.items():
+            wait(device)
+            started = time.perf_counter()
+            if device.type == "cuda" and name.startswith("step"):
+                torch.cuda.set_sync_debug_mode("error")
+            task()
+            if device.type == "cuda":
+                torch.cuda.set_sync_debug_mode("default")
+            wait(device)
+            rates[name].append(flops / (time.perf_counter() - started))
+    return {name: statistics.median(found) for name, found in rates.items()}
+
+
+def matrix_product(dtype: torch.dtype, device: torch.device) -> tuple[Callable[[], None], float]:
+    """Square matrices, large enough to be at their best and small enough for a cache; and their operations."""
+    side, times = (8192, 8) if device.type == "cuda" else (1024, 16)
+    one = torch.randn(side, side, device=device).to(dtype)
+
+    def multiply() -> None:
+        for _ in range(times):
+            one @ one
+
+    multiply()
+    return multiply, 2.0 * times * side**3
+
+
+def convolution(dtype: torch.dtype, device: torch.device) -> tuple[Callable[[], None], float]:
+    """3×3, 64 channels to 64, on maps of 28×28, channels last; and its operations."""
+    batch, times = (4096, 8) if device.type == "cuda" else (64, 4)
+    maps = torch.randn(batch, 64, 28, 28, device=device).to(dtype).contiguous(memory_format=torch.channels_last)
+    layer = torch.nn.Conv2d(64, 64, 3, padding=1, bias=False).to(device, dtype, memory_format=torch.channels_last)
+
+    def convolve() -> None:
+        with torch.inference_mode():
+            for _ in range(times):
+                layer(maps)
+
+    convolve()
+    return convolve, 2.0 * times * batch * 28 * 28 * 9 * 64 * 64
+
+
+def by_operator(player: Player, device: torch.device, most: int = 14) -> dict[str, float]:
+    """The share of a step's time that each operator has for itself, the largest first; the rest together."""
+    kinds = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if device.type == "cuda" else [])]
+    with profile(activities=kinds) as found:
+        player.play()
+        wait(device)
+    times: dict[str, float] = {}
+    for event in found.key_averages():
+        own: Any = event.self_device_time_total if device.type == "cuda" else event.self_cpu_time_total
+        times[event.key] = times.get(event.key, 0.0) + own
+    whole = sum(times.values())
+    largest = sorted(times, key=lambda name: -times[name])[:most]
+    shares = {name.removeprefix("aten::"): round(times[name] / whole, 4) for name in largest}
+    return shares | {"others": round(1 - sum(shares.values()), 4)}
+
+
+def wait(device: torch.device) -> None:
+    """Until the device has done what it was asked."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
