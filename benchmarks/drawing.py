@@ -3,19 +3,22 @@
     python benchmarks/drawing.py
 
 Each is the real command in a process of its own, drawing from the shipped model. Beside them stands the bare generator: its
-forward pass alone, as many blocks at once as there are cores, nothing kept; what `sample` could reach if writing cost nothing.
+forward pass alone, as many blocks at once as there are cores, nothing kept; what `sample` could reach if writing cost nothing;
+and the same generator in ONNX Runtime.
 The results go to benchmarks/results/drawing.json, which is written after each measurement, and a table to standard output.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import torch
 import tyro
 from judging import RESULTS, command
@@ -43,6 +46,27 @@ def bare_speed(images: int = 30_000) -> float:
     return images / (time.perf_counter() - started)
 
 
+def onnx_speeds(images: int = 20_000, sizes: tuple[int, ...] = (16, 64, 256, 1024)) -> dict[str, int]:
+    """Images a second of the same generator in ONNX Runtime on all cores, by batch size; its best setting is its own."""
+    labels = np.arange(max(sizes)) % 10
+    z = digitgan.load("mnist").latents(0, range(max(sizes))).numpy()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = os.cpu_count() or 1
+    with tempfile.TemporaryDirectory() as folder:
+        command("export", "mnist", "--format", "onnx", "--out", f"{folder}/generator.onnx")
+        session = onnxruntime.InferenceSession(f"{folder}/generator.onnx", options, providers=["CPUExecutionProvider"])
+    speeds = {}
+    for size in sizes:
+        given = {"z": z[:size], "labels": labels[:size]}
+        times = images // size
+        session.run(None, given)
+        started = time.perf_counter()
+        for _ in range(times):
+            session.run(None, given)
+        speeds[str(size)] = round(times * size / (time.perf_counter() - started))
+    return speeds
+
+
 def timed(*arguments: str) -> tuple[dict[str, Any], float]:
     """A command's result, with its peak memory, and its seconds."""
     started = time.perf_counter()
@@ -68,11 +92,13 @@ def main(
     report = {
         "question": "what drawing costs",
         "bare_generator_images_per_second": round(bare_speed()),
+        "onnx_runtime_images_per_second_by_batch": onnx_speeds(),
         "rows": rows,
         "inversions": {},
         "machine": machine(),
     }
     print(f"the bare generator: {report['bare_generator_images_per_second']:,} images/s")
+    print(f"ONNX Runtime, by batch: {report['onnx_runtime_images_per_second_by_batch']}")
     print("| images | format | workers | seconds | images/s | peak memory (GB) |\n|---|---|---|---|---|---|")
     runs = [("npz", count, 1) for count in images] + [("npz", images[0], 2)]
     runs += [(name, 100_000, 1) for name in formats if name != "npz"]

@@ -25,7 +25,7 @@ NONSENSE = [
     ),
     ("fast", ["loss.label_smoothing=0.1"], "loss.label_smoothing", "loss.name"),
     ("fast", ["updates.fake_labels=uniform"], "loss.name", "updates.fake_labels"),
-    ("fast", ["updates.fakes=fresh", "updates.generator_batch=128"], "loss.name", "updates.generator_batch"),
+    ("fast", ["updates.fakes=fresh", "updates.generator_batch=256"], "loss.name", "updates.generator_batch"),
     ("mask-cgan", ["updates.generator_batch=256"], "updates.generator_batch", "updates.fakes"),
     ("mask-cgan", ["updates.fakes=fresh"], "updates.order", "updates.fakes"),
     ("mask-cgan", ["updates.discriminator_steps=2"], "updates.order", "updates.discriminator_steps"),
@@ -45,7 +45,7 @@ NONSENSE = [
     ("fast", ["generator.kernel=1"], "generator.strides", "generator.kernel"),
     ("fast", ["generator.image_stride=4", "generator.channels=[8]"], "generator.image_stride", "generator.image_kernel"),
     ("fast", ["generator.dense_norm=units"], "generator.dense_norm", "generator.norm"),
-    ("fast", ["updates.microbatches=3"], "updates.microbatches", "training.batch_size = 64"),
+    ("fast", ["updates.microbatches=3"], "updates.microbatches", "training.batch_size = 128"),
     ("dcgan", ["updates.microbatches=2"], "updates.microbatches", "discriminator.dropout = 0.3"),
     (
         "fast",

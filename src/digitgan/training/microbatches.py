@@ -10,6 +10,7 @@ parts there are, which is the recipe's, and not on how many of them are taken at
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -84,13 +85,15 @@ class Microbatches:
             for part in range(self.count)
         ]
 
+    @contextlib.contextmanager
+    def at_work(self) -> Iterator[None]:
+        """While it lasts, all else is done by one thread: helpers that wait for more of it would take cores from the parts."""
+        with contextlib.nullcontext() if self._pool is None else one_thread():
+            yield
+
     def each(self, learn: Callable[[Microbatch], dict[str, Tensor]], parts: Sequence[Microbatch]) -> dict[str, Tensor]:
         """Let each part leave its gradients; returns the means of the terms that `learn` gives."""
-        if self._pool is None:
-            found = [learn(part) for part in parts]
-        else:
-            with one_thread():
-                found = list(self._pool.map(learn, parts))
+        found = list(map(learn, parts) if self._pool is None else self._pool.map(learn, parts))
         if len(found) == 1:
             return found[0]
         return {name: torch.stack([terms[name] for terms in found]).mean() for name in found[0]}

@@ -96,7 +96,7 @@ class Game:
             draw: what the step draws.
         """
         learn = self._learn_at_once if self.recipe.updates.order == "simultaneous" else self._learn_in_turn
-        with self._seeded(draw.dropout_seed):
+        with self._seeded(draw.dropout_seed), self.microbatches.at_work():
             terms = learn(self.microbatches.split(batch, draw))
         self.images_seen += len(batch.labels)
         return StepReport(self.images_seen, terms)
