@@ -56,6 +56,12 @@ class StoppedError(DigitganError):
     exit_code = 130
 
 
+class RankError(DigitganError):
+    """A training by several processes of which one has been lost; what was saved is whole."""
+
+    exit_code = 4
+
+
 class OutputError(DigitganError):
     """An output path that is in use, or cannot be written."""
 

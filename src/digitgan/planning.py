@@ -12,13 +12,13 @@ from typing import Any, final
 import numpy as np
 import torch
 
-from digitgan.data import ImageSet, Say, load_image_set
-from digitgan.errors import DownloadError, RecipeError, RunError, UsageError
+from digitgan.data import ImageSet, Say, load_image_set, silent
+from digitgan.errors import DataError, DownloadError, RecipeError, RunError, UsageError
 from digitgan.networks import ImageForm, build_discriminator, build_generator, trained_parameters
 from digitgan.observers import check_tensorboard
-from digitgan.recipes import RECIPES, Recipe, differences
+from digitgan.recipes import BLANK, RECIPES, Recipe, differences, from_toml, to_toml
 from digitgan.runs import RunFolder, check_out, free_run_path, open_run
-from digitgan.training import checkpoints
+from digitgan.training import Ranks, checkpoints, join_ranks
 from digitgan.training.machine import faster_precision, prepare, training_speed
 from digitgan.version import __version__
 from digitgan.wishes import Wish, asked_recipe, check_lengths, checked_parts
@@ -53,6 +53,7 @@ class Plan:
         resumed: whether it goes on with a run that is there.
         overwrite: whether a run that is there is replaced.
         tensorboard: whether event files for TensorBoard are written.
+        ranks: the processes that torchrun has started for it; None where there is this one alone.
     """
 
     recipe: Recipe
@@ -66,6 +67,12 @@ class Plan:
     resumed: bool
     overwrite: bool
     tensorboard: bool = False
+    ranks: Ranks | None = None
+
+    @property
+    def follows(self) -> bool:
+        """Whether this process is one that computes for another, which shows and writes."""
+        return self.ranks is not None and not self.ranks.leads
 
     @property
     def form(self) -> ImageForm:
@@ -121,8 +128,11 @@ def make_plan(wish: Wish, say: Say) -> Plan:
 
     Raises:
         DigitganError: of the kind that fits, where an option is wrong, the data can't be had, or a run that is to be resumed
-            was started otherwise.
+            was started otherwise; where torchrun has started several processes, also if they can't agree on one plan.
     """
+    ranks = join_ranks()
+    if ranks is not None and not ranks.leads:
+        say = silent
     check_lengths(wish)
     if wish.data == "":
         raise UsageError("--data is empty; leave it out, or name a source")
@@ -131,7 +141,8 @@ def make_plan(wish: Wish, say: Say) -> Plan:
     if wish.tensorboard:
         check_tensorboard()
     plan = _resumed(wish, say) if wish.resume else _new(wish, say)
-    return dataclasses.replace(plan, tensorboard=wish.tensorboard)
+    plan = dataclasses.replace(plan, tensorboard=wish.tensorboard, ranks=ranks)
+    return plan if ranks is None else _agreed(plan, ranks)
 
 
 def image_form(image_set: ImageSet) -> ImageForm:
@@ -199,6 +210,23 @@ def _resumed(wish: Wish, say: Say) -> Plan:
             ],
         )
     return Plan(length, image_set, labelled, source, record["seed"], device, threads, run, resumed=True, overwrite=False)
+
+
+def _agreed(plan: Plan, ranks: Ranks) -> Plan:
+    """The leader's plan, which measured the speed and chose a folder, on every rank."""
+    ranks.share_of(plan.recipe.updates.microbatches)
+    recipe, seed, path, data = ranks.hand_out(
+        (to_toml(plan.recipe), plan.seed, str(plan.run.path), plan.image_set.content_hash)
+    )
+    if plan.image_set.content_hash != data:
+        raise DataError(
+            f"{plan.image_set.name}: process {ranks.rank} has other data under this name than the first one "
+            f"(SHA-256 {plan.image_set.content_hash[:12]}…, not {data[:12]}…); give all machines the same"
+        )
+    ranks.wait()  # before the leader makes the folder, of which the others have looked whether it is free
+    return dataclasses.replace(
+        plan, recipe=from_toml(recipe, "the first process's recipe", BLANK), seed=seed, run=RunFolder(Path(path))
+    )
 
 
 def _check_record(run: RunFolder, record: dict[str, Any]) -> None:

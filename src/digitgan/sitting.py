@@ -31,7 +31,19 @@ from digitgan.observers import (
 )
 from digitgan.planning import Plan
 from digitgan.runs import new_run
-from digitgan.training import Control, Draws, Game, RollbackDue, checkpoints, play, restore_checkpoint, sweep
+from digitgan.training import (
+    Control,
+    Draws,
+    Game,
+    RollbackDue,
+    checkpoints,
+    follow,
+    hand_over,
+    leading,
+    play,
+    restore_checkpoint,
+    sweep,
+)
 
 MOST_SCORING = 0.1
 """Share of the time above which scoring is mentioned."""
@@ -73,8 +85,11 @@ def run_plan(plan: Plan, console: Console, progress: ProgressKind, control: Cont
     Raises:
         DivergenceError: if the training goes wrong once more often than the guard may take it back; the model of the last
             healthy checkpoint is kept.
+        RankError: if another process of the training is lost.
         DigitganError: where the run's folder can't be used or written to.
     """
+    if plan.follows:
+        return _followed(plan)
     before = plan.run.read_record() if plan.resumed else {}
     if not plan.resumed:
         new_run(plan.run.path, overwrite=plan.overwrite)
@@ -105,10 +120,7 @@ class Sitting:
         self.plan = plan
         self.control = control
         self.say = teller(console)
-        self.game = Game(recipe, plan.form, plan.seed, plan.device)
-        self.batches = Batches(plan.image_set, recipe.training.batch_size, plan.seed, plan.device)
-        latent, size = self.game.generator.latent, recipe.training.batch_size
-        self.draws = Draws(plan.seed, latent, plan.form.classes, size, plan.device, recipe.updates)
+        self.game, self.batches, self.draws = _set_up(plan)
         self.alarms: list[dict[str, Any]] = list(record.get("rollbacks", []))
         self.game.rollbacks = [alarm["to"] for alarm in self.alarms]
         self.pretraining: dict[str, Any] | None = record.get("pretraining")
@@ -140,7 +152,7 @@ class Sitting:
         run = self.plan.run
         run.write_recipe(self.plan.recipe)
         self._write_record("training")
-        with self.display:
+        with self.display, leading(self.game):
             for event in play(self.game, self.batches, self.draws, self.control):
                 for observer in self.observers:
                     observer.see(event)
@@ -251,6 +263,7 @@ class Sitting:
         self.game.rollbacks.append(to)
         self.guard.begin_again()
         self._write_record("training")
+        hand_over(self.game)
         rate = guard.learning_rate_factor**self.game.tries
         self.say(
             f"guard: {alarm}.\nguard: back to the last healthy state, {to:,} images; going on with new noise and "
@@ -283,6 +296,22 @@ class Sitting:
             animate(run, run.animation)
         if any(run.read_history()):
             plot(run, run.curves)
+
+
+def _set_up(plan: Plan) -> tuple[Game, Batches, Draws]:
+    """A plan's game at its beginning, with what it is played by."""
+    size, form, recipe = plan.recipe.training.batch_size, plan.form, plan.recipe
+    game = Game(recipe, form, plan.seed, plan.device, plan.ranks)
+    batches = Batches(plan.image_set, size, plan.seed, plan.device)
+    return game, batches, Draws(plan.seed, game.generator.latent, form.classes, size, plan.device, recipe.updates)
+
+
+def _followed(plan: Plan) -> TrainingResult:
+    """Compute for the process that leads, until it says that the training is over; nothing is written."""
+    game, batches, draws = _set_up(plan)
+    follow(game, batches, draws)
+    finished = game.images_seen >= plan.recipe.training.images
+    return TrainingResult(plan.run.path, plan.run.model, game.images_seen, 0.0, finished, len(game.rollbacks))
 
 
 def _display(progress: ProgressKind, console: Console, plan: Plan, images_seen: int) -> ProgressObserver:

@@ -6,7 +6,7 @@ from digitgan.data.batches import Batch, Batches, to_device
 from digitgan.data.catalogue import DATASETS, Dataset, RemoteFile
 from digitgan.data.download import fetch
 from digitgan.data.embedded import embedded_digits
-from digitgan.data.files import Say
+from digitgan.data.files import Say, silent
 from digitgan.data.folders import read_folder, read_picture
 from digitgan.data.idx import read_idx, read_idx_set, write_idx
 from digitgan.data.image_set import ImageSet, Labels, Pixels
@@ -37,6 +37,7 @@ __all__ = [
     "read_idx_set",
     "read_npz",
     "read_picture",
+    "silent",
     "splits_of",
     "to_device",
     "verify",

@@ -75,6 +75,14 @@ _FAST = Recipe(
     training=TrainingRecipe(images=120_000, batch_size=128),
 )
 
+_QUALITY = Recipe(
+    name="quality",
+    description="The same with half as many channels again, for a quarter of an hour and more.",
+    generator=ConvolutionalGeneratorRecipe(channels=(96, 48, 16)),
+    discriminator=ConvolutionalDiscriminatorRecipe(channels=(24, 48, 96), features=192),
+    training=TrainingRecipe(images=1_000_000, batch_size=128),
+)
+
 _LSTM_CGAN = Recipe(
     name="lstm-cgan",
     description="Reference system 1: the digit as a sequence of 28 rows, an LSTM in each network.",
@@ -251,6 +259,7 @@ _ACGAN = Recipe(
 
 _TABLE: Final = (
     _FAST,
+    _QUALITY,
     _LSTM_CGAN,
     _LSTM_CGAN_MENDED,
     _ONEHOT_CGAN,

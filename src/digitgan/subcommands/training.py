@@ -96,12 +96,17 @@ def train(
         overwrite=overwrite,
     )
     plan = make_plan(wish, teller(console))
+    control = Control()
+    if plan.follows and not dry_run:
+        with stopping_on_signals(control, quiet=True):  # the process that leads has had the signal too, and says when to end
+            run_plan(plan, console, "none", control)
+    if plan.follows:
+        return
     if dry_run:
         output.lines(*plan.summary(), "nothing was written: this is a dry run")
         output.result({**plan.facts(), "run": str(plan.run.path), "dry_run": True})
         return
     console.print("\n".join(plan.summary()), markup=False)
-    control = Control()
     with stopping_on_signals(control, quiet=quiet) as received:
         result = run_plan(plan, console, "none" if quiet else "auto", control)
     run = plan.run

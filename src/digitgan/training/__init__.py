@@ -1,6 +1,7 @@
 """Training: the rules of the game, one step of it, the loop, and the state it can be resumed from."""
 
 from digitgan.training.checkpoint import checkpoints, restore_checkpoint, save_checkpoint, sweep
+from digitgan.training.distributed import Ranks, join_ranks
 from digitgan.training.draws import Draws
 from digitgan.training.ema import settle
 from digitgan.training.events import (
@@ -14,6 +15,7 @@ from digitgan.training.events import (
     SnapshotDue,
     Stepped,
 )
+from digitgan.training.following import follow, hand_over, leading
 from digitgan.training.loop import play
 from digitgan.training.step import Game, StepReport
 
@@ -26,11 +28,16 @@ __all__ = [
     "Event",
     "Game",
     "PreviewDue",
+    "Ranks",
     "RollbackDue",
     "SnapshotDue",
     "StepReport",
     "Stepped",
     "checkpoints",
+    "follow",
+    "hand_over",
+    "join_ranks",
+    "leading",
     "play",
     "restore_checkpoint",
     "save_checkpoint",

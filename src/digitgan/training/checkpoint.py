@@ -108,16 +108,8 @@ def restore_checkpoint(folder: Path, game: Game) -> dict[str, Any]:
         saved = tensors_from_bytes(contents[_TENSORS])
     except SafetensorError as problem:
         raise CheckpointError(f"{folder}: {_TENSORS} is not a safetensors file: {problem}") from problem
-    fresh = _fresh_moments(game, saved)
-    places = _live_tensors(game, fresh)
-    if {name: tensor.shape for name, tensor in places.items()} != {name: tensor.shape for name, tensor in saved.items()}:
+    if not set_game_tensors(game, saved):
         raise CheckpointError(f"{folder}: its networks are not those of the run's recipe")
-    with torch.no_grad():
-        for name, tensor in places.items():
-            tensor.copy_(saved[name])
-    for _, network, optimizer in _optimizers(game):
-        optimizer.state.clear()
-        optimizer.state.update({weight: fresh[weight] for weight in network.parameters() if weight in fresh})
     game.images_seen = state["images_seen"]
     observers: dict[str, Any] = state["observers"]
     return observers
@@ -147,6 +139,21 @@ def game_tensors(game: Game) -> dict[str, Tensor]:
     """Copies on the CPU of every tensor that makes a game what it is: weights, statistics, optimiser state, average."""
     moments = {weight: moment for *_, optimizer in _optimizers(game) for weight, moment in optimizer.state.items()}
     return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in _live_tensors(game, moments).items()}
+
+
+def set_game_tensors(game: Game, saved: Mapping[str, Tensor]) -> bool:
+    """Put what `game_tensors` gave into a game; False, and the game unchanged, if it was a game of another recipe."""
+    fresh = _fresh_moments(game, saved)
+    places = _live_tensors(game, fresh)
+    if {name: tensor.shape for name, tensor in places.items()} != {name: tensor.shape for name, tensor in saved.items()}:
+        return False
+    with torch.no_grad():
+        for name, tensor in places.items():
+            tensor.copy_(saved[name])
+    for _, network, optimizer in _optimizers(game):
+        optimizer.state.clear()
+        optimizer.state.update({weight: fresh[weight] for weight in network.parameters() if weight in fresh})
+    return True
 
 
 def sweep(folder: Path) -> None:

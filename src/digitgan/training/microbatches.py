@@ -15,7 +15,7 @@ import copy
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar, final
+from typing import Final, TypeVar, final
 
 import torch
 from torch import Tensor, nn
@@ -24,10 +24,15 @@ from digitgan.blocks import one_thread
 from digitgan.data import Batch
 from digitgan.images import to_network
 from digitgan.networks import Discriminator, Generator
+from digitgan.training.distributed import Ranks
 from digitgan.training.draws import Draw
 from digitgan.training.penalties import Shown
 
 Network = TypeVar("Network", bound=nn.Module)
+
+_EXACT: Final = torch.float64
+"""In what gradients are added up. A sum of a few float32 numbers has room in it, so that it is the same in any order: one
+process or many take the same step."""
 
 
 @final
@@ -64,25 +69,29 @@ class Microbatches:
         discriminator: likewise.
         count: parts of each batch; 1: the batch as it is.
         device: where they are computed.
+        ranks: the processes among which the parts are shared out, as many to each; None where there is one.
     """
 
-    def __init__(self, generator: Generator, discriminator: Discriminator, count: int, device: torch.device) -> None:
-        self.generators = [generator, *(_twin(generator) for _ in range(count - 1))]
-        self.discriminators = [discriminator, *(_twin(discriminator) for _ in range(count - 1))]
+    def __init__(
+        self, generator: Generator, discriminator: Discriminator, count: int, device: torch.device, ranks: Ranks | None = None
+    ) -> None:
         self.count = count
-        at_once = min(count, torch.get_num_threads()) if device.type == "cpu" else 1
+        self.ranks = ranks
+        self.own = range(count) if ranks is None else ranks.share_of(count)
+        self.generators = [generator, *(_twin(generator) for _ in self.own[1:])]
+        self.discriminators = [discriminator, *(_twin(discriminator) for _ in self.own[1:])]
+        at_once = min(len(self.own), torch.get_num_threads()) if device.type == "cpu" else 1
         self._pool = ThreadPoolExecutor(at_once, "microbatch", torch.set_num_threads, (1,)) if at_once > 1 else None
 
     def split(self, batch: Batch, draw: Draw) -> list[Microbatch]:
-        """The parts of a batch and of what is drawn for it, as many images in each."""
+        """This process's parts of a batch and of what is drawn for it, as many images in each."""
         nothing = Shown(torch.empty(0), torch.empty(0))
         images, labels = batch.images.chunk(self.count), batch.labels.chunk(self.count)
         draws = draw.split(self.count)
+        networks = zip(self.own, self.generators, self.discriminators, strict=True)
         return [
-            Microbatch(
-                self.generators[part], self.discriminators[part], Batch(images[part], labels[part]), draws[part], nothing
-            )
-            for part in range(self.count)
+            Microbatch(generator, discriminator, Batch(images[part], labels[part]), draws[part], nothing)
+            for part, generator, discriminator in networks
         ]
 
     @contextlib.contextmanager
@@ -94,19 +103,25 @@ class Microbatches:
     def each(self, learn: Callable[[Microbatch], dict[str, Tensor]], parts: Sequence[Microbatch]) -> dict[str, Tensor]:
         """Let each part leave its gradients; returns the means of the terms that `learn` gives."""
         found = list(map(learn, parts) if self._pool is None else self._pool.map(learn, parts))
-        if len(found) == 1:
+        if self.count == 1:
             return found[0]
-        return {name: torch.stack([terms[name] for terms in found]).mean() for name in found[0]}
+        values = [torch.stack([term.detach().to(_EXACT) for term in terms.values()]) for terms in found]
+        return dict(zip(found[0], self._mean(values).float().unbind(), strict=True))
 
     def average(self, networks: Sequence[nn.Module]) -> None:
-        """Give the first of these networks the mean of the gradients that all of them were left with."""
-        if len(networks) == 1:
+        """Give the first of these networks the mean of the gradients that all of them, on all ranks, were left with."""
+        if self.count == 1:
             return
-        first, *others = ([weight.grad for weight in trained(network)] for network in networks)
-        sums = [gradient for gradient in first if gradient is not None]
-        for gradients in others:
-            torch._foreach_add_(sums, [gradient for gradient in gradients if gradient is not None])
-        torch._foreach_div_(sums, len(networks))
+        gradients = [[weight.grad for weight in trained(network) if weight.grad is not None] for network in networks]
+        mean = self._mean([torch.cat([gradient.reshape(-1).to(_EXACT) for gradient in own]) for own in gradients])
+        parts = torch.split(mean, [gradient.numel() for gradient in gradients[0]])
+        for gradient, part in zip(gradients[0], parts, strict=True):
+            gradient.copy_(part.view_as(gradient))
+
+    def _mean(self, values: Sequence[Tensor]) -> Tensor:
+        """The mean over all parts, on all ranks."""
+        total = torch.stack(list(values)).sum(0) if len(values) > 1 else values[0]
+        return (total if self.ranks is None else self.ranks.sum_of(total)) / self.count
 
 
 def trained(network: nn.Module) -> Iterator[nn.Parameter]:

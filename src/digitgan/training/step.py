@@ -14,6 +14,7 @@ from digitgan.data import Batch
 from digitgan.images import to_network
 from digitgan.networks import Discriminator, Generator, ImageForm, build_discriminator, build_generator
 from digitgan.recipes import OptimizerRecipe, Recipe
+from digitgan.training.distributed import Order, Ranks
 from digitgan.training.draws import Draw
 from digitgan.training.ema import Ema
 from digitgan.training.microbatches import Microbatch, Microbatches, take_gradient, trained
@@ -45,6 +46,7 @@ class Game:
         recipe: the rules as they were asked for.
         form: of the images.
         seed: of the first weights.
+        ranks: the processes that play it together; None where there is one.
         generator: (batch, latent), (batch,) -> (batch, channels, height, width) in [-1, 1].
         discriminator: (batch, channels, height, width), (batch,) -> judgement of the batch.
         generator_optimizer: Adam on the generator.
@@ -57,11 +59,12 @@ class Game:
         RecipeError: if the recipe names an unknown part, or does not fit the images.
     """
 
-    def __init__(self, recipe: Recipe, form: ImageForm, seed: int, device: torch.device) -> None:
+    def __init__(self, recipe: Recipe, form: ImageForm, seed: int, device: torch.device, ranks: Ranks | None = None) -> None:
         self.recipe = recipe
         self.form = form
         self.seed = seed
         self.device = device
+        self.ranks = ranks
         self.rules = Rules(recipe)
         self.rollbacks: list[int] = []
         self.begin()
@@ -73,7 +76,8 @@ class Game:
         optimizer = self.recipe.optimizer
         self.generator_optimizer = _adam(self.generator, optimizer.generator_learning_rate, optimizer)
         self.discriminator_optimizer = _adam(self.discriminator, optimizer.discriminator_learning_rate, optimizer)
-        self.microbatches = Microbatches(self.generator, self.discriminator, self.recipe.updates.microbatches, self.device)
+        count = self.recipe.updates.microbatches
+        self.microbatches = Microbatches(self.generator, self.discriminator, count, self.device, self.ranks)
         self.ema = Ema(self.generator, self.recipe.ema)
         self.images_seen = 0
         self._drops_out = any(isinstance(layer, nn.Dropout) for layer in self.discriminator.modules())
@@ -95,6 +99,8 @@ class Game:
             batch: uint8 images (batch, channels, height, width) and their labels (batch,).
             draw: what the step draws.
         """
+        if self.ranks is not None and self.ranks.leads:
+            self.ranks.order(Order.STEP)
         learn = self._learn_at_once if self.recipe.updates.order == "simultaneous" else self._learn_in_turn
         with self._seeded(draw.dropout_seed), self.microbatches.at_work():
             terms = learn(self.microbatches.split(batch, draw))

@@ -1,0 +1,129 @@
+"""Several processes at one training, on one machine or many: each takes its share of a batch's parts, and all learn alike.
+
+`torchrun` starts the same command in every process, and says to each who it is and where the others are. The first rank, the
+leader, decides, shows and writes. The others hold the same game and follow: they are told of each step, compute their parts
+of its batch, average gradients with the rest, and so arrive at the same networks. What comes out depends on how many parts a
+batch has, which is the recipe's, and not on how many ranks share them.
+
+Where a rank is lost, the others notice: its connections close, or it hasn't answered by the deadline.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from datetime import timedelta
+from enum import IntEnum
+from typing import Any, Final, final
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from digitgan.errors import RankError, RecipeError
+
+DEADLINE: Final = timedelta(minutes=5)
+"""How long a rank that is alive may let the others wait: longer than a leader takes to score and to save."""
+
+
+@final
+class Order(IntEnum):
+    """What the leader tells the others to do next."""
+
+    END = 0
+    STEP = 1
+    TAKE_OVER = 2
+
+
+@final
+class Ranks:
+    """This process among those of a training.
+
+    Attributes:
+        rank: its number, from 0.
+        count: how many there are.
+    """
+
+    def __init__(self, rank: int, count: int) -> None:
+        self.rank = rank
+        self.count = count
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the one that decides, shows and writes."""
+        return self.rank == 0
+
+    def share_of(self, count: int) -> range:
+        """Which of so many parts are this rank's.
+
+        Raises:
+            RecipeError: if they can't be shared out evenly.
+        """
+        if count % self.count:
+            raise RecipeError(
+                f"updates.microbatches = {count} with {self.count} processes: each takes as many parts of a batch; "
+                f"--set updates.microbatches={self.count} is right, or a multiple of it"
+            )
+        each = count // self.count
+        return range(self.rank * each, (self.rank + 1) * each)
+
+    def order(self, order: Order) -> None:
+        """Tell the others what to do next; they must do it together with the leader."""
+        with _losses():
+            dist.broadcast(torch.tensor([order]), 0)
+
+    def ordered(self) -> Order:
+        """What the leader says is to be done next; waits for it."""
+        told = torch.empty(1, dtype=torch.int64)
+        with _losses():
+            dist.broadcast(told, 0)
+        return Order(int(told))
+
+    def hand_out(self, thing: Any) -> Any:
+        """The leader's thing, on every rank."""
+        things = [thing]
+        with _losses():
+            dist.broadcast_object_list(things, 0)
+        return things[0]
+
+    def wait(self) -> None:
+        """Until all ranks have come here."""
+        with _losses():
+            dist.barrier()
+
+    def sum_of(self, values: Tensor) -> Tensor:
+        """The sum, over all ranks, of a tensor that each has; it may be changed in place."""
+        with _losses():
+            dist.all_reduce(values)
+        return values
+
+
+def join_ranks(environment: dict[str, str] | None = None) -> Ranks | None:
+    """Meet the other processes that torchrun has started; None where it has started no others.
+
+    Raises:
+        RankError: if they can't be met.
+    """
+    told = os.environ if environment is None else environment
+    if int(told.get("WORLD_SIZE", "1")) == 1 or "TORCHELASTIC_RUN_ID" not in told:
+        return None
+    if not dist.is_initialized():
+        if torch.cuda.is_available():
+            torch.cuda.set_device(int(told["LOCAL_RANK"]))
+        with _losses():
+            dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=DEADLINE)
+    return Ranks(dist.get_rank(), dist.get_world_size())
+
+
+@contextlib.contextmanager
+def _losses() -> Iterator[None]:
+    """What torch raises where a rank has gone, as an error that says what to do."""
+    try:
+        yield
+    except (RuntimeError, ValueError) as problem:
+        reason = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
+        raise RankError(
+            f"another process of this training has ended or doesn't answer ({reason}). What was saved is whole: start all of "
+            "them again with --resume; any number that divides updates.microbatches will do"
+        ) from problem

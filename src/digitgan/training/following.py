@@ -1,0 +1,58 @@
+"""How the ranks of a training keep one game: the leader hands its own over, and the others play along."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from digitgan.data import Batches
+from digitgan.errors import RankError
+from digitgan.training.checkpoint import game_tensors, set_game_tensors
+from digitgan.training.distributed import Order
+from digitgan.training.draws import Draws
+from digitgan.training.step import Game
+
+
+def hand_over(game: Game) -> None:
+    """Give the leader's game to all ranks: where it begins, after a checkpoint was restored, after a rollback."""
+    if game.ranks is not None:
+        game.ranks.order(Order.TAKE_OVER)
+        _hand_over(game)
+
+
+@contextlib.contextmanager
+def leading(game: Game) -> Iterator[None]:
+    """Hand the game over to the other ranks, if there are any; when the context is left, they are told that it is over."""
+    hand_over(game)
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(RankError):  # they may be what was lost
+            _dismiss(game)
+        raise
+    _dismiss(game)
+
+
+def follow(game: Game, batches: Batches, draws: Draws) -> None:
+    """Do what the leader says, until it says that it is over; game, batches and draws are as its own."""
+    ranks = game.ranks
+    assert ranks is not None
+    while (order := ranks.ordered()) != Order.END:
+        if order == Order.TAKE_OVER:
+            _hand_over(game)
+        else:
+            game.step(batches.at(game.images_seen), draws.at(game.images_seen, game.tries))
+
+
+def _hand_over(game: Game) -> None:
+    assert game.ranks is not None
+    own = (game.images_seen, game.rollbacks, game_tensors(game)) if game.ranks.leads else None
+    images_seen, rollbacks, tensors = game.ranks.hand_out(own)
+    if not game.ranks.leads:
+        game.images_seen, game.rollbacks = images_seen, rollbacks
+        set_game_tensors(game, tensors)
+
+
+def _dismiss(game: Game) -> None:
+    if game.ranks is not None:
+        game.ranks.order(Order.END)

@@ -1,0 +1,127 @@
+"""Several processes at one training, by torchrun: the same networks whatever their number, and an end when one is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from digitgan.runs import RunFolder
+
+SMALL = [
+    "--data=digits",
+    "--seed=3",
+    "--set=generator.channels=[16, 8, 8]",
+    "--set=discriminator.channels=[8, 16, 16]",
+    "--set=training.precision=float32",
+    "--set=training.batch_size=32",
+    "--set=updates.microbatches=4",
+    "--set=training.previews=2",
+    "--set=training.checkpoints=5",
+]
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("isolated_home")]
+
+
+def start(processes: int, out: Path, *more: str) -> subprocess.Popen[str]:
+    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"] if processes > 1 else []
+    command = [sys.executable, *torchrun, "-m", "digitgan", "train", *more, "--out", str(out), "--quiet"]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    _, complaint = process.communicate(timeout=300)
+    assert process.returncode == 0, complaint
+    return complaint
+
+
+def losses(run: RunFolder) -> list[float]:
+    return [line["discriminator_loss"] for line in run.read_history()]
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    out = tmp_path_factory.mktemp("alone") / "run"
+    finish(start(1, out, *SMALL, "--images=1600"))
+    return RunFolder(out)
+
+
+@pytest.mark.parametrize("processes", [2, 4])
+def test_any_number_of_processes_makes_the_same_training(tmp_path: Path, alone: RunFolder, processes: int) -> None:
+    finish(start(processes, tmp_path / "run", *SMALL, "--images=1600"))
+    together = RunFolder(tmp_path / "run")
+    assert losses(together) == losses(alone)
+    one, other = load_file(alone.model), load_file(together.model)
+    assert one.keys() == other.keys()
+    assert [name for name, tensor in one.items() if not torch.equal(other[name], tensor)] == []
+
+
+def test_parts_that_cannot_be_shared_out_are_refused_and_nothing_is_written(tmp_path: Path) -> None:
+    process = start(3, tmp_path / "run", *SMALL, "--images=320")
+    _, complaint = process.communicate(timeout=300)
+    assert process.returncode != 0
+    assert "updates.microbatches = 4 with 3 processes" in complaint
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("killed", [0, 1])
+def test_when_one_is_killed_all_end_and_fewer_can_go_on(tmp_path: Path, killed: int) -> None:
+    run = RunFolder(tmp_path / "run")
+    process = start(2, run.path, *SMALL, "--images=100000", "--set=training.checkpoints=300")
+    wait_for_a_checkpoint(run, process)
+    os.kill(ranks_of(process)[killed], signal.SIGKILL)
+    began = time.monotonic()
+    _, complaint = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert time.monotonic() - began < 45
+    if killed == 1:
+        assert "another process of this training has ended" in complaint
+        assert "--resume" in complaint
+    seen = max(int(folder.name) for folder in run.checkpoints.iterdir() if folder.name.isdecimal())
+    finish(start(1, run.path, "--resume", f"--images={seen + 320}"))
+    assert run.read_record()["status"] == "finished"
+
+
+def test_told_to_stop_they_leave_a_checkpoint(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    process = start(2, run.path, *SMALL, "--images=100000", "--set=training.checkpoints=300")
+    wait_for_a_checkpoint(run, process)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert run.read_record()["status"] == "stopped"
+    assert (run.checkpoints / f"{run.read_record()['images_seen']:08d}").is_dir()
+
+
+def wait_for_a_checkpoint(run: RunFolder, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        if run.checkpoints.is_dir() and any(folder.name.isdecimal() for folder in run.checkpoints.iterdir()):
+            return
+        time.sleep(0.05)
+    process.kill()
+    pytest.fail(f"no checkpoint in time: {process.communicate()[1]}")
+
+
+def ranks_of(process: subprocess.Popen[str]) -> list[int]:
+    """The process ids of the ranks, in their order."""
+    found: dict[int, int] = {}
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdecimal():
+            continue
+        try:
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            told = dict(entry.partition("=")[::2] for entry in (folder / "environ").read_text().split("\0"))
+        except (OSError, ValueError):
+            continue
+        if parent == process.pid and "RANK" in told:
+            found[int(told["RANK"])] = int(folder.name)
+    return [found[rank] for rank in sorted(found)]
