@@ -8,7 +8,7 @@ import pytest
 
 from digitgan.errors import OutputError, RecipeError, RunError
 from digitgan.recipes import find_recipe, with_settings
-from digitgan.runs import RunFolder, free_run_path, new_run, open_run
+from digitgan.runs import RunFolder, free_run_path, held, new_run, open_run
 
 
 @pytest.fixture
@@ -31,6 +31,14 @@ def test_a_new_run_gets_its_folder_and_those_above_it(tmp_path: Path) -> None:
 def test_an_empty_folder_can_be_used(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     assert list(new_run(tmp_path / "run", overwrite=False).path.iterdir()) == []
+
+
+def test_a_run_is_trained_by_one_process_at_a_time(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "runs" / "one")
+    with held(run), pytest.raises(RunError, match="another process is training in it"), held(run):
+        pass
+    with held(run):
+        assert list(run.path.iterdir()) == []
 
 
 @pytest.mark.parametrize("overwrite", [False, True])

@@ -6,8 +6,12 @@ traceback, and exits with its `exit_code`; in Python it is raised as it is.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import errno
+import shutil
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class DigitganError(Exception):
@@ -68,6 +72,30 @@ class OutputError(DigitganError):
 
 class RunError(DigitganError):
     """A run's folder that is not one, is damaged, or was started with another recipe, data set or seed."""
+
+
+def why_not_written(problem: OSError, path: Path, needed: int = 0) -> str:
+    """What the system says of a file that can't be written; of a full disk also how much room there is.
+
+    Args:
+        problem: as it was raised.
+        path: of the file.
+        needed: bytes of it, where they are known.
+
+    Returns:
+        `"No space left on device: 5,120,000 bytes are needed, 204,800 are free"`.
+    """
+    said = problem.strerror or str(problem)
+    if problem.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return said
+    free = None
+    for folder in path.parents:
+        with contextlib.suppress(OSError):
+            free = shutil.disk_usage(folder).free
+            break
+    facts = [f"{needed:,} bytes are needed"] if needed else []
+    facts += [f"{free:,} {'are' if facts else 'bytes are'} free"] if free is not None else []
+    return f"{said}: {', '.join(facts)}" if facts else said
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

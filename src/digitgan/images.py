@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from digitgan.errors import OutputError
+from digitgan.errors import OutputError, why_not_written
 
 Picture = npt.NDArray[np.uint8]
 """uint8, (height, width) for grey or (height, width, channels)."""
@@ -120,7 +120,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as problem:
-        reason = problem.strerror or str(problem)
+        reason = why_not_written(problem, path)
         raise OutputError(f"{path}: cannot be written ({reason}); choose a place with room that you may write to") from problem
     finally:
         with contextlib.suppress(OSError):

@@ -33,6 +33,9 @@ from digitgan.recipes import BLANK, Recipe, from_toml, to_toml
 FORMAT = "digitgan-model"
 VERSION = 1
 
+MOST_BYTES = 256 << 20
+"""Of a model file: sixty-four million weights. A file that claims to be one and is larger is not read into memory."""
+
 
 @final
 @dataclass(frozen=True)
@@ -230,6 +233,9 @@ def file_hash(path: Path) -> str:
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     try:
+        size = path.stat().st_size
+        if size > MOST_BYTES:
+            raise ModelFileError(f"{path}: has {size:,} bytes, more than a generator of small images can need ({MOST_BYTES:,})")
         content = path.read_bytes()
     except OSError as problem:
         raise ModelFileError(f"{path}: cannot be read ({problem.strerror}); name a run's folder or a model file") from problem

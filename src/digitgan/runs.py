@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -165,6 +167,15 @@ class RunFolder:
             raise RunError(f"{self.record}: damaged (not a JSON object); the run can't be read")
         return record
 
+    def check_is_there(self) -> None:
+        """Make sure that nobody has removed the run while it trains: what is written next would make a part of it anew.
+
+        Raises:
+            OutputError: if it is gone.
+        """
+        if not self.record.is_file():
+            raise OutputError(f"{self.path}: was removed or moved while it trained; the training has been ended")
+
     def write_recipe(self, recipe: Recipe) -> None:
         """Write the recipe, whole or not at all."""
         with replacing(self.recipe) as file:
@@ -176,6 +187,49 @@ class RunFolder:
             file.write((json.dumps(record, indent=1, sort_keys=True) + "\n").encode())
 
 
+@contextlib.contextmanager
+def held(run: RunFolder) -> Iterator[None]:
+    """While it lasts, no other process may train in this run's folder, which is made if it isn't there.
+
+    It is the folder itself that is locked, so that nothing is left in it; the lock dies with its process. Where the system
+    has no such locks (Windows), or the file system none (some network drives), nothing is locked.
+
+    Raises:
+        RunError: if another process holds it.
+        OutputError: if it can't be made.
+    """
+    with _made(run.path):
+        run.path.mkdir(parents=True, exist_ok=True)
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    folder = os.open(run.path, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(folder)
+        raise RunError(
+            f"{run.path}: another process is training in it; wait for its end, stop it, or choose another --out"
+        ) from None
+    except OSError:
+        pass
+    try:
+        yield
+    finally:
+        os.close(folder)
+
+
+@contextlib.contextmanager
+def _made(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as problem:
+        reason = problem.strerror or str(problem)
+        raise OutputError(f"{path}: cannot be made ({reason}); choose an --out you may write to") from problem
+
+
 def new_run(path: Path, *, overwrite: bool) -> RunFolder:
     """An empty folder for a new run.
 
@@ -184,13 +238,10 @@ def new_run(path: Path, *, overwrite: bool) -> RunFolder:
     """
     check_out(path, overwrite=overwrite)
     run = RunFolder(path)
-    try:
+    with _made(path):
         if run.record.exists():
             _remove(run)
         path.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        reason = problem.strerror or str(problem)
-        raise OutputError(f"{path}: cannot be made ({reason}); choose an --out you may write to") from problem
     return run
 
 

@@ -30,12 +30,13 @@ from digitgan.observers import (
     plot,
 )
 from digitgan.planning import Plan
-from digitgan.runs import new_run
+from digitgan.runs import held, new_run
 from digitgan.training import (
     Control,
     Draws,
     Game,
     RollbackDue,
+    Stepped,
     checkpoints,
     follow,
     hand_over,
@@ -86,16 +87,17 @@ def run_plan(plan: Plan, console: Console, progress: ProgressKind, control: Cont
         DivergenceError: if the training goes wrong once more often than the guard may take it back; the model of the last
             healthy checkpoint is kept.
         RankError: if another process of the training is lost.
-        DigitganError: where the run's folder can't be used or written to.
+        DigitganError: where the run's folder can't be used or written to, or another process is training in it.
     """
     if plan.follows:
         return _followed(plan)
-    before = plan.run.read_record() if plan.resumed else {}
-    if not plan.resumed:
-        new_run(plan.run.path, overwrite=plan.overwrite)
-    sitting = Sitting(plan, console, progress, control, before)
-    sitting.play()
-    return sitting.result()
+    with held(plan.run):
+        before = plan.run.read_record() if plan.resumed else {}
+        if not plan.resumed:
+            new_run(plan.run.path, overwrite=plan.overwrite)
+        sitting = Sitting(plan, console, progress, control, before)
+        sitting.play()
+        return sitting.result()
 
 
 def teller(console: Console) -> Say:
@@ -154,6 +156,8 @@ class Sitting:
         self._write_record("training")
         with self.display, leading(self.game):
             for event in play(self.game, self.batches, self.draws, self.control):
+                if not isinstance(event, Stepped):
+                    run.check_is_there()
                 for observer in self.observers:
                     observer.see(event)
                     if self.control.alarm is not None:

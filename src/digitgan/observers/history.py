@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any, final
 
-from digitgan.errors import OutputError
+from digitgan.errors import OutputError, why_not_written
 from digitgan.images import replacing
 from digitgan.observers.averages import Averages
 from digitgan.observers.interface import Observer
@@ -99,9 +99,8 @@ class History(Observer):
             with self.run.history.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
         except OSError as problem:
-            raise OutputError(
-                f"{self.run.history}: cannot be written ({problem.strerror}); make room, then --resume"
-            ) from problem
+            reason = why_not_written(problem, self.run.history)
+            raise OutputError(f"{self.run.history}: cannot be written ({reason}); make room, then --resume") from problem
         self._averages.clear()
 
 

@@ -16,6 +16,9 @@ from digitgan.recipes.table import DEFAULT_RECIPE, RECIPES
 BLANK: Final = Recipe(name="unnamed", description="")
 """The plain defaults of every setting: the base of recipes read from runs and model files, whatever the table says today."""
 
+MOST_BYTES: Final = 1 << 20
+"""Of a recipe's file; more would only keep the parser busy."""
+
 
 def find_recipe(name: str) -> Recipe:
     """The recipe of that name.
@@ -57,6 +60,8 @@ def read_recipe(path: Path) -> Recipe:
         RecipeError: if the file is missing or not TOML, or a key or value in it is wrong (with its line).
     """
     try:
+        if path.stat().st_size > MOST_BYTES:
+            raise RecipeError(f"{path}: is no recipe: it has {path.stat().st_size:,} bytes, and a recipe a few thousand")
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
         raise RecipeError(f"{path}: cannot be read as a recipe ({problem}); a UTF-8 TOML file is right") from problem
@@ -75,6 +80,8 @@ def from_toml(text: str, source: str, base: Recipe | None = None) -> Recipe:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as problem:
         raise RecipeError(f"{source}: not valid TOML: {problem}") from problem
+    except RecursionError:
+        raise RecipeError(f"{source}: is no recipe: its values are nested too deeply to be read") from None
     named = table.pop("base", DEFAULT_RECIPE)
     if not isinstance(named, str):
         raise RecipeError(f"{source}: base = {named!r} must be the name of a recipe, in quotes")

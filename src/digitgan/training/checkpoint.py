@@ -25,7 +25,7 @@ from safetensors.torch import load as tensors_from_bytes
 from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor, nn
 
-from digitgan.errors import CheckpointError, OutputError
+from digitgan.errors import CheckpointError, OutputError, why_not_written
 from digitgan.training.step import Game
 
 FORMAT = 1
@@ -62,6 +62,7 @@ def save_checkpoint(folder: Path, game: Game, observers: dict[str, Any]) -> Path
         _STATE: _json({"format": FORMAT, "images_seen": game.images_seen, "observers": observers}),
     }
     contents[_MANIFEST] = _json({name: hashlib.sha256(content).hexdigest() for name, content in contents.items()})
+    needed = sum(map(len, contents.values()))
     try:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
@@ -72,8 +73,9 @@ def save_checkpoint(folder: Path, game: Game, observers: dict[str, Any]) -> Path
         _sync_folder(folder)
     except OSError as problem:
         shutil.rmtree(temporary, ignore_errors=True)
+        reason = why_not_written(problem, target, needed)
         raise OutputError(
-            f"{target}: the checkpoint cannot be written ({problem.strerror}); earlier ones are unchanged. "
+            f"{target}: the checkpoint cannot be written ({reason}); earlier ones are unchanged. "
             "Make room or give the folder back its rights, then train with --resume"
         ) from problem
     for old in checkpoints(folder)[:-KEPT]:

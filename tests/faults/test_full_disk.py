@@ -1,0 +1,83 @@
+"""A disk that fills while a training writes: what was there stays, the message counts bytes, and with room it goes on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from digitgan.runs import RunFolder
+from digitgan.training import checkpoints
+from tests.faults.victims import complaint_of, training
+from tests.trainings import SMALL, assert_same
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("isolated_home")]
+
+OFTEN = [*(option for option in SMALL if "checkpoints" not in option), "--set=training.checkpoints=50"]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own, of 12 MB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(disk)], capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip("a file system can be mounted by root alone")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.mark.parametrize("free", [0, 40_000, 3_000_000])
+def test_a_full_disk_loses_nothing_and_with_room_it_goes_on(tmp_path: Path, small_disk: Path, free: int) -> None:
+    """With so many bytes left after the first checkpoint, it fails in the history, a preview, a later checkpoint, the model."""
+    reference = RunFolder(tmp_path / "reference")
+    process = training(reference.path, *OFTEN)
+    process.join(120)
+    assert process.exitcode == 0
+
+    run = RunFolder(small_disk / "run")
+    started = training(run.path, *OFTEN, prepare=Fills(small_disk, free))
+    started.join(120)
+    complaint = complaint_of(run.path)
+    assert started.exitcode == 2, complaint
+    assert "No space left on device" in complaint
+    assert "free" in complaint
+    assert str(run.path) in complaint
+    assert "Traceback" not in complaint
+    assert checkpoints(run.checkpoints)
+    (small_disk / "filler").unlink()
+    resumed = training(run.path, "--resume")
+    resumed.join(120)
+    assert resumed.exitcode == 0, complaint_of(run.path)
+    assert_same(run, reference)
+
+
+class Fills:
+    """Fills a disk, but for some bytes, as soon as the first checkpoint is written.
+
+    Args:
+        disk: which.
+        free: bytes that are left.
+    """
+
+    def __init__(self, disk: Path, free: int) -> None:
+        self.disk, self.free = disk, free
+
+    def __call__(self) -> None:
+        from digitgan.observers import saving
+
+        save = saving.save_checkpoint
+        filler = self.disk / "filler"
+
+        def saved(*arguments: object) -> Path:
+            written: Path = save(*arguments)  # type: ignore[arg-type]
+            if not filler.exists():
+                room = os.statvfs(self.disk)
+                filler.write_bytes(bytes(max(0, room.f_bavail * room.f_frsize - self.free)))
+            return written
+
+        saving.save_checkpoint = saved  # type: ignore[assignment]

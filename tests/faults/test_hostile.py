@@ -1,0 +1,164 @@
+"""Files that were made to do harm are refused within five seconds and 500 MB, each by the command that would read it."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import pickle
+import struct
+import subprocess
+import sys
+import time
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("isolated_home")]
+
+SECONDS, MEGABYTES = 5.0, 500
+"""What a refusal may take beyond what the same command takes to refuse a file that is empty."""
+
+
+class Harm:
+    """What runs when it is unpickled."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (os.mkdir, ("was-unpickled",))
+
+
+def pickled(path: Path) -> None:
+    path.write_bytes(pickle.dumps(Harm()))
+
+
+def pickled_in_a_zip(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", pickle.dumps(Harm()))
+
+
+def absurd_header(path: Path) -> None:
+    path.write_bytes(struct.pack("<Q", 2**62) + b"{}")
+
+
+def absurd_tensor(path: Path) -> None:
+    header = json.dumps({"weight": {"dtype": "F32", "shape": [2**40], "data_offsets": [0, 2**42]}}).encode()
+    path.write_bytes(struct.pack("<Q", len(header)) + header)
+
+
+def large_and_empty(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(20 << 30)
+
+
+def nested(path: Path) -> None:
+    header = b'{"a":' * 200_000 + b"1" + b"}" * 200_000
+    path.write_bytes(struct.pack("<Q", len(header)) + header)
+
+
+def large_toml(path: Path) -> None:
+    path.write_bytes(b"a = 1 # again\n" * (8 << 20))
+
+
+def nested_toml(path: Path) -> None:
+    path.write_bytes(b"a = " + b"[" * 100_000 + b"]" * 100_000)
+
+
+def zip_bomb(path: Path) -> None:
+    header = {"descr": "|u1", "fortran_order": False, "shape": (12_000_000, 28, 28)}
+    archive = zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1)
+    with archive, archive.open("images.npy", "w", force_zip64=True) as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for _ in range(9_000):
+            file.write(bytes(1 << 20))
+
+
+def pickled_array(path: Path) -> None:
+    content = io.BytesIO()
+    np.save(content, np.array([Harm()], dtype=object), allow_pickle=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("images.npy", content.getvalue())
+        archive.writestr("labels.npy", content.getvalue())
+
+
+def promised_terabytes(path: Path) -> None:
+    path.mkdir()
+    header = bytes([0, 0, 8, 3]) + struct.pack(">III", 2**31, 28, 28)
+    with gzip.open(path / "train-images-idx3-ubyte.gz", "wb") as file:
+        file.write(header)
+    with gzip.open(path / "train-labels-idx1-ubyte.gz", "wb") as file:
+        file.write(bytes([0, 0, 8, 1]) + struct.pack(">I", 2**31))
+
+
+def picture_bomb(path: Path) -> None:
+    (path / "a").mkdir(parents=True)
+    side = 60_000
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    pixels = zlib.compressobj(9)
+    packed = b"".join(pixels.compress(bytes(side + 1)) for _ in range(2_000)) + pixels.flush()
+    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
+    (path / "a" / "0.png").write_bytes(png)
+
+
+TRAIN = ["train", "--images", "64", "--out", "run", "--data"]
+CASES: dict[str, tuple[Callable[[Path], None], str, list[str]]] = {
+    "a pickle as a model": (pickled, "model.safetensors", ["sample", "--out", "grid.png"]),
+    "a torch file as a model": (pickled_in_a_zip, "model.pt", ["sample", "--out", "grid.png"]),
+    "a model with an absurd header": (absurd_header, "model.safetensors", ["sample", "--out", "grid.png"]),
+    "a model with an absurd tensor": (absurd_tensor, "model.safetensors", ["sample", "--out", "grid.png"]),
+    "a model of 20 GB": (large_and_empty, "model.safetensors", ["sample", "--out", "grid.png"]),
+    "a model with a nested header": (nested, "model.safetensors", ["sample", "--out", "grid.png"]),
+    "a recipe of 100 MB": (large_toml, "recipe.toml", ["train", "--images", "64", "--out", "run", "--config"]),
+    "a nested recipe": (nested_toml, "recipe.toml", ["train", "--images", "64", "--out", "run", "--config"]),
+    "a zip bomb as data": (zip_bomb, "data.npz", TRAIN),
+    "a pickle as data": (pickled_array, "data.npz", TRAIN),
+    "IDX that promises terabytes": (promised_terabytes, "idx", TRAIN),
+    "a picture of 3,600 megapixels": (picture_bomb, "pictures", TRAIN),
+    "a pickle as a Keras model": (pickled, "generator.keras", ["import"]),
+    "20 GB as a Keras model": (large_and_empty, "generator.keras", ["import"]),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_it_is_refused_soon_and_in_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    make, file, command = CASES[name]
+    monkeypatch.chdir(tmp_path)
+    empty = "empty" + Path(file).suffix
+    Path(empty).touch()
+    make(Path(file))
+    before = sorted(path.name for path in tmp_path.iterdir())
+    _, _, usual_seconds, usual_memory = refused(command, empty)
+    code, complaint, seconds, memory = refused(command, file)
+    assert code == 2, complaint
+    assert "Traceback" not in complaint
+    assert file in complaint
+    assert seconds - usual_seconds < SECONDS
+    assert memory - usual_memory < MEGABYTES
+    assert sorted(path.name for path in tmp_path.iterdir()) == before, "nothing is run, nothing is left"
+
+
+def refused(command: list[str], file: str) -> tuple[int, str, float, float]:
+    """Exit code, complaint, seconds and peak megabytes of a command that is given a file."""
+    first, *options = command
+    place = [*options, file] if options and options[-1].startswith("--") else [file, *options]
+    began = time.monotonic()
+    with subprocess.Popen(
+        [sys.executable, "-m", "digitgan", first, *place],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"COLUMNS": "1000"},
+    ) as process:
+        assert process.stderr is not None
+        complaint = process.stderr.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode, complaint, time.monotonic() - began, usage.ru_maxrss / 1024

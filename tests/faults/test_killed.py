@@ -1,0 +1,67 @@
+"""Killed at a hundred moments, half of them within a save: what is there can always be gone on with, to the same end."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+
+from digitgan.runs import RunFolder
+from digitgan.training import Game, checkpoints, restore_checkpoint
+from tests.faults.victims import DiesInSave, complaint_of, training
+from tests.trainings import SMALL, assert_same
+
+KILLS = 100
+OPTIONS = [*(option for option in SMALL if "checkpoints" not in option), "--set=training.checkpoints=50"]
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("isolated_home")]
+
+
+def finished(out: Path, *options: str) -> RunFolder:
+    process = training(out, *options)
+    process.join(120)
+    assert process.exitcode == 0, complaint_of(out)
+    return RunFolder(out)
+
+
+def test_a_run_killed_a_hundred_times_equals_an_uninterrupted_one(tmp_path: Path) -> None:
+    reference = finished(tmp_path / "uninterrupted", *OPTIONS)
+    chance = random.Random(0)
+    run, kills, ends = RunFolder(tmp_path / "run"), 0, 0
+    while kills < KILLS:
+        options = ["--resume"] if run.record.exists() else [*OPTIONS, "--overwrite"]
+        in_save = kills % 2 == 0
+        process = training(run.path, *options, prepare=DiesInSave(kills) if in_save else None)
+        process.join(30 if in_save else chance.uniform(0.1, 1.5))
+        if process.is_alive():
+            process.kill()
+            process.join()
+        if process.exitcode == 0:
+            ends += 1
+            assert_same(run, reference)
+            shutil.rmtree(run.path)
+            continue
+        assert process.exitcode == -signal.SIGKILL, complaint_of(run.path)
+        kills += 1
+        assert_newest_checkpoint_loads(run)
+    if run.record.exists():
+        run = finished(run.path, "--resume")
+        assert_same(run, reference)
+        assert list(run.checkpoints.glob("*.part")) == []
+        ends += 1
+    assert ends >= 1
+
+
+def assert_newest_checkpoint_loads(run: RunFolder) -> None:
+    whole = checkpoints(run.checkpoints)
+    if whole:
+        import torch
+
+        from digitgan.networks import ImageForm
+
+        game = Game(run.read_recipe(), ImageForm(1, 28, 28, 10), 3, torch.device("cpu"))
+        restore_checkpoint(whole[-1], game)
+        assert game.images_seen == int(whole[-1].name)

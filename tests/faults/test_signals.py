@@ -1,0 +1,48 @@
+"""Told to stop while it does something else than a step: it ends with a checkpoint, and goes on to the same end."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from digitgan.runs import RunFolder
+from digitgan.training import checkpoints
+from tests.faults.victims import Signals, complaint_of, training
+from tests.trainings import SMALL, assert_same
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("isolated_home")]
+
+STAGES = {
+    "Ctrl-C in a preview": (signal.SIGINT, 130, "Previews", "PreviewDue"),
+    "SIGTERM in a save": (signal.SIGTERM, 143, "Saving", "CheckpointDue"),
+    "Ctrl-C in an evaluation": (signal.SIGINT, 130, "Scores", "EvaluationDue"),
+    "SIGTERM in an evaluation": (signal.SIGTERM, 143, "Scores", "EvaluationDue"),
+}
+SCORED = "--evaluate-every=1600"
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    run = RunFolder(tmp_path_factory.mktemp("uninterrupted") / "run")
+    process = training(run.path, *SMALL, SCORED)
+    process.join(240)
+    assert process.exitcode == 0, complaint_of(run.path)
+    return run
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_signal_at_any_stage_ends_with_a_checkpoint(tmp_path: Path, uninterrupted: RunFolder, stage: str) -> None:
+    number, code, observer, event = STAGES[stage]
+    run = RunFolder(tmp_path / "run")
+    process = training(run.path, *SMALL, SCORED, prepare=Signals(number, observer, event))
+    process.join(240)
+    assert process.exitcode == code, complaint_of(run.path)
+    record = run.read_record()
+    assert record["status"] == "stopped"
+    assert int(checkpoints(run.checkpoints)[-1].name) == record["images_seen"]
+    resumed = training(run.path, "--resume")
+    resumed.join(240)
+    assert resumed.exitcode == 0, complaint_of(run.path)
+    assert_same(run, uninterrupted)

@@ -1,0 +1,148 @@
+"""Trainings that something happens to: real processes, forked from one that has loaded torch, so that a hundred are quick."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(["digitgan.cli", "digitgan.sitting", "digitgan.subcommands.training"])
+
+
+def training(out: Path, *options: str, prepare: Callable[[], None] | None = None) -> BaseProcess:
+    """`digitgan train`, begun in a process of its own.
+
+    Args:
+        out: the run's folder.
+        options: further ones.
+        prepare: called in the process first; a function of a module.
+    """
+    process = _CONTEXT.Process(target=_train, args=(out, options, prepare))
+    process.start()
+    return process
+
+
+def _train(out: Path, options: tuple[str, ...], prepare: Callable[[], None] | None) -> None:
+    os.environ["OMP_NUM_THREADS"] = "1"
+    os.environ["COLUMNS"] = "1000"
+    complaint = _complaint(out).open("w", encoding="utf-8")
+    os.dup2(complaint.fileno(), 2)
+    sys.stderr = complaint
+    from digitgan import cli
+
+    if prepare is not None:
+        prepare()
+    cli.main(["train", "--out", str(out), "--quiet", *options])
+
+
+def complaint_of(out: Path) -> str:
+    """What the latest training in that folder has written to standard error."""
+    return _complaint(out).read_text(encoding="utf-8")
+
+
+def _complaint(out: Path) -> Path:
+    """Beside the folder that holds the run, which may be a disk that is full."""
+    return out.parent.with_name(f"{out.parent.name}-{out.name}.stderr")
+
+
+class DiesInSave:
+    """Kills its process, as `kill -9` does, at one of the moments of a checkpoint's writing, chosen by a number.
+
+    Args:
+        seed: decides after how many of these moments, and how much of a file is there by then.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def __call__(self) -> None:
+        from digitgan.training import checkpoint
+
+        chance = random.Random(self.seed)
+        left = [chance.randrange(1, 24)]
+        write = checkpoint._write_through
+
+        def dying(function: Callable[..., Any]) -> Callable[..., Any]:
+            def call(*arguments: Any, **options: Any) -> Any:
+                left[0] -= 1
+                if left[0] == 0:
+                    if function is write:
+                        path, content = arguments
+                        path.write_bytes(content[: chance.randrange(len(content))])
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return function(*arguments, **options)
+
+            return call
+
+        for name in ("_write_through", "_sync_folder"):
+            setattr(checkpoint, name, dying(getattr(checkpoint, name)))
+        checkpoint.shutil.rmtree = dying(shutil.rmtree)  # type: ignore[attr-defined]
+
+
+class Signals:
+    """Sends its own process a signal at the first event of a kind that an observer sees.
+
+    Args:
+        number: of the signal.
+        observer: the class that sees it, of `digitgan.observers`.
+        event: the class of the event, of `digitgan.training`.
+    """
+
+    def __init__(self, number: int, observer: str, event: str) -> None:
+        self.number, self.observer, self.event = number, observer, event
+
+    def __call__(self) -> None:
+        from digitgan import observers, training
+
+        watching, kind = getattr(observers, self.observer), getattr(training, self.event)
+        see = watching.see
+        sent = []
+
+        def seeing(self_: Any, event: Any) -> None:
+            if isinstance(event, kind) and not sent:
+                sent.append(event)
+                os.kill(os.getpid(), self.number)
+            see(self_, event)
+
+        watching.see = seeing
+
+
+class Poisons:
+    """Makes something that a training computes no longer a number, from a count of images on.
+
+    Args:
+        what: "image", "latent", "gradient" or "weight".
+        images_seen: at which step.
+    """
+
+    def __init__(self, what: str, images_seen: int) -> None:
+        self.what, self.images_seen = what, images_seen
+
+    def __call__(self) -> None:
+        import torch
+
+        from digitgan.training import step
+
+        make_step = step.Game.step
+        what, at = self.what, self.images_seen
+
+        def poisoned(game: Any, batch: Any, draw: Any) -> Any:
+            if game.images_seen == at and not game.rollbacks:
+                if what == "latent":
+                    draw.z[0, 0] = float("nan")
+                elif what == "weight":
+                    with torch.no_grad():
+                        next(game.discriminator.parameters()).view(-1)[0] = float("nan")
+                elif what == "gradient":
+                    next(game.generator.parameters()).register_hook(lambda gradient: gradient * float("nan"))
+            return make_step(game, batch, draw)
+
+        step.Game.step = poisoned  # type: ignore[method-assign]

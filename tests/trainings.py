@@ -1,0 +1,72 @@
+"""Small trainings in processes of their own, and what makes two of them the same."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from digitgan.runs import RunFolder
+from digitgan.training import checkpoints
+
+SMALL = [
+    "--data=digits",
+    "--seed=3",
+    "--set=generator.channels=[16, 8, 8]",
+    "--set=discriminator.channels=[8, 16, 16]",
+    "--set=training.precision=float32",
+    "--set=training.batch_size=32",
+    "--set=training.previews=3",
+    # Two epochs of the 1,500 digits, and some; a checkpoint about every 320 images.
+    "--images=3200",
+    "--set=training.checkpoints=10",
+]
+
+
+def start(out: Path, *more: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "digitgan", "train", *SMALL, "--out", str(out), "--quiet", *more]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+def finish(process: subprocess.Popen[bytes], expected: int = 0) -> str:
+    _, complaint = process.communicate(timeout=300)
+    assert process.returncode == expected, complaint.decode()
+    return complaint.decode()
+
+
+def wait_until_seen(run: RunFolder, images_seen: int, process: subprocess.Popen[bytes]) -> None:
+    """Wait until the history says that so many images were seen, which is well after the last checkpoint before them."""
+    deadline = time.monotonic() + 200
+    while time.monotonic() < deadline and process.poll() is None:
+        lines = list(run.read_history())
+        if lines and lines[-1]["images_seen"] >= images_seen:
+            return
+        time.sleep(0.01)
+    pytest.fail(f"the training ended, or {images_seen} images were not seen in time")
+
+
+def history(run: RunFolder) -> list[dict[str, float]]:
+    return [{name: value for name, value in line.items() if name != "seconds"} for line in run.read_history()]
+
+
+def assert_same(run: RunFolder, reference: RunFolder) -> None:
+    """Everything but the clock is the same."""
+    ours, theirs = checkpoints(run.checkpoints)[-1], checkpoints(reference.checkpoints)[-1]
+    assert ours.name == theirs.name
+    state, expected = load_file(ours / "state.safetensors"), load_file(theirs / "state.safetensors")
+    assert state.keys() == expected.keys()
+    assert {name for name in state if "exp_avg_sq" in name}, "the optimisers' state is compared too"
+    assert {name for name in state if name.startswith("ema.")}
+    different = [name for name in state if state[name].numpy().tobytes() != expected[name].numpy().tobytes()]
+    assert different == []
+    assert history(run) == history(reference)
+    model, expected_model = load_file(run.model), load_file(reference.model)
+    assert all(model[name].numpy().tobytes() == expected_model[name].numpy().tobytes() for name in expected_model)
+    assert [path.name for path in run.preview_files()] == [path.name for path in reference.preview_files()]
+    for path, expected_path in zip(run.preview_files(), reference.preview_files(), strict=True):
+        assert path.read_bytes() == expected_path.read_bytes(), path.name
+    assert run.recipe.read_text() == reference.recipe.read_text()
