@@ -51,8 +51,9 @@ def train(*arguments: str, settings: tuple[str, ...] = (), folder: Path) -> dict
 def command(*arguments: str) -> dict[str, Any]:
     """Run `digitgan ARGUMENTS` in a process of its own; its result, with its peak memory.
 
-    `peak_memory_gb` is all that was resident, mapped files included, which the system takes back when it needs room;
-    `peak_own_memory_gb` is without them, looked at ten times a second (Linux; elsewhere 0).
+    `peak_memory_gb` is all that was resident, mapped files included, which the system takes back when it needs room (and at
+    least what this process had when it started the other); `peak_own_memory_gb` is the command's alone and without mapped
+    files, looked at ten times a second (Linux; elsewhere 0).
     """
     own = [0]
     with subprocess.Popen([sys.executable, "-m", "digitgan", *arguments, "--json"], stdout=subprocess.PIPE) as process:

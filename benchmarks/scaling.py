@@ -7,8 +7,8 @@ in a file that is mapped into memory; then how many images are drawn. Each is th
 recipe `fast` with that one thing changed, on made-up images: a picture for each class, under noise. They come in an order of
 their own in each of `times` rounds, and what is given is the median.
 
-`own memory` is what the process can't give back; `memory` counts mapped files too. The results go to
-benchmarks/results/scaling.json, which is written after each run, and tables to standard output.
+`own memory` is what the process can't give back: mapped files are not in it. The results go to
+benchmarks/results/scaling.json, which is written after each round, and tables to standard output.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import tyro
 from judging import command, train
 from machine import machine
 
-FIGURES = ("images_per_second", "peak_own_memory_gb", "peak_memory_gb")
+FIGURES = ("images_per_second", "peak_own_memory_gb")
 
 
 @dataclass(frozen=True)
@@ -141,9 +141,9 @@ def medians(runs: list[dict[str, Any]]) -> dict[str, float]:
 
 def print_table(axis: str, rows: dict[int, dict[str, float]]) -> None:
     """What one thing's growth costs."""
-    print(f"\n| {axis} | images/s | own memory (GB) | memory (GB) |\n|---|---|---|---|")
+    print(f"\n| {axis} | images/s | own memory (GB) |\n|---|---|---|")
     for value, row in rows.items():
-        print(f"| {value:,} | {row[FIGURES[0]]:,.0f} | {row[FIGURES[1]]:.2f} | {row[FIGURES[2]]:.2f} |", flush=True)
+        print(f"| {value:,} | {row[FIGURES[0]]:,.0f} | {row[FIGURES[1]]:.2f} |", flush=True)
 
 
 if __name__ == "__main__":
