@@ -93,7 +93,7 @@ def test_errors_are_those_of_the_command_line(tmp_path: Path) -> None:
 
 def test_a_training_that_diverges_ends_with_its_diagnosis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RelativisticLoss, "generator", lambda _self, real, fake: (real - fake).mean() * float("nan"))
-    with pytest.raises(DivergenceError, match=r"the training has diverged at 64 images: generator_loss no longer finite"):
+    with pytest.raises(DivergenceError, match=r"the training has diverged at 128 images: generator_loss no longer finite"):
         digitgan.train(data="digits", images=640, out=tmp_path / "run", settings=SETTINGS)
     assert not (tmp_path / "run" / "model.safetensors").exists()
     assert not list(RunFolder(tmp_path / "run").read_history()), "nothing is recorded of what was taken back"

@@ -86,7 +86,7 @@ def why_not_written(problem: OSError, path: Path, needed: int = 0) -> str:
         `"No space left on device: 5,120,000 bytes are needed, 204,800 are free"`.
     """
     said = problem.strerror or str(problem)
-    if problem.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
         return said
     free = None
     for folder in path.parents:
