@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 import tyro
-from judging import command, train
+from judging import RESULTS, command, train
 from machine import machine
 
 FIGURES = ("images_per_second", "peak_own_memory_gb")
@@ -67,7 +67,7 @@ def cases() -> list[Case]:
 
 
 def main(
-    seen: int = 25_600, times: int = 3, drawn: tuple[int, ...] = (1, 100, 10_000, 100_000), out: Path | None = None
+    seen: int = 25_600, times: int = 3, drawn: tuple[int, ...] = (1, 100, 10_000, 100_000), out: Path = RESULTS / "scaling.json"
 ) -> None:
     """Measure, print tables, write the JSON.
 

@@ -8,7 +8,7 @@ distance by its features, coverage with 5 neighbours; beside them stand as many 
 trained, `process_seconds` that of the whole command, with loading torch and data, measuring the speed, and drawing the
 animation.
 
-Nothing here chooses anything: a recipe is tuned against held-out training images, by other seeds. The results go to
+Nothing here chooses anything: a recipe is tuned against training images (--reference train), by other seeds. The results go to
 benchmarks/results/time_to_quality.json, which is written after each run, and a table to standard output.
 """
 

@@ -80,6 +80,7 @@ class Microbatches:
         self.own = range(count) if ranks is None else ranks.share_of(count)
         self.generators = [generator, *(_twin(generator) for _ in self.own[1:])]
         self.discriminators = [discriminator, *(_twin(discriminator) for _ in self.own[1:])]
+        self._alone = count > 1 and device.type == "cpu"  # how sums round depends on how many threads share them
         at_once = min(len(self.own), torch.get_num_threads()) if device.type == "cpu" else 1
         self._pool = ThreadPoolExecutor(at_once, "microbatch", torch.set_num_threads, (1,)) if at_once > 1 else None
 
@@ -96,8 +97,8 @@ class Microbatches:
 
     @contextlib.contextmanager
     def at_work(self) -> Iterator[None]:
-        """While it lasts, all else is done by one thread: helpers that wait for more of it would take cores from the parts."""
-        with contextlib.nullcontext() if self._pool is None else one_thread():
+        """While it lasts, what isn't done part by part is done by one thread, as parts are: the same on any number of cores."""
+        with one_thread() if self._alone else contextlib.nullcontext():
             yield
 
     def each(self, learn: Callable[[Microbatch], dict[str, Tensor]], parts: Sequence[Microbatch]) -> dict[str, Tensor]:
