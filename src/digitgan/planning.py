@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import platform
 import time
 from dataclasses import dataclass
@@ -215,9 +216,8 @@ def _resumed(wish: Wish, say: Say) -> Plan:
 def _agreed(plan: Plan, ranks: Ranks) -> Plan:
     """The leader's plan, which measured the speed and chose a folder, on every rank."""
     ranks.share_of(plan.recipe.updates.microbatches)
-    recipe, seed, path, data = ranks.hand_out(
-        (to_toml(plan.recipe), plan.seed, str(plan.run.path), plan.image_set.content_hash)
-    )
+    own = [to_toml(plan.recipe), plan.seed, str(plan.run.path), plan.image_set.content_hash]
+    recipe, seed, path, data = json.loads(ranks.hand_out(json.dumps(own).encode()))
     if plan.image_set.content_hash != data:
         raise DataError(
             f"{plan.image_set.name}: process {ranks.rank} has other data under this name than the first one "

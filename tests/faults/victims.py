@@ -113,36 +113,3 @@ class Signals:
             see(self_, event)
 
         watching.see = seeing
-
-
-class Poisons:
-    """Makes something that a training computes no longer a number, from a count of images on.
-
-    Args:
-        what: "image", "latent", "gradient" or "weight".
-        images_seen: at which step.
-    """
-
-    def __init__(self, what: str, images_seen: int) -> None:
-        self.what, self.images_seen = what, images_seen
-
-    def __call__(self) -> None:
-        import torch
-
-        from digitgan.training import step
-
-        make_step = step.Game.step
-        what, at = self.what, self.images_seen
-
-        def poisoned(game: Any, batch: Any, draw: Any) -> Any:
-            if game.images_seen == at and not game.rollbacks:
-                if what == "latent":
-                    draw.z[0, 0] = float("nan")
-                elif what == "weight":
-                    with torch.no_grad():
-                        next(game.discriminator.parameters()).view(-1)[0] = float("nan")
-                elif what == "gradient":
-                    next(game.generator.parameters()).register_hook(lambda gradient: gradient * float("nan"))
-            return make_step(game, batch, draw)
-
-        step.Game.step = poisoned  # type: ignore[method-assign]

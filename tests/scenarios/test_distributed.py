@@ -14,18 +14,9 @@ import torch
 from safetensors.torch import load_file
 
 from digitgan.runs import RunFolder
+from tests import trainings
 
-SMALL = [
-    "--data=digits",
-    "--seed=3",
-    "--set=generator.channels=[16, 8, 8]",
-    "--set=discriminator.channels=[8, 16, 16]",
-    "--set=training.precision=float32",
-    "--set=training.batch_size=32",
-    "--set=updates.microbatches=4",
-    "--set=training.previews=2",
-    "--set=training.checkpoints=5",
-]
+SMALL = [*(option for option in trainings.SMALL if "--images" not in option), "--set=updates.microbatches=4"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("isolated_home")]
 

@@ -15,7 +15,7 @@ import os
 from collections.abc import Iterator
 from datetime import timedelta
 from enum import IntEnum
-from typing import Any, Final, final
+from typing import Final, final
 
 import torch
 import torch.distributed as dist
@@ -80,12 +80,19 @@ class Ranks:
             dist.broadcast(told, 0)
         return Order(int(told))
 
-    def hand_out(self, thing: Any) -> Any:
-        """The leader's thing, on every rank."""
-        things = [thing]
+    def hand_out(self, content: bytes) -> bytes:
+        """The leader's bytes, on every rank; what the others give is not looked at."""
+        size = torch.tensor([len(content)])
         with _losses():
-            dist.broadcast_object_list(things, 0)
-        return things[0]
+            dist.broadcast(size, 0)
+            # A copy that may be written to; one byte more, for there may be none.
+            values = (
+                torch.frombuffer(bytearray(content + b"\0"), dtype=torch.uint8)
+                if self.leads
+                else torch.empty(int(size) + 1, dtype=torch.uint8)
+            )
+            dist.broadcast(values, 0)
+        return values[:-1].numpy().tobytes()
 
     def wait(self) -> None:
         """Until all ranks have come here."""

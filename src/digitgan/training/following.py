@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator
+
+from safetensors.torch import load as tensors_from_bytes
+from safetensors.torch import save as tensors_to_bytes
 
 from digitgan.data import Batches
 from digitgan.errors import RankError
@@ -46,11 +50,15 @@ def follow(game: Game, batches: Batches, draws: Draws) -> None:
 
 def _hand_over(game: Game) -> None:
     assert game.ranks is not None
-    own = (game.images_seen, game.rollbacks, game_tensors(game)) if game.ranks.leads else None
-    images_seen, rollbacks, tensors = game.ranks.hand_out(own)
-    if not game.ranks.leads:
-        game.images_seen, game.rollbacks = images_seen, rollbacks
-        set_game_tensors(game, tensors)
+    leads = game.ranks.leads
+    place = game.ranks.hand_out(json.dumps([game.images_seen, game.rollbacks]).encode() if leads else b"")
+    tensors = game.ranks.hand_out(tensors_to_bytes(game_tensors(game)) if leads else b"")
+    if not leads:
+        game.images_seen, game.rollbacks = json.loads(place)
+        if not set_game_tensors(game, tensors_from_bytes(tensors)):
+            raise RankError(
+                "this process was given networks of another recipe than the first one's; start all with one version"
+            )
 
 
 def _dismiss(game: Game) -> None:
