@@ -42,6 +42,7 @@ from digitgan.training import (
     hand_over,
     leading,
     play,
+    pretrain,
     restore_checkpoint,
     sweep,
 )
@@ -125,7 +126,7 @@ class Sitting:
         self.game, self.batches, self.draws = _set_up(plan)
         self.alarms: list[dict[str, Any]] = list(record.get("rollbacks", []))
         self.game.rollbacks = [alarm["to"] for alarm in self.alarms]
-        self.pretraining: dict[str, Any] | None = record.get("pretraining")
+        self.pretraining: dict[str, Any] = record.get("pretraining", {})
 
         self.guard = Guard(recipe, control, plan.image_set)
         self.history = History(plan.run, recipe, self.batches.images_an_epoch)
@@ -188,21 +189,8 @@ class Sitting:
         }
 
     def _begin(self) -> None:
-        """Make ready a game that is at its beginning: with the discriminator's pretraining, if the recipe has one."""
-        steps = self.plan.recipe.training.pretraining
-        if not steps:
-            return
-        separated = None
-        for step in range(steps):
-            batch = self.batches.at(step * self.batches.batch_size)
-            noise = self.draws.noise(step, self.plan.image_set.shape)
-            terms = self.game.pretrain(batch, noise, self.draws.pretraining_dropout(step))
-            accuracies = {name: float(terms[name]) for name in ("accuracy_real", "accuracy_fake")}
-            if separated is None and min(accuracies.values()) == 1.0:
-                separated = step + 1
-        told = f"after {separated} steps" if separated else f"not within {steps} steps"
-        self.say(f"the discriminator alone, real images against noise: tells them apart without a mistake {told}")
-        self.pretraining = {"steps": steps, "separated_after": separated, **accuracies}
+        """Make ready a game that is at its beginning: with the pretraining of its recipe, if it has one."""
+        self.pretraining = pretrain(self.game, self.plan.image_set, self.batches, self.draws, self.say)
 
     def _resume(self) -> None:
         """Bring the game to its newest whole checkpoint; later ones, and leftovers of a save cut off, are removed."""
@@ -286,7 +274,7 @@ class Sitting:
 
     def _write_record(self, status: str, **further: Any) -> None:
         record = {**self.plan.facts(), "status": status, "rollbacks": self.alarms, **further}
-        if self.pretraining is not None:
+        if self.pretraining:
             record["pretraining"] = self.pretraining
         if status != "training":
             record["images_seen"] = self.game.images_seen

@@ -182,7 +182,7 @@ def test_a_pretrained_discriminator_is_told_of(digitgan: Digitgan, tmp_path: Pat
     done = digitgan("train", *options, "--out", "run")
     assert done.returncode == 0, done.stderr
     assert "the discriminator alone, real images against noise: tells them apart without a mistake after" in done.stderr
-    found = json.loads((tmp_path / "run" / "run.json").read_text())["pretraining"]
+    found = json.loads((tmp_path / "run" / "run.json").read_text())["pretraining"]["discriminator"]
     assert found["steps"] == 50
     assert found["separated_after"] <= 50
     assert found["accuracy_real"] == 1.0

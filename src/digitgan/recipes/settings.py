@@ -1,7 +1,7 @@
 """What a recipe can say: typed, frozen values, each with its default and its range.
 
-The defaults are those of the recipe `fast`. The two networks' sections have a class for each family, so that a setting which
-a family doesn't know is refused rather than ignored.
+The defaults make small convolutional networks that learn well; `fast` is these with a few changes. The two networks' sections
+have a class for each family, so that a setting which a family doesn't know is refused rather than ignored.
 """
 
 from __future__ import annotations
@@ -340,6 +340,8 @@ class TrainingRecipe:
         batch_size: real images, and as many fakes, in each step.
         precision: "float32", "bfloat16" (autocast), or "auto": the faster of the two, measured at the start and recorded.
         pretraining: steps in which the discriminator alone learns to tell real images from uniform noise, before the run.
+        generator_pretraining: steps in which the generator alone learns, before the run, to draw training images from where
+            they lie along the set's principal components; a short run has fewer.
         previews: how many sample grids the run leaves, evenly spread; the last shows its end.
         grid: what a preview shows: "classes" (a row a latent, a column a class), or "4x4", "5x5", "10x10" latents, the
             classes taking turns.
@@ -354,6 +356,7 @@ class TrainingRecipe:
     batch_size: int = _setting(64, low=2, high=65_536)
     precision: str = _setting("auto", names=("auto", "float32", "bfloat16"))
     pretraining: int = _setting(0, low=0, high=10**6)
+    generator_pretraining: int = _setting(0, low=0, high=10**6)
     previews: int = _setting(24, low=1, high=10_000)
     grid: str = _setting("classes", names=("classes", "4x4", "5x5", "10x10"))
     checkpoints: int = _setting(4, low=1, high=10_000)

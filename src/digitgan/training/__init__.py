@@ -17,6 +17,7 @@ from digitgan.training.events import (
 )
 from digitgan.training.following import follow, hand_over, leading
 from digitgan.training.loop import play
+from digitgan.training.pretraining import pretrain
 from digitgan.training.step import Game, StepReport
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "join_ranks",
     "leading",
     "play",
+    "pretrain",
     "restore_checkpoint",
     "save_checkpoint",
     "settle",

@@ -98,6 +98,10 @@ class Draws:
         words = rng.words(self.seed, "pretraining noise", step * self.batch_size, self.batch_size, pixels)
         return to_device(2 * rng.fractions(words) - 1, self.device).view(-1, *shape)
 
+    def pretraining_latents(self, step: int) -> Tensor:
+        """Latents (batch_size, latent) for a step of the generator's pretraining."""
+        return self._latents("pretraining latents", step * self.batch_size, self.batch_size)
+
     def pretraining_dropout(self, step: int) -> int:
         """The seed of a pretraining step's masks."""
         return rng.torch_seed(self.seed, f"pretraining dropout/{step}")

@@ -25,16 +25,19 @@ MOST_THREADS = 8
 """Networks this small gain nothing from more threads: the portions become too small to share out."""
 
 SPEED_SECONDS = 2.5
-"""Time spent on measuring the speed of training: long enough to be within a few percent, short for a minute's run."""
+"""Time spent at most on measuring the speed of training: long enough to be within a few percent."""
+
+SPEED_SHARE = 0.04
+"""The most that it may take of the time there is."""
 
 MALLOC_OPTIONS = {"M_TRIM_THRESHOLD": (-1, 2**31 - 1), "M_TOP_PAD": (-2, 64 * 2**20), "M_MMAP_THRESHOLD": (-3, 32 * 2**20)}
 """glibc's numbers for `mallopt`, and what they are set to, in bytes: the most that each takes, but for the pad."""
 
-CLEARLY_FASTER = 0.9
-"""bfloat16 must take less than this share of float32's time: less than that may be the noise of measuring it."""
+FASTER = 0.95
+"""bfloat16 must take less than this share of float32's time: there is nothing to be had from it otherwise."""
 
-FEWEST_PAIRS = 2
-MOST_PAIRS = 8
+FEWEST_PAIRS = 3
+MOST_PAIRS = 12
 PAIRS_SECONDS = 1.0
 """Steps by which the two are compared: many where they are short, for the noise, and few where each takes a second."""
 
@@ -93,7 +96,7 @@ def keep_freed_memory() -> None:
 
 
 def faster_precision(recipe: Recipe, form: ImageForm, device: torch.device) -> str:
-    """ "bfloat16" where whole steps are clearly faster in it than in float32, otherwise "float32".
+    """ "bfloat16" where whole steps are faster in it than in float32, otherwise "float32".
 
     A CPU whose instructions stop at AVX2 has none for bfloat16 and takes it at a twentieth of the speed: it isn't asked.
     """
@@ -103,26 +106,43 @@ def faster_precision(recipe: Recipe, form: ImageForm, device: torch.device) -> s
     for trial in trials:
         trial.seconds(1)  # in which the kernels are prepared
     # In turn, so that other work on the machine slows both.
-    times: list[list[float]] = []
+    shares: list[float] = []
     started = time.perf_counter()
-    while len(times) < FEWEST_PAIRS or (len(times) < MOST_PAIRS and time.perf_counter() - started < PAIRS_SECONDS):
-        times.append([trial.seconds(1) for trial in trials])
-    float32, bfloat16 = (min(column) for column in zip(*times, strict=True))
-    return "bfloat16" if bfloat16 < CLEARLY_FASTER * float32 else "float32"
+    while len(shares) < FEWEST_PAIRS or (len(shares) < MOST_PAIRS and time.perf_counter() - started < PAIRS_SECONDS):
+        float32, bfloat16 = (trial.seconds(1) for trial in trials)
+        shares.append(bfloat16 / float32)
+    return "bfloat16" if statistics.median(shares) < FASTER else "float32"
 
 
-def training_speed(recipe: Recipe, form: ImageForm, device: torch.device) -> float:
-    """Images a second that a training by this recipe gets through here, measured on a game that is thrown away."""
+def training_speed(recipe: Recipe, form: ImageForm, device: torch.device, budget: float) -> float:
+    """Images a second that a training by this recipe gets through here, measured on a game that is thrown away.
+
+    Args:
+        recipe: with its precision decided.
+        form: of the images.
+        device: where it is to be.
+        budget: the seconds that it is measured for.
+    """
+    enough = min(SPEED_SECONDS, SPEED_SHARE * budget)
     trial, interval = _Trial(recipe, form, device, recipe.training.precision), recipe.penalty.interval
     # Whole intervals, so that the penalty has its share. The first runs slowly, while kernels are prepared, and others may meet
     # a neighbour's work: their median is what a longer training gets.
     seconds: list[float] = []
     started = time.perf_counter()
-    while len(seconds) < 3 or time.perf_counter() - started < SPEED_SECONDS:
+    while len(seconds) < 3 or time.perf_counter() - started < enough:
         seconds.append(trial.seconds(interval))
-        if time.perf_counter() - started > 4 * SPEED_SECONDS:
+        if time.perf_counter() - started > 4 * enough:
             break  # a slow network, for which a rough measurement must do
     return recipe.training.batch_size * interval / statistics.median(seconds)
+
+
+def pretraining_seconds(recipe: Recipe, form: ImageForm, device: torch.device) -> float:
+    """How long the generator's pretraining will take here, by a few of its steps; 0 where the recipe has none."""
+    steps = recipe.training.generator_pretraining
+    if not steps:
+        return 0.0
+    trial = _Trial(recipe, form, device, recipe.training.precision)
+    return steps * statistics.median(trial.seconds_alone() for _ in range(5))
 
 
 @final
@@ -142,6 +162,13 @@ class _Trial:
         started = time.perf_counter()
         for _ in range(steps):
             self.game.step(self.batch, self.draw)
+        _wait(self.game.device)
+        return time.perf_counter() - started
+
+    def seconds_alone(self) -> float:
+        """How long a step of the generator's pretraining takes."""
+        started = time.perf_counter()
+        self.game.reconstruct(self.draw.z, self.batch, self.game.generator_optimizer)
         _wait(self.game.device)
         return time.perf_counter() - started
 

@@ -78,9 +78,13 @@ class Game:
         self.discriminator_optimizer = _adam(self.discriminator, optimizer.discriminator_learning_rate, optimizer)
         count = self.recipe.updates.microbatches
         self.microbatches = Microbatches(self.generator, self.discriminator, count, self.device, self.ranks)
-        self.ema = Ema(self.generator, self.recipe.ema)
+        self.begin_average()
         self.images_seen = 0
         self._drops_out = any(isinstance(layer, nn.Dropout) for layer in self.discriminator.modules())
+
+    def begin_average(self) -> None:
+        """Let the moving average begin anew, at the generator as it is."""
+        self.ema = Ema(self.generator, self.recipe.ema)
 
     @property
     def steps_done(self) -> int:
@@ -174,6 +178,24 @@ class Game:
         take_gradient(self.discriminator, judged.total)
         self._descend(self.discriminator_optimizer, self.recipe.optimizer.discriminator_learning_rate)
         return judged.terms
+
+    def reconstruct(self, z: Tensor, batch: Batch, optimizer: torch.optim.Optimizer) -> Tensor:
+        """One update of the generator alone, towards drawing these images from these latents; not counted in images seen.
+
+        Args:
+            z: (batch, latent).
+            batch: what should be drawn, with its labels.
+            optimizer: of the generator's weights.
+
+        Returns:
+            The mean squared error of the pixels, a scalar still on the device.
+        """
+        with self._precision():
+            drawn = self.generator(z, batch.labels)
+        error = (drawn.float() - to_network(batch.images)).square().mean()
+        take_gradient(self.generator, error)
+        optimizer.step()
+        return error.detach()
 
     def _draw(self, part: Microbatch, z: Tensor, labels: Tensor | None) -> Shown:
         labels = part.batch.labels if labels is None else labels
