@@ -80,7 +80,7 @@ _QUALITY = Recipe(
     description="The same with half as many channels again, for a quarter of an hour and more.",
     generator=ConvolutionalGeneratorRecipe(channels=(96, 48, 16)),
     discriminator=ConvolutionalDiscriminatorRecipe(channels=(24, 48, 96), features=192),
-    training=TrainingRecipe(images=1_000_000, batch_size=128, generator_pretraining=100),
+    training=TrainingRecipe(images=1_000_000, batch_size=128),
 )
 
 _LSTM_CGAN = Recipe(
