@@ -50,7 +50,7 @@ judge: $(VENV)/.core ## train the shipped judge of MNIST again
 constraints: ## pin every dependency anew, at the newest that pyproject.toml allows
 	@$(call check_python)
 	rm -rf build/pins && $(PYTHON) -m venv build/pins
-	build/pins/bin/python -m pip install --quiet $$(grep '^torch==' constraints.txt) -e '.[dev,diagrams,export,parquet,tensorboard]'
+	build/pins/bin/python -m pip install --quiet $$(grep '^torch==' constraints.txt) -e '.[dev,diagrams,export,parquet,studio,tensorboard]'
 	{ sed -n '/^#/p' constraints.txt; echo; build/pins/bin/python -m pip freeze --exclude-editable \
 		| sed 's/^\(torch==[0-9.]*\)+cpu$$/\1/'; } > build/constraints.txt
 	mv build/constraints.txt constraints.txt && rm -rf build/pins
@@ -66,7 +66,7 @@ $(VENV)/.core: pyproject.toml constraints.txt
 	@$(call install,.,.core)
 
 $(VENV)/.dev: pyproject.toml constraints.txt
-	@$(call install,.[dev$(,)diagrams$(,)export$(,)parquet$(,)tensorboard],.core .dev)
+	@$(call install,.[dev$(,)diagrams$(,)export$(,)parquet$(,)studio$(,)tensorboard],.core .dev)
 
 # TensorFlow's dependencies aren't ours: it has an environment of its own, of which the tests call the Python.
 $(TENSORFLOW)/.done: Makefile

@@ -221,6 +221,24 @@ def held(run: RunFolder) -> Iterator[None]:
         os.close(folder)
 
 
+def is_held(run: RunFolder) -> bool:
+    """Whether a process is training in this run's folder just now; False where the system has no such locks (see `held`)."""
+    if sys.platform == "win32" or not run.path.is_dir():
+        return False
+    import fcntl
+
+    folder = os.open(run.path, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(folder)
+    return False
+
+
 @contextlib.contextmanager
 def _made(path: Path) -> Iterator[None]:
     try:

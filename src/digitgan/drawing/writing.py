@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import types
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, final
 
 import numpy as np
 import torch
 from PIL import Image, ImageDraw
+from torch import Tensor
 
 from digitgan import rng
+from digitgan.drawing.walking import principal_directions
 from digitgan.errors import UsageError
 from digitgan.images import Picture
 from digitgan.model import Model
@@ -54,35 +56,73 @@ def write(model: Model, text: str, seed: int = 0, style: int = 0) -> Picture:
     Raises:
         UsageError: for an empty text, one that is too long, or a character that the model can't draw.
     """
-    if not text.strip():
-        raise UsageError("there is nothing to write; give a text such as 2026")
-    if len(text) > LONGEST:
-        raise UsageError(f"the text has {len(text):,} characters; {LONGEST:,} at most go into one picture")
-    if not model.recipe.conditional:
-        raise UsageError("this model is unconditional: one can't ask it for a digit, and so not write with it")
-    known = {name: label for label, name in enumerate(model.class_names) if len(name) == 1}
-    marks = {character: strokes for character, strokes in MARKS.items() if character not in known}
-    drawn_otherwise = {" ", *marks}
-    unknown = [each for each in dict.fromkeys(text) if each not in known and each not in drawn_otherwise]
-    if unknown:
-        drawable = "".join(known) or "nothing (its class names are longer than a character)"
-        raise UsageError(
-            f"this model can't draw {', '.join(map(repr, unknown))}; it draws {drawable}, leaves spaces blank, and "
-            f"{' '.join(marks)} are put between"
-        )
-    if style < 0:
-        raise UsageError(f"--style {style}: the hands of a seed are counted from 0")
-    labels = np.array([known.get(character, 0) for character in text], dtype=np.int64)
-    latent = model.generator.latent
-    hand = rng.normals(seed, "hand", style, 1, latent)
-    strays = rng.normals(seed, "strays of the hand" if style == 0 else f"strays of hand {style}", 0, len(text), latent)
-    z = math.sqrt(1 - UNSTEADINESS**2) * hand + UNSTEADINESS * strays
-    drawn = model.draw_many(torch.from_numpy(z), torch.from_numpy(labels))
-    for place, character in enumerate(text):
-        if character in drawn_otherwise:
-            drawn[place] = _strokes(marks.get(character, ()), drawn.shape[1:])
-    line = np.concatenate(list(drawn), axis=1)
-    return 255 - line if line.ndim == 2 else line
+    sheet = Sheet(model, text)
+    return sheet.joined(model.draw_many(sheet.latents(seed, style), sheet.labels))
+
+
+@final
+class Sheet:
+    """A text that is to be written by a model: what must be drawn for it, and how that is joined.
+
+    Raises:
+        UsageError: see `write`.
+
+    Attributes:
+        model: that writes.
+        text: what.
+        labels: int64 (len(text),); where a character isn't drawn by the model, 0.
+    """
+
+    def __init__(self, model: Model, text: str) -> None:
+        if not text.strip():
+            raise UsageError("there is nothing to write; give a text such as 2026")
+        if len(text) > LONGEST:
+            raise UsageError(f"the text has {len(text):,} characters; {LONGEST:,} at most go into one picture")
+        if not model.recipe.conditional:
+            raise UsageError("this model is unconditional: one can't ask it for a digit, and so not write with it")
+        known = {name: label for label, name in enumerate(model.class_names) if len(name) == 1}
+        marks = {character: strokes for character, strokes in MARKS.items() if character not in known}
+        self._drawn_otherwise = {" ": (), **marks}
+        unknown = [each for each in dict.fromkeys(text) if each not in known and each not in self._drawn_otherwise]
+        if unknown:
+            drawable = "".join(known) or "nothing (its class names are longer than a character)"
+            raise UsageError(
+                f"this model can't draw {', '.join(map(repr, unknown))}; it draws {drawable}, leaves spaces blank, and "
+                f"{' '.join(marks)} are put between"
+            )
+        self.model = model
+        self.text = text
+        self.labels = torch.tensor([known.get(character, 0) for character in text])
+
+    def latents(self, seed: int, style: int, moved: tuple[float, float] = (0.0, 0.0)) -> Tensor:
+        """One for each character, (len(text), latent): the hand, and how each character strays from it.
+
+        Args:
+            seed: see `write`.
+            style: see `write`.
+            moved: the hand, along the two main directions of the latent, in standard deviations.
+        """
+        if style < 0:
+            raise UsageError(f"--style {style}: the hands of a seed are counted from 0")
+        latent = self.model.generator.latent
+        hand = rng.normals(seed, "hand", style, 1, latent)
+        if any(moved):
+            hand = hand + np.array(moved, dtype=np.float32) @ principal_directions(self.model, len(moved))[0]
+        strays = rng.normals(seed, "strays of the hand" if style == 0 else f"strays of hand {style}", 0, len(self.text), latent)
+        return torch.from_numpy(math.sqrt(1 - UNSTEADINESS**2) * hand + UNSTEADINESS * strays)
+
+    def joined(self, drawn: Picture) -> Picture:
+        """The characters as one line, ink on white paper for grey models.
+
+        Args:
+            drawn: uint8 (len(text), height, width[, channels]).
+        """
+        characters = [
+            _strokes(self._drawn_otherwise[character], image.shape) if character in self._drawn_otherwise else image
+            for character, image in zip(self.text, drawn, strict=True)
+        ]
+        line = np.concatenate(characters, axis=1)
+        return 255 - line if line.ndim == 2 else line
 
 
 def _strokes(strokes: Sequence[tuple[float, float, float, float]], shape: tuple[int, ...]) -> Picture:

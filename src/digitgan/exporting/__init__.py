@@ -15,12 +15,13 @@ from digitgan.exporting.formats import Format, Images, Labels, Latents, Package,
 from digitgan.exporting.huggingface import HuggingFace
 from digitgan.exporting.keras_files import KerasFiles
 from digitgan.exporting.programs import Onnx, TorchProgram
+from digitgan.exporting.web_pages import Web
 from digitgan.model import Model
 
 __all__ = ["FORMATS", "Format", "Images", "Labels", "Latents", "Package", "drawn_directly", "find_format", "largest_difference"]
 
 FORMATS: Final[Mapping[str, Format]] = types.MappingProxyType(
-    {each.name: each for each in (KerasFiles(), Onnx(), TorchProgram(), HuggingFace())}
+    {each.name: each for each in (KerasFiles(), Onnx(), TorchProgram(), HuggingFace(), Web())}
 )
 """The formats of `digitgan export`."""
 

@@ -39,7 +39,7 @@ CALIBRATION: Final = 1024
 class _Drawing(nn.Module):
     """z, and labels where there are any, to images in one order of memory, by names that stay."""
 
-    def __init__(self, generator: nn.Module, *, half: bool) -> None:
+    def __init__(self, generator: nn.Module, *, half: bool = False) -> None:
         super().__init__()
         self.generator = generator
         self.half_precision = half
@@ -51,14 +51,36 @@ class _Drawing(nn.Module):
         return images.float().contiguous()
 
 
-def exported_program(model: Model, *, half: bool = False) -> torch.export.ExportedProgram:
-    """The generator as torch.export's program; with `half` its weights and sums are float16."""
+@final
+class _Mixing(nn.Module):
+    """The same from shares of the classes (n, classes), for what lies between them."""
+
+    def __init__(self, generator: nn.Module) -> None:
+        super().__init__()
+        self.drawing = _Drawing(generator)
+
+    def forward(self, z: Tensor, shares: Tensor) -> Tensor:
+        images: Tensor = self.drawing(z, shares)
+        return images
+
+
+def exported_program(model: Model, *, half: bool = False, by_shares: bool = False) -> torch.export.ExportedProgram:
+    """The generator as torch.export's program.
+
+    Args:
+        model: whose.
+        half: its weights and sums are float16.
+        by_shares: it takes shares float32 (n, classes) in place of labels.
+    """
     generator = build_again(model)
-    network = _Drawing(generator.half() if half else generator, half=half).eval()
+    network: nn.Module = _Drawing(generator.half() if half else generator, half=half).eval()
     batch = torch.export.Dim("batch", min=1)
     some: tuple[Tensor, ...] = (torch.zeros(2, model.generator.latent), torch.zeros(2, dtype=torch.int64))
     free: dict[str, Any] = {"z": {0: batch}, "labels": {0: batch}}
-    if not model.recipe.conditional:
+    if by_shares:
+        network = _Mixing(generator).eval()
+        some, free = (some[0], torch.zeros(2, len(model.class_names))), {"z": {0: batch}, "shares": {0: batch}}
+    elif not model.recipe.conditional:
         some, free = some[:1], {"z": {0: batch}}
     with _quiet():
         return torch.export.export(network, some, dynamic_shapes=free)
@@ -116,21 +138,7 @@ class Onnx(Format):
 
     def write(self, package: Package, path: Path, quantize: str | None) -> None:
         """See `Format.write`."""
-        import onnx
-
-        program = exported_program(package.model, half=quantize == "fp16")
-        with _quiet():
-            written = torch.onnx.export(program, dynamo=True, opset_version=OPSET, output_names=["images"], verbose=False)
-        assert written is not None
-        proto = written.model_proto
-        if quantize == "int8":
-            proto = _in_int8(proto, package.model)
-        _name_batch(proto)
-        proto.producer_name, proto.producer_version = "digitgan", __version__
-        proto.doc_string = "z, labels -> images"
-        onnx.helper.set_model_props(proto, {key: _text(value) for key, value in facts(package, quantize).items()})
-        onnx.checker.check_model(proto, full_check=True)
-        path.write_bytes(proto.SerializeToString())
+        path.write_bytes(onnx_model(package, quantize).SerializeToString())
 
     def draw(self, path: Path, z: Latents, labels: Labels) -> Images:
         """See `Format.draw`."""
@@ -140,6 +148,31 @@ class Onnx(Format):
         given = {"z": z, "labels": labels}
         images: Images = session.run(["images"], {each.name: given[each.name] for each in session.get_inputs()})[0]
         return images
+
+
+def onnx_model(package: Package, quantize: str | None = None, *, by_shares: bool = False) -> Any:
+    """The generator as an ONNX ModelProto, checked.
+
+    Args:
+        package: what.
+        quantize: "fp16", "int8", or None for float32 throughout.
+        by_shares: see `exported_program`.
+    """
+    import onnx
+
+    program = exported_program(package.model, half=quantize == "fp16", by_shares=by_shares)
+    with _quiet():
+        written = torch.onnx.export(program, dynamo=True, opset_version=OPSET, output_names=["images"], verbose=False)
+    assert written is not None
+    proto = written.model_proto
+    if quantize == "int8":
+        proto = _in_int8(proto, package.model)
+    _name_batch(proto)
+    proto.producer_name, proto.producer_version = "digitgan", __version__
+    proto.doc_string = "z, shares -> images" if by_shares else "z, labels -> images"
+    onnx.helper.set_model_props(proto, {key: _text(value) for key, value in facts(package, quantize).items()})
+    onnx.checker.check_model(proto, full_check=True)
+    return proto
 
 
 def _in_int8(proto: Any, model: Model) -> Any:

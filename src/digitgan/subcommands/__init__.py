@@ -12,6 +12,7 @@ from digitgan.subcommands.drawing import sample, write
 from digitgan.subcommands.evaluating import evaluate
 from digitgan.subcommands.exchanging import export, import_
 from digitgan.subcommands.inspecting import data_show, data_verify, doctor
+from digitgan.subcommands.serving import serve
 from digitgan.subcommands.training import animate, plot, recipes, train
 from digitgan.subcommands.travelling import invert, walk
 
@@ -30,6 +31,7 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "import": import_,
     "animate": animate,
     "plot": plot,
+    "serve": serve,
     "data show": data_show,
     "data verify": data_verify,
     "doctor": doctor,

@@ -1,0 +1,155 @@
+"""How many requests the studio answers: one image each, at sixteen connections; and at ten times what it can serve.
+
+    python benchmarks/serving.py --seconds 60
+
+The server is `digitgan serve` in a process of its own, and what asks is another, both on this machine's cores. First sixteen
+connections ask one image after another for so long; then requests arrive at ten times the rate that came of it, whether
+answered or not; then the sixteen again. The results go to benchmarks/results/serving.json, and a table to standard output.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import tyro
+from judging import RESULTS
+from machine import machine
+
+CONNECTIONS = 16
+OVERLOAD = 10
+MOST_OPEN = 400
+"""Connections that the overload holds at most: beyond the server's own limit nothing more would be learned."""
+
+
+@dataclass
+class Found:
+    """Answers of one round."""
+
+    seconds: float = 0.0
+    times: list[float] = field(default_factory=list)
+    refused: int = 0
+    failed: int = 0
+
+    def figures(self) -> dict[str, Any]:
+        times = sorted(self.times)
+        at = lambda share: round(1000 * times[min(len(times) - 1, int(share * len(times)))], 1) if times else None  # noqa: E731
+        return {
+            "answered": len(times),
+            "per_second": round(len(times) / self.seconds, 1),
+            "refused": self.refused,
+            "failed": self.failed,
+            "median_ms": at(0.5),
+            "p99_ms": at(0.99),
+            "longest_ms": at(1.0),
+        }
+
+
+def main(seconds: float = 60.0, out: Path = RESULTS / "serving.json") -> None:
+    """Measure, print a table, write the JSON."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "digitgan", "serve", folder, "--port", "0", "--json"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+            assert server.stdout is not None
+            url = json.loads(server.stdout.readline())["url"]
+            try:
+                rows, memory = asyncio.run(measure(url, server.pid, seconds))
+            finally:
+                server.terminate()
+    report = {
+        "question": "how many requests of one image the studio answers, and what it does with too many",
+        "connections": CONNECTIONS,
+        "machine": machine(),
+        "rows": rows,
+        "memory_mb": memory,
+    }
+    out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    print("| round | answered/s | refused | failed | median ms | p99 ms | longest ms |\n|---|---|---|---|---|---|---|")
+    for name, row in rows.items():
+        cells = [row[key] for key in ("per_second", "refused", "failed", "median_ms", "p99_ms", "longest_ms")]
+        print(f"| {name} | {' | '.join(map(str, cells))} |")
+    print("memory of the server, MB:", memory)
+
+
+async def measure(url: str, pid: int, seconds: float) -> tuple[dict[str, Any], dict[str, float]]:
+    """The three rounds, and the server's memory after each."""
+    memory: dict[str, float] = {}
+    await steadily(url, 3.0)  # in which kernels are prepared
+    memory["warmed up"] = resident(pid)
+    rows = {}
+    calm = await steadily(url, seconds)
+    rows[f"{CONNECTIONS} connections"] = calm.figures()
+    memory["after the first round"] = resident(pid)
+    rate = OVERLOAD * len(calm.times) / calm.seconds
+    crowd = await relentlessly(url, min(seconds, 15.0), rate)
+    rows[f"{OVERLOAD} times as many ({rate:,.0f}/s)"] = crowd.figures()
+    memory["after too many"] = resident(pid)
+    rows["again"] = (await steadily(url, min(seconds, 15.0))).figures()
+    memory["at the end"] = resident(pid)
+    return rows, memory
+
+
+async def steadily(url: str, seconds: float) -> Found:
+    """Sixteen connections, each asking as soon as it is answered."""
+    found, started = Found(), time.perf_counter()
+
+    async def one(number: int) -> None:
+        async with httpx.AsyncClient(base_url=url, timeout=30) as client:
+            seed = number
+            while time.perf_counter() - started < seconds:
+                await ask(client, seed, found)
+                seed += CONNECTIONS
+
+    await asyncio.gather(*(one(number) for number in range(CONNECTIONS)))
+    found.seconds = time.perf_counter() - started
+    return found
+
+
+async def relentlessly(url: str, seconds: float, rate: float) -> Found:
+    """So many requests a second, as far as this machine can ask them."""
+    found, started, asked, open_ = Found(), time.perf_counter(), 0, set()
+    limits = httpx.Limits(max_connections=MOST_OPEN, max_keepalive_connections=MOST_OPEN)
+    async with httpx.AsyncClient(base_url=url, timeout=30, limits=limits) as client:
+        while (now := time.perf_counter() - started) < seconds:
+            while asked < now * rate and len(open_) < MOST_OPEN:
+                task = asyncio.create_task(ask(client, asked, found))
+                open_.add(task)
+                task.add_done_callback(open_.discard)
+                asked += 1
+            await asyncio.sleep(0.001)
+        await asyncio.gather(*open_)
+    found.seconds = time.perf_counter() - started
+    return found
+
+
+async def ask(client: httpx.AsyncClient, seed: int, found: Found) -> None:
+    started = time.perf_counter()
+    try:
+        answer = await client.get("api/v1/sample", params={"labels": seed % 10, "seed": seed})
+    except httpx.HTTPError:
+        found.failed += 1
+        return
+    if answer.status_code == 200:
+        found.times.append(time.perf_counter() - started)
+    elif answer.status_code in (429, 503):
+        found.refused += 1
+    else:
+        found.failed += 1
+
+
+def resident(pid: int) -> float:
+    """Memory of a process, in MB."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return round(next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1024, 1)
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

@@ -1,0 +1,186 @@
+// The two rooms of a page to take away: everything happens in this browser.
+
+import { draw, model, moved, normals, placeOf } from "./generator.js";
+import { byId, options, read, remember, tell } from "./place.js";
+
+const REACH = 3;
+const { class_names: names, latent, image_form: form, writing: hand } = model;
+const writing = { text: "2026", style: 0, x: 0, y: 0 };
+const exploring = { seed: 0, first: 0, second: "", share: 0, x: 0, y: 0 };
+
+const oneHot = (label) => names.map((_, n) => (n === label ? 1 : 0));
+
+// Only the newest wish is drawn: a hand is faster than a generator.
+function newest(task) {
+  let wanted = false, busy = false;
+  return async () => {
+    wanted = true;
+    if (busy) return;
+    busy = true;
+    while (wanted) {
+      wanted = false;
+      try {
+        await task();
+        tell(null);
+      } catch (problem) {
+        tell(problem.message);
+      }
+    }
+    busy = false;
+  };
+}
+
+// Pixels of one image (channels × height × width) into a picture at a place.
+function put(context, pixels, left, ink) {
+  const { width, height, channels } = form;
+  const picture = context.createImageData(width, height);
+  for (let at = 0; at < width * height; at += 1) {
+    for (let channel = 0; channel < 3; channel += 1) {
+      const value = pixels[(channels === 3 ? channel : 0) * width * height + at];
+      picture.data[4 * at + channel] = ink ? 255 - value : value;
+    }
+    picture.data[4 * at + 3] = 255;
+  }
+  context.putImageData(picture, left, 0);
+}
+
+function stroke(context, strokes, left, ink) {
+  const { width, height } = form;
+  context.fillStyle = ink ? "#fff" : "#000";
+  context.fillRect(left, 0, width, height);
+  context.strokeStyle = ink ? "#000" : "#fff";
+  context.lineWidth = hand.pen * width;
+  context.lineCap = "round";
+  for (const [fromX, fromY, toX, toY] of strokes) {
+    context.beginPath();
+    context.moveTo(left + fromX * width, fromY * height);
+    context.lineTo(left + toX * width + 0.01, toY * height);
+    context.stroke();
+  }
+}
+
+const write = newest(async () => {
+  const { text, style, x, y } = writing;
+  const known = new Map(names.map((name, label) => [name, label]));
+  const unknown = [...new Set(text)].filter((each) => !known.has(each) && each !== " " && !(each in hand.marks));
+  if (unknown.length) throw new Error(`This model can't draw ${unknown.join(" ")}; it draws ${names.join("")}.`);
+  if (!text.trim()) return;
+  const characters = [...text];
+  const steady = moved(normals(style, latent), [x, y], { by: true });
+  const own = normals(1_000_003 + style, latent * characters.length);
+  const kept = Math.sqrt(1 - hand.unsteadiness ** 2);
+  const z = characters.flatMap((_, n) => steady.map((value, d) => kept * value + hand.unsteadiness * own[n * latent + d]));
+  const bytes = await draw(z, characters.flatMap((each) => oneHot(known.get(each) ?? 0)));
+  const canvas = byId("write-picture"), ink = form.channels === 1, size = form.channels * form.width * form.height;
+  canvas.width = form.width * characters.length;
+  canvas.height = form.height;
+  canvas.setAttribute("aria-label", `“${text}” in hand ${style}`);
+  const context = canvas.getContext("2d");
+  characters.forEach((each, n) => {
+    if (known.has(each)) put(context, bytes.subarray(n * size, (n + 1) * size), n * form.width, ink);
+    else stroke(context, hand.marks[each] ?? [], n * form.width, ink);
+  });
+  canvas.style.width = `${4 * canvas.width}px`;
+  const blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
+  const link = byId("write-download");
+  if (link.href.startsWith("blob:")) URL.revokeObjectURL(link.href);
+  link.href = URL.createObjectURL(blob);
+  link.download = `${text.replaceAll(/[^0-9A-Za-z-]+/g, "_")}.png`;
+  remember("write", writing);
+});
+
+const explore = newest(async () => {
+  const { seed, first, second, share, x, y } = exploring;
+  const z = moved(normals(seed, latent), [x, y]);
+  const between = second !== "" && Number(second) !== first;
+  const shares = oneHot(first).map((value, n) => (between ? (1 - share) * value + share * (n === Number(second) ? 1 : 0) : value));
+  const every = model.conditional ? names.map((_, label) => label) : [0];
+  const bytes = await draw([...z, ...every.flatMap(() => z)], [...shares, ...every.flatMap(oneHot)]);
+  const size = form.channels * form.width * form.height;
+  const one = byId("explore-picture"), all = byId("explore-all");
+  [one.width, one.height] = [form.width, form.height];
+  put(one.getContext("2d"), bytes.subarray(0, size), 0, false);
+  const what = between ? `${names[first]} on the way to ${names[second]}, ${Math.round(100 * share)} %` : names[first];
+  one.setAttribute("aria-label", `A drawn ${what}`);
+  [all.width, all.height] = [form.width * every.length, form.height];
+  every.forEach((_, n) => put(all.getContext("2d"), bytes.subarray((n + 1) * size, (n + 2) * size), n * form.width, false));
+  byId("explore-caption").textContent = what;
+  byId("explore-share").disabled = !between;
+  byId("pad-where").textContent = `first direction ${x.toFixed(2)}, second ${y.toFixed(2)} (standard deviations)`;
+  byId("pad-dot").style.left = `${(50 * (x + REACH)) / REACH}%`;
+  byId("pad-dot").style.top = `${(50 * (REACH - y)) / REACH}%`;
+  remember("explore", { ...exploring, x: x.toFixed(3), y: y.toFixed(3) });
+});
+
+const within = (value) => Math.max(-REACH, Math.min(REACH, value));
+
+function begin() {
+  [exploring.x, exploring.y] = placeOf(normals(exploring.seed, latent)).map(within);
+  explore();
+}
+
+for (const [id, name, take] of [["text", "text", String], ["x", "x", Number], ["y", "y", Number]]) {
+  byId(`write-${id}`).addEventListener("input", (event) => { writing[name] = take(event.target.value); write(); });
+}
+byId("write-new").addEventListener("click", () => { writing.style += 1; write(); });
+for (const name of ["first", "second", "share"]) {
+  byId(`explore-${name}`).addEventListener(name === "share" ? "input" : "change", (event) => {
+    exploring[name] = name === "second" ? event.target.value : Number(event.target.value);
+    if (name === "second" && exploring.share === 0) byId("explore-share").value = exploring.share = 0.5;
+    explore();
+  });
+}
+byId("explore-new").addEventListener("click", () => { exploring.seed += 1; begin(); });
+const pad = byId("pad");
+function moveTo(event) {
+  const box = pad.getBoundingClientRect();
+  exploring.x = within(((event.clientX - box.left) / box.width) * 2 * REACH - REACH);
+  exploring.y = within(REACH - ((event.clientY - box.top) / box.height) * 2 * REACH);
+  explore();
+}
+pad.addEventListener("pointerdown", (event) => { pad.setPointerCapture(event.pointerId); moveTo(event); });
+pad.addEventListener("pointermove", (event) => { if (pad.hasPointerCapture(event.pointerId)) moveTo(event); });
+pad.addEventListener("keydown", (event) => {
+  const step = event.shiftKey ? 0.5 : 0.1;
+  const move = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] }[event.key];
+  if (!move) return;
+  event.preventDefault();
+  exploring.x = within(exploring.x + move[0]);
+  exploring.y = within(exploring.y + move[1]);
+  explore();
+});
+for (const id of ["write-form", "explore-form"]) byId(id).addEventListener("submit", (event) => event.preventDefault());
+
+function enter() {
+  const { room, values } = read();
+  const writes = room !== "explore" && model.conditional;
+  byId("write").hidden = !writes;
+  byId("explore").hidden = writes;
+  for (const link of document.querySelectorAll("nav a")) {
+    if (link.hash === (writes ? "#write" : "#explore")) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  if (writes) {
+    if (values.text !== undefined) writing.text = values.text;
+    for (const name of ["style", "x", "y"]) if (values[name] !== undefined) writing[name] = Number(values[name]) || 0;
+    byId("write-text").value = writing.text;
+    byId("write-x").value = writing.x;
+    byId("write-y").value = writing.y;
+    write();
+    return;
+  }
+  for (const name of ["seed", "share", "x", "y"]) if (values[name] !== undefined) exploring[name] = Number(values[name]) || 0;
+  if (values.first in names) exploring.first = Number(values.first);
+  if (values.second in names) exploring.second = values.second;
+  const offered = names.map((name, label) => [String(label), name]);
+  options(byId("explore-first"), offered, String(exploring.first));
+  options(byId("explore-second"), [["", "(nowhere)"], ...(model.conditional ? offered : [])], exploring.second);
+  byId("explore-share").value = exploring.share;
+  if (values.x === undefined) begin();
+  else explore();
+}
+
+byId("about").textContent = `Model ${model.source}, drawn in this browser by ONNX Runtime Web (MIT licence); made by digitgan ${model.digitgan}.`;
+window.addEventListener("hashchange", enter);
+enter();
+document.documentElement.dataset.ready = "yes";

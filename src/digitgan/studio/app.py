@@ -1,0 +1,99 @@
+"""The studio as one application: the page, its API, and what stands before both."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.resources
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+
+from digitgan.errors import DigitganError
+from digitgan.studio import drawing_routes, run_routes
+from digitgan.studio.library import Library
+from digitgan.studio.metrics import Counting, Metrics
+from digitgan.studio.painting import Painter
+from digitgan.studio.refusals import BusyError, NotThereError, StateError
+from digitgan.studio.rooms import Rooms, rooms_of
+from digitgan.studio.safety import Door, Safety
+from digitgan.studio.trainings import Trainings
+from digitgan.studio.watching import Watch
+from digitgan.training.machine import use_threads
+from digitgan.version import __version__
+
+STATUSES: Final[Mapping[type[Exception], int]] = {BusyError: 429, NotThereError: 404, StateError: 409}
+"""What is no fault of the request's words; everything else that can be put right is 400."""
+
+ABOUT: Final = "Draw labelled digits, watch trainings, start new ones. Names and errors are those of the command line."
+
+
+def create_app(runs: Path, door: Door, device: str = "cpu") -> FastAPI:
+    """The application.
+
+    Args:
+        runs: the folder in which the runs lie.
+        door: who is let in.
+        device: where models draw.
+    """
+    library, painter, trainings = Library(runs, device), Painter(use_threads()), Trainings(runs)
+    rooms = Rooms(library, painter, trainings, Watch(library, trainings), Metrics(painter))
+
+    @contextlib.asynccontextmanager
+    async def life(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        painter.close()
+
+    app = FastAPI(title="digitgan", version=__version__, description=ABOUT, docs_url=None, redoc_url=None, lifespan=life)
+    app.state.rooms = rooms
+    app.include_router(drawing_routes.routes)
+    app.include_router(run_routes.routes)
+    app.add_exception_handler(DigitganError, _refused)
+    app.add_exception_handler(RequestValidationError, _misspelt)
+    app.add_exception_handler(HTTPException, _otherwise)
+
+    page = Path(str(importlib.resources.files("digitgan") / "studio" / "page"))
+
+    @app.get("/health", tags=["server"])
+    async def health() -> dict[str, str]:
+        """Whether the server answers."""
+        return {"status": "ok", "version": __version__}
+
+    @app.get("/metrics", tags=["server"], responses={200: {"content": {"text/plain": {}}}})
+    async def metrics(request: Request) -> Response:
+        """What the server has done, in Prometheus' text format."""
+        return Response(rooms_of(request).metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> FileResponse:
+        return FileResponse(page / "docs.html")
+
+    app.mount("/", StaticFiles(directory=page, html=True), name="page")
+    app.add_middleware(Counting, metrics=rooms.metrics)
+    app.add_middleware(Safety, door=door)
+    return app
+
+
+async def _refused(_request: Request, problem: Exception) -> JSONResponse:
+    """An error that can be put right, in the command line's words."""
+    status = STATUSES.get(type(problem), 400)
+    headers = {"Retry-After": "1"} if status == 429 else None
+    return JSONResponse({"error": str(problem)}, status, headers)
+
+
+async def _misspelt(_request: Request, problem: Exception) -> JSONResponse:
+    """A parameter that is no number, out of range, or unknown: the first of them, in a sentence."""
+    assert isinstance(problem, RequestValidationError)
+    first = problem.errors()[0]
+    place = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
+    return JSONResponse({"error": f"{place}: {first['msg']}"}, 422)
+
+
+async def _otherwise(_request: Request, problem: Exception) -> JSONResponse:
+    assert isinstance(problem, HTTPException)
+    return JSONResponse({"error": str(problem.detail)}, problem.status_code, problem.headers)

@@ -1,0 +1,70 @@
+// Asking the server: every answer is either what was asked for, or an error in its own words.
+
+const ROOT = "api/v1/";
+
+export function address(path, values = {}) {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(values)) {
+    if (value !== null && value !== undefined && value !== "") query.set(name, value);
+  }
+  const text = query.toString();
+  return ROOT + path + (text ? "?" + text : "");
+}
+
+async function answer(response) {
+  if (response.ok) return response;
+  let words = `${response.status} ${response.statusText}`;
+  try {
+    words = (await response.json()).error ?? words;
+  } catch { /* no JSON: the status must do */ }
+  throw new Error(words);
+}
+
+export async function get(path, values) {
+  return (await answer(await fetch(address(path, values)))).json();
+}
+
+export async function post(path, body) {
+  const response = await fetch(ROOT + path, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body ?? {}),
+  });
+  return (await answer(response)).json();
+}
+
+// Pictures that follow a hand: one request at a time, and always for the newest place; those between are left out.
+export class Picture {
+  constructor(image, told) {
+    this.image = image;
+    this.told = told;
+    this.wanted = null;
+    this.busy = false;
+  }
+
+  show(where, alt) {
+    this.wanted = { where, alt };
+    if (!this.busy) this.fetch();
+  }
+
+  async fetch() {
+    this.busy = true;
+    while (this.wanted) {
+      const { where, alt } = this.wanted;
+      this.wanted = null;
+      try {
+        const response = await answer(await fetch(where));
+        const blob = URL.createObjectURL(await response.blob());
+        const before = this.image.src;
+        this.image.src = blob;
+        this.image.alt = alt;
+        await this.image.decode().catch(() => {});
+        if (before.startsWith("blob:")) URL.revokeObjectURL(before);
+        this.told(null);
+      } catch (problem) {
+        this.told(problem.message);
+      }
+    }
+    this.busy = false;
+  }
+}

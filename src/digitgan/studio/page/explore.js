@@ -1,0 +1,114 @@
+// Explore: a latent moved along its two main directions, between two classes.
+
+import { address, get, Picture } from "./api.js";
+import { byId, options, remember, tell } from "./place.js";
+
+const REACH = 3; // standard deviations, from the middle of the pad to its edge
+const one = new Picture(byId("explore-picture"), tell);
+const all = new Picture(byId("explore-all"), tell);
+const state = { model: "mnist", seed: 0, first: "0", second: "", share: 0, x: 0, y: 0 };
+let known = null; // the model, as the server describes it
+
+function show() {
+  const { model, seed, first, second, share, x, y } = state;
+  const place = { model, seed, x: x.toFixed(3), y: y.toFixed(3) };
+  const between = second !== "" && second !== first;
+  const names = known.class_names;
+  const what = between ? `${names[first]} on the way to ${names[second]}, ${Math.round(share * 100)} %` : names[first];
+  one.show(address("morph", { ...place, first, second: between ? second : "", share: between ? share : 0, scale: 10 }), `A drawn ${what}`);
+  all.show(address("morph", { ...place, every_class: true, scale: 2 }), `The same latent as each of the classes ${names.join(", ")}`);
+  byId("explore-caption").textContent = what;
+  byId("explore-share").disabled = !between;
+  byId("pad-where").textContent = `first direction ${x.toFixed(2)}, second ${y.toFixed(2)} (standard deviations)`;
+  const dot = byId("pad-dot");
+  dot.style.left = `${(50 * (x + REACH)) / REACH}%`;
+  dot.style.top = `${(50 * (REACH - y)) / REACH}%`;
+  remember("explore", { model, seed, first, second, share, x: x.toFixed(3), y: y.toFixed(3) });
+}
+
+const within = (value) => Math.max(-REACH, Math.min(REACH, value));
+
+function moveTo(event) {
+  const box = byId("pad").getBoundingClientRect();
+  state.x = within(((event.clientX - box.left) / box.width) * 2 * REACH - REACH);
+  state.y = within(REACH - ((event.clientY - box.top) / box.height) * 2 * REACH);
+  show();
+}
+
+const pad = byId("pad");
+pad.addEventListener("pointerdown", (event) => {
+  pad.setPointerCapture(event.pointerId);
+  moveTo(event);
+});
+pad.addEventListener("pointermove", (event) => {
+  if (pad.hasPointerCapture(event.pointerId)) moveTo(event);
+});
+pad.addEventListener("keydown", (event) => {
+  const step = event.shiftKey ? 0.5 : 0.1;
+  const moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] };
+  const move = moves[event.key];
+  if (!move) return;
+  event.preventDefault();
+  state.x = within(state.x + move[0]);
+  state.y = within(state.y + move[1]);
+  show();
+});
+
+async function begin() {
+  const { x, y } = await get("spot", { model: state.model, seed: state.seed });
+  state.x = x;
+  state.y = y;
+  show();
+}
+
+async function take(model) {
+  known = await get(`models/${encodeURIComponent(model)}`);
+  state.model = model;
+  const names = known.class_names.map((name, label) => [String(label), name]);
+  if (!(state.first in known.class_names)) state.first = "0";
+  if (state.second !== "" && !(state.second in known.class_names)) state.second = "";
+  options(byId("explore-first"), names, state.first);
+  options(byId("explore-second"), [["", "(nowhere)"], ...(known.conditional ? names : [])], state.second);
+}
+
+byId("explore-model").addEventListener("change", (event) => {
+  take(event.target.value).then(begin).catch((problem) => tell(problem.message));
+});
+for (const name of ["first", "second", "share"]) {
+  byId(`explore-${name}`).addEventListener(name === "share" ? "input" : "change", (event) => {
+    state[name] = name === "share" ? Number(event.target.value) : event.target.value;
+    if (name === "second" && state.share === 0) {
+      state.share = 0.5; // or nothing would be seen of it
+      byId("explore-share").value = state.share;
+    }
+    show();
+  });
+}
+byId("explore-new").addEventListener("click", () => {
+  state.seed += 1;
+  begin().catch((problem) => tell(problem.message));
+});
+byId("explore-link").addEventListener("click", async (event) => {
+  try {
+    await navigator.clipboard.writeText(location.href);
+    event.target.textContent = "Copied";
+  } catch {
+    event.target.textContent = "The address bar has it";
+  }
+  setTimeout(() => { event.target.textContent = "Copy link"; }, 1500);
+});
+byId("explore-form").addEventListener("submit", (event) => event.preventDefault());
+
+export async function enter(values) {
+  for (const name of ["first", "second"]) if (values[name] !== undefined) state[name] = values[name];
+  for (const name of ["seed", "share", "x", "y"]) if (values[name] !== undefined) state[name] = Number(values[name]) || 0;
+  state.share = Math.max(0, Math.min(1, state.share));
+  state.x = within(state.x);
+  state.y = within(state.y);
+  const models = await get("models");
+  options(byId("explore-model"), models.map(({ name }) => [name, name]), values.model ?? state.model);
+  await take(values.model ?? state.model);
+  byId("explore-share").value = state.share;
+  if (values.x === undefined && known && state.x === 0 && state.y === 0) await begin();
+  else show();
+}

@@ -1,0 +1,48 @@
+// Where one is: the room, and what it shows, stand in the address, so that a link shares them.
+
+export function read() {
+  const [room, query] = location.hash.slice(1).split("?");
+  return { room: room || "write", values: Object.fromEntries(new URLSearchParams(query ?? "")) };
+}
+
+export function remember(room, values) {
+  if (read().room !== room) return; // one has left it meanwhile
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(values)) {
+    if (value !== null && value !== undefined && value !== "") query.set(name, value);
+  }
+  history.replaceState(null, "", `#${room}?${query}`);
+}
+
+export const byId = (id) => document.getElementById(id);
+
+export function tell(words) {
+  const trouble = byId("trouble");
+  trouble.hidden = !words;
+  trouble.textContent = words ?? "";
+}
+
+export function options(select, values, chosen) {
+  const made = values.map(([value, text]) => new Option(text, value, false, value === chosen));
+  select.replaceChildren(...made);
+  if (chosen !== undefined && values.some(([value]) => value === chosen)) select.value = chosen;
+}
+
+export function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name === "text") element.textContent = value;
+    else element.setAttribute(name, value);
+  }
+  element.append(...children);
+  return element;
+}
+
+export const count = (number) => Number(number ?? 0).toLocaleString("en");
+
+export function duration(seconds) {
+  if (seconds === null || seconds === undefined) return "";
+  const whole = Math.round(seconds);
+  if (whole < 90) return `${whole} s`;
+  return whole < 5400 ? `${Math.round(whole / 60)} min` : `${(whole / 3600).toFixed(1)} h`;
+}

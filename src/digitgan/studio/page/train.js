@@ -1,0 +1,130 @@
+// Train: start one, and steer those that are under way.
+
+import { get, post } from "./api.js";
+import { byId, count, duration, make, options, tell } from "./place.js";
+
+let table = null; // recipes, data and settings, as the server offers them
+let timer = null;
+
+const chosen = () => table.recipes.find(({ name }) => name === byId("train-recipe").value);
+
+function offer() {
+  const recipe = chosen();
+  byId("train-about").textContent = recipe.description;
+  const fields = table.settings.map((knob) => {
+    const id = `set-${knob.setting.replace(".", "-")}`;
+    const value = recipe.settings[knob.setting];
+    const input = knob.choices.length ? make("select", { id }) : make("input", { id, type: "number", min: knob.low, max: knob.high, step: "any", value });
+    if (knob.choices.length) options(input, knob.choices.map((name) => [name, name]), value);
+    input.setAttribute("aria-describedby", `${id}-text`);
+    input.dataset.setting = knob.setting;
+    return [make("label", {}, knob.label, input), make("p", { class: "aside", id: `${id}-text`, text: knob.text })];
+  });
+  byId("train-settings").replaceChildren(...fields.flat());
+}
+
+function changes() {
+  const recipe = chosen();
+  return [...byId("train-settings").querySelectorAll("[data-setting]")]
+    .filter((input) => input.value !== String(recipe.settings[input.dataset.setting]))
+    .map((input) => `${input.dataset.setting}=${input.value}`);
+}
+
+async function start(event) {
+  event.preventDefault();
+  const button = byId("train-start");
+  button.disabled = true;
+  try {
+    const minutes = Number(byId("train-minutes").value);
+    const { name } = await post("runs", {
+      recipe: byId("train-recipe").value,
+      data: byId("train-data").value,
+      minutes,
+      seed: Number(byId("train-seed").value),
+      name: byId("train-name").value.trim() || null,
+      settings: changes(),
+      evaluate_every: byId("train-scores").checked ? 10000 : null,
+    });
+    tell(null);
+    byId("train-name").value = "";
+    await list();
+    byId("train-list").querySelector(`[data-run="${CSS.escape(name)}"]`)?.scrollIntoView({ block: "nearest" });
+  } catch (problem) {
+    tell(problem.message);
+  }
+  button.disabled = false;
+}
+
+const BUTTONS = { // phase -> [action, what the button says]
+  starting: [["stop", "Stop"]],
+  training: [["pause", "Pause"], ["stop", "Stop"]],
+  paused: [["go-on", "Go on"], ["step", "Step"], ["stop", "Stop"]],
+  stopped: [["resume", "Resume"]],
+  interrupted: [["resume", "Resume"]],
+};
+
+function button(name, action, text) {
+  const made = make("button", { type: "button", text, "aria-label": `${text} ${name}`, "data-action": action });
+  made.addEventListener("click", async () => {
+    made.disabled = true;
+    try {
+      await post(`runs/${encodeURIComponent(name)}/${action}`);
+      tell(null);
+    } catch (problem) {
+      tell(problem.message);
+    }
+    await list().catch((problem) => tell(problem.message));
+  });
+  return made;
+}
+
+function item(run) {
+  const actions = (BUTTONS[run.phase] ?? []).map(([action, text]) => button(run.name, action, text));
+  const watch = make("a", { class: "button", href: `#watch?run=${encodeURIComponent(run.name)}`, text: "Watch" });
+  const done = make("progress", { max: run.images ?? 1, value: run.images_seen ?? 0, "aria-label": `Progress of ${run.name}` });
+  const left = run.seconds_left ? `, ${duration(run.seconds_left)} left` : "";
+  return make("li", { "data-run": run.name, "data-phase": run.phase },
+    make("strong", { text: run.name }),
+    make("p", { class: "aside", text: `${run.recipe} on ${run.data}: ${run.phase}, ${count(run.images_seen)} of ${count(run.images)} images${left}` }),
+    done, make("p", { class: "buttons" }, ...actions, watch));
+}
+
+function pendingItem({ name, problem }) {
+  const words = problem || "begins: loads the data, measures the speed …";
+  const element = make("li", { "data-run": name, "data-phase": problem ? "refused" : "starting" }, make("strong", { text: name }),
+    make("p", { class: problem ? "remark warning" : "aside", text: words }));
+  element.append(make("p", { class: "buttons" }, problem ? button(name, "forget", "Dismiss") : button(name, "stop", "Stop")));
+  return element;
+}
+
+async function list() {
+  const { runs, pending } = await get("runs");
+  const held = document.activeElement?.closest?.("#train-list [data-run]")?.dataset.run;
+  const action = document.activeElement?.dataset?.action;
+  const items = [...pending.map(pendingItem), ...runs.slice(0, 12).map(item)];
+  const before = byId("train-list");
+  before.replaceChildren(...(items.length ? items : [make("li", { text: "Nothing yet." })]));
+  if (held && action) { // whoever steers by keyboard keeps their place
+    const run = before.querySelector(`[data-run="${CSS.escape(held)}"]`);
+    (run?.querySelector(`[data-action="${action}"]`) ?? run?.querySelector("button"))?.focus();
+  }
+}
+
+byId("train-recipe").addEventListener("change", offer);
+byId("train-form").addEventListener("submit", start);
+
+export async function enter() {
+  if (!table) {
+    table = await get("recipes");
+    options(byId("train-recipe"), table.recipes.map(({ name }) => [name, name]), "fast");
+    options(byId("train-data"), table.data.map((name) => [name, name === "digits" ? "digits (1,500 embedded ones)" : name]), "digits");
+    offer();
+  }
+  await list();
+  clearInterval(timer);
+  timer = setInterval(() => list().catch((problem) => tell(problem.message)), 1000);
+}
+
+export function leave() {
+  clearInterval(timer);
+}

@@ -1,0 +1,43 @@
+// Write: a text in one hand.
+
+import { address, get, Picture } from "./api.js";
+import { byId, options, remember, tell } from "./place.js";
+
+const picture = new Picture(byId("write-picture"), tell);
+const state = { text: "2026", model: "mnist", seed: 0, style: 0, x: 0, y: 0 };
+
+function show() {
+  const where = address("write", { ...state, scale: 4 });
+  byId("write-download").href = where;
+  byId("write-download").download = `${state.text.replaceAll(/[^0-9A-Za-z-]+/g, "_") || "digits"}.png`;
+  if (state.text.trim()) picture.show(where, `“${state.text}” in hand ${state.style} of seed ${state.seed}`);
+  remember("write", state);
+}
+
+function listen(id, name, read = (value) => value) {
+  byId(id).addEventListener(byId(id).tagName === "SELECT" ? "change" : "input", (event) => {
+    state[name] = read(event.target.value);
+    show();
+  });
+}
+
+listen("write-text", "text");
+listen("write-model", "model");
+listen("write-x", "x", Number);
+listen("write-y", "y", Number);
+byId("write-new").addEventListener("click", () => {
+  state.style += 1;
+  show();
+});
+byId("write-form").addEventListener("submit", (event) => event.preventDefault());
+
+export async function enter(values) {
+  for (const name of ["text", "model"]) if (values[name] !== undefined) state[name] = values[name];
+  for (const name of ["seed", "style", "x", "y"]) if (values[name] !== undefined) state[name] = Number(values[name]) || 0;
+  const models = await get("models");
+  options(byId("write-model"), models.map(({ name }) => [name, name]), state.model);
+  byId("write-text").value = state.text;
+  byId("write-x").value = state.x;
+  byId("write-y").value = state.y;
+  show();
+}

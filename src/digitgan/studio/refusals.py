@@ -1,0 +1,42 @@
+"""What the studio refuses that the command line has no word for."""
+
+from __future__ import annotations
+
+from typing import Any, Final, final
+
+from pydantic import BaseModel
+
+from digitgan.errors import DigitganError
+
+
+class Refusal(BaseModel):
+    """What is wrong, and what would be right."""
+
+    error: str
+
+
+REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
+    400: {"model": Refusal, "description": "something asked for can't be"},
+    401: {"model": Refusal, "description": "a token is needed"},
+    404: {"model": Refusal, "description": "no run, model or picture of that name"},
+    409: {"model": Refusal, "description": "the run is in no state for that"},
+    413: {"model": Refusal, "description": "the body is too large"},
+    422: {"model": Refusal, "description": "a parameter that is no number, out of range, or unknown"},
+    429: {"model": Refusal, "description": "too much is asked now; Retry-After says when to ask again"},
+}
+"""The answers that every route may give instead, for its description."""
+
+
+@final
+class BusyError(DigitganError):
+    """More is asked than this machine can do now; asking again a little later is right."""
+
+
+@final
+class NotThereError(DigitganError):
+    """No run, model or picture of that name."""
+
+
+@final
+class StateError(DigitganError):
+    """A run that is in no state for what is asked of it: one that has ended can't be paused."""

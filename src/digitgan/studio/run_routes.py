@@ -1,0 +1,143 @@
+"""`/api/v1`: runs, what they come to, and new ones."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.responses import FileResponse, StreamingResponse
+
+from digitgan.errors import UsageError, nearest
+from digitgan.runs import RunFolder, free_run_path
+from digitgan.studio.refusals import REFUSALS, BusyError, NotThereError, StateError
+from digitgan.studio.rooms import rooms_of
+from digitgan.studio.watching import MOST_WATCHERS
+from digitgan.studio.wishing import KNOBS, NewRun, arguments_of, data_sources, recipe_table
+
+routes = APIRouter(prefix="/api/v1", tags=["runs"], responses=REFUSALS)
+
+RunName = Annotated[str, Path(max_length=100, description="of a run's folder")]
+
+
+@routes.get("/recipes")
+async def recipes() -> dict[str, Any]:
+    """The recipes, the data that can be asked for by name, and the settings that teach something."""
+    return {"recipes": recipe_table(), "data": data_sources(), "settings": [dataclasses.asdict(knob) for knob in KNOBS]}
+
+
+@routes.get("/runs")
+async def runs(request: Request) -> dict[str, Any]:
+    """The runs in the folder, the newest first, and trainings that have no folder yet or could not begin."""
+    rooms = rooms_of(request)
+
+    def all_of_them() -> dict[str, Any]:
+        found = [rooms.watch.brief(run) for run in rooms.library.all_runs()]
+        pending = [{"name": name, "problem": words} for name, words in rooms.trainings.pending().items()]
+        return {"runs": found, "pending": pending}
+
+    return await asyncio.to_thread(all_of_them)
+
+
+@routes.post("/runs", status_code=201)
+async def start(request: Request, new: NewRun) -> dict[str, str]:
+    """Begin a training, in a process of its own."""
+    rooms = rooms_of(request)
+
+    def begin() -> str:
+        if new.data not in data_sources():
+            raise UsageError(
+                f"data {new.data!r}: {nearest(new.data, data_sources())}; folders and files are for `digitgan train`"
+            )
+        arguments = arguments_of(new)
+        path = free_run_path(rooms.library.runs, new.recipe, new.data)
+        name = new.name or path.name
+        if (rooms.library.runs / name).exists():
+            raise StateError(f"{name}: there is a run of that name already; choose another")
+        rooms.trainings.start(name, arguments)
+        return name
+
+    return {"name": await asyncio.to_thread(begin)}
+
+
+@routes.get("/runs/{name}")
+async def run(request: Request, name: RunName) -> dict[str, Any]:
+    """A run as it is now: how far it is, what the guard has found, and what a beginner should notice."""
+    return (await asyncio.to_thread(rooms_of(request).watch.look, name)).facts
+
+
+@routes.get("/runs/{name}/history")
+async def history(
+    request: Request,
+    name: RunName,
+    after: Annotated[int, Query(ge=-1, le=10**13, description="only lines beyond this count of images")] = -1,
+) -> list[dict[str, Any]]:
+    """The lines of a run's history: losses and scores, averaged between evenly spread moments."""
+    look = await asyncio.to_thread(rooms_of(request).watch.look, name)
+    return [line for line in look.history if line["images_seen"] > after]
+
+
+@routes.get("/runs/{name}/previews")
+async def previews(request: Request, name: RunName) -> list[int]:
+    """The counts of images at which there is a preview."""
+    return (await asyncio.to_thread(rooms_of(request).watch.look, name)).previews
+
+
+@routes.get("/runs/{name}/previews/{images}", responses={200: {"content": {"image/png": {}}}}, response_class=FileResponse)
+async def preview(request: Request, name: RunName, images: Annotated[int, Path(ge=0, le=10**13)]) -> FileResponse:
+    """A preview: a grid of images, the same latents at every count."""
+    found = await asyncio.to_thread(rooms_of(request).library.run, name)
+    path = found.preview(images)
+    if not path.is_file() or path.is_symlink():
+        raise NotThereError(f"{name}: has no preview at {images:,} images")
+    return FileResponse(path, media_type="image/png", headers={"Cache-Control": "private, no-cache"})
+
+
+@routes.get("/runs/{name}/events", responses={200: {"content": {"text/event-stream": {}}}}, response_class=StreamingResponse)
+async def events(request: Request, name: RunName) -> StreamingResponse:
+    """A run while it trains, as server-sent events: `facts`, `history`, `previews`, `again` (it was taken back), `end`."""
+    rooms = rooms_of(request)
+    await asyncio.to_thread(rooms.library.run, name)
+    if rooms.watch.watchers >= MOST_WATCHERS:
+        raise BusyError(f"{MOST_WATCHERS} pages watch already")
+    return StreamingResponse(
+        rooms.watch.follow(name),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+@routes.post("/runs/{name}/{action}")
+async def act(
+    request: Request,
+    name: RunName,
+    action: Annotated[
+        Literal["pause", "go-on", "step", "stop", "resume", "forget"],
+        Path(
+            description="pause and go-on: stand still in memory; step: go on for a two-hundredth; stop: end, with a "
+            "checkpoint; resume: begin again from there; forget: a training that could not begin"
+        ),
+    ],
+) -> dict[str, Any]:
+    """Steer a training."""
+    rooms = rooms_of(request)
+    trainings = rooms.trainings
+
+    def steer() -> None:
+        if action == "forget":
+            if not RunFolder(rooms.library.runs / name).record.is_file() and name in trainings.pending():
+                trainings.forget(name)
+                return
+            raise NotThereError(f"no training {name!r} that could not begin")
+        if action == "stop" and name in trainings.pending():
+            trainings.stop(name)
+            return
+        rooms.library.run(name)
+        if action == "resume":
+            trainings.start(name, ["--resume"])
+            return
+        {"pause": trainings.pause, "go-on": trainings.go_on, "step": trainings.step, "stop": trainings.stop}[action](name)
+
+    await asyncio.to_thread(steer)
+    return {"name": name, "action": action}

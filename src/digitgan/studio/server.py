@@ -1,0 +1,70 @@
+"""`digitgan serve`: the application on an address of this machine."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+
+from digitgan.errors import UsageError
+from digitgan.studio.app import create_app
+from digitgan.studio.safety import LOOPBACK, Door
+
+MOST_CONNECTIONS: Final = 512
+"""Beyond them the server answers 503 without looking at what is asked."""
+
+KEEP_ALIVE: Final = 15
+"""Seconds that a connection may stay idle."""
+
+
+def serve(runs: Path, host: str, port: int, token: str | None, device: str, say: Callable[[str], None]) -> None:
+    """Serve until told to stop.
+
+    Args:
+        runs: the folder in which the runs lie.
+        host: the address to listen on.
+        port: 0 for a free one.
+        token: that requests must bring; made up where another address than this machine's own is listened on.
+        device: where models draw.
+        say: is told the address.
+
+    Raises:
+        UsageError: if the address can't be listened on, or the runs' folder is a file.
+    """
+    if runs.exists() and not runs.is_dir():
+        raise UsageError(f"{runs}: is a file; name a folder with runs, or one that is to be made")
+    if not 0 <= port <= 65_535:
+        raise UsageError(f"--port {port}: 0 to 65535 is right, 0 for any that is free")
+    at_home = host in LOOPBACK
+    if not at_home and token is None:
+        token = secrets.token_urlsafe(24)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen(128)  # from here on a connection waits for the server rather than being refused
+    except (OSError, OverflowError) as problem:
+        listening.close()
+        raise UsageError(f"--host {host} --port {port}: can't be listened on ({problem}); choose another") from problem
+    door = Door(LOOPBACK if at_home else (), token)
+    app = create_app(runs, door, device)
+    number = listening.getsockname()[1]
+    name = f"[{host}]" if ":" in host else host
+    say(f"the studio: http://{name}:{number}/{f'?token={token}' if token else ''}")
+    say(f"runs in {runs.resolve()}; Ctrl-C ends the server, trainings go on")
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        limit_concurrency=MOST_CONNECTIONS,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=3,
+        server_header=False,
+    )
+    with listening:
+        uvicorn.Server(config).run(sockets=[listening])

@@ -1,0 +1,190 @@
+"""What a run has come to: its record, its curves, its previews, and what a beginner should notice."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Final, final
+
+from digitgan.errors import DigitganError
+from digitgan.recipes import Recipe
+from digitgan.runs import RunFolder
+from digitgan.studio.explaining import Remark, remarks
+from digitgan.studio.library import Library
+from digitgan.studio.trainings import Trainings
+
+BETWEEN_LOOKS: Final = 0.4
+"""Seconds between two looks at a run that is being watched."""
+
+MOST_WATCHERS: Final = 32
+"""Pages that may watch at once: each keeps a connection open."""
+
+ENDED: Final = ("finished", "failed", "stopped", "interrupted")
+"""Phases after which nothing new comes."""
+
+
+@final
+@dataclass(frozen=True)
+class Look:
+    """One look at a run.
+
+    Attributes:
+        run: which.
+        facts: JSON values: name, phase, what it was asked for and how far it is.
+        history: its lines.
+        previews: counts of images at which there is one.
+    """
+
+    run: RunFolder
+    facts: dict[str, Any]
+    history: list[dict[str, Any]]
+    previews: list[int]
+
+
+@final
+class Watch:
+    """Looks at runs.
+
+    Args:
+        library: finds them.
+        trainings: knows which of them are under way.
+    """
+
+    def __init__(self, library: Library, trainings: Trainings) -> None:
+        self.library = library
+        self.trainings = trainings
+        self.watchers = 0
+
+    def brief(self, run: RunFolder) -> dict[str, Any]:
+        """A run in the list of all."""
+        try:
+            record = run.read_record()
+        except DigitganError as problem:
+            return {"name": run.path.name, "phase": "failed", "problem": str(problem)}
+        length = record.get("images")
+        return {
+            "name": run.path.name,
+            "phase": self.trainings.phase(run, record),
+            "recipe": record.get("recipe"),
+            "data": record.get("data", {}).get("name") if isinstance(record.get("data"), dict) else None,
+            "seed": record.get("seed"),
+            "images": length,
+            "images_seen": self._images_seen(run, record),
+            "has_model": run.model.is_file(),
+        }
+
+    def look(self, name: str) -> Look:
+        """A run as it is now.
+
+        Raises:
+            NotThereError: if there is none of that name.
+            RunError: if its record is damaged.
+        """
+        run = self.library.run(name)
+        record = run.read_record()
+        history = list(run.read_history())
+        previews = [int(path.stem) for path in run.preview_files()]
+        recipe = None
+        with contextlib.suppress(DigitganError):
+            recipe = run.read_recipe()
+        facts = self.brief(run)
+        facts |= {
+            "seconds": history[-1].get("seconds") if history else record.get("seconds", 0.0),
+            "seconds_left": _seconds_left(facts, history),
+            "precision": record.get("precision"),
+            "alarms": _alarms(record),
+            "classes": record.get("data", {}).get("classes", []) if isinstance(record.get("data"), dict) else [],
+            "started_here": name in self.trainings.alive(),
+            "best": run.best.is_file(),
+            "scores": _scores(run),
+        }
+        facts["remarks"] = [remark.as_json() for remark in _remarks(facts, recipe, history)]
+        return Look(run, facts, history, previews)
+
+    async def follow(self, name: str) -> AsyncIterator[str]:
+        """A run as server-sent events, until it has ended: `facts`, `history` (new lines) and `previews` (new counts).
+
+        Raises:
+            NotThereError: if there is none of that name.
+        """
+        self.watchers += 1
+        try:
+            seen, shown, before = -1, -1, ""
+            while True:
+                look = await asyncio.to_thread(self.look, name)
+                facts = json.dumps(look.facts)
+                if look.history and look.history[-1]["images_seen"] < seen:  # the guard has taken it back
+                    seen = shown = -1
+                    yield _event("again", {})
+                lines = [line for line in look.history if line["images_seen"] > seen]
+                previews = [count for count in look.previews if count > shown]
+                if lines:
+                    seen = lines[-1]["images_seen"]
+                    yield _event("history", lines)
+                if previews:
+                    shown = previews[-1]
+                    yield _event("previews", previews)
+                if facts != before:
+                    before = facts
+                    yield _event("facts", look.facts)
+                if look.facts["phase"] in ENDED:
+                    yield _event("end", {})
+                    return
+                await asyncio.sleep(BETWEEN_LOOKS)
+                yield ": still here\n\n"  # tells the server when nobody listens any more
+        except DigitganError as problem:
+            yield _event("end", {"problem": str(problem)})
+        finally:
+            self.watchers -= 1
+
+    def _images_seen(self, run: RunFolder, record: dict[str, Any]) -> int:
+        seen = record.get("images_seen")
+        if isinstance(seen, int) and record.get("status") != "training":
+            return seen
+        last = 0
+        for line in run.read_history():
+            last = line["images_seen"]
+        return last
+
+
+def _event(kind: str, data: Any) -> str:
+    return f"event: {kind}\ndata: {json.dumps(data)}\n\n"
+
+
+def _seconds_left(facts: dict[str, Any], history: list[dict[str, Any]]) -> float | None:
+    """By the speed of the last quarter of what is there."""
+    if facts["phase"] not in ("training", "paused") or len(history) < 2 or not isinstance(facts["images"], int):
+        return None
+    last, before = history[-1], history[-max(2, len(history) // 4)]
+    try:
+        images, seconds = last["images_seen"] - before["images_seen"], last["seconds"] - before["seconds"]
+        return round(max(0, facts["images"] - last["images_seen"]) * seconds / images, 1) if images > 0 else None
+    except (KeyError, TypeError):
+        return None
+
+
+def _alarms(record: dict[str, Any]) -> list[str]:
+    """What the guard has found, in its words."""
+    rollbacks = record.get("rollbacks", [])
+    told = [alarm["alarm"] for alarm in rollbacks if isinstance(alarm, dict) and isinstance(alarm.get("alarm"), str)]
+    diagnosis = record.get("diagnosis")
+    return [*told, *([diagnosis] if isinstance(diagnosis, str) and diagnosis not in told else [])]
+
+
+def _scores(run: RunFolder) -> list[dict[str, Any]]:
+    """Scores on the way, where the training was told to look."""
+    found = []
+    with contextlib.suppress(OSError):
+        for text in run.scores.read_text(encoding="utf-8").splitlines():
+            with contextlib.suppress(ValueError):
+                line = json.loads(text)
+                if isinstance(line, dict):
+                    found.append(line)
+    return found
+
+
+def _remarks(facts: dict[str, Any], recipe: Recipe | None, history: list[dict[str, Any]]) -> list[Remark]:
+    return remarks(history, facts["alarms"], facts["images"], recipe)

@@ -1,0 +1,69 @@
+"""A studio to ask: the real command, in a process of its own, over a folder with a run in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import httpx
+import pytest
+
+from digitgan.api import train
+
+SMALL = ("training.precision=float32", "generator.channels=[8, 8, 8]", "discriminator.channels=[8, 8]", "training.snapshots=2")
+
+
+@final
+@dataclass(frozen=True)
+class Studio:
+    """A server that runs.
+
+    Attributes:
+        url: its address, without a token, and without a slash at its end.
+        token: that it asks for, or "".
+        runs: its folder of runs.
+        process: of the server.
+    """
+
+    url: str
+    token: str
+    runs: Path
+    process: subprocess.Popen[str]
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return httpx.get(f"{self.url}{path}", timeout=60, **options)
+
+    def post(self, path: str, **options: Any) -> httpx.Response:
+        return httpx.post(f"{self.url}{path}", timeout=90, **options)
+
+
+def open_studio(runs: Path, *options: str) -> Iterator[Studio]:
+    command = [sys.executable, "-m", "digitgan", "serve", str(runs), "--port", "0", "--json", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONWARNINGS": "error"}) as process:
+        assert process.stdout is not None
+        address = json.loads(process.stdout.readline())["url"]
+        url, _, token = address.partition("?token=")
+        try:
+            yield Studio(url.rstrip("/"), token, runs, process)
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small run, `small`."""
+    folder = tmp_path_factory.mktemp("studio") / "runs"
+    train(data="digits", images=3200, out=folder / "small", settings=SMALL, seed=3)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def studio(runs: Path) -> Iterator[Studio]:
+    yield from open_studio(runs)

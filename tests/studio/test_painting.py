@@ -1,0 +1,82 @@
+"""The queue before the painters: what is drawn together, and what is refused."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+import torch
+
+from digitgan.model import Model
+from digitgan.studio.painting import MARGIN, Painter
+from digitgan.studio.refusals import BusyError
+
+
+@pytest.fixture
+def painter() -> Iterator[Painter]:
+    made = Painter(threads=1)
+    yield made
+    made.close()
+
+
+def test_strangers_share_a_batch_and_get_their_own_images(painter: Painter, new_model: Callable[..., Model]) -> None:
+    model, other = new_model(), new_model(class_names=("a", "b"))
+
+    async def ask() -> list[object]:
+        z = model.latents(0, range(40))
+        singles = [painter.draw(model, z[n : n + 1], torch.tensor([n % 10]), start=n) for n in range(40)]
+        return list(await asyncio.gather(*singles, painter.draw(other, z[:3], torch.tensor([0, 1, 0]))))
+
+    *singles, three = asyncio.run(ask())
+    expected = model.sample([n % 10 for n in range(40)])
+    np.testing.assert_array_equal(np.concatenate(singles), expected)
+    np.testing.assert_array_equal(three, other.draw(model.latents(0, range(3)), torch.tensor([0, 1, 0])))
+    assert painter.drawn == 43
+    assert painter.batches < 20  # forty requests, and not as many batches
+
+
+def test_a_pixel_near_a_boundary_is_far_rarer_than_the_margin_is_wide() -> None:
+    import digitgan
+
+    model = digitgan.load("mnist")
+    z, labels = model.latents(0, range(64)), torch.arange(64) % 10
+    torch.set_num_threads(1)
+    try:
+        with torch.inference_mode():
+            together = model.generator(z, labels)
+            apart = torch.cat([model.generator(z[n : n + 1], labels[n : n + 1]) for n in range(64)])
+    finally:
+        torch.set_num_threads(2)
+    assert 127.5 * float((together - apart).abs().max()) < MARGIN / 10
+
+
+def test_too_much_is_refused_and_then_there_is_room_again(new_model: Callable[..., Model]) -> None:
+    model, painter = new_model(), Painter(threads=1, most_waiting=100)
+    z = model.latents(0, range(1)).repeat(90, 1)
+    labels = torch.zeros(90, dtype=torch.int64)
+
+    async def ask() -> list[object]:
+        return list(await asyncio.gather(*(painter.draw(model, z, labels) for _ in range(30)), return_exceptions=True))
+
+    answers = asyncio.run(ask())
+    refused = [answer for answer in answers if isinstance(answer, BusyError)]
+    assert 0 < len(refused) < 30
+    assert painter.refused == len(refused)
+    assert all(len(answer) == 90 for answer in answers if not isinstance(answer, BusyError))
+    assert len(asyncio.run(painter.draw(model, z, labels))) == 90
+    painter.close()
+
+
+def test_more_than_may_wait_is_still_drawn_where_nothing_waits(new_model: Callable[..., Model]) -> None:
+    model, painter = new_model(), Painter(threads=1, most_waiting=10)
+    assert len(asyncio.run(painter.draw(model, model.latents(0, range(30)), torch.zeros(30, dtype=torch.int64)))) == 30
+    painter.close()
+
+
+def test_an_error_goes_to_whoever_asked_and_the_painter_goes_on(painter: Painter, new_model: Callable[..., Model]) -> None:
+    model = new_model()
+    with pytest.raises(IndexError):
+        asyncio.run(painter.draw(model, model.latents(0, range(2)), torch.tensor([0, 10])))
+    assert len(asyncio.run(painter.draw(model, model.latents(0, range(2)), torch.tensor([0, 1])))) == 2

@@ -1,0 +1,146 @@
+"""Who is let in, and what a page may load."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from http.client import HTTPMessage
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.studio.conftest import Studio, open_studio
+
+
+def raw(studio: Studio, path: str, method: str = "GET", body: bytes | None = None, **headers: str) -> tuple[int, HTTPMessage]:
+    """Status and headers of a request as it stands, its path unmended."""
+    with contextlib.closing(http.client.HTTPConnection(urlsplit(studio.url).netloc, timeout=30)) as connection:
+        connection.putrequest(method, path, skip_host="Host" in headers)
+        for name, value in headers.items():
+            connection.putheader(name.replace("_", "-"), value)
+        connection.endheaders()
+        if body is not None:
+            connection.send(body)
+        response = connection.getresponse()
+        response.read()
+        return response.status, response.headers
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "", "[::2]"])
+def test_another_name_for_this_machine_is_refused(studio: Studio, host: str) -> None:
+    assert raw(studio, "/api/v1/models", Host=host)[0] == 421
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:9", "[::1]:80", "LOCALHOST"])
+def test_this_machine_may_be_called_by_its_own_names(studio: Studio, host: str) -> None:
+    assert raw(studio, "/api/v1/models", Host=host)[0] == 200
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1", "x", "http://["])
+def test_another_page_is_refused(studio: Studio, origin: str) -> None:
+    assert raw(studio, "/api/v1/models", Origin=origin)[0] == 403
+
+
+def test_the_own_page_is_not(studio: Studio) -> None:
+    assert raw(studio, "/api/v1/models", Origin=studio.url)[0] == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/runs/..%2fsmall",
+        "/api/v1/runs/%2e%2e/history",
+        "/api/v1/runs/../../etc",
+        "/api/v1/runs/%2Fetc%2Fpasswd",
+        "/api/v1/runs/.studio",
+        "/api/v1/runs/linked",
+        "/api/v1/runs/small%00",
+        "/api/v1/models/..%2f..%2fx",
+        "/../app.py",
+        "/%2e%2e/app.py",
+        "/..%2fapp.py",
+    ],
+)
+def test_no_name_leads_out_of_the_folder(studio: Studio, tmp_path: Path, path: str) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "run.json").write_text((studio.runs / "small" / "run.json").read_text())
+    link = studio.runs / "linked"
+    link.symlink_to(outside)
+    try:
+        assert raw(studio, path)[0] in (400, 404)
+        assert "linked" not in studio.get("/api/v1/runs").text
+    finally:
+        link.unlink()
+
+
+def test_a_body_is_at_most_a_megabyte(studio: Studio) -> None:
+    announced = raw(studio, "/api/v1/runs", "POST", Content_Length="1000001", Content_Type="application/json")
+    assert announced[0] == 413
+    chunk = b"%x\r\n%s\r\n" % (600_000, b" " * 600_000)
+    unannounced = raw(
+        studio, "/api/v1/runs", "POST", chunk * 2 + b"0\r\n\r\n", Transfer_Encoding="chunked", Content_Type="application/json"
+    )
+    assert unannounced[0] in (400, 413)
+    assert raw(studio, "/api/v1/runs", "POST", b"{", Content_Length="1", Content_Type="application/json")[0] == 422
+
+
+def test_every_answer_says_what_a_page_may_load(studio: Studio) -> None:
+    for path in ("/", "/main.js", "/docs", "/api/v1/models", "/nothing", "/api/v1/sample?labels=x"):
+        headers = studio.get(path).headers
+        assert "default-src 'none'" in headers["content-security-policy"]
+        assert "unsafe" not in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+    assert raw(studio, "/", Host="evil.example")[1]["content-security-policy"]
+
+
+@pytest.fixture(scope="module")
+def open_to_others(runs: Path) -> Iterator[Studio]:
+    yield from open_studio(runs, "--host", "0.0.0.0")
+
+
+def test_another_address_needs_the_token(open_to_others: Studio) -> None:
+    there = open_to_others
+    assert len(there.token) > 20
+    url = there.url.replace("0.0.0.0", "127.0.0.1")
+    there = Studio(url, there.token, there.runs, there.process)
+    assert there.get("/").status_code == 401
+    assert there.get("/api/v1/models", headers={"Authorization": "Bearer wrong"}).status_code == 401
+    assert there.get("/api/v1/models", headers={"Authorization": f"Bearer {there.token}"}).status_code == 200
+    assert there.get("/health").status_code == 200
+    opened = there.get(f"/?token={there.token}")
+    assert opened.status_code == 200
+    assert "HttpOnly" in opened.headers["set-cookie"]
+    assert "SameSite=Strict" in opened.headers["set-cookie"]
+    cookie = opened.headers["set-cookie"].partition(";")[0]
+    assert there.get("/api/v1/models", headers={"Cookie": cookie}).status_code == 200
+    assert there.get("/api/v1/models", headers={"Cookie": "digitgan-token=wrong"}).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--port", "70000"), "0 to 65535"),
+        (("--host", "256.1.1.1"), "can't be listened on"),
+        (("--port", "x"), "--port"),
+    ],
+)
+def test_an_address_that_cannot_be_is_refused(tmp_path: Path, options: tuple[str, ...], words: str) -> None:
+    command = [sys.executable, "-m", "digitgan", "serve", str(tmp_path), *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=dict(os.environ))
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_port_in_use_is_refused(studio: Studio, tmp_path: Path) -> None:
+    port = str(urlsplit(studio.url).port)
+    command = [sys.executable, "-m", "digitgan", "serve", str(tmp_path), "--port", port]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "in use" in done.stderr
