@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 
 from digitgan.errors import DigitganError
 from digitgan.studio import drawing_routes, run_routes
+from digitgan.studio.admission import Admission
 from digitgan.studio.library import Library
 from digitgan.studio.metrics import Counting, Metrics
 from digitgan.studio.painting import Painter
@@ -41,7 +42,8 @@ def create_app(runs: Path, door: Door, device: str = "cpu") -> FastAPI:
         door: who is let in.
         device: where models draw.
     """
-    library, painter, trainings = Library(runs, device), Painter(use_threads()), Trainings(runs)
+    # A core is left to the server itself.
+    library, painter, trainings = Library(runs, device), Painter(max(1, use_threads() - 1)), Trainings(runs)
     rooms = Rooms(library, painter, trainings, Watch(library, trainings), Metrics(painter))
 
     @contextlib.asynccontextmanager
@@ -74,6 +76,7 @@ def create_app(runs: Path, door: Door, device: str = "cpu") -> FastAPI:
         return FileResponse(page / "docs.html")
 
     app.mount("/", StaticFiles(directory=page, html=True), name="page")
+    app.add_middleware(Admission)
     app.add_middleware(Counting, metrics=rooms.metrics)
     app.add_middleware(Safety, door=door)
     return app

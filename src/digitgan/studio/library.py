@@ -36,6 +36,7 @@ class Library:
         self.device = device
         self._loaded: OrderedDict[tuple[Path, int, int], Model] = OrderedDict()
         self._lock = threading.Lock()
+        self._shipped = shipped_models()
 
     def run(self, name: str) -> RunFolder:
         """The run of that name.
@@ -57,7 +58,7 @@ class Library:
     def names(self) -> list[str]:
         """The models there are: shipped ones first, then the runs that have one."""
         runs = [run.path.name for run in self.all_runs() if run.model.is_file()]
-        return [*shipped_models(), *(name for name in runs if name not in shipped_models())]
+        return [*self._shipped, *(name for name in runs if name not in self._shipped)]
 
     def model(self, name: str) -> Model:
         """A shipped model, a run's, or one of its numbered ones (RUN@51200, RUN@best).
@@ -66,8 +67,8 @@ class Library:
             NotThereError: if there is none.
             ModelFileError: if its file is damaged.
         """
-        if name in shipped_models():
-            return self._load(shipped_models()[name])
+        if name in self._shipped:
+            return self._load(self._shipped[name])
         run, at, number = name.partition("@")
         if not self._is_run(run):
             raise NotThereError(f"no model {name!r}: {nearest(run, self.names())}")
@@ -76,6 +77,11 @@ class Library:
         except DigitganError as problem:
             raise NotThereError(str(problem)) from problem
         return self._load(path)
+
+    def at_hand(self, name: str) -> Model | None:
+        """A shipped model that is loaded already: found without waiting for a disk or another thread."""
+        path = self._shipped.get(name)
+        return None if path is None else next((model for key, model in self._loaded.copy().items() if key[0] == path), None)
 
     def describe(self, name: str) -> dict[str, Any]:
         """What a page must know of a model: its classes, the form of its images, and where it comes from."""

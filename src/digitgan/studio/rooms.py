@@ -37,7 +37,8 @@ class Rooms:
 
     async def model(self, name: str) -> Model:
         """The model of that name; see `Library.model`."""
-        return await asyncio.to_thread(self.library.model, name)
+        at_hand = self.library.at_hand(name)
+        return at_hand if at_hand is not None else await asyncio.to_thread(self.library.model, name)
 
 
 def rooms_of(request: Request) -> Rooms:

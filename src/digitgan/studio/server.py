@@ -14,7 +14,7 @@ from digitgan.errors import UsageError
 from digitgan.studio.app import create_app
 from digitgan.studio.safety import LOOPBACK, Door
 
-MOST_CONNECTIONS: Final = 512
+MOST_CONNECTIONS: Final = 2048
 """Beyond them the server answers 503 without looking at what is asked."""
 
 KEEP_ALIVE: Final = 15
@@ -59,7 +59,7 @@ def serve(runs: Path, host: str, port: int, token: str | None, device: str, say:
     say(f"runs in {runs.resolve()}; Ctrl-C ends the server, trainings go on")
     config = uvicorn.Config(
         app,
-        log_level="warning",
+        log_level="error",
         access_log=False,
         limit_concurrency=MOST_CONNECTIONS,
         timeout_keep_alive=KEEP_ALIVE,
