@@ -11,6 +11,7 @@ checkpoints go only afterwards.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 import os
@@ -26,6 +27,7 @@ from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor, nn
 
 from digitgan.errors import CheckpointError, OutputError, why_not_written
+from digitgan.recipes import Recipe, to_toml
 from digitgan.training.step import Game
 
 FORMAT = 1
@@ -59,7 +61,9 @@ def save_checkpoint(folder: Path, game: Game, observers: dict[str, Any]) -> Path
     temporary = target.with_name(target.name + _TEMPORARY)
     contents = {
         _TENSORS: tensors_to_bytes(game_tensors(game)),
-        _STATE: _json({"format": FORMAT, "images_seen": game.images_seen, "observers": observers}),
+        _STATE: _json(
+            {"format": FORMAT, "images_seen": game.images_seen, "recipe": _digest(game.recipe), "observers": observers}
+        ),
     }
     contents[_MANIFEST] = _json({name: hashlib.sha256(content).hexdigest() for name, content in contents.items()})
     needed = sum(map(len, contents.values()))
@@ -99,13 +103,18 @@ def restore_checkpoint(folder: Path, game: Game) -> dict[str, Any]:
         What `save_checkpoint` was given for the observers.
 
     Raises:
-        CheckpointError: if a file is missing or does not match the manifest, or the state is another recipe's; the game is
-            then unchanged.
+        CheckpointError: if a file is missing or does not match the manifest, or the state is another recipe's, be it only by
+            a learning rate; the game is then unchanged.
     """
     contents = _verified(folder)
     state = json.loads(contents[_STATE])
     if state.get("format") != FORMAT:
         raise CheckpointError(f"{folder}: written by another version of digitgan (format {state.get('format')}, not {FORMAT})")
+    if state.get("recipe", _digest(game.recipe)) != _digest(game.recipe):
+        raise CheckpointError(
+            f"{folder}: was trained by another recipe than the run's recipe.toml is now: that was changed or damaged. Put back "
+            "what it was, or start a new run with another --out"
+        )
     try:
         saved = tensors_from_bytes(contents[_TENSORS])
     except SafetensorError as problem:
@@ -213,6 +222,12 @@ def _verified(folder: Path) -> dict[str, bytes]:
         if not isinstance(manifest, dict) or manifest.get(name) != hashlib.sha256(content).hexdigest():
             raise CheckpointError(f"{folder / name}: damaged: its SHA-256 is not the one in {_MANIFEST}")
     return contents
+
+
+def _digest(recipe: Recipe) -> str:
+    """SHA-256 of a recipe but for its length, which a resumed run may change."""
+    lengthless = dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, images=1))
+    return hashlib.sha256(to_toml(lengthless).encode()).hexdigest()
 
 
 def _json(value: dict[str, Any]) -> bytes:

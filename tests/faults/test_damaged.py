@@ -1,0 +1,143 @@
+"""Bits that flip and files that are cut short: noticed, and never a silent wrong result."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from digitgan.errors import CheckpointError, DigitganError
+from digitgan.model import load_model, save_model
+from digitgan.recipes import BLANK, from_toml, to_toml
+from digitgan.runs import RunFolder
+from digitgan.training import Draws, Game, restore_checkpoint, save_checkpoint
+from digitgan.training.checkpoint import game_tensors
+from tests.trainings import finish, history, start
+
+FLIPS = 150
+"""Places in each file at which a bit is flipped, and as many lengths to which it is cut."""
+
+Damage = Callable[[bytes], Iterator[bytes]]
+
+
+def flipped(content: bytes) -> Iterator[bytes]:
+    """A copy for each place, evenly spread and by chance, with one bit of it flipped: every bit of a byte in turn."""
+    chance = random.Random(0)
+    even = range(0, len(content), max(1, len(content) // (FLIPS // 2)))
+    for number, place in enumerate(sorted({*even, *(chance.randrange(len(content)) for _ in range(FLIPS))})):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << number % 8
+        yield bytes(damaged)
+
+
+def cut(content: bytes) -> Iterator[bytes]:
+    """The beginning of it, at every length of a short one, at some of a long one."""
+    for length in range(0, len(content), max(1, len(content) // FLIPS)):
+        yield content[:length]
+
+
+@pytest.fixture
+def game(new_game: Callable[..., Game]) -> Game:
+    game = new_game()
+    from digitgan.data import Batches, embedded_digits
+
+    batches = Batches(embedded_digits("train"), 16, 0)
+    draws = Draws(0, game.generator.latent, 10, 16, torch.device("cpu"), game.recipe.updates)
+    for _ in range(2):
+        game.step(batches.at(game.images_seen), draws.at(game.images_seen))
+    return game
+
+
+@pytest.mark.parametrize("damage", [flipped, cut])
+@pytest.mark.parametrize("name", ["state.safetensors", "state.json", "manifest.json"])
+def test_a_damaged_checkpoint_is_refused_and_the_game_unchanged(
+    tmp_path: Path, game: Game, new_game: Callable[..., Game], name: str, damage: Damage
+) -> None:
+    whole = save_checkpoint(tmp_path, game, {"noted": [1, 2, 3]})
+    content = (whole / name).read_bytes()
+    fresh = new_game()
+    before, refused = game_tensors(fresh), 0
+    for damaged in damage(content):
+        (whole / name).write_bytes(damaged)
+        try:
+            observers = restore_checkpoint(whole, fresh)
+        except CheckpointError:
+            refused += 1
+            assert all(torch.equal(tensor, before[key]) for key, tensor in game_tensors(fresh).items())
+            continue
+        # Only what means nothing, such as a space of the manifest, may be another: then all of the state is what it was.
+        assert name == "manifest.json"
+        assert observers == {"noted": [1, 2, 3]}
+        assert all(torch.equal(tensor, game_tensors(game)[key]) for key, tensor in game_tensors(fresh).items())
+        fresh = new_game()
+    assert refused > 100
+
+
+@pytest.mark.parametrize("damage", [flipped, cut])
+def test_a_damaged_model_is_refused(tmp_path: Path, new_model: Callable[..., object], damage: Damage) -> None:
+    path = tmp_path / "model.safetensors"
+    save_model(path, new_model())  # type: ignore[arg-type]
+    content, refused = path.read_bytes(), 0
+    for damaged in damage(content):
+        path.write_bytes(damaged)
+        with pytest.raises(DigitganError, match=r"model\.safetensors"):
+            load_model(path)
+        refused += 1
+    assert refused > 100
+
+
+def test_a_recipe_in_which_a_bit_flipped_is_refused_or_the_same(
+    tmp_path: Path, game: Game, new_game: Callable[..., Game]
+) -> None:
+    whole = save_checkpoint(tmp_path, game, {})
+    content, outcomes = to_toml(game.recipe).encode(), {"unreadable": 0, "noticed": 0, "the same": 0}
+    for damaged in flipped(content):
+        try:
+            recipe = from_toml(damaged.decode(errors="replace"), "recipe.toml", BLANK)
+        except DigitganError:
+            outcomes["unreadable"] += 1
+            continue
+        other = new_game()
+        other.recipe = recipe
+        try:
+            restore_checkpoint(whole, other)
+        except CheckpointError:
+            outcomes["noticed"] += 1
+        else:
+            length = recipe.training.images != game.recipe.training.images
+            assert length or to_toml(recipe).encode() == content
+            outcomes["the same"] += 1
+    assert outcomes["unreadable"] > 50
+    assert outcomes["noticed"] > 5
+
+
+def test_with_a_damaged_checkpoint_the_run_goes_back_to_the_one_before(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    finish(start(out))
+    run = RunFolder(out)
+    newest = sorted(run.checkpoints.iterdir())[-1]
+    state = newest / "state.safetensors"
+    content = bytearray(state.read_bytes())
+    content[len(content) // 2] ^= 4
+    state.write_bytes(content)
+    expected = history(run)
+    complaint = finish(start(out, "--resume"))
+    assert complaint == ""  # --quiet
+    assert history(run) == expected
+    assert (run.checkpoints / newest.name / "manifest.json").is_file()
+
+
+def test_what_is_left_of_a_history_is_read_and_its_damage_left_out(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    finish(start(out))
+    run = RunFolder(out)
+    content = run.history.read_bytes()
+    lines = list(run.read_history())
+    for damaged in [*flipped(content), *cut(content)]:
+        run.history.write_bytes(damaged)
+        found = list(run.read_history())
+        assert len(found) <= len(lines)
+        assert len(found) >= damaged.count(b"\n") - 2
