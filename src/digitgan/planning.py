@@ -20,7 +20,7 @@ from digitgan.observers import check_tensorboard
 from digitgan.recipes import BLANK, RECIPES, Recipe, differences, from_toml, to_toml
 from digitgan.runs import RunFolder, check_out, free_run_path, open_run
 from digitgan.training import Ranks, checkpoints, join_ranks
-from digitgan.training.machine import faster_precision, prepare, pretraining_seconds, training_speed
+from digitgan.training.machine import faster_precision, images_within, prepare, training_speed
 from digitgan.version import __version__
 from digitgan.wishes import Wish, asked_recipe, check_lengths, checked_parts
 
@@ -310,9 +310,8 @@ def _with_length(
     elif wish.minutes is not None:
         say("measuring the speed of training on this machine …")
         speed = training_speed(recipe, form, device, 60 * wish.minutes)
-        alone = 0.0 if wish.resume else pretraining_seconds(recipe, form, device)
-        seconds = 60 * wish.minutes * MINUTES_SHARE - (time.monotonic() - started) - alone
-        images = round(speed * seconds)
+        seconds = 60 * wish.minutes * MINUTES_SHARE - (time.monotonic() - started)
+        images = images_within(seconds, recipe, form, device, speed)
     else:
         return recipe
     images = max(recipe.training.batch_size, images)

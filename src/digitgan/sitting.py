@@ -37,6 +37,7 @@ from digitgan.training import (
     Game,
     RollbackDue,
     Stepped,
+    StopInPretrainingError,
     checkpoints,
     follow,
     hand_over,
@@ -137,10 +138,14 @@ class Sitting:
             known = judge_of(plan.labelled, self.say)
             self.scores = Scores(plan.run, known.judge, plan.labelled, saving.model)
             self.stateful["scores"] = self.scores
-        if plan.resumed:
-            self._resume()
-        else:
-            self._begin()
+        self.stopped_early = False
+        try:
+            if plan.resumed:
+                self._resume()
+            else:
+                self._begin()
+        except StopInPretrainingError:
+            self.stopped_early = True
         self.display = _display(progress, console, plan, self.game.images_seen)
         self.history.epoch_ended = self.display.epoch_ended
         previews = Previews(plan.run, self.draws, self.display.notice, recipe.training.grid, self.guard.inspect)
@@ -154,6 +159,9 @@ class Sitting:
         """Play to the end, or to a stop; then draw the curves and the animation."""
         run = self.plan.run
         run.write_recipe(self.plan.recipe)
+        if self.stopped_early:
+            self._write_record("stopped")  # nothing was begun that a checkpoint could keep; --resume begins again
+            return
         self._write_record("training")
         with self.display, leading(self.game):
             for event in play(self.game, self.batches, self.draws, self.control):
@@ -190,7 +198,7 @@ class Sitting:
 
     def _begin(self) -> None:
         """Make ready a game that is at its beginning: with the pretraining of its recipe, if it has one."""
-        self.pretraining = pretrain(self.game, self.plan.image_set, self.batches, self.draws, self.say)
+        self.pretraining = pretrain(self.game, self.plan.image_set, self.batches, self.draws, self.say, self.control)
 
     def _resume(self) -> None:
         """Bring the game to its newest whole checkpoint; later ones, and leftovers of a save cut off, are removed."""

@@ -10,7 +10,8 @@ import torch
 
 from digitgan.data import Batch, Batches, ImageSet, silent
 from digitgan.images import to_network
-from digitgan.training import Draws, Game, pretrain
+from digitgan.training import Control, Draws, Game, StopInPretrainingError, pretrain
+from digitgan.training.machine import images_within
 from digitgan.training.pretraining import generator_steps, principal_components
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -22,7 +23,7 @@ LONG = "training.images=16000"
 def taught(game: Game, digits: ImageSet) -> dict[str, dict[str, float]]:
     batches = Batches(digits, game.recipe.training.batch_size, seed=game.seed)
     draws = Draws(game.seed, game.generator.latent, 10, batches.batch_size, game.device, game.recipe.updates)
-    return pretrain(game, digits, batches, draws, silent)
+    return pretrain(game, digits, batches, draws, silent, Control())
 
 
 def test_components_are_the_directions_in_which_images_differ_from_their_class() -> None:
@@ -80,3 +81,24 @@ def test_a_short_run_has_less_of_it(new_game: Callable[..., Game], digits: Image
     assert generator_steps(new_game(ALONE, "training.images=160").recipe) == 4
     assert taught(new_game(ALONE, "training.images=16"), digits) == {}
     assert taught(new_game("training.generator_pretraining=0", LONG), digits) == {}
+
+
+@pytest.mark.parametrize("setting", [ALONE, "training.pretraining=60"])
+def test_it_ends_when_it_is_told_to(new_game: Callable[..., Game], digits: ImageSet, setting: str) -> None:
+    game, control = new_game(setting, LONG), Control()
+    control.stop()
+    batches = Batches(digits, 16, seed=0)
+    draws = Draws(0, game.generator.latent, 10, 16, game.device, game.recipe.updates)
+    with pytest.raises(StopInPretrainingError):
+        pretrain(game, digits, batches, draws, silent, control)
+
+
+def test_a_budget_counts_what_it_takes_and_no_more(new_game: Callable[..., Game]) -> None:
+    speed, seconds = 10_000.0, 3.0
+    without = new_game("training.generator_pretraining=0")
+    assert images_within(seconds, without.recipe, without.form, without.device, speed) == 30_000
+    few, many = (new_game(f"training.generator_pretraining={steps}") for steps in (50, 10**6))
+    with_few = images_within(seconds, few.recipe, few.form, few.device, speed)
+    assert 20_000 < with_few < 30_000
+    # Of a million steps a run has two fifths of its own number, whatever it would take to have them all.
+    assert 5_000 < images_within(seconds, many.recipe, many.form, many.device, speed) < with_few

@@ -113,7 +113,7 @@ def train(
     state = "finished" if result.finished else f"stopped; go on with: digitgan train --resume --out {run.path}"
     output.lines(
         f"run        {run.path}  ({result.images_seen:,} images in {result.seconds:.1f} s, {state})",
-        f"model      {run.model}",
+        *([f"model      {run.model}"] if run.model.exists() else []),
         *([f"best       {run.best}"] if run.best.exists() else []),
         f"previews   {run.previews}",
         *([f"curves     {run.curves}"] if run.curves.exists() else []),

@@ -17,7 +17,7 @@ from digitgan.training.events import (
 )
 from digitgan.training.following import follow, hand_over, leading
 from digitgan.training.loop import play
-from digitgan.training.pretraining import pretrain
+from digitgan.training.pretraining import StopInPretrainingError, pretrain
 from digitgan.training.step import Game, StepReport
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "SnapshotDue",
     "StepReport",
     "Stepped",
+    "StopInPretrainingError",
     "checkpoints",
     "follow",
     "hand_over",

@@ -17,6 +17,7 @@ from digitgan.errors import UsageError, nearest
 from digitgan.networks import ImageForm
 from digitgan.recipes import Recipe
 from digitgan.training.draws import Draws
+from digitgan.training.pretraining import MOST_AT_ONCE, MOST_OF_RUN
 from digitgan.training.step import Game
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -136,13 +137,25 @@ def training_speed(recipe: Recipe, form: ImageForm, device: torch.device, budget
     return recipe.training.batch_size * interval / statistics.median(seconds)
 
 
-def pretraining_seconds(recipe: Recipe, form: ImageForm, device: torch.device) -> float:
-    """How long the generator's pretraining will take here, by a few of its steps; 0 where the recipe has none."""
-    steps = recipe.training.generator_pretraining
-    if not steps:
-        return 0.0
+def images_within(seconds: float, recipe: Recipe, form: ImageForm, device: torch.device, speed: float) -> int:
+    """The length of a run that takes so long, the generator's pretraining included.
+
+    Args:
+        seconds: that there are.
+        recipe: with its precision decided.
+        form: of the images.
+        device: where it is to be.
+        speed: images a second, from `training_speed`.
+    """
+    whole, size = round(speed * seconds), recipe.training.batch_size
+    if not recipe.training.generator_pretraining:
+        return whole
     trial = _Trial(recipe, form, device, recipe.training.precision)
-    return steps * statistics.median(trial.seconds_alone() for _ in range(5))
+    alone = statistics.median(trial.seconds_alone() for _ in range(5))
+    # A run that is long enough has all of it, a shorter one so much for each of its own steps.
+    long = round(speed * (seconds - alone * recipe.training.generator_pretraining))
+    short = round(seconds / (1 / speed + alone * MOST_OF_RUN / size))
+    return max(long, min(short, whole))
 
 
 @final
@@ -168,7 +181,8 @@ class _Trial:
     def seconds_alone(self) -> float:
         """How long a step of the generator's pretraining takes."""
         started = time.perf_counter()
-        self.game.reconstruct(self.draw.z, self.batch, self.game.generator_optimizer)
+        batch = Batch(self.batch.images[:MOST_AT_ONCE], self.batch.labels[:MOST_AT_ONCE])
+        self.game.reconstruct(self.draw.z[:MOST_AT_ONCE], batch, self.game.generator_optimizer)
         _wait(self.game.device)
         return time.perf_counter() - started
 

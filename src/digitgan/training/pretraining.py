@@ -1,6 +1,6 @@
 """Before the contest: what each network can learn alone.
 
-A generator that knows nothing spends the first third of a minute's training on what a regression teaches it in two seconds: how
+A generator that knows nothing spends the first twenty seconds of its training on what a regression teaches it in two seconds: how
 a class looks on the whole, and that neighbouring latents are similar images. So it may begin by drawing training images from
 where they lie along the set's principal components, whose coordinates are of mean 0 and variance 1, as latents are. GLO
 (Bojanowski et al. 2018, arXiv:1707.05776) starts its latents from the same coordinates, and needs no contest at all after it;
@@ -21,6 +21,7 @@ from digitgan.data import Batch, Batches, ImageSet, Say
 from digitgan.images import to_network
 from digitgan.recipes import Recipe
 from digitgan.training.draws import Draws
+from digitgan.training.events import Control
 from digitgan.training.microbatches import trained
 from digitgan.training.step import Game
 
@@ -33,6 +34,9 @@ LEAST_DEVIATION: Final = 1e-3
 
 BETAS: Final = (0.9, 0.99)
 """Adam's, where a network learns by regression: the target stands still, so a memory helps."""
+
+MOST_AT_ONCE: Final = 128
+"""Images in a step of the generator's pretraining; where the recipe's batches are larger, the first of each."""
 
 MOST_OF_RUN: Final = 0.4
 """The most steps that the generator's pretraining takes, as a share of the run's own."""
@@ -95,7 +99,12 @@ def generator_steps(recipe: Recipe) -> int:
     return min(training.generator_pretraining, int(MOST_OF_RUN * training.images / training.batch_size))
 
 
-def pretrain(game: Game, image_set: ImageSet, batches: Batches, draws: Draws, say: Say) -> dict[str, Any]:
+@final
+class StopInPretrainingError(Exception):
+    """The training was told to stop before it had begun: nothing of it is worth keeping."""
+
+
+def pretrain(game: Game, image_set: ImageSet, batches: Batches, draws: Draws, say: Say, control: Control) -> dict[str, Any]:
     """Let the networks of a game at its beginning learn alone, for as many steps each as the recipe says.
 
     Args:
@@ -104,28 +113,36 @@ def pretrain(game: Game, image_set: ImageSet, batches: Batches, draws: Draws, sa
         batches: of that set.
         draws: of the game.
         say: is told, a line for each network, what came of it.
+        control: looked at between steps.
 
     Returns:
         What the run's record says of it: "generator" and "discriminator" -> JSON values, where the recipe asks for them.
+
+    Raises:
+        StopInPretrainingError: if it is told to stop.
     """
     training, found = game.recipe.training, {}
     with game.microbatches.at_work():
         steps = generator_steps(game.recipe)
         if steps:
-            found["generator"] = _teach_generator(game, steps, image_set, batches, draws)
+            found["generator"] = _teach_generator(game, steps, image_set, batches, draws, control)
             say(
                 "the generator alone, training images from {components} principal components: {steps} steps, "
                 "mean squared error {error:.3f}".format(**found["generator"])
             )
         if training.pretraining:
-            found["discriminator"] = taught = _teach_discriminator(game, training.pretraining, image_set, batches, draws)
+            found["discriminator"] = taught = _teach_discriminator(
+                game, training.pretraining, image_set, batches, draws, control
+            )
             separated = taught["separated_after"]
             told = f"after {separated} steps" if separated else f"not within {training.pretraining} steps"
             say(f"the discriminator alone, real images against noise: tells them apart without a mistake {told}")
     return found
 
 
-def _teach_generator(game: Game, steps: int, image_set: ImageSet, batches: Batches, draws: Draws) -> dict[str, Any]:
+def _teach_generator(
+    game: Game, steps: int, image_set: ImageSet, batches: Batches, draws: Draws, control: Control
+) -> dict[str, Any]:
     """To draw training images from their coordinates; the moving average begins where this ends."""
     recipe, generator = game.recipe, game.generator
     some = min(len(image_set), max(2, MOST_PIXELS // math.prod(image_set.shape)))
@@ -136,8 +153,10 @@ def _teach_generator(game: Game, steps: int, image_set: ImageSet, batches: Batch
     optimizer = torch.optim.Adam(trained(generator), rate, BETAS, fused=True)
     error = torch.zeros(())
     for step in range(steps):
-        batch = batches.at(step * batches.batch_size)
-        z = draws.pretraining_latents(step)  # for the numbers that no component takes
+        _stop_if_told(control)
+        whole = batches.at(step * batches.batch_size)
+        batch = Batch(whole.images[:MOST_AT_ONCE], whole.labels[:MOST_AT_ONCE])
+        z = draws.pretraining_latents(step)[:MOST_AT_ONCE]  # for the numbers that no component takes
         z[:, :taken] = components.coordinates(to_network(batch.images), batch.labels)
         optimizer.param_groups[0]["lr"] = rate * min(1.0, (steps - step) / (FALL * steps))
         error = game.reconstruct(z, batch, optimizer)
@@ -145,10 +164,13 @@ def _teach_generator(game: Game, steps: int, image_set: ImageSet, batches: Batch
     return {"steps": steps, "components": taken, "error": round(float(error), 4)}
 
 
-def _teach_discriminator(game: Game, steps: int, image_set: ImageSet, batches: Batches, draws: Draws) -> dict[str, Any]:
+def _teach_discriminator(
+    game: Game, steps: int, image_set: ImageSet, batches: Batches, draws: Draws, control: Control
+) -> dict[str, Any]:
     """To tell real images from noise."""
     separated, accuracies = None, {}
     for step in range(steps):
+        _stop_if_told(control)
         batch = batches.at(step * batches.batch_size)
         noise = draws.noise(step, image_set.shape)
         terms = game.pretrain(batch, noise, draws.pretraining_dropout(step))
@@ -156,3 +178,8 @@ def _teach_discriminator(game: Game, steps: int, image_set: ImageSet, batches: B
         if separated is None and min(accuracies.values()) == 1.0:
             separated = step + 1
     return {"steps": steps, "separated_after": separated, **accuracies}
+
+
+def _stop_if_told(control: Control) -> None:
+    if control.stop_asked:
+        raise StopInPretrainingError
