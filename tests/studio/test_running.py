@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -228,3 +229,40 @@ def test_a_training_that_could_not_begin_says_why(own: Studio, own_runs: Path) -
     assert own.post(f"{API}/runs/unfit/forget").status_code == 200
     assert own.get(f"{API}/runs").json()["pending"] == []
     assert not (own_runs / ".studio" / "unfit.json").exists()
+
+
+def test_a_second_stop_lets_the_first_one_save(own: Studio, own_runs: Path) -> None:
+    assert own.post(f"{API}/runs", json={**LONG, "name": "twice"}).status_code == 201
+    wait_for(lambda: phase(own, "twice") == "training", "the beginning")
+    for _ in range(3):
+        assert own.post(f"{API}/runs/twice/stop").status_code in (200, 409)
+    wait_for(lambda: phase(own, "twice") == "stopped", "the stop")
+    assert RunFolder(own_runs / "twice").model.is_file()
+
+
+def test_a_stop_while_it_steps_is_not_undone(own: Studio) -> None:
+    assert own.post(f"{API}/runs", json={**LONG, "name": "halfway"}).status_code == 201
+    wait_for(lambda: phase(own, "halfway") == "training", "the beginning")
+    wait_for(lambda: own.get(f"{API}/runs/halfway/previews").json(), "a preview")
+    assert own.post(f"{API}/runs/halfway/pause").status_code == 200
+    with ThreadPoolExecutor(1) as pool:
+        stepping = pool.submit(own.post, f"{API}/runs/halfway/step")  # whose line of history is a long way off
+        wait_for(lambda: phase(own, "halfway") == "training", "the step")
+        assert own.post(f"{API}/runs/halfway/stop").status_code == 200
+        wait_for(lambda: phase(own, "halfway") == "stopped", "the stop")
+        assert stepping.result().status_code == 200
+
+
+def test_one_that_is_stopped_before_it_has_begun_is_forgotten(own: Studio) -> None:
+    assert own.post(f"{API}/runs", json={**LONG, "name": "early"}).status_code == 201
+    own.post(f"{API}/runs/early/stop")
+    wait_for(lambda: "early" not in own.get(f"{API}/runs").text or phase(own, "early") == "stopped", "the end")
+    assert "early" not in [each["name"] for each in own.get(f"{API}/runs").json()["pending"]]
+
+
+def test_two_that_are_given_no_name_get_two(own: Studio) -> None:
+    names = [own.post(f"{API}/runs", json={**LONG, "recipe": "acgan"}).json()["name"] for _ in range(2)]
+    assert names == ["acgan-digits-001", "acgan-digits-002"]
+    for name in names:
+        own.post(f"{API}/runs/{name}/stop")
+        wait_for(lambda name=name: name not in own.get(f"{API}/runs").text or phase(own, name) == "stopped", "the end")

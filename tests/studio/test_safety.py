@@ -46,6 +46,11 @@ def test_another_page_is_refused(studio: Studio, origin: str) -> None:
     assert raw(studio, "/api/v1/models", Origin=origin)[0] == 403
 
 
+def test_a_picture_in_another_page_is_refused(studio: Studio) -> None:
+    assert raw(studio, "/api/v1/sample", Sec_Fetch_Site="cross-site")[0] == 403
+    assert raw(studio, "/api/v1/sample", Sec_Fetch_Site="same-origin")[0] == 200
+
+
 def test_the_own_page_is_not(studio: Studio) -> None:
     assert raw(studio, "/api/v1/models", Origin=studio.url)[0] == 200
 
@@ -126,6 +131,8 @@ def test_another_address_needs_the_token(open_to_others: Studio) -> None:
     ("options", "words"),
     [
         (("--port", "70000"), "0 to 65535"),
+        (("--host", "0.0.0.0", "--token", ""), "16 letters"),
+        (("--token", "a;b&c#d and so on, é"), "16 letters"),
         (("--host", "256.1.1.1"), "can't be listened on"),
         (("--port", "x"), "--port"),
     ],

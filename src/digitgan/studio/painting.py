@@ -150,18 +150,20 @@ class Painter:
     def _work(self) -> None:
         torch.set_num_threads(1)
         while (pieces := self._next()) is not None:
+            # From here on nobody can withdraw them: a future that is running can't be cancelled.
+            pieces = [piece for piece in pieces if piece.drawn.set_running_or_notify_cancel()]
+            if not pieces:
+                continue
             try:
                 pictures = _together(pieces, self._is_steady)
             except Exception as problem:  # it is whoever asked that must hear of it; the thread goes on
                 for piece in pieces:
-                    if not piece.drawn.cancelled():
-                        piece.drawn.set_exception(problem)
+                    piece.drawn.set_exception(problem)
                 continue
             self.batches += 1
             for piece, picture in zip(pieces, pictures, strict=True):
                 self.drawn += len(picture)
-                if not piece.drawn.cancelled():
-                    piece.drawn.set_result(picture)
+                piece.drawn.set_result(picture)
 
     def _is_steady(self, model: Model) -> bool:
         if model.generator not in self._steady:

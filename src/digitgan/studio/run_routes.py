@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import FileResponse, StreamingResponse
 
 from digitgan.errors import UsageError, nearest
-from digitgan.runs import RunFolder, free_run_path
+from digitgan.runs import RunFolder
 from digitgan.studio.refusals import REFUSALS, BusyError, NotThereError, StateError
 from digitgan.studio.rooms import rooms_of
 from digitgan.studio.watching import MOST_WATCHERS
@@ -51,12 +51,12 @@ async def start(request: Request, new: NewRun) -> dict[str, str]:
                 f"data {new.data!r}: {nearest(new.data, data_sources())}; folders and files are for `digitgan train`"
             )
         arguments = arguments_of(new)
-        path = free_run_path(rooms.library.runs, new.recipe, new.data)
-        name = new.name or path.name
-        if (rooms.library.runs / name).exists():
-            raise StateError(f"{name}: there is a run of that name already; choose another")
-        rooms.trainings.start(name, arguments)
-        return name
+        if new.name is None:
+            return rooms.trainings.start_anew(new.recipe, new.data, arguments)
+        if (rooms.library.runs / new.name).exists():
+            raise StateError(f"{new.name}: there is a run of that name already; choose another")
+        rooms.trainings.start(new.name, arguments)
+        return new.name
 
     return {"name": await asyncio.to_thread(begin)}
 

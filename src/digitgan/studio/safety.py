@@ -100,7 +100,8 @@ class Safety:
         if self.door.hosts and host not in self.door.hosts:
             return 421, f"this server isn't called {host[:100]!r}; ask {self.door.hosts[0]}"
         origin = headers.get("origin")
-        if origin is not None and origin.partition("://")[2] != headers.get("host", ""):
+        elsewhere = origin is not None and origin.partition("://")[2] != headers.get("host", "")
+        if elsewhere or headers.get("sec-fetch-site") == "cross-site":
             return 403, "only the server's own pages may ask it"
         # Health is asked by machines that know no token.
         wanted = None if scope["path"] == "/health" else self.door.token

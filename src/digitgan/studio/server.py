@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import socket
 from collections.abc import Callable
@@ -13,9 +14,13 @@ import uvicorn
 from digitgan.errors import UsageError
 from digitgan.studio.app import create_app
 from digitgan.studio.safety import LOOPBACK, Door
+from digitgan.training.machine import choose_device
 
 MOST_CONNECTIONS: Final = 2048
 """Beyond them the server answers 503 without looking at what is asked."""
+
+TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{16,200}")
+"""What needs no quoting in an address, a cookie or a header, and can't be guessed."""
 
 KEEP_ALIVE: Final = 15
 """Seconds that a connection may stay idle."""
@@ -40,6 +45,10 @@ def serve(runs: Path, host: str, port: int, token: str | None, device: str, say:
     if not 0 <= port <= 65_535:
         raise UsageError(f"--port {port}: 0 to 65535 is right, 0 for any that is free")
     at_home = host in LOOPBACK
+    if token is not None and not TOKEN.fullmatch(token):
+        right = "16 letters, digits, dashes and underscores at least are right; or leave it out, and one is made up"
+        raise UsageError(f"--token: {right}")
+    choose_device(device)
     if not at_home and token is None:
         token = secrets.token_urlsafe(24)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

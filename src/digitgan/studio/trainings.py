@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, final
 
-from digitgan.errors import UsageError
+from digitgan.errors import OutputError, UsageError
 from digitgan.images import replacing
 from digitgan.runs import RunFolder, is_held
 from digitgan.studio.library import RUN_NAME
@@ -74,14 +74,30 @@ class Trainings:
                 raise StateError(f"{name}: trains already")
             if len(self.alive()) >= MOST_AT_ONCE:
                 raise BusyError(f"{MOST_AT_ONCE} trainings are under way already; stop one, or wait for its end")
-            self._state(name).parent.mkdir(parents=True, exist_ok=True)
             command = [sys.executable, "-m", "digitgan", "train", *arguments, "--out", str(self.runs / name)]
-            with self._log(name).open("wb") as log:
-                child = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, start_new_session=True
-                )
+            try:
+                self._state(name).parent.mkdir(parents=True, exist_ok=True)
+                self._remember(name)  # or what couldn't be written down afterwards would train unseen
+                with self._log(name).open("wb") as log:
+                    child = subprocess.Popen(
+                        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, start_new_session=True
+                    )
+            except OSError as problem:
+                raise OutputError(f"{self.runs / STATE}: cannot be written ({problem.strerror or problem})") from problem
             self._children[name] = child
             self._remember(name, pid=child.pid, born=_born(child.pid), paused=False, started=time.time())
+
+    def start_anew(self, recipe: str, data: str, arguments: Sequence[str]) -> str:
+        """Begin a new run under the next free name, which is returned; see `start`."""
+        with self._lock:
+            number = 1
+            while self._is_taken(name := f"{recipe}-{data}-{number:03d}"):
+                number += 1
+            self.start(name, arguments)
+            return name
+
+    def _is_taken(self, name: str) -> bool:
+        return (self.runs / name).exists() or self._state(name).exists()
 
     def pause(self, name: str) -> None:
         """Let a training stand still where it is, in memory.
@@ -90,6 +106,8 @@ class Trainings:
             StateError: if it doesn't train.
         """
         with self._lock:
+            if self._known(name).get("stopping"):
+                raise StateError(f"{name}: is being stopped")
             self._signal(name, signal.SIGSTOP)
             if not is_held(RunFolder(self.runs / name)):  # it was about to begin or to end, and must be let do so
                 self._signal(name, signal.SIGCONT)
@@ -117,11 +135,13 @@ class Trainings:
         history = RunFolder(self.runs / name).history
         before = _size(history)
         self.go_on(name)
+        steered = self._known(name)
         until = time.monotonic() + SECONDS_TO_STEP
         while _size(history) <= before and time.monotonic() < until and self._is_alive(name):
             time.sleep(0.02)
-        with contextlib.suppress(StateError):  # it has come to its end with this step
-            self.pause(name)
+        with self._lock, contextlib.suppress(StateError):  # it has come to its end with this step
+            if self._known(name) == steered:  # nobody has steered it meanwhile
+                self.pause(name)
 
     def stop(self, name: str) -> None:
         """End a training after the step it is in, with a checkpoint.
@@ -130,9 +150,12 @@ class Trainings:
             StateError: if it doesn't train.
         """
         with self._lock:
+            known = self._known(name)
+            if known.get("stopping") and self._is_alive(name):
+                return  # a second signal would end it at once, without a checkpoint
             self._signal(name, signal.SIGTERM)
             self._signal(name, signal.SIGCONT)  # one that is paused must wake up to hear of it
-            self._remember(name, **{**self._known(name), "paused": False})
+            self._remember(name, **{**known, "paused": False, "stopping": True})
 
     def alive(self) -> list[str]:
         """The names of the trainings that are under way."""
@@ -144,10 +167,17 @@ class Trainings:
         """Trainings that have no folder yet, or could not begin: name -> what they said last, or ""."""
         folder = self.runs / STATE
         found = {}
-        for path in sorted(folder.glob("*.json")) if folder.is_dir() else []:
-            name = path.stem
-            if not RunFolder(self.runs / name).record.is_file():
-                found[name] = "" if self._is_alive(name) else self.last_words(name)
+        with self._lock:  # not in the middle of a start
+            names = [path.stem for path in sorted(folder.glob("*.json"))] if folder.is_dir() else []
+        for name in names:
+            if RunFolder(self.runs / name).record.is_file():
+                continue
+            if self._is_alive(name):
+                found[name] = ""
+            elif self._known(name).get("stopping"):
+                self.forget(name)  # as it was told to end before it had begun
+            else:
+                found[name] = self.last_words(name) or "it ended without a word"
         return found
 
     def forget(self, name: str) -> None:

@@ -101,6 +101,8 @@ class Watch:
             "best": run.best.is_file(),
             "scores": _scores(run),
         }
+        if facts["phase"] == "interrupted":
+            facts["problem"] = self.trainings.last_words(name) or None
         facts["remarks"] = [remark.as_json() for remark in _remarks(facts, recipe, history)]
         return Look(run, facts, history, previews)
 
@@ -168,7 +170,8 @@ def _seconds_left(facts: dict[str, Any], history: list[dict[str, Any]]) -> float
 
 def _alarms(record: dict[str, Any]) -> list[str]:
     """What the guard has found, in its words."""
-    rollbacks = record.get("rollbacks", [])
+    rollbacks = record.get("rollbacks")
+    rollbacks = rollbacks if isinstance(rollbacks, list) else []
     told = [alarm["alarm"] for alarm in rollbacks if isinstance(alarm, dict) and isinstance(alarm.get("alarm"), str)]
     diagnosis = record.get("diagnosis")
     return [*told, *([diagnosis] if isinstance(diagnosis, str) and diagnosis not in told else [])]

@@ -1,7 +1,7 @@
 """Before the contest: what each network can learn alone.
 
-A generator that knows nothing spends the first twenty seconds of its training on what a regression teaches it in two seconds: how
-a class looks on the whole, and that neighbouring latents are similar images. So it may begin by drawing training images from
+A generator that knows nothing spends the first twenty seconds of its training on what a regression teaches it in two: how a
+class looks on the whole, and that neighbouring latents are similar images. So it may begin by drawing training images from
 where they lie along the set's principal components, whose coordinates are of mean 0 and variance 1, as latents are. GLO
 (Bojanowski et al. 2018, arXiv:1707.05776) starts its latents from the same coordinates, and needs no contest at all after it;
 here it is only the beginning, and the contest sharpens what it left.

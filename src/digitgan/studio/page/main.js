@@ -9,6 +9,13 @@ import * as write from "./write.js";
 const ROOMS = { write, explore, watch, train };
 let open = null;
 
+// The server has made a cookie of a token in the address; a link that is shared must not share the token.
+const here = new URL(location.href);
+if (here.searchParams.has("token")) {
+  here.searchParams.delete("token");
+  history.replaceState(null, "", here);
+}
+
 async function enter() {
   let { room, values } = read();
   if (!(room in ROOMS)) room = "write";

@@ -72,7 +72,9 @@ class Panel {
       charts.push(chart("Class accuracy of what is drawn", [{ name: "right class", key: "class_accuracy", of: "first" }], facts.scores, this.length, mark, [0, 1]));
     }
     this.charts.replaceChildren(...charts);
-    this.remarks.replaceChildren(...(facts?.remarks ?? []).map(({ tone, title, text }) =>
+    const remarks = [...(facts?.remarks ?? [])];
+    if (facts?.problem) remarks.unshift({ tone: "warning", title: "What it said last", text: facts.problem });
+    this.remarks.replaceChildren(...remarks.map(({ tone, title, text }) =>
       make("p", { class: `remark ${tone}` }, make("strong", { text: title }), text)));
   }
 }
