@@ -23,7 +23,7 @@ from digitgan.exporting.programs import Onnx, onnx_model
 NETWORK: Final = "generator.onnx"
 FACTS: Final = "model.json"
 PAGE: Final = ("index.html", "page.js", "generator.js")
-SHARED: Final = ("style.css", "icon.svg", "place.js")
+SHARED: Final = ("style.css", "icon.svg", "place.js", "pad.js")
 """What the page has in common with the studio's."""
 
 RUNTIME: Final = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "LICENSE")

@@ -5,21 +5,23 @@ A recipe is a row of data. `RECIPES` is the table of those that come with the pr
 """
 
 from digitgan.recipes.checks import check_recipe
-from digitgan.recipes.reading import BLANK, differences, find_recipe, from_toml, read_recipe, to_toml, with_settings
-from digitgan.recipes.settings import (
+from digitgan.recipes.network_settings import (
     ConvolutionalDiscriminatorRecipe,
     ConvolutionalGeneratorRecipe,
     DiscriminatorRecipe,
-    EmaRecipe,
     GeneratorRecipe,
-    GuardRecipe,
     LayeredGeneratorRecipe,
+    RecurrentDiscriminatorRecipe,
+    RecurrentGeneratorRecipe,
+)
+from digitgan.recipes.reading import BLANK, differences, find_recipe, from_toml, read_recipe, to_toml, with_settings
+from digitgan.recipes.settings import (
+    EmaRecipe,
+    GuardRecipe,
     LossRecipe,
     OptimizerRecipe,
     PenaltyRecipe,
     Recipe,
-    RecurrentDiscriminatorRecipe,
-    RecurrentGeneratorRecipe,
     TrainingRecipe,
     UpdatesRecipe,
 )

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from digitgan.errors import RecipeError
-from digitgan.recipes.settings import (
+from digitgan.recipes.network_settings import (
     ConvolutionalDiscriminatorRecipe,
     ConvolutionalGeneratorRecipe,
     LayeredGeneratorRecipe,
-    Recipe,
 )
+from digitgan.recipes.settings import Recipe
 
 CROSS_ENTROPIES: Final = ("binary-cross-entropy", "non-saturating")
 """Losses whose target for a real image is a probability, which can be smoothed."""

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Final, get_type_hints
 
 from digitgan.errors import RecipeError, nearest
-from digitgan.recipes.settings import FAMILY_SECTIONS, Recipe
+from digitgan.recipes.network_settings import FAMILY_SECTIONS
+from digitgan.recipes.settings import Recipe
 from digitgan.recipes.table import DEFAULT_RECIPE, RECIPES
 
 BLANK: Final = Recipe(name="unnamed", description="")

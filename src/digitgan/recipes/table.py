@@ -15,17 +15,19 @@ import types
 from collections.abc import Mapping
 from typing import Final
 
-from digitgan.recipes.settings import (
+from digitgan.recipes.network_settings import (
     ConvolutionalDiscriminatorRecipe,
     ConvolutionalGeneratorRecipe,
+    RecurrentDiscriminatorRecipe,
+    RecurrentGeneratorRecipe,
+)
+from digitgan.recipes.settings import (
     EmaRecipe,
     GuardRecipe,
     LossRecipe,
     OptimizerRecipe,
     PenaltyRecipe,
     Recipe,
-    RecurrentDiscriminatorRecipe,
-    RecurrentGeneratorRecipe,
     TrainingRecipe,
     UpdatesRecipe,
 )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Final, final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from digitgan.studio.refusals import refuse
 
 MOST_AT_ONCE: Final = 64
 """Requests for pictures: four times as many as sixteen busy connections, and a tenth of a second's work."""
@@ -34,21 +35,11 @@ class Admission:
             return
         if self.inside >= self.most:
             self.refused += 1
-            await _refuse(send, f"{self.inside} requests for pictures are worked on already; ask again in a second")
+            why = f"{self.inside} requests for pictures are worked on already; ask again in a second"
+            await refuse(send, 429, why, [(b"retry-after", b"1")])
             return
         self.inside += 1
         try:
             await self.app(scope, receive, send)
         finally:
             self.inside -= 1
-
-
-async def _refuse(send: Send, why: str) -> None:
-    body = json.dumps({"error": why}).encode()
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"retry-after", b"1"),
-    ]
-    await send({"type": "http.response.start", "status": 429, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

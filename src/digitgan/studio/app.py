@@ -17,12 +17,12 @@ from starlette.exceptions import HTTPException
 from digitgan.errors import DigitganError
 from digitgan.studio import drawing_routes, run_routes
 from digitgan.studio.admission import Admission
-from digitgan.studio.library import Library
 from digitgan.studio.metrics import Counting, Metrics
 from digitgan.studio.painting import Painter
 from digitgan.studio.refusals import BusyError, NotThereError, StateError
 from digitgan.studio.rooms import Rooms, rooms_of
 from digitgan.studio.safety import Door, Safety
+from digitgan.studio.shelf import Shelf
 from digitgan.studio.trainings import Trainings
 from digitgan.studio.watching import Watch
 from digitgan.training.machine import use_threads
@@ -43,8 +43,8 @@ def create_app(runs: Path, door: Door, device: str = "cpu") -> FastAPI:
         device: where models draw.
     """
     # A core is left to the server itself.
-    library, painter, trainings = Library(runs, device), Painter(max(1, use_threads() - 1)), Trainings(runs)
-    rooms = Rooms(library, painter, trainings, Watch(library, trainings), Metrics(painter))
+    shelf, painter, trainings = Shelf(runs, device), Painter(max(1, use_threads() - 1)), Trainings(runs)
+    rooms = Rooms(shelf, painter, trainings, Watch(shelf, trainings), Metrics(painter))
 
     @contextlib.asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:

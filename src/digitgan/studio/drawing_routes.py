@@ -38,7 +38,7 @@ async def models(request: Request) -> list[dict[str, Any]]:
     rooms = rooms_of(request)
 
     def all_of_them() -> list[dict[str, Any]]:
-        return [{"name": name} for name in rooms.library.names()]
+        return [{"name": name} for name in rooms.shelf.names()]
 
     return await asyncio.to_thread(all_of_them)
 
@@ -46,7 +46,7 @@ async def models(request: Request) -> list[dict[str, Any]]:
 @routes.get("/models/{name}")
 async def one_model(request: Request, name: Annotated[str, Path(max_length=200)]) -> dict[str, Any]:
     """A model: its classes, the form of its images, where it comes from."""
-    return await asyncio.to_thread(rooms_of(request).library.describe, name)
+    return await asyncio.to_thread(rooms_of(request).shelf.describe, name)
 
 
 @routes.get(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from typing import Any, Final, final
 
 from pydantic import BaseModel
+from starlette.types import Send
 
 from digitgan.errors import DigitganError
 
@@ -25,6 +28,14 @@ REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
     429: {"model": Refusal, "description": "too much is asked now; Retry-After says when to ask again"},
 }
 """The answers that every route may give instead, for its description."""
+
+
+async def refuse(send: Send, status: int, why: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
+    """Answer a request with an error before any route hears of it."""
+    body = json.dumps({"error": why}).encode()
+    own = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": [*own, *headers]})
+    await send({"type": "http.response.body", "body": body})
 
 
 @final

@@ -1,4 +1,4 @@
-"""What the routes share: one library, one painter, one list of trainings."""
+"""What the routes share: one shelf, one painter, one list of trainings."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import final
 from starlette.requests import Request
 
 from digitgan.model import Model
-from digitgan.studio.library import Library
 from digitgan.studio.metrics import Metrics
 from digitgan.studio.painting import Painter
+from digitgan.studio.shelf import Shelf
 from digitgan.studio.trainings import Trainings
 from digitgan.studio.watching import Watch
 
@@ -22,23 +22,23 @@ class Rooms:
     """What stands behind the page.
 
     Attributes:
-        library: runs and models by name.
+        shelf: runs and models by name.
         painter: draws.
         trainings: under way.
         watch: looks at runs.
         metrics: counts.
     """
 
-    library: Library
+    shelf: Shelf
     painter: Painter
     trainings: Trainings
     watch: Watch
     metrics: Metrics
 
     async def model(self, name: str) -> Model:
-        """The model of that name; see `Library.model`."""
-        at_hand = self.library.at_hand(name)
-        return at_hand if at_hand is not None else await asyncio.to_thread(self.library.model, name)
+        """The model of that name; see `Shelf.model`."""
+        at_hand = self.shelf.at_hand(name)
+        return at_hand if at_hand is not None else await asyncio.to_thread(self.shelf.model, name)
 
 
 def rooms_of(request: Request) -> Rooms:

@@ -11,10 +11,10 @@ from fastapi.responses import FileResponse, StreamingResponse
 
 from digitgan.errors import UsageError, nearest
 from digitgan.runs import RunFolder
+from digitgan.studio.new_runs import KNOBS, NewRun, arguments_of, data_sources, recipe_table
 from digitgan.studio.refusals import REFUSALS, BusyError, NotThereError, StateError
 from digitgan.studio.rooms import rooms_of
 from digitgan.studio.watching import MOST_WATCHERS
-from digitgan.studio.wishing import KNOBS, NewRun, arguments_of, data_sources, recipe_table
 
 routes = APIRouter(prefix="/api/v1", tags=["runs"], responses=REFUSALS)
 
@@ -33,7 +33,7 @@ async def runs(request: Request) -> dict[str, Any]:
     rooms = rooms_of(request)
 
     def all_of_them() -> dict[str, Any]:
-        found = [rooms.watch.brief(run) for run in rooms.library.all_runs()]
+        found = [rooms.watch.brief(run) for run in rooms.shelf.all_runs()]
         pending = [{"name": name, "problem": words} for name, words in rooms.trainings.pending().items()]
         return {"runs": found, "pending": pending}
 
@@ -53,7 +53,7 @@ async def start(request: Request, new: NewRun) -> dict[str, str]:
         arguments = arguments_of(new)
         if new.name is None:
             return rooms.trainings.start_anew(new.recipe, new.data, arguments)
-        if (rooms.library.runs / new.name).exists():
+        if (rooms.shelf.runs / new.name).exists():
             raise StateError(f"{new.name}: there is a run of that name already; choose another")
         rooms.trainings.start(new.name, arguments)
         return new.name
@@ -87,7 +87,7 @@ async def previews(request: Request, name: RunName) -> list[int]:
 @routes.get("/runs/{name}/previews/{images}", responses={200: {"content": {"image/png": {}}}}, response_class=FileResponse)
 async def preview(request: Request, name: RunName, images: Annotated[int, Path(ge=0, le=10**13)]) -> FileResponse:
     """A preview: a grid of images, the same latents at every count."""
-    found = await asyncio.to_thread(rooms_of(request).library.run, name)
+    found = await asyncio.to_thread(rooms_of(request).shelf.run, name)
     path = found.preview(images)
     if not path.is_file() or path.is_symlink():
         raise NotThereError(f"{name}: has no preview at {images:,} images")
@@ -98,7 +98,7 @@ async def preview(request: Request, name: RunName, images: Annotated[int, Path(g
 async def events(request: Request, name: RunName) -> StreamingResponse:
     """A run while it trains, as server-sent events: `facts`, `history`, `previews`, `again` (it was taken back), `end`."""
     rooms = rooms_of(request)
-    await asyncio.to_thread(rooms.library.run, name)
+    await asyncio.to_thread(rooms.shelf.run, name)
     if rooms.watch.watchers >= MOST_WATCHERS:
         raise BusyError(f"{MOST_WATCHERS} pages watch already")
     return StreamingResponse(
@@ -126,14 +126,14 @@ async def act(
 
     def steer() -> None:
         if action == "forget":
-            if not RunFolder(rooms.library.runs / name).record.is_file() and name in trainings.pending():
+            if not RunFolder(rooms.shelf.runs / name).record.is_file() and name in trainings.pending():
                 trainings.forget(name)
                 return
             raise NotThereError(f"no training {name!r} that could not begin")
         if action == "stop" and name in trainings.pending():
             trainings.stop(name)
             return
-        rooms.library.run(name)
+        rooms.shelf.run(name)
         if action == "resume":
             trainings.start(name, ["--resume"])
             return

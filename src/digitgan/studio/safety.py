@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hmac
-import json
 from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
-from typing import Any, Final, final
+from typing import Final, final
 from urllib.parse import unquote
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from digitgan.studio.refusals import refuse
 
 MOST_BODY: Final = 1_000_000
 """Bytes of a request's body."""
+
+TOO_LARGE: Final = f"the body is larger than {MOST_BODY:,} bytes"
 
 COOKIE: Final = "digitgan-token"
 
@@ -77,7 +81,7 @@ class Safety:
         given, in_address = self._given_token(headers, scope)
         refusal = self._refusal(headers, given, scope)
         if refusal is not None:
-            await _refuse(send, *refusal)
+            await refuse(send, *refusal, headers=HEADERS)
             return
         body = _Body(receive)
 
@@ -90,10 +94,7 @@ class Safety:
                     message["headers"].append((b"set-cookie", cookie.encode()))
             await send(message)
 
-        try:
-            await self.app(scope, body.receive, send_safely)
-        except _TooLargeError:
-            await _refuse(send, 413, f"the body is larger than {MOST_BODY:,} bytes")
+        await self.app(scope, body.receive, send_safely)
 
     def _refusal(self, headers: MutableMapping[str, str], given: str, scope: Scope) -> tuple[int, str] | None:
         host = _host_of(headers.get("host", ""))
@@ -109,7 +110,7 @@ class Safety:
             return 401, "a token is needed: open the address that the server printed, or send `Authorization: Bearer TOKEN`"
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length[:20]) > MOST_BODY:
-            return 413, f"the body is larger than {MOST_BODY:,} bytes"
+            return 413, TOO_LARGE
         return None
 
     def _given_token(self, headers: MutableMapping[str, str], scope: Scope) -> tuple[str, bool]:
@@ -128,10 +129,6 @@ class Safety:
         return (cookie.value if cookie is not None else ""), False
 
 
-class _TooLargeError(Exception):
-    """More came than was announced, or than is allowed."""
-
-
 @final
 class _Body:
     """A request's body, counted as it comes."""
@@ -144,7 +141,7 @@ class _Body:
         message = await self._receive()
         self._count += len(message.get("body", b""))
         if self._count > MOST_BODY:
-            raise _TooLargeError
+            raise HTTPException(413, TOO_LARGE)  # which FastAPI hands on where it reads a body
         return message
 
 
@@ -153,10 +150,3 @@ def _host_of(header: str) -> str:
     if header.startswith("["):
         return header[1:].partition("]")[0].lower()
     return header.partition(":")[0].lower()
-
-
-async def _refuse(send: Send, status: int, why: str) -> None:
-    body: bytes = json.dumps({"error": why}).encode()
-    headers: list[Any] = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *HEADERS]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

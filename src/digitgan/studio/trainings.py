@@ -21,8 +21,8 @@ from typing import Any, Final, Literal, final
 from digitgan.errors import OutputError, UsageError
 from digitgan.images import replacing
 from digitgan.runs import RunFolder, is_held
-from digitgan.studio.library import RUN_NAME
 from digitgan.studio.refusals import BusyError, StateError
+from digitgan.studio.shelf import RUN_NAME
 
 STATE: Final = ".studio"
 """The folder, beside the runs, for what the studio must remember."""

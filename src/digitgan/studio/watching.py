@@ -13,7 +13,7 @@ from digitgan.errors import DigitganError
 from digitgan.recipes import Recipe
 from digitgan.runs import RunFolder
 from digitgan.studio.explaining import Remark, remarks
-from digitgan.studio.library import Library
+from digitgan.studio.shelf import Shelf
 from digitgan.studio.trainings import Trainings
 
 BETWEEN_LOOKS: Final = 0.4
@@ -49,32 +49,21 @@ class Watch:
     """Looks at runs.
 
     Args:
-        library: finds them.
+        shelf: finds them.
         trainings: knows which of them are under way.
     """
 
-    def __init__(self, library: Library, trainings: Trainings) -> None:
-        self.library = library
+    def __init__(self, shelf: Shelf, trainings: Trainings) -> None:
+        self.shelf = shelf
         self.trainings = trainings
         self.watchers = 0
 
     def brief(self, run: RunFolder) -> dict[str, Any]:
         """A run in the list of all."""
         try:
-            record = run.read_record()
+            return self._facts(run, run.read_record(), list(run.read_history()))
         except DigitganError as problem:
             return {"name": run.path.name, "phase": "failed", "problem": str(problem)}
-        length = record.get("images")
-        return {
-            "name": run.path.name,
-            "phase": self.trainings.phase(run, record),
-            "recipe": record.get("recipe"),
-            "data": record.get("data", {}).get("name") if isinstance(record.get("data"), dict) else None,
-            "seed": record.get("seed"),
-            "images": length,
-            "images_seen": self._images_seen(run, record),
-            "has_model": run.model.is_file(),
-        }
 
     def look(self, name: str) -> Look:
         """A run as it is now.
@@ -83,20 +72,18 @@ class Watch:
             NotThereError: if there is none of that name.
             RunError: if its record is damaged.
         """
-        run = self.library.run(name)
+        run = self.shelf.run(name)
         record = run.read_record()
         history = list(run.read_history())
         previews = [int(path.stem) for path in run.preview_files()]
         recipe = None
         with contextlib.suppress(DigitganError):
             recipe = run.read_recipe()
-        facts = self.brief(run)
+        facts = self._facts(run, record, history)
         facts |= {
             "seconds": history[-1].get("seconds") if history else record.get("seconds", 0.0),
-            "seconds_left": _seconds_left(facts, history),
             "precision": record.get("precision"),
             "alarms": _alarms(record),
-            "classes": record.get("data", {}).get("classes", []) if isinstance(record.get("data"), dict) else [],
             "started_here": name in self.trainings.alive(),
             "best": run.best.is_file(),
             "scores": _scores(run),
@@ -142,14 +129,22 @@ class Watch:
         finally:
             self.watchers -= 1
 
-    def _images_seen(self, run: RunFolder, record: dict[str, Any]) -> int:
-        seen = record.get("images_seen")
-        if isinstance(seen, int) and record.get("status") != "training":
-            return seen
-        last = 0
-        for line in run.read_history():
-            last = line["images_seen"]
-        return last
+    def _facts(self, run: RunFolder, record: dict[str, Any], history: list[dict[str, Any]]) -> dict[str, Any]:
+        """What both the list and a look at the run tell."""
+        seen, data = record.get("images_seen"), record.get("data")
+        if not isinstance(seen, int) or record.get("status") == "training":
+            seen = history[-1]["images_seen"] if history else 0
+        facts = {
+            "name": run.path.name,
+            "phase": self.trainings.phase(run, record),
+            "recipe": record.get("recipe"),
+            "data": data.get("name") if isinstance(data, dict) else None,
+            "seed": record.get("seed"),
+            "images": record.get("images"),
+            "images_seen": seen,
+            "has_model": run.model.is_file(),
+        }
+        return facts | {"seconds_left": _seconds_left(facts, history)}
 
 
 def _event(kind: str, data: Any) -> str:

@@ -110,17 +110,18 @@ def restore_checkpoint(folder: Path, game: Game) -> dict[str, Any]:
     state = json.loads(contents[_STATE])
     if state.get("format") != FORMAT:
         raise CheckpointError(f"{folder}: written by another version of digitgan (format {state.get('format')}, not {FORMAT})")
+    try:
+        saved = tensors_from_bytes(contents[_TENSORS])
+    except SafetensorError as problem:
+        raise CheckpointError(f"{folder}: {_TENSORS} is not a safetensors file: {problem}") from problem
+    if not _fits(game, saved):
+        raise CheckpointError(f"{folder}: its networks are not those of the run's recipe")
     if state.get("recipe", _digest(game.recipe)) != _digest(game.recipe):
         raise CheckpointError(
             f"{folder}: was trained by another recipe than the run's recipe.toml is now: that was changed or damaged. Put back "
             "what it was, or start a new run with another --out"
         )
-    try:
-        saved = tensors_from_bytes(contents[_TENSORS])
-    except SafetensorError as problem:
-        raise CheckpointError(f"{folder}: {_TENSORS} is not a safetensors file: {problem}") from problem
-    if not set_game_tensors(game, saved):
-        raise CheckpointError(f"{folder}: its networks are not those of the run's recipe")
+    set_game_tensors(game, saved)
     game.images_seen = state["images_seen"]
     observers: dict[str, Any] = state["observers"]
     return observers
@@ -154,10 +155,10 @@ def game_tensors(game: Game) -> dict[str, Tensor]:
 
 def set_game_tensors(game: Game, saved: Mapping[str, Tensor]) -> bool:
     """Put what `game_tensors` gave into a game; False, and the game unchanged, if it was a game of another recipe."""
+    if not _fits(game, saved):
+        return False
     fresh = _fresh_moments(game, saved)
     places = _live_tensors(game, fresh)
-    if {name: tensor.shape for name, tensor in places.items()} != {name: tensor.shape for name, tensor in saved.items()}:
-        return False
     with torch.no_grad():
         for name, tensor in places.items():
             tensor.copy_(saved[name])
@@ -171,6 +172,12 @@ def sweep(folder: Path) -> None:
     """Remove what a save that was cut off left behind."""
     for leftover in folder.glob(f"*{_TEMPORARY}"):
         shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _fits(game: Game, saved: Mapping[str, Tensor]) -> bool:
+    """Whether tensors are those of a game with these networks, by names and shapes."""
+    places = _live_tensors(game, _fresh_moments(game, saved))
+    return {name: tensor.shape for name, tensor in places.items()} == {name: tensor.shape for name, tensor in saved.items()}
 
 
 def _live_tensors(game: Game, moments: Moments) -> dict[str, Tensor]:

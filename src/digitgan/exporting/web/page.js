@@ -1,9 +1,9 @@
 // The two rooms of a page to take away: everything happens in this browser.
 
 import { draw, model, moved, normals, placeOf } from "./generator.js";
+import * as pads from "./pad.js";
 import { byId, options, read, remember, tell } from "./place.js";
 
-const REACH = 3;
 const { class_names: names, latent, image_form: form, writing: hand } = model;
 const writing = { text: "2026", style: 0, x: 0, y: 0 };
 const exploring = { seed: 0, first: 0, second: "", share: 0, x: 0, y: 0 };
@@ -106,16 +106,12 @@ const explore = newest(async () => {
   every.forEach((_, n) => put(all.getContext("2d"), bytes.subarray((n + 1) * size, (n + 2) * size), n * form.width, false));
   byId("explore-caption").textContent = what;
   byId("explore-share").disabled = !between;
-  byId("pad-where").textContent = `first direction ${x.toFixed(2)}, second ${y.toFixed(2)} (standard deviations)`;
-  byId("pad-dot").style.left = `${(50 * (x + REACH)) / REACH}%`;
-  byId("pad-dot").style.top = `${(50 * (REACH - y)) / REACH}%`;
+  pads.show(byId("pad-dot"), byId("pad-where"), exploring);
   remember("explore", { ...exploring, x: x.toFixed(3), y: y.toFixed(3) });
 });
 
-const within = (value) => Math.max(-REACH, Math.min(REACH, value));
-
 function begin() {
-  [exploring.x, exploring.y] = placeOf(normals(exploring.seed, latent)).map(within);
+  [exploring.x, exploring.y] = placeOf(normals(exploring.seed, latent)).map(pads.within);
   explore();
 }
 
@@ -131,24 +127,7 @@ for (const name of ["first", "second", "share"]) {
   });
 }
 byId("explore-new").addEventListener("click", () => { exploring.seed += 1; begin(); });
-const pad = byId("pad");
-function moveTo(event) {
-  const box = pad.getBoundingClientRect();
-  exploring.x = within(((event.clientX - box.left) / box.width) * 2 * REACH - REACH);
-  exploring.y = within(REACH - ((event.clientY - box.top) / box.height) * 2 * REACH);
-  explore();
-}
-pad.addEventListener("pointerdown", (event) => { pad.setPointerCapture(event.pointerId); moveTo(event); });
-pad.addEventListener("pointermove", (event) => { if (pad.hasPointerCapture(event.pointerId)) moveTo(event); });
-pad.addEventListener("keydown", (event) => {
-  const step = event.shiftKey ? 0.5 : 0.1;
-  const move = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] }[event.key];
-  if (!move) return;
-  event.preventDefault();
-  exploring.x = within(exploring.x + move[0]);
-  exploring.y = within(exploring.y + move[1]);
-  explore();
-});
+pads.listen(byId("pad"), exploring, explore);
 for (const id of ["write-form", "explore-form"]) byId(id).addEventListener("submit", (event) => event.preventDefault());
 
 function enter() {

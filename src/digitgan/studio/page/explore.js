@@ -1,9 +1,9 @@
 // Explore: a latent moved along its two main directions, between two classes.
 
 import { address, get, Picture } from "./api.js";
+import * as pads from "./pad.js";
 import { byId, options, remember, tell } from "./place.js";
 
-const REACH = 3; // standard deviations, from the middle of the pad to its edge
 const one = new Picture(byId("explore-picture"), tell);
 const all = new Picture(byId("explore-all"), tell);
 const state = { model: "mnist", seed: 0, first: "0", second: "", share: 0, x: 0, y: 0 };
@@ -19,40 +19,11 @@ function show() {
   all.show(address("morph", { ...place, every_class: true, scale: 2 }), `The same latent as each of the classes ${names.join(", ")}`);
   byId("explore-caption").textContent = what;
   byId("explore-share").disabled = !between;
-  byId("pad-where").textContent = `first direction ${x.toFixed(2)}, second ${y.toFixed(2)} (standard deviations)`;
-  const dot = byId("pad-dot");
-  dot.style.left = `${(50 * (x + REACH)) / REACH}%`;
-  dot.style.top = `${(50 * (REACH - y)) / REACH}%`;
+  pads.show(byId("pad-dot"), byId("pad-where"), state);
   remember("explore", { model, seed, first, second, share, x: x.toFixed(3), y: y.toFixed(3) });
 }
 
-const within = (value) => Math.max(-REACH, Math.min(REACH, value));
-
-function moveTo(event) {
-  const box = byId("pad").getBoundingClientRect();
-  state.x = within(((event.clientX - box.left) / box.width) * 2 * REACH - REACH);
-  state.y = within(REACH - ((event.clientY - box.top) / box.height) * 2 * REACH);
-  show();
-}
-
-const pad = byId("pad");
-pad.addEventListener("pointerdown", (event) => {
-  pad.setPointerCapture(event.pointerId);
-  moveTo(event);
-});
-pad.addEventListener("pointermove", (event) => {
-  if (pad.hasPointerCapture(event.pointerId)) moveTo(event);
-});
-pad.addEventListener("keydown", (event) => {
-  const step = event.shiftKey ? 0.5 : 0.1;
-  const moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] };
-  const move = moves[event.key];
-  if (!move) return;
-  event.preventDefault();
-  state.x = within(state.x + move[0]);
-  state.y = within(state.y + move[1]);
-  show();
-});
+pads.listen(byId("pad"), state, show);
 
 async function begin() {
   const { x, y } = await get("spot", { model: state.model, seed: state.seed });
@@ -103,8 +74,8 @@ export async function enter(values) {
   for (const name of ["first", "second"]) if (values[name] !== undefined) state[name] = values[name];
   for (const name of ["seed", "share", "x", "y"]) if (values[name] !== undefined) state[name] = Number(values[name]) || 0;
   state.share = Math.max(0, Math.min(1, state.share));
-  state.x = within(state.x);
-  state.y = within(state.y);
+  state.x = pads.within(state.x);
+  state.y = pads.within(state.y);
   const models = await get("models");
   options(byId("explore-model"), models.map(({ name }) => [name, name]), values.model ?? state.model);
   await take(values.model ?? state.model);

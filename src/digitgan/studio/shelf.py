@@ -23,7 +23,7 @@ RUN_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @final
-class Library:
+class Shelf:
     """Finds runs and models, and keeps the models that were used last.
 
     Args:
