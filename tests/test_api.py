@@ -76,9 +76,9 @@ def test_the_same_seed_gives_the_same_model_and_another_another(tmp_path: Path) 
 
 def test_a_budget_in_minutes_becomes_images_once_and_is_recorded(tmp_path: Path) -> None:
     result = digitgan.train(data="digits", minutes=0.1, out=tmp_path / "run", settings=SETTINGS)
-    images = RunFolder(result.run).read_recipe().training.images
-    assert result.images_seen >= images >= 64
-    assert result.images_seen - images < 64
+    training = RunFolder(result.run).read_recipe().training
+    assert result.images_seen >= training.images >= training.batch_size
+    assert result.images_seen - training.images < training.batch_size
 
 
 def test_errors_are_those_of_the_command_line(tmp_path: Path) -> None:
