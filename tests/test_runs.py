@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
 
 from digitgan.errors import OutputError, RecipeError, RunError
 from digitgan.recipes import find_recipe, with_settings
-from digitgan.runs import RunFolder, free_run_path, held, new_run, open_run
+from digitgan.runs import RunFolder, free_run_path, held, history_line, new_run, open_run
 
 
 @pytest.fixture
@@ -83,8 +84,13 @@ def test_a_file_called_like_a_record_makes_no_run(tmp_path: Path) -> None:
 
 
 def test_damaged_lines_of_a_history_are_left_out(run: RunFolder) -> None:
-    run.history.write_bytes(b'{"images_seen": 1}\n[]\n{}\n\xff\n{"images_seen": "x"}\n{"images_seen": 2}\n{"images_se')
+    whole = [history_line({"images_seen": number, "seconds": math.nan}).encode() for number in (1, 2)]
+    odd = history_line({"images_seen": "x"}).encode()
+    unchecked, changed = b'{"images_seen": 1}\n', whole[0].replace(b"1", b"7", 1)
+    lines = [whole[0], b"[]\n", b"{}\n", b"\xff\n", b"\n", odd, unchecked, changed, whole[1]]
+    run.history.write_bytes(b"".join(lines) + b'{"images_se')
     assert [line["images_seen"] for line in run.read_history()] == [1, 2]
+    assert run.damaged_lines() == [2, 3, 4, 5, 6, 7, 8]
 
 
 def test_a_run_is_known_by_its_record(run: RunFolder) -> None:
@@ -136,11 +142,15 @@ def test_a_damaged_record_is_named(run: RunFolder, damaged: bytes) -> None:
 
 def test_a_run_without_a_history_has_no_lines(run: RunFolder) -> None:
     assert list(run.read_history()) == []
+    assert run.damaged_lines() == []
 
 
 def test_a_last_line_that_was_cut_off_is_left_out(run: RunFolder) -> None:
-    run.history.write_text('{"images_seen": 16}\n{"images_seen": 32}\n{"images_se')
-    assert [line["images_seen"] for line in run.read_history()] == [16, 32]
+    whole = history_line({"images_seen": 16}) + history_line({"images_seen": 32})
+    for last in ("", '{"images_se'):
+        run.history.write_text(whole + last)
+        assert [line["images_seen"] for line in run.read_history()] == [16, 32]
+        assert run.damaged_lines() == []
 
 
 def test_previews_are_in_the_order_they_were_made(run: RunFolder) -> None:

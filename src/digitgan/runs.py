@@ -12,14 +12,17 @@ import json
 import os
 import shutil
 import sys
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, final
+from typing import Any, Final, final
 
 from digitgan.errors import OutputError, RunError
 from digitgan.images import replacing
 from digitgan.recipes import BLANK, Recipe, from_toml, to_toml
+
+_CHECKSUM: Final = "crc32"
 
 
 @final
@@ -45,7 +48,7 @@ class RunFolder:
 
     @property
     def history(self) -> Path:
-        """Losses and scores, a JSON object a line."""
+        """Losses and scores, a JSON object a line (see `history_line`)."""
         return self.path / "history.jsonl"
 
     @property
@@ -137,12 +140,17 @@ class RunFolder:
 
     def read_history(self) -> Iterator[dict[str, Any]]:
         """The history's lines; one that is damaged, or was cut off while it was written, is left out."""
-        if self.history.is_file():
-            for text in self.history.read_text(encoding="utf-8", errors="replace").splitlines():
-                with contextlib.suppress(ValueError, RecursionError):
-                    line = json.loads(text)
-                    if isinstance(line, dict) and isinstance(line.get("images_seen"), int):
-                        yield line
+        return (line for line in map(_checked, self._history_texts()) if line is not None)
+
+    def damaged_lines(self) -> list[int]:
+        """The numbers, from 1, of the history's lines that are damaged; a last one that was cut off doesn't count."""
+        return [number for number, text in enumerate(self._history_texts()[:-1], start=1) if _checked(text) is None]
+
+    def _history_texts(self) -> list[str]:
+        """The history's lines as they are; the last is what follows the last newline: nothing, or a line cut off."""
+        if not self.history.is_file():
+            return [""]
+        return self.history.read_text(encoding="utf-8", errors="replace").split("\n")
 
     def read_recipe(self) -> Recipe:
         """The run's recipe.
@@ -185,6 +193,25 @@ class RunFolder:
         """Write the record, whole or not at all."""
         with replacing(self.record) as file:
             file.write((json.dumps(record, indent=1, sort_keys=True) + "\n").encode())
+
+
+def history_line(line: dict[str, Any]) -> str:
+    """A line of the history: the JSON object, with the CRC-32 of its text as its last value, and a newline."""
+    return json.dumps({**line, _CHECKSUM: _checksum(line)}) + "\n"
+
+
+def _checked(text: str) -> dict[str, Any] | None:
+    """What `history_line` was given; None if the text is not what that gave."""
+    try:
+        line = json.loads(text)
+        whole = isinstance(line, dict) and line.pop(_CHECKSUM) == _checksum(line) and isinstance(line["images_seen"], int)
+    except (ValueError, RecursionError, KeyError):
+        return None
+    return line if whole else None
+
+
+def _checksum(line: dict[str, Any]) -> str:
+    return f"{zlib.crc32(json.dumps(line).encode()):08x}"
 
 
 @contextlib.contextmanager

@@ -202,6 +202,8 @@ class Sitting:
 
     def _resume(self) -> None:
         """Bring the game to its newest whole checkpoint; later ones, and leftovers of a save cut off, are removed."""
+        if damaged := self.plan.run.damaged_lines():
+            self.say(f"{self.plan.run.history}: damaged in line {', '.join(map(str, damaged))}, which the run goes on without")
         if self._restore():
             if self.game.images_seen in self.game.rollbacks[-1:]:
                 self.guard.begin_again()

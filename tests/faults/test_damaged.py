@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -130,6 +133,25 @@ def test_with_a_damaged_checkpoint_the_run_goes_back_to_the_one_before(tmp_path:
     assert (run.checkpoints / newest.name / "manifest.json").is_file()
 
 
+def test_a_damaged_line_of_a_history_is_named_by_resume(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    finish(start(run.path))
+    before = history(run)
+    content = bytearray(run.history.read_bytes())
+    content[content.index(b"0.") + 3] ^= 1
+    run.history.write_bytes(content)
+    told = subprocess.run(
+        [sys.executable, "-m", "digitgan", "train", "--resume", "--images=3520", "--out", str(run.path)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"COLUMNS": "1000"},
+        check=True,
+        timeout=120,
+    )
+    assert f"{run.history}: damaged in line 1, which the run goes on without" in told.stderr
+    assert history(run)[: len(before) - 1] == before[1:]
+
+
 def test_what_is_left_of_a_history_is_read_and_its_damage_left_out(tmp_path: Path) -> None:
     out = tmp_path / "run"
     finish(start(out))
@@ -139,5 +161,5 @@ def test_what_is_left_of_a_history_is_read_and_its_damage_left_out(tmp_path: Pat
     for damaged in [*flipped(content), *cut(content)]:
         run.history.write_bytes(damaged)
         found = list(run.read_history())
-        assert len(found) <= len(lines)
+        assert [line for line in lines if line in found] == found, "a line that is read is as it was written"
         assert len(found) >= damaged.count(b"\n") - 2

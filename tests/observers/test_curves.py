@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from digitgan.model import file_hash
 from digitgan.observers import plot
 from digitgan.observers.curves import DISCRIMINATOR, GENERATOR
 from digitgan.recipes import Recipe
-from digitgan.runs import RunFolder, new_run
+from digitgan.runs import RunFolder, history_line, new_run
 
 
 @pytest.fixture
@@ -40,7 +39,7 @@ def write_history(run: RunFolder, count: int, **changed: float) -> None:
         }
         for number in range(1, count + 1)
     ]
-    run.history.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    run.history.write_text("".join(map(history_line, lines)))
 
 
 def pixels(path: Path) -> np.ndarray:

@@ -12,7 +12,7 @@ import torch
 from digitgan.observers import History
 from digitgan.observers.history import LINES
 from digitgan.recipes import Recipe, with_settings
-from digitgan.runs import RunFolder, new_run
+from digitgan.runs import RunFolder, history_line, new_run
 from digitgan.training import Stepped, StepReport
 
 BATCH = 16
@@ -116,7 +116,7 @@ def test_resumed_equals_uninterrupted(tmp_path: Path, recipe: Recipe) -> None:
 
 
 def test_a_line_that_was_cut_off_is_gone_after_a_resume(run: RunFolder, recipe: Recipe) -> None:
-    run.history.write_text('{"images_seen": 32, "discriminator_loss": 1.0}\n{"images_seen": 64, "discr')
+    run.history.write_text(history_line({"images_seen": 32, "discriminator_loss": 1.0}) + '{"images_seen": 64, "discr')
     history = History(run, recipe, 60_000)
     history.restore({"sums": {}, "seconds": 0.0}, images_seen=64)
     for number in (5, 6):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from digitgan.images import replacing
 from digitgan.observers.averages import Averages
 from digitgan.observers.interface import Observer
 from digitgan.recipes import Recipe
-from digitgan.runs import RunFolder
+from digitgan.runs import RunFolder, history_line
 from digitgan.training import Event, Stepped
 from digitgan.training.schedule import Moments, learning_rate_scale
 
@@ -25,8 +24,9 @@ LINES = 200
 class History(Observer):
     """Writes the run's history as it grows.
 
-    Each line has `images_seen`; the mean of every term the steps reported since the last line; `learning_rate_scale`; and
-    `seconds`, the time trained so far: the only value that differs between two runs of the same recipe, data and seed.
+    Each line (see `digitgan.runs.history_line`) has `images_seen`; the mean of every term the steps reported since the last
+    line; `learning_rate_scale`; and `seconds`, the time trained so far: the only value that differs between two runs of the
+    same recipe, data and seed.
 
     Attributes:
         epoch_seconds: how long each epoch took.
@@ -83,7 +83,7 @@ class History(Observer):
     def _cut_off(self, images_seen: int) -> None:
         kept = [line for line in self.run.read_history() if line["images_seen"] <= images_seen]
         with replacing(self.run.history) as file:
-            file.write("".join(json.dumps(line) + "\n" for line in kept).encode())
+            file.write("".join(map(history_line, kept)).encode())
 
     def _end_epoch(self) -> None:
         seconds = round(self.seconds - sum(self.epoch_seconds), 3)
@@ -97,7 +97,7 @@ class History(Observer):
         line["seconds"] = round(self.seconds, 3)
         try:
             with self.run.history.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
+                file.write(history_line(line))
         except OSError as problem:
             reason = why_not_written(problem, self.run.history)
             raise OutputError(f"{self.run.history}: cannot be written ({reason}); make room, then --resume") from problem
