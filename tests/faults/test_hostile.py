@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("isolated_home")]
@@ -94,6 +95,35 @@ def promised_terabytes(path: Path) -> None:
         file.write(bytes([0, 0, 8, 1]) + struct.pack(">I", 2**31))
 
 
+def gzip_bomb(path: Path) -> None:
+    """IDX of ten images, followed by 20 GB of zeros: members that each unpack to 256 MB."""
+    path.mkdir()
+    header = gzip.compress(bytes([0, 0, 8, 3]) + struct.pack(">III", 10, 28, 28))
+    (path / "train-images-idx3-ubyte.gz").write_bytes(header + gzip.compress(bytes(256 << 20), 1) * 80)
+    labels = bytes([0, 0, 8, 1]) + struct.pack(">I", 10) + bytes(range(10))
+    (path / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(labels))
+
+
+def keras_bomb(path: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        with archive.open("config.json", "w", force_zip64=True) as file:
+            for _ in range(5_000):
+                file.write(b" " * (1 << 20))
+        archive.writestr("model.weights.h5", b"")
+
+
+def onnx_that_leads_elsewhere(path: Path) -> None:
+    """A network whose weights are said to be the user's passwords."""
+    weights = onnx.TensorProto(name="weights", data_type=onnx.TensorProto.FLOAT, dims=[10])
+    weights.data_location = onnx.TensorProto.EXTERNAL
+    weights.external_data.add(key="location", value="../../../../../../../../etc/passwd")
+    image = onnx.helper.make_tensor_value_info("image", onnx.TensorProto.FLOAT, [10])
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Identity", ["weights"], ["image"])], "generator", [], [image], [weights]
+    )
+    path.write_bytes(onnx.helper.make_model(graph).SerializeToString())
+
+
 def picture_bomb(path: Path) -> None:
     (path / "a").mkdir(parents=True)
     side = 60_000
@@ -122,6 +152,10 @@ CASES: dict[str, tuple[Callable[[Path], None], str, list[str]]] = {
     "a pickle as data": (pickled_array, "data.npz", TRAIN),
     "IDX that promises terabytes": (promised_terabytes, "idx", TRAIN),
     "a picture of 3,600 megapixels": (picture_bomb, "pictures", TRAIN),
+    "an unpacked end of 20 GB in IDX": (gzip_bomb, "idx", TRAIN),
+    "an ONNX file as a model": (onnx_that_leads_elsewhere, "generator.onnx", ["sample", "--out", "grid.png"]),
+    "an ONNX file as a Keras model": (onnx_that_leads_elsewhere, "generator.keras", ["import"]),
+    "a zip bomb as a Keras model": (keras_bomb, "generator.keras", ["import"]),
     "a pickle as a Keras model": (pickled, "generator.keras", ["import"]),
     "20 GB as a Keras model": (large_and_empty, "generator.keras", ["import"]),
 }
