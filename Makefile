@@ -4,6 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
 MINUTES ?= 1
 DEMO ?= runs/demo
+FUZZ_MINUTES ?= 10
 
 VENV := .venv
 TENSORFLOW := .venv-tensorflow
@@ -11,7 +12,7 @@ RUN := $(VENV)/bin/python -m digitgan
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint tensorflow pretrained judge constraints clean
+.PHONY: help demo test fuzz lint tensorflow pretrained judge constraints clean
 
 help: ## list the targets
 	@echo "Targets of make:"
@@ -32,6 +33,10 @@ demo: $(VENV)/.core ## train for a minute on this machine, then draw digits on d
 
 test: lint ## linters, types, import contract, then every test
 	$(VENV)/bin/python -m pytest
+
+fuzz: $(VENV)/.dev ## look for bytes that a reader of files or options mistakes, for FUZZ_MINUTES
+	mkdir -p build
+	$(VENV)/bin/python -m tests.fuzzing.fuzz -max_total_time=$$(( 60 * $(FUZZ_MINUTES) )) -artifact_prefix=build/
 
 lint: $(VENV)/.dev ## linters, types and import contract alone
 	$(VENV)/bin/python -m ruff check .

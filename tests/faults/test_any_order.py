@@ -1,0 +1,205 @@
+"""Trained, killed, stopped, resumed, lengthened, damaged, drawn from and evaluated in any order: nothing is lost, and what
+comes out is what comes of the same lengths trained without a break.
+
+Each life of a run is made up by hypothesis, and shortened by it to its essence where it ends badly.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import signal
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+
+from digitgan.runs import RunFolder
+from digitgan.training import checkpoints
+from tests.commands import run as digitgan
+from tests.faults.victims import DiesInSave, complaint_of, training
+from tests.trainings import SMALL, assert_same
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("judges_at_hand")]
+
+OPTIONS = [*(option for option in SMALL if "images" not in option and "checkpoints" not in option)]
+OPTIONS += ["--set=training.checkpoints=5"]
+SECONDS = 120
+"""That a sitting may take on a busy machine."""
+
+Fate = tuple[str, float]
+"""What befalls a sitting, and when: seconds after its beginning, or the number by which a moment of a save is chosen."""
+
+FATES = st.one_of(
+    st.just(("none", 0.0)),
+    st.tuples(st.just("SIGKILL"), st.floats(0.1, 1.5)),
+    st.tuples(st.just("SIGTERM"), st.floats(0.1, 1.5)),
+    st.tuples(st.just("dies in a save"), st.integers(0, 10_000).map(float)),
+)
+LENGTHS = st.sampled_from([320, 640])
+
+REFERENCES: dict[tuple[int, ...], Path] = {}
+"""Runs of these lengths, one after the other, that nothing happened to."""
+
+
+class Life(RuleBasedStateMachine):
+    """One run, and everything that may be done to it.
+
+    Attributes:
+        run: its folder.
+        lengths: to which it was told to train, the last of which it may not have reached yet; empty before it was begun.
+        finished: whether it has.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="life-"))
+        self.run = RunFolder(self.folder / "run")
+        self.lengths: tuple[int, ...] = ()
+        self.finished = False
+
+    def teardown(self) -> None:
+        shutil.rmtree(self.folder)
+
+    @precondition(lambda self: not self.lengths)
+    @rule(images=LENGTHS, fate=FATES)
+    def train(self, images: int, fate: Fate) -> None:
+        self.lengths = (images,)
+        self.sit(fate)
+
+    @precondition(lambda self: self.lengths)
+    @rule(fate=FATES)
+    def resume(self, fate: Fate) -> None:
+        self.sit(fate)
+
+    @precondition(lambda self: self.finished and len(self.lengths) < 3)
+    @rule(more=LENGTHS, fate=FATES)
+    def lengthen(self, more: int, fate: Fate) -> None:
+        self.lengths = (*self.lengths, self.lengths[-1] + more)
+        self.finished = False
+        self.sit(fate)
+
+    @precondition(lambda self: self.lengths)
+    @rule(images=LENGTHS)
+    def begin_anew(self, images: int) -> None:
+        self.lengths, self.finished = (images,), False
+        shutil.rmtree(self.run.checkpoints, ignore_errors=True)  # even of a run that is not whole
+        assert trained(self.run, *OPTIONS, f"--images={images}", "--overwrite") == 0, complaint_of(self.run.path)
+        self.ended()
+
+    @precondition(lambda self: self.finished)
+    @rule()
+    def train_where_a_run_is(self) -> None:
+        before = contents(self.run)
+        assert trained(self.run, *OPTIONS, "--images=320") == 2
+        assert "holds a run already" in complaint_of(self.run.path)
+        assert contents(self.run) == before
+
+    @precondition(lambda self: len(checkpoints(self.run.checkpoints)) > 1)
+    @rule(place=st.floats(0, 0.999))
+    def damage(self, place: float) -> None:
+        """The newest checkpoint's tensors, by a bit; of a run that has ended its end is then no longer there."""
+        state = checkpoints(self.run.checkpoints)[-1] / "state.safetensors"
+        content = bytearray(state.read_bytes())
+        content[int(place * len(content))] ^= 16
+        state.write_bytes(content)
+        self.sit(("none", 0.0))
+
+    @precondition(lambda self: self.lengths)
+    @rule(seed=st.integers(0, 2**31 - 1))
+    def draw(self, seed: int) -> None:
+        drawn = self.drawn(self.run.path, seed)
+        assert self.finished <= (drawn is not None)
+        if self.finished:
+            assert drawn == self.drawn(reference(self.lengths).path, seed)
+
+    @precondition(lambda self: self.finished)
+    @rule()
+    def evaluate(self) -> None:
+        assert self.figures(self.run) == self.figures(reference(self.lengths))
+
+    @invariant()
+    def what_is_there_is_whole(self) -> None:
+        if not self.run.record.exists():
+            return
+        self.run.read_record()
+        self.run.read_recipe()
+        assert self.run.damaged_lines() == []
+        counts = [line["images_seen"] for line in self.run.read_history()]
+        assert counts == sorted(set(counts))
+
+    def sit(self, fate: Fate) -> None:
+        """Let it train to the last of its lengths, unless something befalls it."""
+        wanted = f"--images={self.lengths[-1]}"
+        options = ["--resume", wanted] if self.run.record.exists() else [*OPTIONS, wanted, "--overwrite"]
+        code = trained(self.run, *options, fate=fate)
+        if code == 0:
+            self.ended()
+            return
+        expected = {"SIGKILL": -signal.SIGKILL, "dies in a save": -signal.SIGKILL, "SIGTERM": 143}
+        # Told to end before Python could listen, it ends as any process does.
+        assert code == expected.get(fate[0]) or (fate[0] == "SIGTERM" and code == -signal.SIGTERM), complaint_of(self.run.path)
+
+    def ended(self) -> None:
+        assert_same(self.run, reference(self.lengths))
+        assert list(self.run.path.rglob("*.part")) == []
+        self.finished = True
+
+    def drawn(self, run: Path, seed: int) -> bytes | None:
+        out = self.folder / "drawn.npz"
+        code = digitgan("sample", str(run), f"--seed={seed}", "--count=20", f"--out={out}", "--overwrite", "--quiet")
+        assert code in (0, 2)
+        return out.read_bytes() if code == 0 else None
+
+    def figures(self, run: RunFolder) -> dict[str, object]:
+        report = self.folder / "report"
+        assert digitgan("evaluate", str(run.path), "--images=200", f"--report={report}", "--overwrite", "--quiet") == 0
+        found = json.loads((report / "report.json").read_text())
+        return {name: found[name] for name in ("figures", "per_class", "confusion", "memorisation")}
+
+
+def trained(run: RunFolder, *options: str, fate: Fate = ("none", 0.0)) -> int:
+    """The exit code of a sitting that something befalls."""
+    what, when = fate
+    dies = what == "dies in a save"
+    process = training(run.path, *options, prepare=DiesInSave(int(when)) if dies else None)
+    process.join(SECONDS if what == "none" or dies else when)
+    if process.is_alive():
+        (process.kill if what == "SIGKILL" else process.terminate)()
+        process.join(SECONDS)
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+def reference(lengths: tuple[int, ...]) -> RunFolder:
+    """A run that was trained to each of these lengths in turn, and that nothing happened to."""
+    if lengths not in REFERENCES:
+        run = RunFolder(Path(tempfile.mkdtemp(prefix="reference-")) / "run")
+        for number, images in enumerate(lengths):
+            assert trained(run, *(["--resume"] if number else OPTIONS), f"--images={images}") == 0, complaint_of(run.path)
+        REFERENCES[lengths] = run.path
+    return RunFolder(REFERENCES[lengths])
+
+
+def contents(run: RunFolder) -> dict[str, str]:
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in run.path.rglob("*") if path.is_file()}
+
+
+def test_in_any_order_nothing_is_lost() -> None:
+    usual = settings(
+        max_examples=12,
+        stateful_step_count=8,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.explicit, Phase.reuse, Phase.generate],  # to shorten a life of processes takes an hour
+    )
+    try:
+        run_state_machine_as_test(Life, settings=usual)
+    finally:
+        for path in REFERENCES.values():
+            shutil.rmtree(path.parent)
+        REFERENCES.clear()

@@ -1,0 +1,221 @@
+"""Everything that reads what comes from outside: each takes bytes, and may refuse them with an error of ours only.
+
+To fuzz another reader, add it to `READERS`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import io
+import json
+import os
+import struct
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import final
+
+import h5py
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import save as tensors_to_bytes
+
+from digitgan import cli
+from digitgan.data import read_idx, read_npz, read_picture
+from digitgan.drawing.labels import parse_labels, weighted_labels
+from digitgan.errors import DigitganError
+from digitgan.importing import read_keras
+from digitgan.importing.architecture import read_architecture
+from digitgan.model import load_model, save_model
+from digitgan.networks import ImageForm, build_generator
+from digitgan.networks.kinds import KINDS
+from digitgan.recipes import BLANK, RECIPES, Recipe, find_recipe, from_toml, read_recipe, to_toml, with_settings
+from digitgan.runs import RunFolder, history_line
+from digitgan.training import Game, restore_checkpoint, save_checkpoint
+
+NAMES = tuple("0123456789")
+SMALL = [
+    "generator.channels=[8, 8]",
+    "generator.latent=8",
+    "generator.label_embedding=8",
+    "discriminator.channels=[8, 8]",
+    "discriminator.features=16",
+]
+ARCHITECTURE = {
+    "class_name": "Sequential",
+    "config": {
+        "name": "generator",
+        "build_input_shape": [None, 8],
+        "layers": [
+            {"class_name": "Dense", "config": {"name": "dense", "units": 784, "activation": "tanh", "use_bias": True}},
+            {"class_name": "Reshape", "config": {"name": "reshape", "target_shape": [28, 28, 1]}},
+        ],
+    },
+}
+
+
+PLANNED = ("--set", "training.precision=float32", "--dry-run")
+"""Only planned, and without measuring which precision is faster."""
+
+
+@final
+@dataclass(frozen=True)
+class Reader:
+    """What is fuzzed.
+
+    Attributes:
+        read: raises nothing but `DigitganError`, whatever the bytes.
+        examples: contents that it reads, the first at least, from which the fuzzer makes others.
+    """
+
+    read: Callable[[bytes], object]
+    examples: tuple[bytes, ...]
+
+
+def readers(folder: Path) -> dict[str, Reader]:
+    """All of them.
+
+    Args:
+        folder: an empty one, for files that are read.
+    """
+    recipe = with_settings(find_recipe("fast"), SMALL)
+    model = folder / "model.safetensors"
+    checkpoint = _checkpoint(folder / "checkpoints", recipe)
+    return {
+        "recipe": Reader(lambda content: from_toml(_text(content), "recipe.toml", BLANK), tuple(map(_toml, RECIPES))),
+        "recipe file": Reader(_by_file(folder / "recipe.toml", read_recipe), (_toml("fast"),)),
+        "setting": Reader(lambda content: with_settings(recipe, [_text(content)]), (b"penalty.gamma=0.5", SMALL[0].encode())),
+        "labels": Reader(lambda content: parse_labels(_text(content), NAMES), (b"0-9", b"1,3,5", b"7")),
+        "weights": Reader(lambda content: weighted_labels(_text(content), NAMES, 100), (b"0:1,1:2.5", b"3:1")),
+        "IDX": Reader(_by_file(folder / "images", read_idx), _idx()),
+        "NPZ": Reader(_by_file(folder / "images.npz", read_npz), _npz()),
+        "picture": Reader(_by_file(folder / "picture.png", read_picture), _pictures()),
+        "model": Reader(_by_file(model, load_model), (_model(model, recipe), _header())),
+        "run": Reader(_run(folder / "run"), (b'{"seed": 1, "data": "digits", "status": "finished"}',)),
+        "history": Reader(
+            _history(folder / "history"), (history_line({"images_seen": 64, "discriminator_loss": 0.5}).encode(),)
+        ),
+        "manifest": Reader(_part(checkpoint, "manifest.json", recipe), ((checkpoint / "manifest.json").read_bytes(),)),
+        "Keras architecture": Reader(lambda content: read_architecture(content, "generator.json"), _architectures()),
+        "Keras model": Reader(_by_file(folder / "generator.keras", lambda path: read_keras(path, None, None)), (_keras(),)),
+        "options": Reader(_options, (b"--seed 3 --images 64", b"--set penalty.gamma=1 --config none.toml", b"fast --epochs 2")),
+    }
+
+
+def refused_or_read(reader: Reader, content: bytes) -> None:
+    """Read, or refuse as is right; anything else is raised."""
+    with contextlib.suppress(DigitganError):
+        reader.read(content)
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", errors="replace")
+
+
+def _by_file(path: Path, read: Callable[[Path], object]) -> Callable[[bytes], object]:
+    def written_and_read(content: bytes) -> object:
+        path.write_bytes(content)
+        return read(path)
+
+    return written_and_read
+
+
+def _toml(name: str) -> bytes:
+    return to_toml(find_recipe(name)).encode()
+
+
+def _idx() -> tuple[bytes, ...]:
+    plain = bytes([0, 0, 8, 3]) + struct.pack(">III", 2, 3, 3) + bytes(range(18))
+    return plain, gzip.compress(plain)
+
+
+def _npz() -> tuple[bytes, ...]:
+    images, labels = np.zeros((2, 4, 4), np.uint8), np.arange(2)
+    made = []
+    for save in (np.savez, np.savez_compressed):
+        content = io.BytesIO()
+        save(content, images=images, labels=labels, class_names=np.array(["a", "b"]))
+        made.append(content.getvalue())
+    return tuple(made)
+
+
+def _pictures() -> tuple[bytes, ...]:
+    made = []
+    for mode, kind in (("L", "PNG"), ("RGB", "PNG"), ("L", "JPEG"), ("P", "GIF"), ("L", "BMP")):
+        content = io.BytesIO()
+        Image.new(mode, (4, 4)).save(content, kind)
+        made.append(content.getvalue())
+    return tuple(made)
+
+
+def _model(path: Path, recipe: Recipe) -> bytes:
+    from digitgan.model import Model
+
+    generator = build_generator(recipe, ImageForm(1, 28, 28, 10)).eval()
+    save_model(path, Model(generator, recipe, NAMES, {"seed": 0, "images_seen": 0}))
+    return path.read_bytes()
+
+
+def _header() -> bytes:
+    """A small one, for the header's sake; a whole model is longer than what the fuzzer makes."""
+    return tensors_to_bytes({"generator.weight": torch.zeros(2)}, metadata={"format": "1"})
+
+
+def _checkpoint(folder: Path, recipe: Recipe) -> Path:
+    return save_checkpoint(folder, _game(recipe), {"history": {}})
+
+
+def _game(recipe: Recipe) -> Game:
+    return Game(recipe, ImageForm(1, 28, 28, 10), 0, torch.device("cpu"))
+
+
+def _part(checkpoint: Path, name: str, recipe: Recipe) -> Callable[[bytes], object]:
+    game = _game(recipe)
+
+    def read(content: bytes) -> object:
+        (checkpoint / name).write_bytes(content)
+        return restore_checkpoint(checkpoint, game)
+
+    return read
+
+
+def _run(folder: Path) -> Callable[[bytes], object]:
+    folder.mkdir()
+    return _by_file(folder / "run.json", lambda path: RunFolder(folder).read_record())
+
+
+def _history(folder: Path) -> Callable[[bytes], object]:
+    folder.mkdir()
+    run = RunFolder(folder)
+    return _by_file(run.history, lambda path: (list(run.read_history()), run.damaged_lines()))
+
+
+def _architectures() -> tuple[bytes, ...]:
+    kinds = json.dumps([{"class_name": kind, "config": {"name": kind.lower()}} for kind in KINDS])
+    return json.dumps(ARCHITECTURE).encode(), kinds.encode()
+
+
+def _keras() -> bytes:
+    content, weights = io.BytesIO(), io.BytesIO()
+    with h5py.File(weights, "w") as file:
+        file["layers/dense/vars/0"] = np.zeros((8, 784), np.float32)
+        file["layers/dense/vars/1"] = np.zeros(784, np.float32)
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("metadata.json", "{}")
+        archive.writestr("config.json", json.dumps(ARCHITECTURE))
+        archive.writestr("model.weights.h5", weights.getvalue())
+    return content.getvalue()
+
+
+def _options(content: bytes) -> None:
+    """A training that is only planned; its messages go nowhere."""
+    words = _text(content).replace("\0", "").split()
+    with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+        try:
+            cli.main(["train", "--data", "digits", *words, *PLANNED])
+        except SystemExit as ended:
+            if ended.code not in (0, None, 2):
+                raise RuntimeError(f"exit code {ended.code}") from ended

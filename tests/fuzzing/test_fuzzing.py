@@ -1,0 +1,34 @@
+"""Readers of files and options are fuzzed for a while; `make fuzz` does it for longer."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.fuzzing.readers import Reader, readers, refused_or_read
+
+SECONDS = 20
+
+
+def test_every_reader_reads_its_example(tmp_path: Path) -> None:
+    for reader in readers(tmp_path).values():
+        reader.read(reader.examples[0])
+        refused_or_read(reader, b"\xff" * 100)
+
+
+def test_an_error_of_anyone_else_is_a_finding() -> None:
+    with pytest.raises(ValueError, match="invalid literal"):
+        refused_or_read(Reader(int, ()), b"one")
+
+
+@pytest.mark.slow
+def test_nothing_is_found_in_a_while(tmp_path: Path) -> None:
+    pytest.importorskip("atheris", reason="atheris is for Linux and macOS")
+    fuzzing = [sys.executable, "-m", "tests.fuzzing.fuzz", f"-max_total_time={SECONDS}", f"-artifact_prefix={tmp_path}/"]
+    done = subprocess.run(fuzzing, capture_output=True, text=True, timeout=20 * SECONDS)
+    assert done.returncode == 0, done.stderr[-5000:]
+    assert "Done" in done.stderr
+    assert list(tmp_path.iterdir()) == []
