@@ -1,4 +1,4 @@
-"""What becomes of a run's folder while it trains: taken by a second process, made read-only, removed; a terminal that goes."""
+"""What happens around a run that trains: its folder is taken, read-only, removed; the terminal goes; the clock jumps."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import sys
 import time
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from digitgan.runs import RunFolder
 from digitgan.training import checkpoints
 from tests.faults.victims import complaint_of, training
-from tests.trainings import SMALL
+from tests.trainings import SMALL, assert_same, finish, start, wait_until_seen
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("isolated_home")]
 
@@ -86,12 +87,68 @@ def test_a_folder_removed_midway_ends_it_with_one_clear_message(tmp_path: Path) 
     assert str(run.path) in complaint
 
 
-def test_a_terminal_that_goes_leaves_a_run_to_go_on_with(tmp_path: Path) -> None:
+def test_a_terminal_that_is_closed_ends_it_with_a_checkpoint(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
-    process = training(run.path, *LONG, OFTEN)
+    command = ["-m", "digitgan", "train", "--out", str(run.path), *LONG, OFTEN]
+    terminal = pexpect.spawn(sys.executable, command, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL))
     wait_for_a_checkpoint(run)
-    assert process.pid is not None
-    os.kill(process.pid, signal.SIGHUP)
-    process.join(10)
-    assert process.exitcode == -signal.SIGHUP
+    os.close(terminal.child_fd)  # at which the system sends SIGHUP
+    _, status = os.waitpid(terminal.pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 128 + signal.SIGHUP
+    assert_it_stopped_with_a_checkpoint(run)
+
+
+@pytest.mark.parametrize("interrupted", [False, True], ids=["alone", "with Ctrl-C"])
+def test_a_reader_that_goes_ends_it_with_a_checkpoint(tmp_path: Path, interrupted: bool) -> None:
+    """As in `digitgan train 2>&1 | head -1`; and as with Ctrl-C, of which both programs in `digitgan train 2>&1 | tee` hear."""
+    run = RunFolder(tmp_path / "run")
+    command = [sys.executable, "-m", "digitgan", "train", "--out", str(run.path), *LONG, OFTEN]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    wait_for_a_checkpoint(run)
+    assert process.stdout is not None
+    process.stdout.close()
+    if interrupted:
+        process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 128 + (signal.SIGINT if interrupted else signal.SIGPIPE)
+    assert_it_stopped_with_a_checkpoint(run)
+
+
+def assert_it_stopped_with_a_checkpoint(run: RunFolder) -> None:
+    record = run.read_record()
+    assert record["status"] == "stopped"
+    assert record["images_seen"] == int(checkpoints(run.checkpoints)[-1].name)
     assert_it_goes_on(run)
+
+
+@pytest.fixture
+def clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file that says how far the clock of the processes started from here is off; a real one, by libfaketime."""
+    libraries = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+    if not libraries and not os.environ.get("CI"):
+        pytest.skip("libfaketime is not installed (on Debian and Ubuntu: apt install faketime)")
+    file = tmp_path / "clock"
+    file.write_text("+0")
+    monkeypatch.setenv("LD_PRELOAD", str(libraries[0]))
+    monkeypatch.setenv("FAKETIME_TIMESTAMP_FILE", str(file))
+    monkeypatch.setenv("FAKETIME_NO_CACHE", "1")
+    monkeypatch.setenv("FAKETIME_DONT_FAKE_MONOTONIC", "1")  # as the system's own clocks: only that of the wall can be set
+    return file
+
+
+def test_a_clock_that_jumps_changes_nothing(tmp_path: Path, clock: Path) -> None:
+    run, reference = RunFolder(tmp_path / "run"), RunFolder(tmp_path / "reference")
+    finish(start(reference.path))
+    process = start(run.path)
+    for jump, images_seen in (("-3650d", 640), ("+7300d", 1600), ("-1h", 2560)):
+        wait_until_seen(run, images_seen, process)
+        clock.write_text(jump)
+    finish(process)
+    clock.write_text("+7300d")
+    year = subprocess.run(
+        [sys.executable, "-c", "import time; print(time.localtime().tm_year)"], capture_output=True, text=True
+    )
+    assert int(year.stdout) >= time.localtime().tm_year + 19, "the clock does jump"
+    assert_same(run, reference)
+    seconds = [line["seconds"] for line in run.read_history()]
+    assert seconds == sorted(seconds)
+    assert 0 < seconds[-1] < 200

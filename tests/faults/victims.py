@@ -31,7 +31,6 @@ def training(out: Path, *options: str, prepare: Callable[[], None] | None = None
 
 
 def _train(out: Path, options: tuple[str, ...], prepare: Callable[[], None] | None) -> None:
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests themselves may run under nohup, which is inherited
     os.environ["OMP_NUM_THREADS"] = "1"
     os.environ["COLUMNS"] = "1000"
     complaint = _complaint(out).open("w", encoding="utf-8")

@@ -35,6 +35,6 @@ class Output:
 
     def console(self) -> Console:
         """Where progress is shown."""
-        from rich.console import Console
+        from digitgan.subcommands.telling import TellingConsole
 
-        return Console(stderr=True, quiet=self.quiet, soft_wrap=True, highlight=False)
+        return TellingConsole(stderr=True, quiet=self.quiet, soft_wrap=True, highlight=False)

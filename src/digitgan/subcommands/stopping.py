@@ -1,33 +1,52 @@
-"""Ctrl-C and SIGTERM: a training ends after the step it is in."""
+"""Ctrl-C, SIGTERM, a terminal or reader that goes: a training ends after the step it is in."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from digitgan.training import Control
+
+
+_GONE: Final = frozenset() if sys.platform == "win32" else frozenset((signal.SIGHUP, signal.SIGPIPE))
+"""What says that nobody is there any more."""
+
+
+def _numbers() -> list[signal.Signals]:
+    heard = [signal.SIGINT, signal.SIGTERM]
+    if sys.platform != "win32":
+        heard.append(signal.SIGPIPE)
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+            heard.append(signal.SIGHUP)
+    return heard
 
 
 @contextlib.contextmanager
 def stopping_on_signals(control: Control, *, quiet: bool) -> Iterator[list[int]]:
     """While the context lasts, Ctrl-C and SIGTERM ask the training to stop; a second one ends the program at once.
 
+    So do SIGHUP, which comes when the terminal is closed, unless it is ignored (as under `nohup`), and SIGPIPE, which comes
+    from nobody but `TellingConsole`.
+
     Yields:
         The signals received so far.
     """
     received: list[int] = []
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in _numbers()}
 
     def stop(number: int, _frame: object) -> None:
         received.append(number)
         control.stop()
-        for each in before:
+        for each in before.keys() - _GONE:
             signal.signal(each, signal.SIG_DFL)
-        if not quiet:
+        if number in _GONE:
+            say_nothing_more()
+        elif not quiet:
             # The live display hides the cursor; a second signal would leave no time to show it again.
             cursor = b"\x1b[?25h" if os.isatty(2) else b""
             with contextlib.suppress(OSError):  # a terminal that has gone need not be told
@@ -40,3 +59,11 @@ def stopping_on_signals(control: Control, *, quiet: bool) -> Iterator[list[int]]
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def say_nothing_more() -> None:
+    """Let what is still said go nowhere, rather than fail: nobody is there to hear it."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for number in (1, 2):
+        os.dup2(nowhere, number)
+    os.close(nowhere)

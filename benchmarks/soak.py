@@ -1,0 +1,169 @@
+"""Whether a training that scores and shows itself, and a studio that is watched and asked meanwhile, grow with time.
+
+    python benchmarks/soak.py --minutes 30
+
+`digitgan train` on MNIST, with a preview every 10,000 images, a checkpoint every 20,000 and a score every 50,000, trains in a
+folder that `digitgan serve` shows; a client watches the run's events, opens the run, its history, its newest preview and
+images of its best model, one after the other, without a pause. Every five seconds memory (anonymous, without mapped files)
+and open file handles of both processes are noted. What is compared is the median of the fifth after the first fifth, in which
+caches fill, with that of the last fifth. The results go to benchmarks/results/soak.json, and a table to standard output.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import tyro
+from judging import RESULTS
+from machine import machine
+
+BETWEEN_LOOKS = 5.0
+IMAGES = 20_000_000
+"""More than half an hour trains."""
+
+EVERY = {"previews": 10_000, "checkpoints": 20_000}
+NAME = "soak"
+
+
+def main(minutes: float = 30.0, out: Path = RESULTS / "soak.json") -> None:
+    """Measure, print a table, write the JSON."""
+    here = machine()
+    with tempfile.TemporaryDirectory() as folder, studio(folder) as (url, server), training(Path(folder) / NAME) as trainer:
+        answers: Counter[str] = Counter()
+        over = threading.Event()
+        clients = [threading.Thread(target=client, args=(url, answers, over)) for client in (ask, watch)]
+        for thread in clients:
+            thread.start()
+        looks: dict[str, list[dict[str, float]]] = {"training": [], "studio": []}
+        started = time.monotonic()
+        while time.monotonic() - started < 60 * minutes:
+            time.sleep(BETWEEN_LOOKS)
+            for name, process in (("training", trainer), ("studio", server)):
+                looks[name].append({"seconds": round(time.monotonic() - started), **state_of(process.pid)})
+        over.set()
+        trainer.terminate()
+        ended = trainer.wait(60)
+        record = json.loads((Path(folder) / NAME / "run.json").read_text(encoding="utf-8"))
+        for thread in clients:
+            thread.join()
+    report = {
+        "question": "whether memory and file handles grow with time",
+        "minutes": minutes,
+        "exit_code_of_the_training": ended,
+        "images_seen": record["images_seen"],
+        "answers": dict(answers),
+        "growth": {name: growth(found) for name, found in looks.items()},
+        "looks": {name: found[:: max(1, len(found) // 60)] for name, found in looks.items()},
+        "machine": here,
+    }
+    out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    print("| process | MB, second fifth | MB, last fifth | growth | handles |\n|---|---|---|---|---|")
+    for name, row in report["growth"].items():  # type: ignore[attr-defined]
+        print(f"| {name} | {row['mb_before']} | {row['mb_after']} | {row['share']:+.1%} | {row['handles']} |")
+    print(f"{record['images_seen']:,} images seen; answers: {dict(answers)}")
+
+
+@contextlib.contextmanager
+def studio(folder: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """A studio over a folder: its address, and its process."""
+    command = [sys.executable, "-m", "digitgan", "serve", folder, "--port", "0", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield json.loads(process.stdout.readline())["url"].rstrip("/"), process
+        finally:
+            process.terminate()
+
+
+@contextlib.contextmanager
+def training(run: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A training that outlasts the measurement; its process."""
+    settings = [f"--set=training.{name}={IMAGES // every}" for name, every in EVERY.items()]
+    command = ["train", "fast", "--images", str(IMAGES), "--out", str(run), "--evaluate-every", "50000", "--quiet", *settings]
+    with subprocess.Popen([sys.executable, "-m", "digitgan", *command]) as process:
+        try:
+            while not (run / "best.safetensors").exists():
+                if process.poll() is not None:
+                    raise SystemExit(f"the training ended with exit code {process.returncode}")
+                time.sleep(0.5)
+            yield process
+        finally:
+            process.terminate()
+
+
+def ask(url: str, answers: Counter[str], over: threading.Event) -> None:
+    """One request after another, of each kind in turn."""
+    number = 0
+    while not over.is_set():
+        previews: list[int] = json.loads(get(f"{url}/api/v1/runs/{NAME}/previews", answers) or "[]")
+        for path in (
+            f"runs/{NAME}",
+            f"runs/{NAME}/history",
+            *(f"runs/{NAME}/previews/{images}" for images in previews[-1:]),
+            f"sample?model={NAME}@best&labels={number % 10}&seed={number}",
+            f"write?text=2026&model={NAME}@best&seed={number}",
+        ):
+            get(f"{url}/api/v1/{path}", answers)
+            number += 1
+        time.sleep(0.05)  # a crowd of readers, not an attack
+
+
+def watch(url: str, answers: Counter[str], over: threading.Event) -> None:
+    """The run's events, as a page listens to them that is opened anew every minute."""
+    while not over.is_set():
+        until = time.monotonic() + 60
+        with urllib.request.urlopen(f"{url}/api/v1/runs/{NAME}/events", timeout=60) as events:
+            while time.monotonic() < until and not over.is_set() and (line := events.readline()):
+                answers["event"] += line.startswith(b"event:")
+
+
+def get(address: str, answers: Counter[str]) -> bytes:
+    """What is answered; counted by its status."""
+    try:
+        with urllib.request.urlopen(address, timeout=60) as answer:
+            answers[str(answer.status)] += 1
+            content: bytes = answer.read()
+            return content
+    except urllib.error.HTTPError as problem:
+        answers[str(problem.code)] += 1
+        return b""
+
+
+def state_of(process: int) -> dict[str, float]:
+    """Anonymous memory in MB, and open file handles."""
+    status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
+    memory = re.search(r"RssAnon:\s+(\d+)", status)
+    assert memory is not None
+    return {"mb": round(int(memory[1]) / 1024, 1), "handles": len(list(Path(f"/proc/{process}/fd").iterdir()))}
+
+
+def growth(looks: list[dict[str, float]]) -> dict[str, Any]:
+    """The second fifth beside the last."""
+    fifth = len(looks) // 5
+    before, after = looks[fifth : 2 * fifth], looks[-fifth:]
+    middle = [statistics.median(look["mb"] for look in part) for part in (before, after)]
+    handles = [sorted({look["handles"] for look in part}) for part in (before, after)]
+    return {
+        "mb_before": middle[0],
+        "mb_after": middle[1],
+        "share": round(middle[1] / middle[0] - 1, 4),
+        "handles": {"before": handles[0], "after": handles[1]},
+    }
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
