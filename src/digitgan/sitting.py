@@ -91,6 +91,8 @@ def run_plan(plan: Plan, console: Console, progress: ProgressKind, control: Cont
         RankError: if another process of the training is lost.
         DigitganError: where the run's folder can't be used or written to, or another process is training in it.
     """
+    if plan.ranks is not None:
+        plan.ranks.stop_together(control)
     if plan.follows:
         return _followed(plan)
     with held(plan.run):

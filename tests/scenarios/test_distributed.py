@@ -92,6 +92,23 @@ def test_told_to_stop_they_leave_a_checkpoint(tmp_path: Path) -> None:
     assert (run.checkpoints / f"{run.read_record()['images_seen']:08d}").is_dir()
 
 
+@pytest.mark.parametrize("told", ["a follower", "all, and torchrun"])
+def test_whoever_is_told_to_stop_all_do_with_a_checkpoint(tmp_path: Path, told: str) -> None:
+    """A scheduler may stop one machine of several; or tell every process, some of which torchrun then tells again."""
+    run = RunFolder(tmp_path / "run")
+    process = start(2, run.path, *SMALL, "--images=100000", "--set=training.checkpoints=300")
+    wait_for_a_checkpoint(run, process)
+    ranks = ranks_of(process)
+    for rank in ranks[1:] if told == "a follower" else ranks:
+        os.kill(rank, signal.SIGTERM)
+    if told != "a follower":
+        process.send_signal(signal.SIGTERM)
+    _, complaint = process.communicate(timeout=60)
+    assert process.returncode != 0, "so that who started it knows that it is to be resumed"
+    assert run.read_record()["status"] == "stopped", complaint
+    assert (run.checkpoints / f"{run.read_record()['images_seen']:08d}").is_dir()
+
+
 def wait_for_a_checkpoint(run: RunFolder, process: subprocess.Popen[str]) -> None:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:

@@ -28,7 +28,8 @@ def _numbers() -> list[signal.Signals]:
 
 @contextlib.contextmanager
 def stopping_on_signals(control: Control, *, quiet: bool) -> Iterator[list[int]]:
-    """While the context lasts, Ctrl-C and SIGTERM ask the training to stop; a second one ends the program at once.
+    """While the context lasts, Ctrl-C and SIGTERM ask the training to stop; a second one ends the program at once,
+    unless torchrun has started it.
 
     So do SIGHUP, which comes when the terminal is closed, unless it is ignored (as under `nohup`), and SIGPIPE, which comes
     from nobody but `TellingConsole`.
@@ -37,20 +38,24 @@ def stopping_on_signals(control: Control, *, quiet: bool) -> Iterator[list[int]]
         The signals received so far.
     """
     received: list[int] = []
+    # It passes on what it hears, which a scheduler may have said to its processes as well; and it has a deadline of its own.
+    by_torchrun = "TORCHELASTIC_RUN_ID" in os.environ
     before = {number: signal.getsignal(number) for number in _numbers()}
 
     def stop(number: int, _frame: object) -> None:
         received.append(number)
         control.stop()
-        for each in before.keys() - _GONE:
-            signal.signal(each, signal.SIG_DFL)
+        if not by_torchrun:
+            for each in before.keys() - _GONE:
+                signal.signal(each, signal.SIG_DFL)
         if number in _GONE:
             say_nothing_more()
         elif not quiet:
             # The live display hides the cursor; a second signal would leave no time to show it again.
             cursor = b"\x1b[?25h" if os.isatty(2) else b""
+            once_more = b"" if by_torchrun else b"; once more ends at once"
             with contextlib.suppress(OSError):  # a terminal that has gone need not be told
-                os.write(2, cursor + b"stopping after this step, with a checkpoint; once more ends at once\n")
+                os.write(2, cursor + b"stopping after this step, with a checkpoint" + once_more + b"\n")
 
     for number in before:
         signal.signal(number, stop)

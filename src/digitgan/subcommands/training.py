@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +15,7 @@ from digitgan.subcommands.output import Output
 from digitgan.subcommands.stopping import stopping_on_signals
 
 if TYPE_CHECKING:
-    pass
+    from digitgan.sitting import TrainingResult
 
 Source = Annotated[str | None, arg(metavar="mnist|digits|auto|FOLDER|FILE.npz", help_behavior_hint="(default: mnist)")]
 
@@ -98,8 +99,9 @@ def train(
     plan = make_plan(wish, teller(console))
     control = Control()
     if plan.follows and not dry_run:
-        with stopping_on_signals(control, quiet=True):  # the process that leads has had the signal too, and says when to end
-            run_plan(plan, console, "none", control)
+        with stopping_on_signals(control, quiet=True) as received:  # the process that leads hears of it, and says when to end
+            result = run_plan(plan, console, "none", control)
+        _end(result, received)
     if plan.follows:
         return
     if dry_run:
@@ -130,8 +132,13 @@ def train(
             "finished": result.finished,
         }
     )
-    if received and not result.finished:
-        sys.exit(128 + received[0])
+    _end(result, received)
+
+
+def _end(result: TrainingResult, received: list[int]) -> None:
+    """With the exit code of the signal that stopped it; another process may have had it."""
+    if not result.finished:
+        sys.exit(128 + (received or [signal.SIGTERM])[0])
 
 
 def recipes(

@@ -1,12 +1,12 @@
 """Training: the rules of the game, one step of it, the loop, and the state it can be resumed from."""
 
 from digitgan.training.checkpoint import checkpoints, restore_checkpoint, save_checkpoint, sweep
+from digitgan.training.control import Control
 from digitgan.training.distributed import Ranks, join_ranks
 from digitgan.training.draws import Draws
 from digitgan.training.ema import settle
 from digitgan.training.events import (
     CheckpointDue,
-    Control,
     Ended,
     EvaluationDue,
     Event,

@@ -22,6 +22,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from digitgan.errors import RankError, RecipeError
+from digitgan.training.control import Control
 
 DEADLINE: Final = timedelta(minutes=5)
 """How long a rank that is alive may let the others wait: longer than a leader takes to score and to save."""
@@ -48,6 +49,7 @@ class Ranks:
     def __init__(self, rank: int, count: int) -> None:
         self.rank = rank
         self.count = count
+        self._control: Control | None = None
 
     @property
     def leads(self) -> bool:
@@ -68,17 +70,25 @@ class Ranks:
         each = count // self.count
         return range(self.rank * each, (self.rank + 1) * each)
 
+    def stop_together(self, control: Control) -> None:
+        """From now on, where one rank is asked to stop, all are: a scheduler may speak to any of them."""
+        self._control = control
+
     def order(self, order: Order) -> None:
         """Tell the others what to do next; they must do it together with the leader."""
-        with _losses():
-            dist.broadcast(torch.tensor([order]), 0)
+        self._agree(order)
 
     def ordered(self) -> Order:
         """What the leader says is to be done next; waits for it."""
-        told = torch.empty(1, dtype=torch.int64)
-        with _losses():
-            dist.broadcast(told, 0)
-        return Order(int(told))
+        return Order(self._agree(0))
+
+    def _agree(self, order: int) -> int:
+        """The order, which the leader alone gives; and whether any rank was asked to stop, which may have been any of them."""
+        asked = self._control is not None and self._control.stop_asked
+        told = self.sum_of(torch.tensor([order, int(asked)]))
+        if self._control is not None and told[1]:
+            self._control.stop()
+        return int(told[0])
 
     def hand_out(self, content: bytes) -> bytes:
         """The leader's bytes, on every rank; what the others give is not looked at."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from digitgan.data import Batches
+from digitgan.training.control import Control
 from digitgan.training.draws import Draws
 from digitgan.training.events import (
     CheckpointDue,
-    Control,
     Ended,
     EvaluationDue,
     Event,

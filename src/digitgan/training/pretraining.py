@@ -20,8 +20,8 @@ from digitgan import rng
 from digitgan.data import Batch, Batches, ImageSet, Say
 from digitgan.images import to_network
 from digitgan.recipes import Recipe
+from digitgan.training.control import Control
 from digitgan.training.draws import Draws
-from digitgan.training.events import Control
 from digitgan.training.microbatches import trained
 from digitgan.training.step import Game
 
