@@ -7,12 +7,13 @@ DEMO ?= runs/demo
 FUZZ_MINUTES ?= 10
 
 VENV := .venv
+TOOLS := build/tools
 TENSORFLOW := .venv-tensorflow
 RUN := $(VENV)/bin/python -m digitgan
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test fuzz lint tensorflow pretrained judge constraints clean
+.PHONY: help demo test fuzz lint tensorflow pretrained judge constraints lock licences audit clean
 
 help: ## list the targets
 	@echo "Targets of make:"
@@ -60,6 +61,21 @@ constraints: ## pin every dependency anew, at the newest that pyproject.toml all
 		| sed 's/^\(torch==[0-9.]*\)+cpu$$/\1/'; } > build/constraints.txt
 	mv build/constraints.txt constraints.txt && rm -rf build/pins
 
+lock: $(TOOLS)/.done ## requirements.lock: what a release installs on Linux, with the SHA-256 of every file
+	CUSTOM_COMPILE_COMMAND="make lock" $(TOOLS)/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-emit-index-url \
+		--no-emit-find-links --extra export --extra studio --constraint constraints.txt --output-file build/lock pyproject.toml
+	{ sed -n '/^#/p' requirements.lock; echo; echo "--extra-index-url https://download.pytorch.org/whl/cpu"; \
+		sed '/^#/d' build/lock; } > build/requirements.lock
+	mv build/requirements.lock requirements.lock && rm build/lock
+
+licences: $(VENV)/.dev $(TOOLS)/.done ## docs/licences.md: under which licences what a release installs stands
+	{ sed '/^| /,$$d' docs/licences.md; $(TOOLS)/bin/pip-licenses --python $(VENV)/bin/python --from=mixed --with-urls --format=markdown \
+		--order=name --packages $$(sed -n 's/^\([A-Za-z0-9_.-]*\)==.*/\1/p' requirements.lock); } > build/licences.md
+	mv build/licences.md docs/licences.md
+
+audit: $(TOOLS)/.done ## ask PyPI's database whether anything of the lock has a known weakness
+	$(TOOLS)/bin/pip-audit --requirement requirements.lock --disable-pip --require-hashes
+
 clean: ## remove .venv, caches and build folders; runs/ stays
 	rm -rf $(VENV) $(TENSORFLOW) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
@@ -78,6 +94,12 @@ $(TENSORFLOW)/.done: Makefile
 	@$(call check_python)
 	$(PYTHON) -m venv --clear $(TENSORFLOW)
 	$(TENSORFLOW)/bin/python -m pip install --quiet --disable-pip-version-check tensorflow-cpu==2.21.0
+	touch $@
+
+$(TOOLS)/.done: Makefile
+	@$(call check_python)
+	$(PYTHON) -m venv --clear $(TOOLS)
+	$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check pip-tools==7.6.2 pip-licenses==5.5.5 pip-audit==2.10.1
 	touch $@
 
 , := ,
