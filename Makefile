@@ -69,7 +69,7 @@ lock: $(TOOLS)/.done ## requirements.lock: what a release installs on Linux, wit
 	mv build/requirements.lock requirements.lock && rm build/lock
 
 licences: $(VENV)/.dev $(TOOLS)/.done ## docs/licences.md: under which licences what a release installs stands
-	{ sed '/^| /,$$d' docs/licences.md; $(TOOLS)/bin/pip-licenses --python $(VENV)/bin/python --from=mixed --with-urls --format=markdown \
+	{ sed '/^| /,$$d' docs/licences.md; $(TOOLS)/bin/pip-licenses --python $(VENV)/bin/python --from=mixed --with-system --with-urls --format=markdown \
 		--order=name --packages $$(sed -n 's/^\([A-Za-z0-9_.-]*\)==.*/\1/p' requirements.lock); } > build/licences.md
 	mv build/licences.md docs/licences.md
 
