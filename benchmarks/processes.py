@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -30,7 +31,8 @@ import torch.multiprocessing as multiprocessing
 import tyro
 from judging import RESULTS
 from machine import machine
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from digitgan.data import Batches, embedded_digits
 from digitgan.networks import ImageForm
@@ -45,6 +47,9 @@ SETTINGS = (
     f"updates.microbatches={PARTS}",
     "training.previews=1",
 )
+STEPS = 16
+"""Steps whose arithmetic is counted: penalties may be due every so many."""
+
 MODES = {
     "one process, one thread": (1, 1),
     "one process, two threads": (1, 2),
@@ -148,9 +153,24 @@ def arithmetic(recipe: str) -> float:
     batches = Batches(embedded_digits("train"), BATCH, 0)
     size = game.recipe.training.batch_size
     draws = Draws(0, game.generator.latent, 10, size, torch.device("cpu"), game.recipe.updates)
-    with FlopCounterMode(display=False) as counter:
-        game.step(batches.at(0), draws.at(0))
-    return float(counter.get_total_flops() / BATCH)
+    with Arithmetic() as counter:
+        for _ in range(STEPS):
+            game.step(batches.at(game.images_seen), draws.at(game.images_seen))
+    return counter.done / game.images_seen
+
+
+class Arithmetic(TorchDispatchMode):
+    """Counts what convolutions and products of matrices compute; torch's own counter can't look into a gradient's gradient."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.done = 0
+
+    def __torch_dispatch__(self, function: Any, types: Any, arguments: Any = (), named: Any = None) -> Any:
+        result = function(*arguments, **(named or {}))
+        if (count := flop_registry.get(function._overloadpacket)) is not None:
+            self.done += count(*arguments, **(named or {}), out_val=result)
+        return result
 
 
 def exchange(size: int) -> float:
