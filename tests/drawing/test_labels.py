@@ -114,8 +114,8 @@ def test_a_count_may_be_smaller_than_the_number_of_classes() -> None:
         (None, -1, "--count -1: at least 1"),
         (3, 30, "--per-class and --count exclude each other"),
         (0, 0, "--per-class and --count exclude each other"),
-        (None, MOST_IMAGES + 1, "10,000,001 images are more than one call draws"),
-        (MOST_IMAGES // 2 + 1, None, "10,000,002 images are more than one call draws"),
+        (None, MOST_IMAGES + 1, "10,000,000,001 images are more than one call draws"),
+        (MOST_IMAGES // 2 + 1, None, "10,000,000,002 images are more than one call draws"),
         (10**30, None, "more than one call draws"),
     ],
 )
@@ -176,7 +176,7 @@ def test_counts_by_weight_add_up_and_are_within_one_of_their_share(weights: list
         ("10:1", 10, "--weights 10: this model has 10 classes"),
         ("seven:1", 10, "--weights 'seven': 'seven' is no class"),
         ("0:1000,1:1", 10, "of 10 images none is left for 1; draw more"),
-        ("0:1", 10_000_001, "more than one call draws"),
+        ("0:1", MOST_IMAGES + 1, "more than one call draws"),
     ],
 )
 def test_weights_that_cannot_be_meant_are_refused(text: str, count: int, message: str) -> None:

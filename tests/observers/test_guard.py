@@ -283,4 +283,4 @@ def test_nothing_is_saved_after_an_alarm(digits: digitgan.ImageSet, new_game: Ca
     for event in (PreviewDue(game), CheckpointDue(game)):
         guard = Guard(game.recipe, Control(), digits)
         guard.see(event)
-        assert "weights of the average no longer finite" in str(guard.control.alarm)
+        assert "the average's weights no longer finite" in str(guard.control.alarm)

@@ -16,8 +16,8 @@ from digitgan.errors import UsageError, nearest
 Labels = npt.NDArray[np.int64]
 """(n,), class indices."""
 
-MOST_IMAGES = 10_000_000
-"""More than this in one call is a slip of the finger: it would take hours and tens of gigabytes."""
+MOST_IMAGES = 10_000_000_000
+"""More than this in one call is a slip of the finger: it would take days and terabytes."""
 
 
 def parse_labels(text: str, class_names: Sequence[str], option: str = "--labels") -> list[int]:

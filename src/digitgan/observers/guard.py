@@ -1,13 +1,15 @@
 """The guard: notices when a training goes wrong, says so in words, and asks for it to be taken back.
 
-It watches for three things. Numbers that are no longer finite: in the losses, at every portion of steps, and in the weights
-before anything is saved. A discriminator that has collapsed: one that always wins, so that the generator learns nothing from it
-any more, or one that gives everything the same score. And a generator that has: whose previews have become one picture a class.
+It watches for three things. Numbers that are no longer finite: in the losses, at every portion of steps, and in weights and
+optimisers before anything is saved. A discriminator that has collapsed: one that always wins, so that the generator learns
+nothing from it any more, or one that gives everything the same score. And a generator that has: whose previews have become one
+picture a class.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any, Final, final
 
 import numpy as np
@@ -165,20 +167,28 @@ class Guard(Observer):
 
     def _check_weights(self, game: Game) -> None:
         self._check_finite(self.averages.means(), game.images_seen)
-        networks = {"generator": game.generator, "discriminator": game.discriminator, "average": game.ema.generator}
-        wrong = [
-            name
-            for name, network in networks.items()
-            if not all(bool(tensor.isfinite().all()) for tensor in network.state_dict().values())
-        ]
+        kept = {
+            "the generator's weights": game.generator.state_dict().values(),
+            "the discriminator's weights": game.discriminator.state_dict().values(),
+            "the average's weights": game.ema.generator.state_dict().values(),
+            "the optimisers' moments": _moments(game),
+        }
+        wrong = [name for name, tensors in kept.items() if not all(bool(tensor.isfinite().all()) for tensor in tensors)]
         if wrong:
-            self._diverged(f"weights of the {' and the '.join(wrong)}", game.images_seen)
+            self._diverged(" and ".join(wrong), game.images_seen)
 
     def _diverged(self, what: str, images_seen: int) -> None:
         self.control.raise_alarm(
             f"the training has diverged at {images_seen:,} images: {what} no longer finite. What usually helps: lower learning "
             "rates, or a penalty on the discriminator"
         )
+
+
+def _moments(game: Game) -> Iterator[torch.Tensor]:
+    """What the optimisers keep, of which the next step is made."""
+    for optimizer in (game.generator_optimizer, game.discriminator_optimizer):
+        for moments in optimizer.state.values():
+            yield from moments.values()
 
 
 def variety_of(images: Picture, labels: npt.NDArray[np.int64]) -> float:

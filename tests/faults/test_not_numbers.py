@@ -1,0 +1,104 @@
+"""Something becomes no number at each stage of a step: it is taken back, and nothing of it is ever saved."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+import digitgan
+from digitgan.runs import RunFolder
+from digitgan.training import Draws, Game, StepReport, checkpoints, step
+
+AT = 320
+"""Images seen when it happens: just when a checkpoint is due."""
+
+SETTINGS = (
+    "generator.channels=[8, 8, 8]",
+    "discriminator.channels=[8, 8]",
+    "training.precision=float32",
+    "training.batch_size=16",
+    "training.checkpoints=4",
+    "training.snapshots=4",
+    "training.previews=4",
+)
+
+
+def spoil(tensor: torch.Tensor) -> None:
+    with torch.no_grad():
+        tensor.view(-1)[0] = math.nan
+
+
+def first(network: nn.Module) -> nn.Parameter:
+    return next(network.parameters())
+
+
+AFTER_A_STEP: dict[str, Callable[[Game], torch.Tensor]] = {
+    "a weight of the generator": lambda game: first(game.generator),
+    "a weight of the discriminator": lambda game: first(game.discriminator),
+    "a weight of the average": lambda game: first(game.ema.generator),
+    "a moment of an optimiser": lambda game: game.generator_optimizer.state[first(game.generator)]["exp_avg"],
+}
+WITHIN_A_STEP = ("a latent", "a gradient of the generator", "a gradient of the discriminator")
+
+
+def poison(monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
+    """Let it happen once, in the step after which so many images are seen."""
+    left = iter([None])
+    original = Game.step
+
+    def stepping(game: Game, *inputs: object) -> StepReport:
+        due = game.images_seen + game.recipe.training.batch_size == AT and next(left, 0) is None
+        with pytest.MonkeyPatch.context() as patch:
+            if due and stage == "a latent":
+                spoil(inputs[1].z)  # type: ignore[attr-defined]
+            if due and stage.startswith("a gradient"):
+                spoil_gradient(patch, game.generator if "generator" in stage else game.discriminator)
+            report = original(game, *inputs)  # type: ignore[arg-type]
+        if due and stage in AFTER_A_STEP:
+            spoil(AFTER_A_STEP[stage](game))
+        return report
+
+    monkeypatch.setattr(Game, "step", stepping)
+
+
+def spoil_gradient(patch: pytest.MonkeyPatch, network: nn.Module) -> None:
+    take = step.take_gradient
+
+    def taking(learner: nn.Module, total: torch.Tensor, **options: bool) -> None:
+        take(learner, total, **options)
+        if learner is network:
+            gradient = first(learner).grad
+            assert gradient is not None
+            spoil(gradient)
+
+    patch.setattr(step, "take_gradient", taking)
+
+
+@pytest.mark.parametrize("stage", [*AFTER_A_STEP, *WITHIN_A_STEP])
+def test_what_is_no_number_is_taken_back_and_never_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, one_thread: None
+) -> None:
+    poison(monkeypatch, stage)
+    result = digitgan.train(data="digits", images=640, settings=SETTINGS, out=tmp_path / "run")
+    run = RunFolder(result.run)
+    assert (result.finished, result.images_seen, result.rollbacks) == (True, 640, 1)
+    (rollback,) = run.read_record()["rollbacks"]
+    assert rollback["to"] < AT
+    saved = [*run.snapshot_files(), run.model, *(folder / "state.safetensors" for folder in checkpoints(run.checkpoints))]
+    assert len(saved) >= 6
+    for path in saved:
+        assert all(bool(tensor.isfinite().all()) for tensor in load_file(path).values()), path
+    assert all(value is None or math.isfinite(value) for line in run.read_history() for value in line.values())
+
+
+def test_draws_have_the_latent_that_is_spoilt(new_game: Callable[..., Game]) -> None:
+    game = new_game()
+    draw = Draws(0, game.generator.latent, 10, 16, torch.device("cpu"), game.recipe.updates).at(0)
+    spoil(draw.z)
+    assert draw.z.isnan().sum() == 1
