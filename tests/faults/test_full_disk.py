@@ -11,6 +11,7 @@ import pytest
 
 from digitgan.runs import RunFolder
 from digitgan.training import checkpoints
+from tests.commands import run as digitgan
 from tests.faults.victims import complaint_of, training
 from tests.trainings import SMALL, assert_same
 
@@ -81,3 +82,32 @@ class Fills:
             return written
 
         saving.save_checkpoint = saved  # type: ignore[assignment]
+
+
+EXPORTS = {
+    "onnx": ["export", "--format=onnx"],
+    "keras": ["export", "--format=keras"],
+    "torch": ["export", "--format=torch"],
+    "huggingface": ["export", "--format=huggingface"],
+    "web": ["export", "--format=web"],
+    "npz": ["sample", "--count=20000", "--format=npz"],
+    "png": ["sample", "--per-class=300", "--format=png"],
+    "gif": ["walk"],
+}
+
+
+@pytest.mark.parametrize("what", EXPORTS)
+def test_what_does_not_fit_is_not_begun_or_leaves_nothing(
+    small_disk: Path, capsys: pytest.CaptureFixture[str], what: str
+) -> None:
+    (small_disk / "kept").write_bytes(b"kept")
+    room = os.statvfs(small_disk)
+    filler = small_disk / "filler"
+    filler.write_bytes(bytes(room.f_bavail * room.f_frsize - 40_000))
+    out = small_disk / f"out.{what}" if what in ("onnx", "npz", "png", "gif") else small_disk / "out"
+    assert digitgan(*EXPORTS[what], f"--out={out}", "--quiet") == 2
+    complaint = capsys.readouterr().err
+    assert str(small_disk) in complaint
+    assert "No space left on device" in complaint
+    assert "free" in complaint
+    assert {path.name for path in small_disk.iterdir()} == {"kept", "filler"}

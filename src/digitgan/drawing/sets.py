@@ -20,7 +20,7 @@ from digitgan.blocks import spans
 from digitgan.drawing.filtering import Block
 from digitgan.drawing.plans import SetFolder, SetPlan
 from digitgan.drawing.writers import FOLDER_MARK, find_writer, mark, picture_places, whole_folder
-from digitgan.errors import OutputError, UsageError
+from digitgan.errors import OutputError, UsageError, why_not_written
 from digitgan.images import Picture, replacing
 
 
@@ -51,7 +51,7 @@ def begin(plan: SetPlan, folder: SetFolder, *, resume: bool) -> None:
         folder.drawing.mkdir(parents=True)
         mark(folder.path)
     except OSError as problem:
-        raise OutputError(f"{folder.path}: cannot be written ({problem.strerror})") from problem
+        raise OutputError(f"{folder.path}: cannot be written ({why_not_written(problem, folder.path)})") from problem
     with replacing(folder.plan) as file:
         file.write(_text(plan.values()))
 
@@ -202,7 +202,7 @@ def _write_pictures(plan: SetPlan, folder: SetFolder, span: range, images: Itera
             (part / place).replace(root / place)
         shutil.rmtree(part)
     except OSError as problem:
-        raise OutputError(f"{root}: cannot be written ({problem.strerror})") from problem
+        raise OutputError(f"{root}: cannot be written ({why_not_written(problem, root)})") from problem
     return _pictures_facts(plan, folder, span)
 
 

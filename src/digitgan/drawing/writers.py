@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 
 from digitgan.drawing.labels import Labels
-from digitgan.errors import OutputError, UsageError, nearest
+from digitgan.errors import OutputError, UsageError, nearest, why_not_written
 from digitgan.images import Picture, enlarged, grid, replacing, save_png
 
 Writer = Callable[[Path, Iterable[Picture], Labels, Sequence[str]], None]
@@ -213,7 +213,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
             shutil.rmtree(path)
         temporary.rename(path)
     except OSError as problem:
-        reason = problem.strerror or str(problem)
+        reason = why_not_written(problem, path)
         raise OutputError(f"{path}: cannot be written ({reason}); choose a place with room that you may write to") from problem
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
