@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from digitgan.training import Control
 
-
 _GONE: Final = frozenset() if sys.platform == "win32" else frozenset((signal.SIGHUP, signal.SIGPIPE))
 """What says that nobody is there any more."""
 
@@ -32,7 +31,7 @@ def stopping_on_signals(control: Control, *, quiet: bool) -> Iterator[list[int]]
     unless torchrun has started it.
 
     So do SIGHUP, which comes when the terminal is closed, unless it is ignored (as under `nohup`), and SIGPIPE, which comes
-    from nobody but `TellingConsole`.
+    from `TellingConsole`, or where another process of the training is lost, which ends it with an error of its own.
 
     Yields:
         The signals received so far.

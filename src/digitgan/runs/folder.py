@@ -7,22 +7,16 @@ report.json  report.html (by `digitgan evaluate`)
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import shutil
-import sys
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, final
+from typing import Any, final
 
 from digitgan.errors import OutputError, RunError
 from digitgan.images import replacing
 from digitgan.recipes import BLANK, Recipe, from_toml, to_toml
-
-_CHECKSUM: Final = "crc32"
+from digitgan.runs.lines import checked_line
 
 
 @final
@@ -140,11 +134,11 @@ class RunFolder:
 
     def read_history(self) -> Iterator[dict[str, Any]]:
         """The history's lines; one that is damaged, or was cut off while it was written, is left out."""
-        return (line for line in map(_checked, self._history_texts()) if line is not None)
+        return (line for line in map(checked_line, self._history_texts()) if line is not None)
 
     def damaged_lines(self) -> list[int]:
         """The numbers, from 1, of the history's lines that are damaged; a last one that was cut off doesn't count."""
-        return [number for number, text in enumerate(self._history_texts()[:-1], start=1) if _checked(text) is None]
+        return [number for number, text in enumerate(self._history_texts()[:-1], start=1) if checked_line(text) is None]
 
     def _history_texts(self) -> list[str]:
         """The history's lines as they are; the last is what follows the last newline: nothing, or a line cut off."""
@@ -195,159 +189,9 @@ class RunFolder:
             file.write((json.dumps(record, indent=1, sort_keys=True) + "\n").encode())
 
 
-def history_line(line: dict[str, Any]) -> str:
-    """A line of the history: the JSON object, with the CRC-32 of its text as its last value, and a newline."""
-    return json.dumps({**line, _CHECKSUM: _checksum(line)}) + "\n"
-
-
-def _checked(text: str) -> dict[str, Any] | None:
-    """What `history_line` was given; None if the text is not what that gave."""
-    try:
-        line = json.loads(text)
-        whole = isinstance(line, dict) and line.pop(_CHECKSUM) == _checksum(line) and isinstance(line["images_seen"], int)
-    except (ValueError, RecursionError, KeyError):
-        return None
-    return line if whole else None
-
-
-def _checksum(line: dict[str, Any]) -> str:
-    return f"{zlib.crc32(json.dumps(line).encode()):08x}"
-
-
-@contextlib.contextmanager
-def held(run: RunFolder) -> Iterator[None]:
-    """While it lasts, no other process may train in this run's folder, which is made if it isn't there.
-
-    It is the folder itself that is locked, so that nothing is left in it; the lock dies with its process. Where the system
-    has no such locks (Windows), or the file system none (some network drives), nothing is locked.
-
-    Raises:
-        RunError: if another process holds it.
-        OutputError: if it can't be made.
-    """
-    with _made(run.path):
-        run.path.mkdir(parents=True, exist_ok=True)
-    if sys.platform == "win32":
-        yield
-        return
-    import fcntl
-
-    folder = os.open(run.path, os.O_RDONLY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(folder)
-        raise RunError(
-            f"{run.path}: another process is training in it; wait for its end, stop it, or choose another --out"
-        ) from None
-    except OSError:
-        pass
-    try:
-        yield
-    finally:
-        os.close(folder)
-
-
-def is_held(run: RunFolder) -> bool:
-    """Whether a process is training in this run's folder just now; False where the system has no such locks (see `held`)."""
-    if sys.platform == "win32" or not run.path.is_dir():
-        return False
-    import fcntl
-
-    folder = os.open(run.path, os.O_RDONLY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    finally:
-        os.close(folder)
-    return False
-
-
-@contextlib.contextmanager
-def _made(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as problem:
-        reason = problem.strerror or str(problem)
-        raise OutputError(f"{path}: cannot be made ({reason}); choose an --out you may write to") from problem
-
-
-def new_run(path: Path, *, overwrite: bool) -> RunFolder:
-    """An empty folder for a new run.
-
-    Raises:
-        OutputError: if something is there already and `overwrite` is not given or it is not a run; or it can't be made.
-    """
-    check_out(path, overwrite=overwrite)
-    run = RunFolder(path)
-    with _made(path):
-        if run.record.exists():
-            _remove(run)
-        path.mkdir(parents=True, exist_ok=True)
-    return run
-
-
-def check_out(path: Path, *, overwrite: bool) -> None:
-    """Make sure that a new run may have this folder; nothing is changed.
-
-    Raises:
-        OutputError: if something is there already and `overwrite` is not given or it is not a run; or it can't be made.
-    """
-    if path.is_dir() and any(path.iterdir()):
-        if not _is_ours(RunFolder(path)):
-            raise OutputError(f"{path}: holds other things than a run; it is left as it is. Choose another --out")
-        if not overwrite:
-            raise OutputError(
-                f"{path}: holds a run already; go on with --resume, replace it with --overwrite, or choose another --out"
-            )
-    elif path.exists() and not path.is_dir():
-        raise OutputError(f"{path}: is a file; --out must name a folder")
-
-
-def open_run(path: Path) -> RunFolder:
-    """The run in a folder.
-
-    Raises:
-        RunError: if there is none.
-    """
-    run = RunFolder(path)
-    if not run.record.is_file():
-        raise RunError(f"{path}: not a run's folder (it has no {run.record.name}); `digitgan train --out {path}` makes one")
-    return run
-
-
-def free_run_path(folder: Path, recipe: str, data: str) -> Path:
-    """The first path of the form `folder/fast-mnist-001` that does not exist."""
-    number = 1
-    while (path := folder / f"{recipe}-{data}-{number:03d}").exists():
-        number += 1
-    return path
-
-
 def _numbered(folder: Path, pattern: str) -> list[Path]:
     found = folder.glob(pattern) if folder.is_dir() else ()
     return sorted((path for path in found if path.stem.isdecimal()), key=lambda path: int(path.stem))
-
-
-def _is_ours(run: RunFolder) -> bool:
-    """Whether a folder's record is one that this program wrote: a file of that name alone proves nothing."""
-    try:
-        return "digitgan" in run.read_record()["versions"]
-    except (RunError, KeyError, TypeError):
-        return False
-
-
-def _remove(run: RunFolder) -> None:
-    """Remove what a run consists of; whatever else lies in its folder stays."""
-    for path in (run.previews, run.checkpoints, run.snapshots, run.tensorboard):
-        if path.is_dir():
-            shutil.rmtree(path)
-    files = (run.model, run.history, run.curves, run.animation, run.rows_animation, run.scores, run.best, *run.report)
-    for path in (*files, run.recipe, run.record):
-        path.unlink(missing_ok=True)
 
 
 def _text(path: Path) -> str:

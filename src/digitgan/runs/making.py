@@ -1,0 +1,91 @@
+"""Folders for new runs, and those of runs there are."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from digitgan.errors import OutputError, RunError
+from digitgan.runs.folder import RunFolder
+
+
+def new_run(path: Path, *, overwrite: bool) -> RunFolder:
+    """An empty folder for a new run.
+
+    Raises:
+        OutputError: if something is there already and `overwrite` is not given or it is not a run; or it can't be made.
+    """
+    check_out(path, overwrite=overwrite)
+    run = RunFolder(path)
+    with made(path):
+        if run.record.exists():
+            _remove(run)
+        path.mkdir(parents=True, exist_ok=True)
+    return run
+
+
+def check_out(path: Path, *, overwrite: bool) -> None:
+    """Make sure that a new run may have this folder; nothing is changed.
+
+    Raises:
+        OutputError: if something is there already and `overwrite` is not given or it is not a run; or it can't be made.
+    """
+    if path.is_dir() and any(path.iterdir()):
+        if not _is_ours(RunFolder(path)):
+            raise OutputError(f"{path}: holds other things than a run; it is left as it is. Choose another --out")
+        if not overwrite:
+            raise OutputError(
+                f"{path}: holds a run already; go on with --resume, replace it with --overwrite, or choose another --out"
+            )
+    elif path.exists() and not path.is_dir():
+        raise OutputError(f"{path}: is a file; --out must name a folder")
+
+
+def open_run(path: Path) -> RunFolder:
+    """The run in a folder.
+
+    Raises:
+        RunError: if there is none.
+    """
+    run = RunFolder(path)
+    if not run.record.is_file():
+        raise RunError(f"{path}: not a run's folder (it has no {run.record.name}); `digitgan train --out {path}` makes one")
+    return run
+
+
+def free_run_path(folder: Path, recipe: str, data: str) -> Path:
+    """The first path of the form `folder/fast-mnist-001` that does not exist."""
+    number = 1
+    while (path := folder / f"{recipe}-{data}-{number:03d}").exists():
+        number += 1
+    return path
+
+
+@contextlib.contextmanager
+def made(path: Path) -> Iterator[None]:
+    """Say of a folder that can't be made why."""
+    try:
+        yield
+    except OSError as problem:
+        reason = problem.strerror or str(problem)
+        raise OutputError(f"{path}: cannot be made ({reason}); choose an --out you may write to") from problem
+
+
+def _is_ours(run: RunFolder) -> bool:
+    """Whether a folder's record is one that this program wrote: a file of that name alone proves nothing."""
+    try:
+        return "digitgan" in run.read_record()["versions"]
+    except (RunError, KeyError, TypeError):
+        return False
+
+
+def _remove(run: RunFolder) -> None:
+    """Remove what a run consists of; whatever else lies in its folder stays."""
+    for path in (run.previews, run.checkpoints, run.snapshots, run.tensorboard):
+        if path.is_dir():
+            shutil.rmtree(path)
+    files = (run.model, run.history, run.curves, run.animation, run.rows_animation, run.scores, run.best, *run.report)
+    for path in (*files, run.recipe, run.record):
+        path.unlink(missing_ok=True)
