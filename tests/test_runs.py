@@ -90,7 +90,6 @@ def test_damaged_lines_of_a_history_are_left_out(run: RunFolder) -> None:
     lines = [whole[0], b"[]\n", b"{}\n", b"\xff\n", b"\n", odd, unchecked, changed, whole[1]]
     run.history.write_bytes(b"".join(lines) + b'{"images_se')
     assert [line["images_seen"] for line in run.read_history()] == [1, 2]
-    assert run.damaged_lines() == [2, 3, 4, 5, 6, 7, 8]
 
 
 def test_a_run_is_known_by_its_record(run: RunFolder) -> None:
@@ -142,7 +141,6 @@ def test_a_damaged_record_is_named(run: RunFolder, damaged: bytes) -> None:
 
 def test_a_run_without_a_history_has_no_lines(run: RunFolder) -> None:
     assert list(run.read_history()) == []
-    assert run.damaged_lines() == []
 
 
 def test_a_last_line_that_was_cut_off_is_left_out(run: RunFolder) -> None:
@@ -150,7 +148,6 @@ def test_a_last_line_that_was_cut_off_is_left_out(run: RunFolder) -> None:
     for last in ("", '{"images_se'):
         run.history.write_text(whole + last)
         assert [line["images_seen"] for line in run.read_history()] == [16, 32]
-        assert run.damaged_lines() == []
 
 
 def test_previews_are_in_the_order_they_were_made(run: RunFolder) -> None:

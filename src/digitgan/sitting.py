@@ -163,7 +163,8 @@ class Sitting:
         run.write_recipe(self.plan.recipe)
         if self.stopped_early:
             self._write_record("stopped")  # nothing was begun that a checkpoint could keep; --resume begins again
-            return
+            with leading(self.game):
+                return
         self._write_record("training")
         with self.display, leading(self.game):
             for event in play(self.game, self.batches, self.draws, self.control):
@@ -204,9 +205,9 @@ class Sitting:
 
     def _resume(self) -> None:
         """Bring the game to its newest whole checkpoint; later ones, and leftovers of a save cut off, are removed."""
-        if damaged := self.plan.run.damaged_lines():
-            self.say(f"{self.plan.run.history}: damaged in line {', '.join(map(str, damaged))}, which the run goes on without")
         if self._restore():
+            if lost := self.history.lines_lost:
+                self.say(f"{self.plan.run.history}: {lost:,} lines are damaged or missing; the run goes on without them")
             if self.game.images_seen in self.game.rollbacks[-1:]:
                 self.guard.begin_again()
             if self.game.images_seen >= self.plan.recipe.training.images + self.plan.recipe.training.batch_size:

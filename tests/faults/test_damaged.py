@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -133,23 +134,35 @@ def test_with_a_damaged_checkpoint_the_run_goes_back_to_the_one_before(tmp_path:
     assert (run.checkpoints / newest.name / "manifest.json").is_file()
 
 
-def test_a_damaged_line_of_a_history_is_named_by_resume(tmp_path: Path) -> None:
+def test_resume_says_what_is_missing_of_the_history(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
     finish(start(run.path))
     before = history(run)
     content = bytearray(run.history.read_bytes())
     content[content.index(b"0.") + 3] ^= 1
-    run.history.write_bytes(content)
-    told = subprocess.run(
-        [sys.executable, "-m", "digitgan", "train", "--resume", "--images=3520", "--out", str(run.path)],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"COLUMNS": "1000"},
-        check=True,
-        timeout=120,
-    )
-    assert f"{run.history}: damaged in line 1, which the run goes on without" in told.stderr
-    assert history(run)[: len(before) - 1] == before[1:]
+    run.history.write_bytes(content[: content.rindex(b"seconds")])  # the first line is changed, the last cut short
+    told = resumed(run, "--images=3520")
+    assert told.returncode == 0
+    assert f"{run.history}: 2 lines are damaged or missing; the run goes on without them" in told.stderr
+    assert history(run)[: len(before) - 2] == before[1:-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "change"), [("seed", lambda seed: seed + 1), ("rollbacks", lambda _: [{"at": 64, "to": 32, "alarm": "made up"}])]
+)
+def test_a_record_that_was_changed_is_noticed_by_resume(tmp_path: Path, name: str, change: Callable[[Any], Any]) -> None:
+    run = RunFolder(tmp_path / "run")
+    finish(start(run.path))
+    record = run.read_record()
+    run.write_record(record | {name: change(record[name])})
+    told = resumed(run, "--images=3520")
+    assert told.returncode == 2
+    assert "was trained with another seed, or other rollbacks" in told.stderr
+
+
+def resumed(run: RunFolder, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "digitgan", "train", "--resume", "--out", str(run.path), *options]
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ | {"COLUMNS": "1000"}, timeout=120)
 
 
 def test_what_is_left_of_a_history_is_read_and_its_damage_left_out(tmp_path: Path) -> None:

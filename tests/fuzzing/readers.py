@@ -190,7 +190,7 @@ def _run(folder: Path) -> Callable[[bytes], object]:
 def _history(folder: Path) -> Callable[[bytes], object]:
     folder.mkdir()
     run = RunFolder(folder)
-    return _by_file(run.history, lambda path: (list(run.read_history()), run.damaged_lines()))
+    return _by_file(run.history, lambda path: list(run.read_history()))
 
 
 def _architectures() -> tuple[bytes, ...]:

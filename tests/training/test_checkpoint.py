@@ -56,11 +56,18 @@ def optimizers(game: Game) -> list[torch.optim.Adam]:
     return [game.generator_optimizer, game.discriminator_optimizer]
 
 
+def with_other_weights(new_game: Callable[..., Game]) -> Game:
+    """A game of the usual seed that begins with those of another."""
+    game = new_game(seed=9)
+    game.seed = new_game().seed
+    return game
+
+
 # --- there and back ---------------------------------------------------------------------------------------------------
 
 
 def test_every_tensor_of_a_game_comes_back_to_the_bit(saved: Path, game: Game, new_game: Callable[..., Game]) -> None:
-    other = new_game(seed=9)
+    other = with_other_weights(new_game)
     assert restore_checkpoint(saved, other) == OBSERVERS
     assert differing(game_tensors(other), game_tensors(game)) == []
     assert other.images_seen == game.images_seen == 48
@@ -82,7 +89,7 @@ def test_weights_statistics_moments_and_average_are_all_among_them(game: Game) -
 def test_a_restored_game_goes_on_as_if_nothing_had_happened(
     saved: Path, game: Game, new_game: Callable[..., Game], digits: ImageSet
 ) -> None:
-    other = new_game(seed=9)
+    other = with_other_weights(new_game)
     restore_checkpoint(saved, other)
     advance(game, digits, 9)  # the penalty's next turn is at step 8
     advance(other, digits, 9)
@@ -91,7 +98,7 @@ def test_a_restored_game_goes_on_as_if_nothing_had_happened(
 
 def test_moments_lie_in_memory_as_their_parameters_do(saved: Path, game: Game, new_game: Callable[..., Game]) -> None:
     """The fused optimiser walks them side by side; otherwise it would pair a weight with another's moment."""
-    restored = new_game(seed=9)
+    restored = with_other_weights(new_game)
     restore_checkpoint(saved, restored)
     convolutions = 0
     for each in (game, restored):
@@ -114,13 +121,34 @@ def test_a_game_that_went_on_goes_back(saved: Path, game: Game, digits: ImageSet
 def test_a_game_before_its_first_step_comes_back_without_moments(
     tmp_path: Path, game: Game, new_game: Callable[..., Game]
 ) -> None:
-    untrained = new_game(seed=4)
+    untrained = with_other_weights(new_game)
     path = save_checkpoint(tmp_path, untrained, {})
     assert path.name == "00000000"
     restore_checkpoint(path, game)
     assert differing(game_tensors(game), game_tensors(untrained)) == []
     assert game.images_seen == 0
     assert not any(optimizer.state for optimizer in optimizers(game))
+
+
+def test_a_game_of_another_seed_is_refused_and_unchanged(saved: Path, new_game: Callable[..., Game]) -> None:
+    other = new_game(seed=9)
+    before = game_tensors(other)
+    with pytest.raises(CheckpointError, match="was trained with another seed"):
+        restore_checkpoint(saved, other)
+    assert differing(game_tensors(other), before) == []
+
+
+def test_rollbacks_that_the_checkpoint_does_not_know_are_refused_unless_they_came_later(
+    saved: Path, new_game: Callable[..., Game]
+) -> None:
+    for rollbacks, refused in (([16], True), ([48], False), ([48, 48], False), ([48, 16], True)):
+        other = new_game()
+        other.rollbacks = rollbacks
+        if refused:
+            with pytest.raises(CheckpointError, match="or other rollbacks"):
+                restore_checkpoint(saved, other)
+        else:
+            restore_checkpoint(saved, other)
 
 
 def test_saving_leaves_the_game_as_it_is(tmp_path: Path, game: Game) -> None:

@@ -31,6 +31,7 @@ class History(Observer):
     Attributes:
         epoch_seconds: how long each epoch took.
         epoch_ended: is told of each epoch, counted from 1, and its seconds.
+        lines_lost: how many were missing when it was restored: they are damaged, or the file was cut short.
     """
 
     def __init__(self, run: RunFolder, recipe: Recipe, images_an_epoch: int) -> None:
@@ -40,6 +41,8 @@ class History(Observer):
         self.epoch_seconds: list[float] = []
         self.epoch_ended: Callable[[int, float], None] = lambda number, seconds: None
         self.moments = Moments(recipe.training.images, LINES, recipe.training.batch_size)
+        self.lines_lost = 0
+        self._lines = 0
         self._averages = Averages()
         self._seconds_before = 0.0
         self._started = time.monotonic()
@@ -59,8 +62,13 @@ class History(Observer):
                 self._write(event.report.images_seen)
 
     def state(self) -> dict[str, Any]:
-        """The sums since the last line, and the time."""
-        return {"sums": self._averages.state(), "seconds": self.seconds, "epoch_seconds": self.epoch_seconds}
+        """The sums since the last line, how many lines there are, and the time."""
+        return {
+            "sums": self._averages.state(),
+            "lines": self._lines,
+            "seconds": self.seconds,
+            "epoch_seconds": self.epoch_seconds,
+        }
 
     def restore(self, state: dict[str, Any], images_seen: int) -> None:
         """Take up the sums, and cut lines off that were written after the checkpoint."""
@@ -68,6 +76,7 @@ class History(Observer):
         self._seconds_before, self._started = state["seconds"], time.monotonic()
         self.epoch_seconds = list(state.get("epoch_seconds", []))
         self._cut_off(images_seen)
+        self.lines_lost = max(0, state.get("lines", 0) - self._lines)
 
     def begin_again(self) -> None:
         """Forget everything."""
@@ -84,6 +93,7 @@ class History(Observer):
         kept = [line for line in self.run.read_history() if line["images_seen"] <= images_seen]
         with replacing(self.run.history) as file:
             file.write("".join(map(history_line, kept)).encode())
+        self._lines = len(kept)
 
     def _end_epoch(self) -> None:
         seconds = round(self.seconds - sum(self.epoch_seconds), 3)
@@ -101,6 +111,7 @@ class History(Observer):
         except OSError as problem:
             reason = why_not_written(problem, self.run.history)
             raise OutputError(f"{self.run.history}: cannot be written ({reason}); make room, then --resume") from problem
+        self._lines += 1
         self._averages.clear()
 
 

@@ -134,17 +134,10 @@ class RunFolder:
 
     def read_history(self) -> Iterator[dict[str, Any]]:
         """The history's lines; one that is damaged, or was cut off while it was written, is left out."""
-        return (line for line in map(checked_line, self._history_texts()) if line is not None)
-
-    def damaged_lines(self) -> list[int]:
-        """The numbers, from 1, of the history's lines that are damaged; a last one that was cut off doesn't count."""
-        return [number for number, text in enumerate(self._history_texts()[:-1], start=1) if checked_line(text) is None]
-
-    def _history_texts(self) -> list[str]:
-        """The history's lines as they are; the last is what follows the last newline: nothing, or a line cut off."""
-        if not self.history.is_file():
-            return [""]
-        return self.history.read_text(encoding="utf-8", errors="replace").split("\n")
+        if self.history.is_file():
+            for text in self.history.read_text(encoding="utf-8", errors="replace").split("\n"):
+                if (line := checked_line(text)) is not None:
+                    yield line
 
     def read_recipe(self) -> Recipe:
         """The run's recipe.

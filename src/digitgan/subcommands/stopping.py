@@ -17,12 +17,11 @@ _GONE: Final = frozenset() if sys.platform == "win32" else frozenset((signal.SIG
 
 
 def _numbers() -> list[signal.Signals]:
-    heard = [signal.SIGINT, signal.SIGTERM]
-    if sys.platform != "win32":
-        heard.append(signal.SIGPIPE)
-        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
-            heard.append(signal.SIGHUP)
-    return heard
+    """What is listened to; not what whoever started this program lets it ignore, as `nohup` does, and `&` in a script."""
+    if sys.platform == "win32":
+        return [signal.SIGINT, signal.SIGTERM]
+    asked = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+    return [signal.SIGPIPE, *(number for number in asked if signal.getsignal(number) != signal.SIG_IGN)]
 
 
 @contextlib.contextmanager
@@ -30,7 +29,7 @@ def stopping_on_signals(control: Control, *, quiet: bool) -> Iterator[list[int]]
     """While the context lasts, Ctrl-C and SIGTERM ask the training to stop; a second one ends the program at once,
     unless torchrun has started it.
 
-    So do SIGHUP, which comes when the terminal is closed, unless it is ignored (as under `nohup`), and SIGPIPE, which comes
+    So do SIGHUP, which comes when the terminal is closed, and SIGPIPE, which comes
     from `TellingConsole`, or where another process of the training is lost, which ends it with an error of its own.
 
     Yields:
@@ -48,7 +47,8 @@ def stopping_on_signals(control: Control, *, quiet: bool) -> Iterator[list[int]]
             for each in before.keys() - _GONE:
                 signal.signal(each, signal.SIG_DFL)
         if number in _GONE:
-            say_nothing_more()
+            for descriptor in filter(os.isatty, (1, 2)):
+                say_nothing_more(descriptor)
         elif not quiet:
             # The live display hides the cursor; a second signal would leave no time to show it again.
             cursor = b"\x1b[?25h" if os.isatty(2) else b""
@@ -63,11 +63,12 @@ def stopping_on_signals(control: Control, *, quiet: bool) -> Iterator[list[int]]
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        if by_torchrun:  # which tells its other processes as soon as one of them has ended
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-def say_nothing_more() -> None:
-    """Let what is still said go nowhere, rather than fail: nobody is there to hear it."""
+def say_nothing_more(descriptor: int) -> None:
+    """Let what is still said there go nowhere, rather than fail: nobody is there to hear it."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    for number in (1, 2):
-        os.dup2(nowhere, number)
+    os.dup2(nowhere, descriptor)
     os.close(nowhere)

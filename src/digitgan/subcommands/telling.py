@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from typing import final
@@ -22,7 +23,9 @@ class TellingConsole(Console):
     def on_broken_pipe(self) -> None:
         """Say nothing more, and end."""
         self.quiet = True
-        say_nothing_more()
+        for descriptor in (1, 2):
+            if os.path.sameopenfile(descriptor, 2):  # a result that goes elsewhere may still be read
+                say_nothing_more(descriptor)
         if sys.platform != "win32" and callable(signal.getsignal(signal.SIGPIPE)):
             signal.raise_signal(signal.SIGPIPE)
         else:

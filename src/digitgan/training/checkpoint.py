@@ -62,7 +62,14 @@ def save_checkpoint(folder: Path, game: Game, observers: dict[str, Any]) -> Path
     contents = {
         _TENSORS: tensors_to_bytes(game_tensors(game)),
         _STATE: _json(
-            {"format": FORMAT, "images_seen": game.images_seen, "recipe": _digest(game.recipe), "observers": observers}
+            {
+                "format": FORMAT,
+                "images_seen": game.images_seen,
+                "recipe": _digest(game.recipe),
+                "seed": game.seed,
+                "rollbacks": game.rollbacks,
+                "observers": observers,
+            }
         ),
     }
     contents[_MANIFEST] = _json({name: hashlib.sha256(content).hexdigest() for name, content in contents.items()})
@@ -104,7 +111,7 @@ def restore_checkpoint(folder: Path, game: Game) -> dict[str, Any]:
 
     Raises:
         CheckpointError: if a file is missing or does not match the manifest, or the state is another recipe's, be it only by
-            a learning rate; the game is then unchanged.
+            a learning rate, or another seed's; the game is then unchanged.
     """
     contents = _verified(folder)
     state = json.loads(contents[_STATE])
@@ -120,6 +127,14 @@ def restore_checkpoint(folder: Path, game: Game) -> dict[str, Any]:
         raise CheckpointError(
             f"{folder}: was trained by another recipe than the run's recipe.toml is now: that was changed or damaged. Put back "
             "what it was, or start a new run with another --out"
+        )
+    known = state["rollbacks"]
+    later = game.rollbacks[len(known) :]  # which can have led to no place before this one
+    same = state["seed"] == game.seed and game.rollbacks[: len(known)] == known
+    if not same or any(point < state["images_seen"] for point in later):
+        raise CheckpointError(
+            f"{folder}: was trained with another seed, or other rollbacks, than run.json says now: that was changed or "
+            "damaged. Put back what it was, or start a new run with another --out"
         )
     set_game_tensors(game, saved)
     game.images_seen = state["images_seen"]
