@@ -141,6 +141,9 @@ def get(address: str, answers: Counter[str]) -> bytes:
     except urllib.error.HTTPError as problem:
         answers[str(problem.code)] += 1
         return b""
+    except OSError:
+        answers["no answer"] += 1
+        return b""
 
 
 def state_of(process: int) -> dict[str, float]:

@@ -18,8 +18,11 @@ Besides the subcommands: --version, and --completion bash (or zsh, fish), which 
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the command line and end the program with its exit code: 0, 2 for what the user can put right, 3 for a
-    training that went wrong for good, or 130 and 143 for one that was told to stop.
+    """Run the command line and end the program with its exit code.
+
+    0; 2 for what the user can put right; 3 for a training that went wrong for good; 4 where another process of it was lost;
+    128 and the signal's number where it was told to stop: 130 by Ctrl-C, 143 by SIGTERM, 129 by a terminal that was closed,
+    141 by a reader that has gone.
     """
     try:
         _run(list(sys.argv[1:] if argv is None else argv))
@@ -29,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(problem.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: nothing more to say to it
-        sys.exit(128 + signal.SIGPIPE)
+        sys.exit(141)  # 128 and SIGPIPE, which not every system has
     except OSError as problem:
         print(f"digitgan: {problem}", file=sys.stderr)
         sys.exit(2)

@@ -2,7 +2,8 @@
 
     python -m tests.fuzzing.fuzz [-max_total_time=SECONDS] [FILE]
 
-The options are libFuzzer's. A finding is written to a file crash-… in this folder, and that file given as FILE shows it again.
+The options are libFuzzer's. A finding is written to a file crash-… in this folder (`make fuzz`: in build/), and that
+file given as FILE shows it again.
 The first byte of a finding says which reader it is for: the first line that is printed names it.
 """
 

@@ -109,6 +109,21 @@ def test_whoever_is_told_to_stop_all_do_with_a_checkpoint(tmp_path: Path, told: 
     assert (run.checkpoints / f"{run.read_record()['images_seen']:08d}").is_dir()
 
 
+def test_told_to_stop_in_the_pretraining_all_end_without_an_alarm(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    process = start(2, run.path, *SMALL, "--images=100000", "--set=training.generator_pretraining=100000")
+    deadline = time.monotonic() + 120
+    while len(ranks := ranks_of(process)) < 2 or not run.path.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    time.sleep(1)
+    os.kill(ranks[0], signal.SIGTERM)
+    _, complaint = process.communicate(timeout=100)
+    assert process.returncode != 0
+    assert run.read_record()["status"] == "stopped", complaint
+    assert "another process of this training has ended" not in complaint
+
+
 def wait_for_a_checkpoint(run: RunFolder, process: subprocess.Popen[str]) -> None:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:

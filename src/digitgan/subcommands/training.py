@@ -117,7 +117,7 @@ def train(
         f"run        {run.path}  ({result.images_seen:,} images in {result.seconds:.1f} s, {state})",
         *([f"model      {run.model}"] if run.model.exists() else []),
         *([f"best       {run.best}"] if run.best.exists() else []),
-        f"previews   {run.previews}",
+        *([f"previews   {run.previews}"] if run.previews.exists() else []),
         *([f"curves     {run.curves}"] if run.curves.exists() else []),
         *([f"animation  {run.animation}"] if run.animation.exists() else []),
     )

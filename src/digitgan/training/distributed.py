@@ -127,7 +127,7 @@ def join_ranks(environment: dict[str, str] | None = None) -> Ranks | None:
         return None
     if not dist.is_initialized():
         if torch.cuda.is_available():
-            torch.cuda.set_device(int(told["LOCAL_RANK"]))
+            torch.cuda.set_device(int(told["LOCAL_RANK"]) % torch.cuda.device_count())  # with --device cpu, more than GPUs
         with _losses():
             dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=DEADLINE)
     return Ranks(dist.get_rank(), dist.get_world_size())
