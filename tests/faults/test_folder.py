@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -136,6 +137,19 @@ def test_a_reader_that_goes_ends_it_with_a_checkpoint(tmp_path: Path, interrupte
         process.send_signal(signal.SIGINT)
     assert process.wait(60) == 128 + (signal.SIGINT if interrupted else signal.SIGPIPE)
     assert_it_stopped_with_a_checkpoint(run)
+
+
+def test_a_reader_of_progress_that_goes_leaves_the_result_to_whoever_reads_that(tmp_path: Path) -> None:
+    """As in `digitgan train --json 2>&1 >result.json | head -1`."""
+    run = RunFolder(tmp_path / "run")
+    command = [sys.executable, "-m", "digitgan", "train", "--json", "--out", str(run.path), *LONG, OFTEN]
+    with (tmp_path / "result.json").open("w") as result:
+        process = subprocess.Popen(command, stdout=result, stderr=subprocess.PIPE)
+    wait_for_a_checkpoint(run)
+    assert process.stderr is not None
+    process.stderr.close()
+    assert process.wait(60) == 128 + signal.SIGPIPE
+    assert json.loads((tmp_path / "result.json").read_text())["images_seen"] == run.read_record()["images_seen"]
 
 
 def assert_it_stopped_with_a_checkpoint(run: RunFolder) -> None:

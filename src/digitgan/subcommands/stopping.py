@@ -38,6 +38,7 @@ def stopping_on_signals(control: Control, *, quiet: bool) -> Iterator[list[int]]
     received: list[int] = []
     # It passes on what it hears, which a scheduler may have said to its processes as well; and it has a deadline of its own.
     by_torchrun = "TORCHELASTIC_RUN_ID" in os.environ
+    terminals = list(filter(os.isatty, (1, 2)))  # a closed one says that it is none
     before = {number: signal.getsignal(number) for number in _numbers()}
 
     def stop(number: int, _frame: object) -> None:
@@ -47,7 +48,7 @@ def stopping_on_signals(control: Control, *, quiet: bool) -> Iterator[list[int]]
             for each in before.keys() - _GONE:
                 signal.signal(each, signal.SIG_DFL)
         if number in _GONE:
-            for descriptor in filter(os.isatty, (1, 2)):
+            for descriptor in terminals:
                 say_nothing_more(descriptor)
         elif not quiet:
             # The live display hides the cursor; a second signal would leave no time to show it again.
