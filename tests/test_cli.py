@@ -55,6 +55,7 @@ QUICK = ("--data=digits", "--images=64", "--set=training.precision=float32", "--
         (("data", "verify", "digts"), "no data source 'digts': did you mean 'digits'?"),
         (("train", "--device=gpu"), "--device"),
         (("train", "--images=0"), "--images 0: a number above 0 is right"),
+        (("train", f"--images={10**20}"), "a number above 0, below a trillion, is right"),
         (("train", "--images=-5"), "--images -5: a number above 0 is right"),
         (("train", "--epochs=0"), "--epochs 0.0: a number above 0 is right"),
         (("train", "--minutes=-1"), "--minutes -1.0: a number above 0 is right"),

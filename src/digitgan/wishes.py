@@ -70,7 +70,8 @@ def check_lengths(wish: Wish) -> None:
         raise UsageError(f"{' and '.join(given)} exclude each other; give one")
     for name, value in (("images", wish.images), ("epochs", wish.epochs), ("minutes", wish.minutes)):
         if value is not None and not 0 < value < 10**12:
-            raise UsageError(f"--{name} {value}: a number above 0, and below a trillion, is right")
+            below = ", below a trillion," if value > 0 else ""
+            raise UsageError(f"--{name} {value}: a number above 0{below} is right")
     if wish.seed is not None:
         rng.check_seed(wish.seed)
 
