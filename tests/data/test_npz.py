@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from digitgan.data import files, read_npz
+from digitgan.data.npz import npz_splits
 from digitgan.errors import DataError
 
 IMAGES = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)
@@ -170,6 +171,14 @@ def test_a_flipped_byte_is_an_error_of_ours_or_harmless(
     except DataError:
         return
     assert np.array_equal(image_set.images, IMAGES)
+
+
+def test_names_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "named.npz", {"images.npy": GOOD_LABELS, "ä.npy": GOOD_LABELS})
+    path.write_bytes(path.read_bytes().replace("ä".encode(), b"\xa7\xa7"))
+    with pytest.raises(DataError, match="a damaged one"):
+        read_npz(path)
+    assert npz_splits(path) == ("train",)
 
 
 @given(st.binary(max_size=80), st.sampled_from([1, 2]))

@@ -34,7 +34,7 @@ MOST_UNNAMED_CLASSES = 10_000
 """Without class names one is made up for every label up to the highest; a higher one than this is no class but some
 other number, and would make up names until the memory is full."""
 
-DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, UnicodeDecodeError)
 """What `zipfile` raises for a damaged, encrypted (RuntimeError) or exotic file."""
 
 DAMAGED_HEADER = (ValueError, TypeError, LookupError, SyntaxError, tokenize.TokenError, RecursionError, MemoryError)
