@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from digitgan.training import Control
 
-_GONE: Final = frozenset() if sys.platform == "win32" else frozenset((signal.SIGHUP, signal.SIGPIPE))
+_HANGUP: Final = getattr(signal, "SIGHUP", None)
+"""What comes when the terminal is closed; Windows has none."""
+
+_GONE: Final = frozenset((_HANGUP, getattr(signal, "SIGPIPE", None)))
 """What says that nobody is there any more."""
 
 
@@ -29,8 +32,8 @@ def stopping_on_signals(control: Control, *, quiet: bool) -> Iterator[list[int]]
     """While the context lasts, Ctrl-C and SIGTERM ask the training to stop; a second one ends the program at once,
     unless torchrun has started it.
 
-    So do SIGHUP, which comes when the terminal is closed, and SIGPIPE, which comes
-    from `TellingConsole`, or where another process of the training is lost, which ends it with an error of its own.
+    So do SIGHUP, which comes when the terminal is closed, and SIGPIPE, which comes from `TellingConsole`, or where another
+    process of the training is lost, which ends it with an error of its own.
 
     Yields:
         The signals received so far.
@@ -47,10 +50,10 @@ def stopping_on_signals(control: Control, *, quiet: bool) -> Iterator[list[int]]
         if not by_torchrun:
             for each in before.keys() - _GONE:
                 signal.signal(each, signal.SIG_DFL)
-        if number in _GONE:
+        if number == _HANGUP:
             for descriptor in terminals:
                 say_nothing_more(descriptor)
-        elif not quiet:
+        elif number not in _GONE and not quiet:
             # The live display hides the cursor; a second signal would leave no time to show it again.
             cursor = b"\x1b[?25h" if os.isatty(2) else b""
             once_more = b"" if by_torchrun else b"; once more ends at once"
