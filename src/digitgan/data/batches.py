@@ -19,10 +19,13 @@ Indices = npt.NDArray[np.int64]
 
 
 def to_device(array: npt.NDArray[Any], device: torch.device) -> torch.Tensor:
-    """An array as a tensor of the device; a GPU is sent it without waiting for what the GPU has still to do."""
+    """An array as a tensor of the device, in memory of torch; a GPU is sent it without waiting for what it has still to do."""
     tensor = torch.from_numpy(array)
     # From memory that the system may move, the driver copies in step with the GPU; torch keeps pinned memory until it is read.
-    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+    if device.type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    # NumPy's memory begins at multiples of 16 bytes, torch's of 64, and how MKL's matrix products round may depend on that.
+    return tensor.to(device, copy=True)
 
 
 @final

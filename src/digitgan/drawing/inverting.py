@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from digitgan import rng
+from digitgan.data import to_device
 from digitgan.errors import UsageError
 from digitgan.images import Picture, to_network
 from digitgan.model import Model
@@ -68,7 +69,7 @@ def invert(model: Model, image: Picture, label: int | None = None, seed: int = 0
     pixels = torch.from_numpy(image).reshape(1, form.height, form.width, -1).permute(0, 3, 1, 2).to(device)
     classes = range(form.classes) if label is None else [label]
     labels = torch.tensor([each for each in classes for _ in range(STARTS)], device=device)
-    z = torch.from_numpy(rng.normals(seed, "starts of an inversion", 0, len(labels), model.generator.latent)).to(device)
+    z = to_device(rng.normals(seed, "starts of an inversion", 0, len(labels), model.generator.latent), device)
     z, labels, errors = _descend(model, to_network(pixels), z, labels, FIRST_STEPS)
     best = errors.argsort()[:KEPT]
     z, labels, _ = _descend(model, to_network(pixels), z[best], labels[best], STEPS - FIRST_STEPS)
