@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
+from digitgan.studio.watching import MOST_WATCHERS
 from tests.scenarios.browser import console, open_browser
 from tests.studio.conftest import SMALL, Studio, open_studio
 
@@ -219,6 +222,11 @@ def test_a_run_is_started_watched_and_stopped(page: Chrome, studio: Studio) -> N
     by(page, "train-start").click()
     entry = '#train-list [data-run="mine"]'
     wait(page, lambda: page.find_elements(By.CSS_SELECTOR, f'{entry}[data-phase="training"]'), 120)
+    # A button that is pressed while the list goes on must still be there when it is let go.
+    page.execute_script("window.pause = document.querySelector(arguments[0])", f'{entry} [data-action="pause"]')
+    told = page.find_element(By.CSS_SELECTOR, f"{entry} p").text
+    wait(page, lambda: page.find_element(By.CSS_SELECTOR, f"{entry} p").text != told)
+    assert page.execute_script("return window.pause.isConnected")
     by_link = page.find_element(By.CSS_SELECTOR, f"{entry} a")
     by_link.click()
     grid = (By.CSS_SELECTOR, '#watched article[data-run="mine"] img[data-at]')
@@ -230,6 +238,16 @@ def test_a_run_is_started_watched_and_stopped(page: Chrome, studio: Studio) -> N
     wait(page, lambda: page.find_elements(By.CSS_SELECTOR, f'{entry} [data-action="pause"]'))
     page.find_element(By.CSS_SELECTOR, f'{entry} [data-action="pause"]').click()
     wait(page, lambda: page.find_elements(By.CSS_SELECTOR, f'{entry}[data-phase="paused"] [data-action="step"]'))
+    with contextlib.ExitStack() as others:
+        for _ in range(MOST_WATCHERS):
+            others.enter_context(httpx.stream("GET", f"{studio.url}/api/v1/runs/mine/events", timeout=60))
+        go(page, studio, "#watch?run=mine")
+        wait(page, lambda: "Too many pages watch already" in by(page, "trouble").text)
+        wait(page, lambda: page.find_elements(*grid))
+        assert "is paused" in page.find_element(By.CSS_SELECTOR, "#watched article p").text
+    assert [entry["message"] for entry in console(page) if "429" not in entry["message"]] == []
+    go(page, studio, "#train")
+    wait(page, lambda: page.find_elements(By.CSS_SELECTOR, f'{entry} [data-action="stop"]'))
     page.find_element(By.CSS_SELECTOR, f'{entry} [data-action="stop"]').click()
     wait(page, lambda: page.find_elements(By.CSS_SELECTOR, f'{entry}[data-phase="stopped"]'), 120)
     recipe = (studio.runs / "mine" / "recipe.toml").read_text()

@@ -95,6 +95,22 @@ def test_a_body_is_at_most_a_megabyte(studio: Studio) -> None:
     assert raw(studio, "/api/v1/runs", "POST", b"{", Content_Length="1", Content_Type="application/json")[0] == 422
 
 
+def test_a_parameter_that_is_mistyped_is_refused(studio: Studio) -> None:
+    answer = studio.get("/api/v1/sample?label=7")
+    assert answer.status_code == 422
+    assert "did you mean 'labels'?" in answer.json()["error"]
+    assert studio.get("/api/v1/runs?x=1").status_code == 422
+    assert studio.get("/api/v1/models?token=as-a-link-shares-it").status_code == 200
+
+
+def test_those_who_watch_over_servers_hear_of_all_requests(studio: Studio) -> None:
+    assert raw(studio, "/health", "HEAD")[0] == 200
+    assert raw(studio, "/api/v1/models", Host="evil.example")[0] == 421
+    counted = studio.get("/metrics").text
+    assert 'digitgan_requests_total{route="other",status="421"}' in counted
+    assert 'digitgan_requests_total{route="/health",status="200"}' in counted
+
+
 def test_every_answer_says_what_a_page_may_load(studio: Studio) -> None:
     for path in ("/", "/main.js", "/docs", "/api/v1/models", "/nothing", "/api/v1/sample?labels=x"):
         headers = studio.get(path).headers
@@ -112,8 +128,7 @@ def open_to_others(runs: Path) -> Iterator[Studio]:
 def test_another_address_needs_the_token(open_to_others: Studio) -> None:
     there = open_to_others
     assert len(there.token) > 20
-    url = there.url.replace("0.0.0.0", "127.0.0.1")
-    there = Studio(url, there.token, there.runs, there.process)
+    assert urlsplit(there.url).hostname == "127.0.0.1", "0.0.0.0 is no address to open"
     assert there.get("/").status_code == 401
     assert there.get("/api/v1/models", headers={"Authorization": "Bearer wrong"}).status_code == 401
     assert there.get("/api/v1/models", headers={"Authorization": f"Bearer {there.token}"}).status_code == 200

@@ -19,7 +19,7 @@ from digitgan.studio import drawing_routes, run_routes
 from digitgan.studio.admission import Admission
 from digitgan.studio.metrics import Counting, Metrics
 from digitgan.studio.painting import Painter
-from digitgan.studio.refusals import BusyError, NotThereError, StateError
+from digitgan.studio.refusals import BusyError, NotThereError, StateError, UnknownParameterError
 from digitgan.studio.rooms import Rooms, rooms_of
 from digitgan.studio.safety import Door, Safety
 from digitgan.studio.shelf import Shelf
@@ -28,8 +28,13 @@ from digitgan.studio.watching import Watch
 from digitgan.training.machine import use_threads
 from digitgan.version import __version__
 
-STATUSES: Final[Mapping[type[Exception], int]] = {BusyError: 429, NotThereError: 404, StateError: 409}
-"""What is no fault of the request's words; everything else that can be put right is 400."""
+STATUSES: Final[Mapping[type[Exception], int]] = {
+    BusyError: 429,
+    NotThereError: 404,
+    StateError: 409,
+    UnknownParameterError: 422,
+}
+"""What is no fault of the request's values; everything else that can be put right is 400."""
 
 ABOUT: Final = "Draw labelled digits, watch trainings, start new ones. Names and errors are those of the command line."
 
@@ -61,11 +66,14 @@ def create_app(runs: Path, door: Door, device: str = "cpu") -> FastAPI:
 
     page = Path(str(importlib.resources.files("digitgan") / "studio" / "page"))
 
+    # Those who watch over servers ask by HEAD as well.
+    @app.head("/health", include_in_schema=False)
     @app.get("/health", tags=["server"])
     async def health() -> dict[str, str]:
         """Whether the server answers."""
         return {"status": "ok", "version": __version__}
 
+    @app.head("/metrics", include_in_schema=False)
     @app.get("/metrics", tags=["server"], responses={200: {"content": {"text/plain": {}}}})
     async def metrics(request: Request) -> Response:
         """What the server has done, in Prometheus' text format."""
@@ -77,8 +85,8 @@ def create_app(runs: Path, door: Door, device: str = "cpu") -> FastAPI:
 
     app.mount("/", StaticFiles(directory=page, html=True), name="page")
     app.add_middleware(Admission)
-    app.add_middleware(Counting, metrics=rooms.metrics)
     app.add_middleware(Safety, door=door)
+    app.add_middleware(Counting, metrics=rooms.metrics)  # the last is the first to hear: who is refused at the door counts too
     return app
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from digitgan.drawing import parse_labels
@@ -18,10 +18,10 @@ from digitgan.images import grid
 from digitgan.model import Model
 from digitgan.studio.painting import MOST_IMAGES
 from digitgan.studio.pictures import Spot, check_label, checked_seed, npz, png
-from digitgan.studio.refusals import REFUSALS
+from digitgan.studio.refusals import REFUSALS, known_parameters_only
 from digitgan.studio.rooms import rooms_of
 
-routes = APIRouter(prefix="/api/v1", tags=["drawing"], responses=REFUSALS)
+routes = APIRouter(prefix="/api/v1", tags=["drawing"], responses=REFUSALS, dependencies=[Depends(known_parameters_only)])
 
 ModelName = Annotated[
     str, Query(max_length=200, description="a shipped model, a run, or one of its models: RUN@51200, RUN@best")

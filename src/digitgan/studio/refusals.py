@@ -6,10 +6,12 @@ import json
 from collections.abc import Iterable
 from typing import Any, Final, final
 
+from fastapi import Request
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.types import Send
 
-from digitgan.errors import DigitganError
+from digitgan.errors import DigitganError, nearest
 
 
 class Refusal(BaseModel):
@@ -30,12 +32,31 @@ REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
 """The answers that every route may give instead, for its description."""
 
 
+async def known_parameters_only(request: Request) -> None:
+    """What every route of the API depends on: that a mistyped parameter is refused, rather than a default taken for it.
+
+    Raises:
+        UnknownParameterError: for one that the route doesn't have.
+    """
+    route = request.scope["route"]
+    assert isinstance(route, APIRoute)
+    known = [parameter.alias for parameter in route.dependant.query_params]
+    for name in request.query_params:
+        if name not in known and name != "token":
+            raise UnknownParameterError(f"{name[:100]}: no parameter of {route.path}; {nearest(name, known)}")
+
+
 async def refuse(send: Send, status: int, why: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
     """Answer a request with an error before any route hears of it."""
     body = json.dumps({"error": why}).encode()
     own = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": [*own, *headers]})
     await send({"type": "http.response.body", "body": body})
+
+
+@final
+class UnknownParameterError(DigitganError):
+    """A parameter that the route doesn't have."""
 
 
 @final

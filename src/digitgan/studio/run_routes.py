@@ -6,17 +6,17 @@ import asyncio
 import dataclasses
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import FileResponse, StreamingResponse
 
 from digitgan.errors import UsageError, nearest
 from digitgan.runs import RunFolder
 from digitgan.studio.new_runs import KNOBS, NewRun, arguments_of, data_sources, recipe_table
-from digitgan.studio.refusals import REFUSALS, BusyError, NotThereError, StateError
+from digitgan.studio.refusals import REFUSALS, BusyError, NotThereError, StateError, known_parameters_only
 from digitgan.studio.rooms import rooms_of
 from digitgan.studio.watching import MOST_WATCHERS
 
-routes = APIRouter(prefix="/api/v1", tags=["runs"], responses=REFUSALS)
+routes = APIRouter(prefix="/api/v1", tags=["runs"], responses=REFUSALS, dependencies=[Depends(known_parameters_only)])
 
 RunName = Annotated[str, Path(max_length=100, description="of a run's folder")]
 

@@ -22,6 +22,9 @@ MOST_CONNECTIONS: Final = 2048
 TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{16,200}")
 """What needs no quoting in an address, a cookie or a header, and can't be guessed."""
 
+EVERY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""What is listened on but can't be opened -> what can be, here."""
+
 KEEP_ALIVE: Final = 15
 """Seconds that a connection may stay idle."""
 
@@ -63,8 +66,10 @@ def serve(runs: Path, host: str, port: int, token: str | None, device: str, say:
     door = Door(LOOPBACK if at_home else (), token)
     app = create_app(runs, door, device)
     number = listening.getsockname()[1]
-    name = f"[{host}]" if ":" in host else host
-    say(f"the studio: http://{name}:{number}/{f'?token={token}' if token else ''}")
+    here = EVERY_ADDRESS.get(host, host)
+    say(f"the studio: http://{f'[{here}]' if ':' in here else here}:{number}/{f'?token={token}' if token else ''}")
+    if here != host:
+        say(f"from elsewhere, by any name of this machine ({socket.gethostname()}, say), with the same token")
     say(f"runs in {runs.resolve()}; Ctrl-C ends the server, trainings go on")
     config = uvicorn.Config(
         app,

@@ -74,6 +74,8 @@ function button(name, action, text) {
       tell(problem.message);
     }
     await list().catch((problem) => tell(problem.message));
+    made.disabled = false;
+    if (made.isConnected && document.activeElement === document.body) made.focus(); // which a disabled button loses
   });
   return made;
 }
@@ -97,13 +99,26 @@ function pendingItem({ name, problem }) {
   return element;
 }
 
+function standingAlready(made) { // a button that is replaced while it is pressed would not hear of it: what can stay, stays
+  const { run, phase } = made.dataset;
+  const there = byId("train-list").querySelector(`[data-run="${CSS.escape(run)}"][data-phase="${phase}"]`);
+  const [done, doneNow] = [there, made].map((element) => element?.querySelector("progress"));
+  if (!there || !done !== !doneNow) return made;
+  const [text, textNow] = [there, made].map((element) => element.querySelector("p"));
+  if (text.textContent !== textNow.textContent) text.textContent = textNow.textContent;
+  if (done) ({ max: done.max, value: done.value } = doneNow);
+  return there;
+}
+
 async function list() {
   const { runs, pending } = await get("runs");
   const held = document.activeElement?.closest?.("#train-list [data-run]")?.dataset.run;
   const action = document.activeElement?.dataset?.action;
-  const items = [...pending.map(pendingItem), ...runs.slice(0, 12).map(item)];
+  const items = [...pending.map(pendingItem), ...runs.slice(0, 12).map(item)].map(standingAlready);
   const before = byId("train-list");
-  before.replaceChildren(...(items.length ? items : [make("li", { text: "Nothing yet." })]));
+  if (items.length !== before.children.length || items.some((element, place) => element !== before.children[place])) {
+    before.replaceChildren(...(items.length ? items : [make("li", { text: "Nothing yet." })]));
+  }
   if (held && action) { // whoever steers by keyboard keeps their place
     const run = before.querySelector(`[data-run="${CSS.escape(held)}"]`);
     (run?.querySelector(`[data-action="${action}"]`) ?? run?.querySelector("button"))?.focus();

@@ -36,10 +36,21 @@ class Panel {
       const { problem } = JSON.parse(event.data);
       if (problem) tell(problem);
     });
-    this.source.onerror = () => { // the browser asks again by itself, from the beginning
-      this.history = [];
-      this.previews = [];
+    this.source.onerror = () => {
+      if (this.source.readyState === EventSource.CLOSED) this.lookOnce();
+      else this.history = this.previews = []; // the browser asks again by itself, from the beginning
     };
+  }
+
+  async lookOnce() { // the server has refused to be watched: too many watch, or the run is gone
+    const run = `runs/${encodeURIComponent(this.name)}`;
+    try {
+      [this.facts, this.history, this.previews] = await Promise.all([get(run), get(`${run}/history`), get(`${run}/previews`)]);
+      tell(`Too many pages watch already: ${this.name} is shown as it stands now, and is not followed. Close one, then open this again.`);
+      soon();
+    } catch (problem) {
+      tell(problem.message);
+    }
   }
 
   close() { this.source.close(); }
@@ -74,6 +85,9 @@ class Panel {
     this.charts.replaceChildren(...charts);
     const remarks = [...(facts?.remarks ?? [])];
     if (facts?.problem) remarks.unshift({ tone: "warning", title: "What it said last", text: facts.problem });
+    const words = JSON.stringify(remarks);
+    if (words === this.words) return; // what is read aloud is read aloud again whenever it is replaced
+    this.words = words;
     this.remarks.replaceChildren(...remarks.map(({ tone, title, text }) =>
       make("p", { class: `remark ${tone}` }, make("strong", { text: title }), text)));
   }
