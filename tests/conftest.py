@@ -117,7 +117,7 @@ def small_recipe() -> Recipe:
     from digitgan.recipes import find_recipe, with_settings
 
     settings = [
-        "generator.channels=[8, 8, 8]",
+        "generator.channels=[8, 8]",
         "generator.latent=8",
         "generator.label_embedding=8",
         "discriminator.channels=[8, 8]",

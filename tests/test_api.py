@@ -14,7 +14,7 @@ from digitgan.errors import DigitganError, DivergenceError, ModelFileError, Reci
 from digitgan.runs import RunFolder
 from digitgan.training.losses import RelativisticLoss
 
-SETTINGS = ["training.precision=float32", "generator.channels=[16, 8, 8]", "discriminator.channels=[8, 8, 8]"]
+SETTINGS = ["training.precision=float32", "generator.channels=[16, 8]", "discriminator.channels=[8, 8, 8]"]
 
 
 def test_importing_costs_nothing() -> None:
@@ -87,7 +87,7 @@ def test_errors_are_those_of_the_command_line(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match="no model 'nowhere'"):
         digitgan.load("nowhere")
     with pytest.raises(DigitganError, match="multiples of 8"):
-        digitgan.train(data="digits", settings=["generator.channels=[8, 8, 8, 8]"], images=64, out=tmp_path / "run")
+        digitgan.train(data="digits", settings=["generator.channels=[8, 8, 8]"], images=64, out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 

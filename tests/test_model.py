@@ -283,7 +283,7 @@ def test_a_model_of_a_newer_version_asks_for_an_upgrade(
 
 
 def test_a_recipe_that_its_weights_do_not_fit_is_refused(tmp_path: Path, small_model: Model) -> None:
-    other = with_settings(small_model.recipe, ["generator.channels=[16, 8, 8]"])
+    other = with_settings(small_model.recipe, ["generator.channels=[16, 8]"])
     save_model(tmp_path / "mixed.safetensors", dataclasses.replace(small_model, recipe=other))
     with pytest.raises(ModelFileError, match=r"mixed\.safetensors: its recipe and its weights do not go together"):
         load_model(tmp_path / "mixed.safetensors")

@@ -16,7 +16,7 @@ from digitgan.training import checkpoints
 SMALL = [
     "--data=digits",
     "--seed=3",
-    "--set=generator.channels=[16, 8, 8]",
+    "--set=generator.channels=[16, 8]",
     "--set=discriminator.channels=[8, 16, 16]",
     "--set=training.precision=float32",
     "--set=training.batch_size=32",

@@ -48,7 +48,7 @@ def test_what_makes_no_sense_is_refused_before_anything_is_trained(
 
 
 SMALL = (
-    "generator.channels=[8, 8, 8]",
+    "generator.channels=[8, 8]",
     "discriminator.channels=[8, 8]",
     "training.precision=float32",
 )

@@ -19,7 +19,7 @@ AT = 320
 """Images seen when it happens: just when a checkpoint is due."""
 
 SETTINGS = (
-    "generator.channels=[8, 8, 8]",
+    "generator.channels=[8, 8]",
     "discriminator.channels=[8, 8]",
     "training.precision=float32",
     "training.batch_size=16",

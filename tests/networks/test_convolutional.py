@@ -12,7 +12,13 @@ from digitgan.recipes import find_recipe, with_settings
 GREY = ImageForm(channels=1, height=28, width=28, classes=10)
 FAST = with_settings(
     find_recipe("fast"),
-    ["generator.channels=[64, 32, 16]", "discriminator.channels=[32, 64, 128]", "discriminator.label_biases=true"],
+    [
+        "generator.channels=[64, 32, 16]",
+        "generator.image_kernel=3",
+        "generator.image_stride=1",
+        "discriminator.channels=[32, 64, 128]",
+        "discriminator.label_biases=true",
+    ],
 )
 
 

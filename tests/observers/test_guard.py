@@ -24,7 +24,7 @@ from digitgan.training import CheckpointDue, Control, Game, PreviewDue, Stepped,
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 SMALL = [
-    "generator.channels=[8, 8, 8]",
+    "generator.channels=[8, 8]",
     "generator.latent=8",
     "discriminator.channels=[8, 8]",
     "training.precision=float32",

@@ -43,7 +43,7 @@ NONSENSE = [
     ("acgan", ["loss.matching_aware=true"], "loss.matching_aware", "discriminator.label_input"),
     ("fast", ["generator.strides=[2, 2, 2]"], "generator.strides", "generator.channels"),
     ("fast", ["generator.kernel=1"], "generator.strides", "generator.kernel"),
-    ("fast", ["generator.image_stride=4", "generator.channels=[8]"], "generator.image_stride", "generator.image_kernel"),
+    ("fast", ["generator.image_stride=4", "generator.image_kernel=3"], "generator.image_stride", "generator.image_kernel"),
     ("fast", ["generator.dense_norm=units"], "generator.dense_norm", "generator.norm"),
     ("fast", ["updates.microbatches=3"], "updates.microbatches", "training.batch_size = 128"),
     ("dcgan", ["updates.microbatches=2"], "updates.microbatches", "discriminator.dropout = 0.3"),

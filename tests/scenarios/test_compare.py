@@ -25,7 +25,7 @@ ARGV = (
     "--images=1920",
     "--seeds=1",
     "--draw=200",
-    "--set=generator.channels=[8, 8, 8]",
+    "--set=generator.channels=[8, 8]",
     "--set=discriminator.channels=[8, 8]",
     "--set=training.precision=float32",
     "--set=training.checkpoints=20",

@@ -37,7 +37,7 @@ sys.addaudithook(note)
 """
 """Put into every Python process that is started: what is asked for beyond this machine is noted."""
 
-SMALL = "--set generator.channels=[16,8,8] --set discriminator.channels=[8,16,16] --set training.precision=float32"
+SMALL = "--set generator.channels=[16,8] --set discriminator.channels=[8,16,16] --set training.precision=float32"
 JOURNEY = f"""
 set -e
 ip link set lo up

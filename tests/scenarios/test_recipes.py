@@ -106,7 +106,7 @@ def test_a_run_of_mask_cgan_leaves_what_its_description_says(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(("layout", "side"), [("4x4", 4), ("10x10", 10)])
 def test_grids_of_other_sizes(tmp_path: Path, layout: str, side: int) -> None:
-    settings = [*SETTINGS, f"training.grid={layout}", "generator.channels=[8, 8, 8]", "discriminator.channels=[8, 8]"]
+    settings = [*SETTINGS, f"training.grid={layout}", "generator.channels=[8, 8]", "discriminator.channels=[8, 8]"]
     result = digitgan.train(data="digits", images=48, out=tmp_path / "run", settings=settings)
     with Image.open(RunFolder(result.run).preview_files()[0]) as sheet:
         assert sheet.size == (side * 30 + 2, side * 30 + 2)
@@ -114,7 +114,7 @@ def test_grids_of_other_sizes(tmp_path: Path, layout: str, side: int) -> None:
 
 def test_previews_and_checkpoints_after_every_so_many_epochs(tmp_path: Path) -> None:
     np.savez(tmp_path / "tiny.npz", images=np.zeros((64, 28, 28), np.uint8), labels=np.arange(64) % 10)
-    settings = [*SETTINGS, "generator.channels=[8, 8, 8]", "discriminator.channels=[8, 8]", "guard.mode_collapse=false"]
+    settings = [*SETTINGS, "generator.channels=[8, 8]", "discriminator.channels=[8, 8]", "guard.mode_collapse=false"]
     settings += ["training.preview_epochs=1", "training.checkpoint_epochs=2"]
     result = digitgan.train(data=str(tmp_path / "tiny.npz"), epochs=5, out=tmp_path / "run", settings=settings)
     run = RunFolder(result.run)

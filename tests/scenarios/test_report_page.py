@@ -25,7 +25,7 @@ IMAGES = 300
 def folder(tmp_path_factory: pytest.TempPathFactory, digits_judge: Path) -> Path:
     """A run with its report, in a folder whose name wants escaping."""
     run = tmp_path_factory.mktemp("page") / "run <b>&amp;"
-    settings = ["training.precision=float32", "generator.channels=[8, 8, 8]", "discriminator.channels=[8, 8]"]
+    settings = ["training.precision=float32", "generator.channels=[8, 8]", "discriminator.channels=[8, 8]"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(digits_judge))
         patch.setattr(usefulness, "STEPS_OF_IMAGES", 2000)  # what the classifiers learn is not looked at here

@@ -15,7 +15,7 @@ from digitgan.runs import RunFolder
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 SETTINGS = [
-    "generator.channels=[8, 8, 8]",
+    "generator.channels=[8, 8]",
     "discriminator.channels=[8, 8]",
     "training.precision=float32",
     "training.batch_size=64",

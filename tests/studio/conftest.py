@@ -16,7 +16,7 @@ import pytest
 
 from digitgan.api import train
 
-SMALL = ("training.precision=float32", "generator.channels=[8, 8, 8]", "discriminator.channels=[8, 8]", "training.snapshots=2")
+SMALL = ("training.precision=float32", "generator.channels=[8, 8]", "discriminator.channels=[8, 8]", "training.snapshots=2")
 
 
 @final

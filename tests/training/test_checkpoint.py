@@ -223,7 +223,7 @@ def test_what_is_no_checkpoint_is_refused(tmp_path: Path, game: Game) -> None:
             restore_checkpoint(tmp_path / name, game)
 
 
-@pytest.mark.parametrize("setting", ["generator.channels=[16, 8, 8]", "discriminator.channels=[8]", "generator.latent=9"])
+@pytest.mark.parametrize("setting", ["generator.channels=[16, 8]", "discriminator.channels=[8]", "generator.latent=9"])
 def test_a_checkpoint_of_other_networks_is_refused_and_the_game_is_unchanged(
     saved: Path, new_game: Callable[..., Game], digits: ImageSet, setting: str
 ) -> None:

@@ -52,7 +52,7 @@ def test_images_that_are_all_alike_have_no_components() -> None:
 
 
 def test_the_generator_alone_learns_to_draw_the_digits(new_game: Callable[..., Game], digits: ImageSet) -> None:
-    game = new_game(ALONE, LONG, "generator.latent=16")
+    game = new_game(ALONE, LONG, "generator.latent=16", "generator.channels=[32, 16]")
     discriminator = [weight.clone() for weight in game.discriminator.parameters()]
     found = taught(game, digits)["generator"]
     images = to_network(Batches(digits, 1500, 0).at(0).images)
