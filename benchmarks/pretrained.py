@@ -21,6 +21,9 @@ from digitgan.model import save_model
 RECIPE, SEED, IMAGES = "fast", 0, 500_000
 # As `fast` was when the shipped model was made.
 SETTINGS = (
+    "generator.channels=[64, 32, 12]",
+    "generator.image_kernel=3",
+    "generator.image_stride=1",
     "training.batch_size=64",
     "training.generator_pretraining=0",
     "optimizer.generator_learning_rate=0.003",
