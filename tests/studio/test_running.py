@@ -217,8 +217,8 @@ def test_a_training_that_cannot_be_is_refused_at_once(own: Studio, wish: Any, st
 
 
 def test_a_training_that_could_not_begin_says_why(own: Studio, own_runs: Path) -> None:
-    # What only the data tell: wgan-gp's networks take no images whose sides aren't multiples of four, digits' are 28.
-    wish = {"data": "digits", "images": 100, "name": "unfit", "settings": ["generator.channels=[8,8,8,8,8]"]}
+    # What only the data tell: these networks draw images whose sides are multiples of 16, and digits' are 28.
+    wish = {"data": "digits", "images": 100, "name": "unfit", "settings": ["generator.channels=[8,8,8,8]"]}
     assert own.post(f"{API}/runs", json=wish).status_code == 201
 
     def words() -> str:
