@@ -19,7 +19,7 @@ from digitgan.studio import drawing_routes, run_routes
 from digitgan.studio.admission import Admission
 from digitgan.studio.metrics import Counting, Metrics
 from digitgan.studio.painting import Painter
-from digitgan.studio.refusals import BusyError, NotThereError, StateError, UnknownParameterError
+from digitgan.studio.refusals import BusyError, NotThereError, StateError
 from digitgan.studio.rooms import Rooms, rooms_of
 from digitgan.studio.safety import Door, Safety
 from digitgan.studio.shelf import Shelf
@@ -28,13 +28,8 @@ from digitgan.studio.watching import Watch
 from digitgan.training.machine import use_threads
 from digitgan.version import __version__
 
-STATUSES: Final[Mapping[type[Exception], int]] = {
-    BusyError: 429,
-    NotThereError: 404,
-    StateError: 409,
-    UnknownParameterError: 422,
-}
-"""What is no fault of the request's values; everything else that can be put right is 400."""
+STATUSES: Final[Mapping[type[Exception], int]] = {BusyError: 429, NotThereError: 404, StateError: 409}
+"""What is no fault of the request's words; everything else that can be put right is 400."""
 
 ABOUT: Final = "Draw labelled digits, watch trainings, start new ones. Names and errors are those of the command line."
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any, Final, final
 
 from fastapi import Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.types import Send
@@ -36,14 +37,15 @@ async def known_parameters_only(request: Request) -> None:
     """What every route of the API depends on: that a mistyped parameter is refused, rather than a default taken for it.
 
     Raises:
-        UnknownParameterError: for one that the route doesn't have.
+        RequestValidationError: for one that the route doesn't have, as for one of a wrong kind.
     """
     route = request.scope["route"]
     assert isinstance(route, APIRoute)
     known = [parameter.alias for parameter in route.dependant.query_params]
     for name in request.query_params:
         if name not in known and name != "token":
-            raise UnknownParameterError(f"{name[:100]}: no parameter of {route.path}; {nearest(name, known)}")
+            unknown = f"no parameter of {route.path}; {nearest(name, known)}"
+            raise RequestValidationError([{"loc": ("query", name[:100]), "msg": unknown}])
 
 
 async def refuse(send: Send, status: int, why: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
@@ -52,11 +54,6 @@ async def refuse(send: Send, status: int, why: str, headers: Iterable[tuple[byte
     own = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": [*own, *headers]})
     await send({"type": "http.response.body", "body": body})
-
-
-@final
-class UnknownParameterError(DigitganError):
-    """A parameter that the route doesn't have."""
 
 
 @final

@@ -37,8 +37,12 @@ class Panel {
       if (problem) tell(problem);
     });
     this.source.onerror = () => {
-      if (this.source.readyState === EventSource.CLOSED) this.lookOnce();
-      else this.history = this.previews = []; // the browser asks again by itself, from the beginning
+      if (this.source.readyState === EventSource.CLOSED) {
+        this.lookOnce();
+        return;
+      }
+      this.history = []; // the browser asks again by itself, from the beginning
+      this.previews = [];
     };
   }
 
