@@ -61,7 +61,7 @@ class StoppedError(DigitganError):
 
 
 class RankError(DigitganError):
-    """A training by several processes of which one has been lost; what was saved is whole."""
+    """A training or a drawing by several processes of which one has been lost; what was saved is whole."""
 
     exit_code = 4
 

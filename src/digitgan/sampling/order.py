@@ -13,7 +13,7 @@ from digitgan.drawing.plans import SHARDED
 from digitgan.errors import UsageError
 from digitgan.finding import DEFAULT_MODEL
 from digitgan.model import Model
-from digitgan.sampling.ranks import world
+from digitgan.ranks import world
 
 UNCONDITIONAL_COUNT: Final = 100
 """Images drawn where nothing is asked for and there are no classes to draw ten of each."""

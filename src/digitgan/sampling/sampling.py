@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -24,9 +25,9 @@ from digitgan.evaluation import judge_of
 from digitgan.finding import find_model, load
 from digitgan.images import Picture
 from digitgan.model import Model, file_hash
+from digitgan.ranks import Meeting
 from digitgan.sampling.filters import filters_of, probe
 from digitgan.sampling.order import MOST_IN_ONE_FILE, Order, check_order, labelling_of, source_of
-from digitgan.sampling.ranks import together, wait_for_all, world
 from digitgan.sampling.statement import check_statement, statement
 from digitgan.sampling.workers import draw_by_workers
 from digitgan.version import __version__
@@ -40,6 +41,9 @@ WORTH_A_BAR: Final = 2_000
 
 USUAL_SHARD: Final = 50_000
 """Images in a file of a set, where nothing else is asked for."""
+
+UNEQUAL: Final = timedelta(days=1)
+"""How long those of several processes that have drawn their files wait for the slowest."""
 
 
 @final
@@ -131,29 +135,28 @@ def _draw_one(order: Order, model: Model, plan: SetPlan, filters: Sequence[Filte
 
 
 def _draw_set(order: Order, model: Model, plan: SetPlan, filters: Sequence[Filter], console: Console, say: Say) -> Drawn:
-    rank, ranks = world()
+    ranks = Meeting("Finished files are kept: start all of them again with --resume", UNEQUAL)
     folder = SetFolder(order.out or free_path(Path("samples")))
-    with together(ranks):
-        if rank == 0:
-            _claim_set(folder, order)
-            begin(plan, folder, resume=order.resume)
-        wait_for_all(ranks)
-        # Which files are whose doesn't depend on which are finished, since that changes while the ranks look.
-        mine = [shard for shard in unfinished(plan, folder) if shard % ranks == rank]
-        try:
-            _draw_shards(order, model, plan, folder, mine, filters, console)
-        except KeyboardInterrupt as stop:
-            finished = plan.shards - len(unfinished(plan, folder))
-            raise StoppedError(
-                f"{folder.path}: interrupted; {finished} of {plan.shards} files are finished. Go on with the same command and "
-                "--resume"
-            ) from stop
-        wait_for_all(ranks)
-        if rank != 0:
-            return Drawn(folder.path, plan.labelling.count, plan.labelling.tally(plan.class_names))
-        manifest = manifest_of(plan, folder)
-        card = statement(order, plan, model, filters, manifest, say) if order.statement else None
-        finish(folder, manifest, card)
+    if ranks.rank == 0:
+        _claim_set(folder, order)
+        begin(plan, folder, resume=order.resume)
+    ranks.wait()
+    # Which files are whose doesn't depend on which are finished, since that changes while the ranks look.
+    mine = [shard for shard in unfinished(plan, folder) if shard % ranks.count == ranks.rank]
+    try:
+        _draw_shards(order, model, plan, folder, mine, filters, console)
+    except KeyboardInterrupt as stop:
+        finished = plan.shards - len(unfinished(plan, folder))
+        raise StoppedError(
+            f"{folder.path}: interrupted; {finished} of {plan.shards} files are finished. Go on with the same command and "
+            "--resume"
+        ) from stop
+    ranks.wait()
+    if ranks.rank != 0:
+        return Drawn(folder.path, plan.labelling.count, plan.labelling.tally(plan.class_names))
+    manifest = manifest_of(plan, folder)
+    card = statement(order, plan, model, filters, manifest, say) if order.statement else None
+    finish(folder, manifest, card)
     accepted = manifest["filter"]["accepted"] if manifest["filter"] else {}
     return Drawn(folder.path, plan.labelling.count, manifest["counts"], accepted, manifest)
 

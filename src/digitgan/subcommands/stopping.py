@@ -38,16 +38,18 @@ def stopping_on_signals(control: Control, *, quiet: bool) -> Iterator[list[int]]
     Yields:
         The signals received so far.
     """
+    from digitgan.ranks import by_torchrun  # which loads torch
+
     received: list[int] = []
     # It passes on what it hears, which a scheduler may have said to its processes as well; and it has a deadline of its own.
-    by_torchrun = "TORCHELASTIC_RUN_ID" in os.environ
+    passed_on = by_torchrun()
     terminals = list(filter(os.isatty, (1, 2)))  # a closed one says that it is none
     before = {number: signal.getsignal(number) for number in _numbers()}
 
     def stop(number: int, _frame: object) -> None:
         received.append(number)
         control.stop()
-        if not by_torchrun:
+        if not passed_on:
             for each in before.keys() - _GONE:
                 signal.signal(each, signal.SIG_DFL)
         if number == _HANGUP:
@@ -56,7 +58,7 @@ def stopping_on_signals(control: Control, *, quiet: bool) -> Iterator[list[int]]
         elif number not in _GONE and not quiet:
             # The live display hides the cursor; a second signal would leave no time to show it again.
             cursor = b"\x1b[?25h" if os.isatty(2) else b""
-            once_more = b"" if by_torchrun else b"; once more ends at once"
+            once_more = b"" if passed_on else b"; once more ends at once"
             with contextlib.suppress(OSError):  # a terminal that has gone need not be told
                 os.write(2, cursor + b"stopping after this step, with a checkpoint" + once_more + b"\n")
 
@@ -67,7 +69,7 @@ def stopping_on_signals(control: Control, *, quiet: bool) -> Iterator[list[int]]
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        if by_torchrun:  # which tells its other processes as soon as one of them has ended
+        if passed_on:  # torchrun tells its other processes as soon as one of them has ended
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 

@@ -10,22 +10,14 @@ Where a rank is lost, the others notice: its connections close, or it hasn't ans
 
 from __future__ import annotations
 
-import contextlib
-import os
-from collections.abc import Iterator
-from datetime import timedelta
 from enum import IntEnum
-from typing import Final, final
+from typing import final
 
 import torch
-import torch.distributed as dist
-from torch import Tensor
 
-from digitgan.errors import RankError, RecipeError
+from digitgan.errors import RecipeError
+from digitgan.ranks import Meeting, world
 from digitgan.training.control import Control
-
-DEADLINE: Final = timedelta(minutes=5)
-"""How long a rank that is alive may let the others wait: longer than a leader takes to score and to save."""
 
 
 @final
@@ -38,17 +30,14 @@ class Order(IntEnum):
 
 
 @final
-class Ranks:
-    """This process among those of a training.
+class Ranks(Meeting):
+    """This process among those of a training."""
 
-    Attributes:
-        rank: its number, from 0.
-        count: how many there are.
-    """
-
-    def __init__(self, rank: int, count: int) -> None:
-        self.rank = rank
-        self.count = count
+    def __init__(self) -> None:
+        super().__init__(
+            "What was saved is whole: start all of them again with --resume; any number that divides updates.microbatches "
+            "will do"
+        )
         self._control: Control | None = None
 
     @property
@@ -90,57 +79,11 @@ class Ranks:
             self._control.stop()
         return int(told[0])
 
-    def hand_out(self, content: bytes) -> bytes:
-        """The leader's bytes, on every rank; what the others give is not looked at."""
-        size = torch.tensor([len(content)])
-        with _losses():
-            dist.broadcast(size, 0)
-            # A copy that may be written to; one byte more, for there may be none.
-            values = (
-                torch.frombuffer(bytearray(content + b"\0"), dtype=torch.uint8)
-                if self.leads
-                else torch.empty(int(size) + 1, dtype=torch.uint8)
-            )
-            dist.broadcast(values, 0)
-        return values[:-1].numpy().tobytes()
 
-    def wait(self) -> None:
-        """Until all ranks have come here."""
-        with _losses():
-            dist.barrier()
-
-    def sum_of(self, values: Tensor) -> Tensor:
-        """The sum, over all ranks, of a tensor that each has; it may be changed in place."""
-        with _losses():
-            dist.all_reduce(values)
-        return values
-
-
-def join_ranks(environment: dict[str, str] | None = None) -> Ranks | None:
+def join_ranks() -> Ranks | None:
     """Meet the other processes that torchrun has started; None where it has started no others.
 
     Raises:
         RankError: if they can't be met.
     """
-    told = os.environ if environment is None else environment
-    if int(told.get("WORLD_SIZE", "1")) == 1 or "TORCHELASTIC_RUN_ID" not in told:
-        return None
-    if not dist.is_initialized():
-        if torch.cuda.is_available():
-            torch.cuda.set_device(int(told["LOCAL_RANK"]) % torch.cuda.device_count())  # with --device cpu, more than GPUs
-        with _losses():
-            dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=DEADLINE)
-    return Ranks(dist.get_rank(), dist.get_world_size())
-
-
-@contextlib.contextmanager
-def _losses() -> Iterator[None]:
-    """What torch raises where a rank has gone, as an error that says what to do."""
-    try:
-        yield
-    except (RuntimeError, ValueError) as problem:
-        reason = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
-        raise RankError(
-            f"another process of this training has ended or doesn't answer ({reason}). What was saved is whole: start all of "
-            "them again with --resume; any number that divides updates.microbatches will do"
-        ) from problem
+    return Ranks() if world()[1] > 1 else None
