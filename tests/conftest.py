@@ -25,6 +25,8 @@ os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "2"
 os.environ["MPLBACKEND"] = "Agg"
 # As on a shared machine: tests run beside other things too.
 os.environ["GOMP_SPINCOUNT"] = SPINS
+# As in most users' shells: what is printed into a pipe lies in Python until it is flushed.
+os.environ.pop("PYTHONUNBUFFERED", None)
 
 # Examples take as long as they take on a busy machine; in CI they are the same ones every time.
 settings.register_profile("digitgan", deadline=None, derandomize="CI" in os.environ, print_blob=True)

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from digitgan.ranks import by_torchrun, world
+from tests.trainings import PATIENCE
 
 TORCHRUN = {"TORCHELASTIC_RUN_ID": "none", "RANK": "2", "WORLD_SIZE": "4"}
 
@@ -65,8 +66,8 @@ def test_a_lost_one_is_noticed_at_once_and_the_message_says_what_to_do() -> None
         )
         for rank in (0, 1)
     )
-    assert lost.communicate(timeout=60) == ("", "")
-    said, trouble = first.communicate(timeout=30)
+    assert lost.communicate(timeout=PATIENCE) == ("", "")
+    said, trouble = first.communicate(timeout=PATIENCE)
     assert (first.returncode, lost.returncode) == (4, 9)
     assert said.startswith("another process has ended or doesn't answer (")
     assert said.endswith("). Start them again\n")

@@ -34,6 +34,24 @@ def test_an_empty_folder_can_be_used(tmp_path: Path) -> None:
     assert list(new_run(tmp_path / "run", overwrite=False).path.iterdir()) == []
 
 
+def test_what_a_kill_in_the_first_write_left_is_no_hindrance(tmp_path: Path) -> None:
+    (tmp_path / ".run.json.77.part").write_text('{"se')
+    assert contents(new_run(tmp_path, overwrite=False).path) == {}
+    RunFolder(tmp_path).write_recipe(find_recipe("fast"))
+    assert contents(new_run(tmp_path, overwrite=False).path) == {}
+    (tmp_path / ".thesis.tex.77.part").write_text("not ours")
+    with pytest.raises(OutputError, match="holds other things than a run"):
+        new_run(tmp_path, overwrite=True)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_recipe_that_somebody_wrote_is_left_as_it_is(tmp_path: Path, overwrite: bool) -> None:
+    (tmp_path / "recipe.toml").write_text('base = "fast"\n')
+    with pytest.raises(OutputError, match="holds other things than a run"):
+        new_run(tmp_path, overwrite=overwrite)
+    assert contents(tmp_path) == {"recipe.toml": b'base = "fast"\n'}
+
+
 def test_a_run_is_trained_by_one_process_at_a_time(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "runs" / "one")
     with held(run), pytest.raises(RunError, match="another process is training in it"), held(run):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from safetensors.torch import load_file
 
 from digitgan.runs import RunFolder
 from digitgan.training import checkpoints
+from tests.faults.victims import Signals
 
 SMALL = [
     "--data=digits",
@@ -27,13 +29,26 @@ SMALL = [
 ]
 
 
-def start(out: Path, *more: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "digitgan", "train", *SMALL, "--out", str(out), "--quiet", *more]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+ROOT = Path(__file__).parents[1]
+
+PATIENCE = 180
+"""Seconds after which what takes a few is not to be expected any more, on a machine that is busy with other things."""
+
+
+def hear_of_ctrl_c() -> None:
+    """What a script has begun with `&` ignores Ctrl-C, and so would what the tests begin then."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def start(out: Path, *more: str, meets: Signals | None = None) -> subprocess.Popen[bytes]:
+    """`digitgan train` in the background; to which something happens, if that is said."""
+    arguments = ["train", *SMALL, "--out", str(out), "--quiet", *more]
+    command = [sys.executable, "-m", "digitgan", *arguments] if meets is None else meets.command(*arguments)
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
 def finish(process: subprocess.Popen[bytes], expected: int = 0) -> str:
-    _, complaint = process.communicate(timeout=300)
+    _, complaint = process.communicate(timeout=2 * PATIENCE)
     assert process.returncode == expected, complaint.decode()
     return complaint.decode()
 
@@ -41,10 +56,13 @@ def finish(process: subprocess.Popen[bytes], expected: int = 0) -> str:
 def wait_until_seen(run: RunFolder, images_seen: int, process: subprocess.Popen[bytes]) -> None:
     """Wait until the history says that so many images were seen, which is well after the last checkpoint before them."""
     deadline = time.monotonic() + 200
-    while time.monotonic() < deadline and process.poll() is None:
+    while time.monotonic() < deadline:
+        ended = process.poll() is not None
         lines = list(run.read_history())
         if lines and lines[-1]["images_seen"] >= images_seen:
             return
+        if ended:
+            break
         time.sleep(0.01)
     pytest.fail(f"the training ended, or {images_seen} images were not seen in time")
 

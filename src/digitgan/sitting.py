@@ -30,7 +30,7 @@ from digitgan.observers import (
     plot,
 )
 from digitgan.planning import Plan
-from digitgan.runs import held, new_run
+from digitgan.runs import held, new_run, sweep_run
 from digitgan.training import (
     Control,
     Draws,
@@ -97,7 +97,9 @@ def run_plan(plan: Plan, console: Console, progress: ProgressKind, control: Cont
         return _followed(plan)
     with held(plan.run):
         before = plan.run.read_record() if plan.resumed else {}
-        if not plan.resumed:
+        if plan.resumed:
+            sweep_run(plan.run)
+        else:
             new_run(plan.run.path, overwrite=plan.overwrite)
         sitting = Sitting(plan, console, progress, control, before)
         sitting.play()

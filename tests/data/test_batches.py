@@ -97,25 +97,25 @@ def test_far_on_it_costs_no_more_than_at_the_start() -> None:
     batches = Batches(numbered(100), 64, seed=0)
     tracemalloc.start()
     try:
-        began = time.perf_counter()
+        began = time.thread_time()
         for seen in range(10**12, 10**12 + 100 * 64, 64):
             batches.at(seen)
-        assert time.perf_counter() - began < 1
+        assert time.thread_time() - began < 1
         assert tracemalloc.get_traced_memory()[0] < 1 << 20
     finally:
         tracemalloc.stop()
 
 
 def test_a_batch_is_quick() -> None:
-    """Under 0.3 ms for 64 images of 28×28; the quickest of several tries, for the machine has other things to do."""
+    """Under 0.3 ms for 64 images of 28×28, of this thread's own time; the quickest of several tries."""
     image_set = ImageSet(np.zeros((60_000, 28, 28), np.uint8), np.zeros(60_000, np.int64), ("a",), "zeros")
     batches = Batches(image_set, 64, seed=0)
     tries = []
     for first in range(0, 50_000, 10_000):
-        began = time.perf_counter()
+        began = time.thread_time()
         for seen in range(first, first + 100 * 64, 64):
             batches.at(seen)
-        tries.append((time.perf_counter() - began) / 100)
+        tries.append((time.thread_time() - began) / 100)
     assert min(tries) < 0.3e-3
 
 

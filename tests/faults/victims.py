@@ -1,4 +1,9 @@
-"""Trainings that something happens to: real processes, forked from one that has loaded torch, so that a hundred are quick."""
+"""Trainings that something happens to: real processes, forked from one that has loaded torch, so that a hundred are quick.
+
+    python -m tests.faults.victims NUMBER OBSERVER EVENT IMAGES RECIPE ARGUMENT ...
+
+is `digitgan ARGUMENT ...` with `Signals(NUMBER, OBSERVER, EVENT, IMAGES, RECIPE)` in a Python of its own.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +30,13 @@ def training(out: Path, *options: str, prepare: Callable[[], None] | None = None
         options: further ones.
         prepare: called in the process first; a function of a module.
     """
-    process = _CONTEXT.Process(target=_train, args=(out, options, prepare))
+    process = _CONTEXT.Process(target=_train, args=(out, options, prepare), daemon=True)
     process.start()
     return process
 
 
 def _train(out: Path, options: tuple[str, ...], prepare: Callable[[], None] | None) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a script that began the tests with `&` has them ignore
     os.environ["OMP_NUM_THREADS"] = "1"
     os.environ["COLUMNS"] = "1000"
     complaint = _complaint(out).open("w", encoding="utf-8")
@@ -88,16 +94,30 @@ class DiesInSave:
 
 
 class Signals:
-    """Sends its own process a signal at the first event of a kind that an observer sees.
+    """Sends its own process a signal at the first event of a kind that an observer sees: a test that looks on from outside
+    until it is time, and then sends it, may come too late.
 
     Args:
         number: of the signal.
         observer: the class that sees it, of `digitgan.observers`.
         event: the class of the event, of `digitgan.training`.
+        images_seen: events before so many images don't count.
+        recipe: only those of a training by this recipe do; "" for any.
     """
 
-    def __init__(self, number: int, observer: str, event: str) -> None:
-        self.number, self.observer, self.event = number, observer, event
+    def __init__(self, number: int, observer: str, event: str, images_seen: int = 0, recipe: str = "") -> None:
+        self.number, self.observer, self.event, self.images_seen, self.recipe = number, observer, event, images_seen, recipe
+
+    def command(self, *arguments: str) -> list[str]:
+        """`digitgan ARGUMENTS` to which this happens, in a Python of its own; from the folder that holds `tests`."""
+        own = (self.number, self.observer, self.event, self.images_seen, self.recipe)
+        return [
+            sys.executable,
+            "-m",
+            __name__,
+            *(str(int(each)) if isinstance(each, int) else each for each in own),
+            *arguments,
+        ]
 
     def __call__(self) -> None:
         from digitgan import observers, training
@@ -106,10 +126,27 @@ class Signals:
         see = watching.see
         sent = []
 
+        def is_time(event: Any) -> bool:
+            seen = event.report.images_seen if self.event == "Stepped" else event.game.images_seen
+            return seen >= self.images_seen and (not self.recipe or event.game.recipe.name == self.recipe)
+
         def seeing(self_: Any, event: Any) -> None:
-            if isinstance(event, kind) and not sent:
+            if isinstance(event, kind) and not sent and is_time(event):
                 sent.append(event)
                 os.kill(os.getpid(), self.number)
             see(self_, event)
 
         watching.see = seeing
+
+
+def main() -> None:
+    number, observer, event, images_seen, recipe, *arguments = sys.argv[1:]
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a script that began the tests with `&` has them ignore
+    Signals(int(number), observer, event, int(images_seen), recipe)()
+    from digitgan import cli
+
+    cli.main(arguments)
+
+
+if __name__ == "__main__":
+    main()

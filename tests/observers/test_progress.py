@@ -88,6 +88,14 @@ def test_a_full_run_leaves_a_dozen_lines_and_the_last_is_its_end(plain: Console,
     assert "  0 s left  " in written[-1]
 
 
+@pytest.fixture
+def still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No time passes."""
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+
+
+@pytest.mark.usefixtures("still")
 def test_a_line_tells_the_losses_the_scores_the_speed_and_the_time_left(
     plain: Console, log: io.StringIO, small_recipe: Recipe
 ) -> None:
@@ -95,7 +103,7 @@ def test_a_line_tells_the_losses_the_scores_the_speed_and_the_time_left(
     progress.started = time.monotonic() - 2  # as if its five steps had taken two seconds
     show(progress, [step(5, value=-1.25)])
     assert re.fullmatch(
-        r"80/160 images  (39|40)/s  2 s left  loss D -1\.250 G -1\.250  score real -1\.25 fake -1\.25\n", log.getvalue()
+        r"80/160 images  40/s  2 s left  loss D -1\.250 G -1\.250  score real -1\.25 fake -1\.25\n", log.getvalue()
     )
 
 
@@ -121,11 +129,12 @@ def test_the_last_step_may_see_more_images_than_the_run_has(plain: Console, log:
     assert log.getvalue().splitlines()[-1].startswith("150/150 images")
 
 
+@pytest.mark.usefixtures("still")
 def test_a_resumed_run_counts_its_speed_from_where_it_began(plain: Console, log: io.StringIO, recipe: Recipe) -> None:
     progress = PlainProgress(plain, recipe, 124 * BATCH)
     progress.started = time.monotonic() - 1
     show(progress, [step(125)])
-    assert re.search(r"  1[56]/s  ", log.getvalue())
+    assert re.search(r"  16/s  ", log.getvalue())
 
 
 def test_a_stop_is_told_and_an_end_is_not(

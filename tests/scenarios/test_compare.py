@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.faults.victims import Signals
 from tests.scenarios.conftest import Digitgan
+from tests.trainings import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("judges_at_hand")]
 
@@ -40,17 +39,9 @@ def figures(folder: Path) -> list[dict[str, Any]]:
 
 def test_a_killed_comparison_goes_on_where_it_was(digitgan: Digitgan, tmp_path: Path) -> None:
     killed = tmp_path / "killed"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "digitgan", *ARGV, f"--out={killed}", "--quiet"], cwd=tmp_path, env=os.environ
-    )
-    second = killed / "runs" / "wgan-gp-0" / "checkpoints"
-    patience = time.monotonic() + 240
-    while not (second.is_dir() and any(second.glob("*/manifest.json"))):
-        assert process.poll() is None, "it ended before it could be killed"
-        assert time.monotonic() < patience
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    in_the_second = Signals(signal.SIGKILL, "Saving", "CheckpointDue", 960, "wgan-gp")
+    process = subprocess.run(in_the_second.command(*ARGV, f"--out={killed}", "--quiet"), cwd=ROOT, timeout=300)
+    assert process.returncode == -signal.SIGKILL
     first_model = killed / "runs" / "fast-0" / "model.safetensors"
     made = first_model.stat().st_mtime_ns
     assert not (killed / "comparison.json").exists()

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,10 @@ import torch
 from safetensors.torch import load_file
 
 from digitgan.runs import RunFolder
-from tests import trainings
+from tests.trainings import PATIENCE
+from tests.trainings import SMALL as SMALL_ALONE
 
-SMALL = [*(option for option in trainings.SMALL if "--images" not in option), "--set=updates.microbatches=4"]
+SMALL = [*(option for option in SMALL_ALONE if "--images" not in option), "--set=updates.microbatches=4"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("isolated_home")]
 
@@ -25,19 +27,35 @@ def start(processes: int, out: Path, *more: str) -> subprocess.Popen[str]:
     return run_by(processes, "-m", "digitgan", "train", *more, "--out", str(out), "--quiet")
 
 
+@pytest.fixture(autouse=True)
+def _nothing_is_left_running() -> Iterator[None]:
+    """Also where a test has failed."""
+    yield
+    while begun:
+        process = begun.pop()
+        if process.poll() is None:
+            process.terminate()  # which torchrun passes on
+            process.communicate(timeout=PATIENCE)
+
+
+begun: list[subprocess.Popen[str]] = []
+
+
 def run_by(processes: int, *command: str) -> subprocess.Popen[str]:
     torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"] if processes > 1 else []
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, *torchrun, *command],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
+    begun.append(process)
+    return process
 
 
 def finish(process: subprocess.Popen[str]) -> str:
-    _, complaint = process.communicate(timeout=300)
+    _, complaint = process.communicate(timeout=2 * PATIENCE)
     assert process.returncode == 0, complaint
     return complaint
 
@@ -65,7 +83,7 @@ def test_any_number_of_processes_makes_the_same_training(tmp_path: Path, alone: 
 
 def test_parts_that_cannot_be_shared_out_are_refused_and_nothing_is_written(tmp_path: Path) -> None:
     process = start(3, tmp_path / "run", *SMALL, "--images=320")
-    _, complaint = process.communicate(timeout=300)
+    _, complaint = process.communicate(timeout=2 * PATIENCE)
     assert process.returncode != 0
     assert "updates.microbatches = 4 with 3 processes" in complaint
     assert not (tmp_path / "run").exists()
@@ -77,10 +95,8 @@ def test_when_one_is_killed_all_end_and_fewer_can_go_on(tmp_path: Path, killed: 
     process = start(2, run.path, *SMALL, "--images=100000", "--set=training.checkpoints=300")
     wait_for_a_checkpoint(run, process)
     os.kill(ranks_of(process)[killed], signal.SIGKILL)
-    began = time.monotonic()
-    _, complaint = process.communicate(timeout=60)
+    _, complaint = process.communicate(timeout=PATIENCE)
     assert process.returncode != 0
-    assert time.monotonic() - began < 45
     if killed == 1:
         assert "another process has ended" in complaint
         assert "--resume" in complaint
@@ -89,12 +105,42 @@ def test_when_one_is_killed_all_end_and_fewer_can_go_on(tmp_path: Path, killed: 
     assert run.read_record()["status"] == "finished"
 
 
+FAILS = """
+import os
+import sys
+
+from digitgan import cli
+from digitgan.training.step import Game
+
+learn = Game._learn_in_turn
+
+def failing(game, parts):
+    if game.images_seen >= 320 and os.environ["RANK"] == "0":
+        raise MemoryError("no room for this step")
+    return learn(game, parts)
+
+Game._learn_in_turn = failing
+cli.main(sys.argv[1:])
+"""
+
+
+def test_where_the_first_one_fails_in_a_step_its_own_words_are_seen_soon(tmp_path: Path) -> None:
+    """Not those of a follower that took its farewell for a gradient, and not only after a deadline."""
+    (tmp_path / "fails.py").write_text(FAILS)
+    process = run_by(2, str(tmp_path / "fails.py"), "train", *SMALL, "--images=1600", "--out", str(tmp_path / "run"), "--quiet")
+    _, complaint = process.communicate(timeout=PATIENCE)
+    assert process.returncode != 0
+    assert "MemoryError: no room for this step" in complaint
+    assert "EnforceNotMet" not in complaint
+    assert "terminate called" not in complaint
+
+
 def test_told_to_stop_they_leave_a_checkpoint(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
     process = start(2, run.path, *SMALL, "--images=100000", "--set=training.checkpoints=300")
     wait_for_a_checkpoint(run, process)
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
     assert run.read_record()["status"] == "stopped"
     assert (run.checkpoints / f"{run.read_record()['images_seen']:08d}").is_dir()
 
@@ -110,7 +156,7 @@ def test_whoever_is_told_to_stop_all_do_with_a_checkpoint(tmp_path: Path, told: 
         os.kill(rank, signal.SIGTERM)
     if told != "a follower":
         process.send_signal(signal.SIGTERM)
-    _, complaint = process.communicate(timeout=60)
+    _, complaint = process.communicate(timeout=PATIENCE)
     assert process.returncode != 0, "so that who started it knows that it is to be resumed"
     assert run.read_record()["status"] == "stopped", complaint
     assert (run.checkpoints / f"{run.read_record()['images_seen']:08d}").is_dir()
@@ -119,13 +165,13 @@ def test_whoever_is_told_to_stop_all_do_with_a_checkpoint(tmp_path: Path, told: 
 def test_told_to_stop_in_the_pretraining_all_end_without_an_alarm(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
     process = start(2, run.path, *SMALL, "--images=100000", "--set=training.generator_pretraining=100000")
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE
     while len(ranks := ranks_of(process)) < 2 or not run.path.exists():
         assert time.monotonic() < deadline
         time.sleep(0.1)
     time.sleep(1)
     os.kill(ranks[0], signal.SIGTERM)
-    _, complaint = process.communicate(timeout=100)
+    _, complaint = process.communicate(timeout=PATIENCE)
     assert process.returncode != 0
     assert run.read_record()["status"] == "stopped", complaint
     assert "another process has ended" not in complaint
@@ -137,12 +183,12 @@ def test_of_a_set_whose_drawing_loses_one_what_is_finished_is_kept(tmp_path: Pat
         return run_by(processes, *plan, "--out", str(tmp_path / name), *more)
 
     process = drawing(2, "set")
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE
     while not list((tmp_path / "set").glob("*.npz")):
         assert time.monotonic() < deadline
         time.sleep(0.02)
     os.kill(ranks_of(process)[1], signal.SIGKILL)
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
     assert process.returncode != 0
     kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "set").glob("*.npz")}
     assert 0 < len(kept) < 20
@@ -185,13 +231,13 @@ def test_a_script_may_train_and_draw_several_times_and_its_processes_leave_each_
 
 
 def wait_for_a_checkpoint(run: RunFolder, process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and process.poll() is None:
         if run.checkpoints.is_dir() and any(folder.name.isdecimal() for folder in run.checkpoints.iterdir()):
             return
         time.sleep(0.05)
-    process.kill()
-    pytest.fail(f"no checkpoint in time: {process.communicate()[1]}")
+    process.terminate()
+    pytest.fail(f"no checkpoint in time: {process.communicate(timeout=PATIENCE)[1]}")
 
 
 def ranks_of(process: subprocess.Popen[str]) -> list[int]:

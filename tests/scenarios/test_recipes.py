@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +18,8 @@ import digitgan
 from digitgan.recipes import RECIPES
 from digitgan.runs import RunFolder
 from digitgan.training import checkpoints
+from tests.faults.victims import Signals
+from tests.trainings import ROOT
 
 Digitgan = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -60,14 +59,11 @@ def test_trained_killed_resumed_and_drawn_from(name: str, tmp_path: Path) -> Non
     digitgan.train(name, data="digits", images=images, out=whole.path, settings=settings_of(name))
 
     options = [f"--set={setting}" for setting in settings_of(name)]
-    command = [sys.executable, "-m", "digitgan", "train", name, "--data=digits", f"--images={images}", *options, "--quiet"]
-    with subprocess.Popen([*command, "--out", str(killed.path)], env={**os.environ, "GOMP_SPINCOUNT": "2000"}) as process:
-        deadline = time.monotonic() + 120
-        while len(checkpoints(killed.checkpoints)) < 2 and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.002)
-        process.send_signal(signal.SIGKILL)
-    assert process.returncode == -signal.SIGKILL, "it was killed before its end"
-    assert 0 < int(checkpoints(killed.checkpoints)[-1].name) < images
+    in_the_middle = Signals(signal.SIGKILL, "Saving", "CheckpointDue", images // 2)
+    train = ("train", name, "--data=digits", f"--images={images}", *options, "--quiet", "--out", str(killed.path))
+    process = subprocess.run(in_the_middle.command(*train), cwd=ROOT, timeout=120)
+    assert process.returncode == -signal.SIGKILL
+    assert 0 < int(checkpoints(killed.checkpoints)[-1].name) < images // 2
     result = digitgan.train(out=killed.path, resume=True)
     assert result.finished
 

@@ -68,3 +68,30 @@ def test_a_run_without_a_checkpoint_begins_again_with_its_history(finished: Trai
     assert (again.finished, again.images_seen) == (True, 256)
     assert seen(finished.run) == [64, 128, 192, 256]
     assert json.loads(run.record.read_text())["status"] == "finished"
+
+
+@pytest.mark.parametrize("cut_off_in", ["write_record", "write_recipe"])
+def test_a_run_that_was_killed_before_it_had_begun_is_no_hindrance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut_off_in: str
+) -> None:
+    def killed(*_: object) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RunFolder, cut_off_in, killed)
+        with pytest.raises(SystemExit):
+            train(data="digits", out=tmp_path / "run", images=IMAGES, settings=SETTINGS)
+    with pytest.raises(RunError, match=r"not a run's folder \(it has no run\.json\)"):
+        train(out=tmp_path / "run", resume=True)
+    assert train(data="digits", out=tmp_path / "run", images=IMAGES, settings=SETTINGS).finished
+
+
+def test_a_resume_sweeps_what_kills_left(finished: TrainingResult) -> None:
+    run = RunFolder(finished.run)
+    left = [run.path / ".history.jsonl.77.part", run.path / ".model.safetensors.8.part", run.previews / ".00000064.png.77.part"]
+    kept = [run.path / ".report.json.77.part", run.path / ".notes.77.part"]
+    for path in (*left, *kept):
+        path.write_bytes(b"")
+    train(out=finished.run, resume=True)
+    assert [path.exists() for path in left] == [False] * 3
+    assert all(path.exists() for path in kept), "of an evaluation, which another process may be writing; of somebody else"

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.common.by import By
@@ -31,6 +33,9 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
 
     runs = tmp_path_factory.mktemp("page") / "runs"
     train(data="digits", images=12_800, out=runs / "earlier", settings=SMALL[:3], evaluate_every=6_400)
+    numbered = runs.parent / "numbered.npz"
+    np.savez(numbered, images=np.zeros((64, 28, 28), np.uint8), labels=np.arange(64) % 3, class_names=["1", "2", "3"])
+    train(data=str(numbered), images=640, out=runs / "numbered", settings=SMALL[:3])
     yield from open_studio(runs)
 
 
@@ -54,8 +59,8 @@ def go(page: Chrome, studio: Studio, place: str) -> None:
     wait(page, lambda: page.execute_script("return document.documentElement.dataset.ready") == "yes")
 
 
-def wait(page: Chrome, what: object, seconds: float = 60) -> None:
-    WebDriverWait(page, seconds, 0.05).until(lambda _: what() if callable(what) else what)
+def wait(page: Chrome, what: Callable[[], Any], seconds: float = 60) -> Any:
+    return WebDriverWait(page, seconds, 0.05).until(lambda _: what())
 
 
 def by(page: Chrome, id_: str) -> WebElement:
@@ -72,15 +77,14 @@ def pixels(page: Chrome, id_: str) -> str:
         canvas.getContext('2d').drawImage(image, 0, 0);
         return canvas.toDataURL();
     """
-    wait(page, lambda: page.execute_script(script, id_))
-    return str(page.execute_script(script, id_))
+    return str(wait(page, lambda: page.execute_script(script, id_)))
 
 
 def changes(page: Chrome, id_: str, before: str) -> str:
     """What a picture shows when it has changed, and stays: those on the way of a drag come first."""
-    wait(page, lambda: pixels(page, id_) != before)
+    wait(page, lambda: by(page, id_).get_attribute("data-settled") == "yes" and pixels(page, id_) != before)
     found = ""
-    while found != (now := pixels(page, id_)):
+    while by(page, id_).get_attribute("data-settled") != "yes" or found != (now := pixels(page, id_)):
         found = now
         time.sleep(0.4)
     return found
@@ -152,21 +156,26 @@ def test_one_drags_over_the_pad_and_morphs(page: Chrome, studio: Studio) -> None
     assert pixels(page, "explore-all")
 
 
-def test_dragging_feels_alive(page: Chrome, studio: Studio) -> None:
+def test_a_class_that_is_called_by_anothers_number_is_the_one_that_is_drawn(page: Chrome, studio: Studio) -> None:
+    go(page, studio, "#explore?model=numbered")
+    Select(by(page, "explore-first")).select_by_visible_text("2")
+    wait(page, lambda: by(page, "explore-picture").get_attribute("alt") == "A drawn 2")
+    asked = page.execute_script("return performance.getEntriesByType('resource').map(({ name }) => name)")
+    assert "first=2" in [address for address in asked if "morph" in address and "every_class" not in address][-1]
+
+
+def test_every_place_of_a_drag_is_answered(page: Chrome, studio: Studio) -> None:
+    """How soon is measured by benchmarks/serving.py."""
     go(page, studio, "#explore")
     pixels(page, "explore-picture")
-    took = page.execute_async_script("""
-        const done = arguments[0], times = [];
+    answers = page.execute_async_script("""
+        const done = arguments[0], answers = [];
         (async () => {
-            for (let n = 0; n < 40; n += 1) {
-                const started = performance.now();
-                await (await fetch(`api/v1/morph?x=${n / 20}&y=0&first=3&scale=10`)).blob();
-                times.push(performance.now() - started);
-            }
-            done(times.sort((one, other) => one - other));
+            for (let n = 0; n < 40; n += 1) answers.push((await fetch(`api/v1/morph?x=${n / 20}&y=0&first=3&scale=10`)).status);
+            done(answers);
         })();
     """)
-    assert took[len(took) // 2] < 1000  # no time is promised on a busy machine; benchmarks/serving.py measures
+    assert answers == [200] * 40
 
 
 def test_the_keyboard_alone_suffices(page: Chrome, studio: Studio) -> None:
@@ -252,6 +261,35 @@ def test_a_run_is_started_watched_and_stopped(page: Chrome, studio: Studio) -> N
     wait(page, lambda: page.find_elements(By.CSS_SELECTOR, f'{entry}[data-phase="stopped"]'), 120)
     recipe = (studio.runs / "mine" / "recipe.toml").read_text()
     assert 'name = "non-saturating"' in recipe
+
+
+def test_a_page_goes_on_when_its_server_has_gone_and_come_back(chrome: Chrome, tmp_path: Path) -> None:
+    wish = {"data": "digits", "images": 4_000_000, "settings": [*SMALL[:3], "training.previews=2000"], "name": "long"}
+    run = "/api/v1/runs/long"
+
+    def marks() -> list[float]:
+        """Where the points of the first curve stand, from left to right if all is well."""
+        lines = chrome.find_elements(By.CSS_SELECTOR, "#watched svg.chart polyline")
+        points = (lines[0].get_attribute("points") or "").split() if lines else []
+        return [float(point.partition(",")[0]) for point in points]
+
+    def lines(studio: Studio) -> list[Any]:
+        found: list[Any] = studio.get(f"{run}/history").json()
+        return found
+
+    with contextlib.contextmanager(open_studio)(tmp_path / "runs") as first:
+        assert first.post("/api/v1/runs", json=wish).status_code == 201
+        wait(chrome, lambda: first.get(run).is_success)
+        go(chrome, first, "#watch?run=long")
+        wait(chrome, lambda: len(marks()) >= 2)
+    before = len(marks())
+    with contextlib.contextmanager(open_studio)(tmp_path / "runs", port=int(first.url.rpartition(":")[2])) as second:
+        wait(chrome, lambda: len(marks()) > before + 1)
+        assert second.post(f"{run}/stop").status_code == 200
+        wait(chrome, lambda: "was stopped" in chrome.find_element(By.CSS_SELECTOR, "#watched article p").text)
+        wait(chrome, lambda: len(marks()) == len(lines(second)))
+        assert marks() == sorted(set(marks())), "each line once"
+    console(chrome)  # that the server was gone
 
 
 def test_a_wish_that_cannot_be_is_told_of(page: Chrome, studio: Studio) -> None:

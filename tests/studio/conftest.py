@@ -43,8 +43,8 @@ class Studio:
         return httpx.post(f"{self.url}{path}", timeout=90, **options)
 
 
-def open_studio(runs: Path, *options: str) -> Iterator[Studio]:
-    command = [sys.executable, "-m", "digitgan", "serve", str(runs), "--port", "0", "--json", *options]
+def open_studio(runs: Path, *options: str, port: int = 0) -> Iterator[Studio]:
+    command = [sys.executable, "-m", "digitgan", "serve", str(runs), "--port", str(port), "--json", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONWARNINGS": "error"}) as process:
         assert process.stdout is not None
         address = json.loads(process.stdout.readline())["url"]

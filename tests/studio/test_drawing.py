@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from PIL import Image
 
 import digitgan
 from digitgan.images import enlarged, grid
+from digitgan.model import Model
+from digitgan.studio.pictures import check_label
 from tests.studio.conftest import Studio
 
 API = "/api/v1"
@@ -54,6 +57,11 @@ def test_a_picture_of_several_is_a_grid_and_of_one_the_image_itself(studio: Stud
     np.testing.assert_array_equal(picture(several), grid(model.sample(np.repeat(np.arange(10), 4)), columns=4))
     one = studio.get(f"{API}/sample", params={"labels": "4", "scale": 3}).content
     np.testing.assert_array_equal(picture(one), enlarged(model.sample([4])[0], 3))
+
+
+@pytest.mark.parametrize(("name", "label"), [("2", 1), ("1", 0), ("0", 2), ("a, b", 3)])
+def test_a_class_is_known_by_its_whole_name_first(new_model: Callable[..., Model], name: str, label: int) -> None:
+    assert check_label(new_model(("1", "2", "0", "a, b")), name) == label
 
 
 def test_writing_is_that_of_the_command_line(studio: Studio) -> None:

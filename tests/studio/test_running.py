@@ -113,7 +113,7 @@ def test_a_step_is_a_line_of_history(own: Studio) -> None:
     before = seen(own, "stepped")
     assert own.post(f"{API}/runs/stepped/step").status_code == 200
     after = seen(own, "stepped")
-    assert before < after <= before + 4 * 2048
+    assert before < after
     time.sleep(0.5)
     assert seen(own, "stepped") == after
     assert phase(own, "stepped") == "paused"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +56,9 @@ def begin(plan: SetPlan, folder: SetFolder, *, resume: bool) -> None:
         file.write(_text(plan.values()))
 
 
-def unfinished(plan: SetPlan, folder: SetFolder) -> list[int]:
-    """The files that are still to be drawn; one that isn't as its record says is among them."""
-    return [shard for shard in range(plan.shards) if not _whole(plan, folder, shard)]
+def unfinished(plan: SetPlan, folder: SetFolder, among: Iterable[int] | None = None) -> list[int]:
+    """The files, of all or of some, that are still to be drawn; one that isn't as its record says is among them."""
+    return [shard for shard in (range(plan.shards) if among is None else among) if not _whole(plan, folder, shard)]
 
 
 def write_shard(plan: SetPlan, folder: SetFolder, shard: int, draw: Callable[[Iterator[range]], Iterator[Block]]) -> None:

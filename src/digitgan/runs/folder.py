@@ -8,6 +8,7 @@ report.json  report.html (by `digitgan evaluate`)
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,6 +127,16 @@ class RunFolder:
         """The numbered models there are, oldest first."""
         return _numbered(self.snapshots, "*.safetensors")
 
+    def cut_off_files(self) -> list[Path]:
+        """What the writing of its files left beside them where the process was killed meanwhile (see `replacing`)."""
+        texts, pictures = (
+            (self.recipe, self.record, self.history, self.scores),
+            (self.curves, self.animation, self.rows_animation),
+        )
+        ours = (*texts, *pictures, self.model, self.best)
+        beside = [path for path in self.path.glob(".*.part") if _replaced(path) in {own.name for own in ours}]
+        return beside + [path for folder in (self.previews, self.snapshots) for path in folder.glob(".*.part")]
+
     def forget_after(self, images_seen: int) -> None:
         """Remove the previews and numbered models made after that count of images: the run has gone back behind them."""
         for path in (*self.preview_files(), *self.snapshot_files()):
@@ -180,6 +191,12 @@ class RunFolder:
         """Write the record, whole or not at all."""
         with replacing(self.record) as file:
             file.write((json.dumps(record, indent=1, sort_keys=True) + "\n").encode())
+
+
+def _replaced(temporary: Path) -> str | None:
+    """The name of the file that would have been replaced by a temporary one."""
+    match = re.fullmatch(r"\.(.+)\.\d+\.part", temporary.name)
+    return match[1] if match else None
 
 
 def _numbered(folder: Path, pattern: str) -> list[Path]:

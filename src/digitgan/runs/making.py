@@ -7,7 +7,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from digitgan.errors import OutputError, RunError
+from digitgan.errors import DigitganError, OutputError, RunError
+from digitgan.recipes import to_toml
 from digitgan.runs.folder import RunFolder
 
 
@@ -20,8 +21,9 @@ def new_run(path: Path, *, overwrite: bool) -> RunFolder:
     check_out(path, overwrite=overwrite)
     run = RunFolder(path)
     with made(path):
-        if run.record.exists():
+        if run.record.exists() or run.recipe.exists():
             _remove(run)
+        sweep_run(run)
         path.mkdir(parents=True, exist_ok=True)
     return run
 
@@ -32,8 +34,9 @@ def check_out(path: Path, *, overwrite: bool) -> None:
     Raises:
         OutputError: if something is there already and `overwrite` is not given or it is not a run; or it can't be made.
     """
-    if path.is_dir() and any(path.iterdir()):
-        if not _is_ours(RunFolder(path)):
+    run = RunFolder(path)
+    if path.is_dir() and not _is_free(run):
+        if not _is_ours(run):
             raise OutputError(f"{path}: holds other things than a run; it is left as it is. Choose another --out")
         if not overwrite:
             raise OutputError(
@@ -41,6 +44,12 @@ def check_out(path: Path, *, overwrite: bool) -> None:
             )
     elif path.exists() and not path.is_dir():
         raise OutputError(f"{path}: is a file; --out must name a folder")
+
+
+def sweep_run(run: RunFolder) -> None:
+    """Remove what writes that were cut off left behind; while the run is held (see `held`)."""
+    for path in run.cut_off_files():
+        path.unlink(missing_ok=True)
 
 
 def open_run(path: Path) -> RunFolder:
@@ -71,6 +80,20 @@ def made(path: Path) -> Iterator[None]:
     except OSError as problem:
         reason = problem.strerror or str(problem)
         raise OutputError(f"{path}: cannot be made ({reason}); choose an --out you may write to") from problem
+
+
+def _is_free(run: RunFolder) -> bool:
+    """Whether nothing lies in the folder, or only what a run leaves that was killed before its record was there.
+
+    That may be a recipe, to the last letter as it is written here; one that somebody wrote is left as it is.
+    """
+    there = set(run.path.iterdir()).difference(run.cut_off_files())
+    if there != {run.recipe}:
+        return not there
+    try:
+        return run.recipe.read_text(encoding="utf-8") == to_toml(run.read_recipe())
+    except (OSError, UnicodeDecodeError, DigitganError):
+        return False
 
 
 def _is_ours(run: RunFolder) -> bool:

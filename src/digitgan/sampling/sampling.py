@@ -142,7 +142,7 @@ def _draw_set(order: Order, model: Model, plan: SetPlan, filters: Sequence[Filte
         begin(plan, folder, resume=order.resume)
     ranks.wait()
     # Which files are whose doesn't depend on which are finished, since that changes while the ranks look.
-    mine = [shard for shard in unfinished(plan, folder) if shard % ranks.count == ranks.rank]
+    mine = unfinished(plan, folder, range(ranks.rank, plan.shards, ranks.count))
     try:
         _draw_shards(order, model, plan, folder, mine, filters, console)
     except KeyboardInterrupt as stop:

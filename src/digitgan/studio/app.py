@@ -49,6 +49,7 @@ def create_app(runs: Path, door: Door, device: str = "cpu") -> FastAPI:
     @contextlib.asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
         yield
+        trainings.close()
         painter.close()
 
     app = FastAPI(title="digitgan", version=__version__, description=ABOUT, docs_url=None, redoc_url=None, lifespan=life)

@@ -81,6 +81,8 @@ def check_label(model: Model, name: str) -> int:
     """
     from digitgan.drawing import parse_labels
 
+    if name in model.class_names:  # which may have a comma in it
+        return model.class_names.index(name)
     labels = parse_labels(name, model.class_names, "class")
     if len(labels) != 1:
         raise UsageError(f"class {name!r}: one class is right here")

@@ -90,7 +90,7 @@ class Safety:
                 there = {name for name, _ in message.get("headers", [])}
                 message["headers"] = [*message.get("headers", []), *(pair for pair in HEADERS if pair[0] not in there)]
                 if in_address and self.door.token is not None:
-                    cookie = f"{COOKIE}={self.door.token}; HttpOnly; SameSite=Strict; Path=/"
+                    cookie = f"{_cookie_of(scope)}={self.door.token}; HttpOnly; SameSite=Strict; Path=/"
                     message["headers"].append((b"set-cookie", cookie.encode()))
             await send(message)
 
@@ -123,7 +123,7 @@ class Safety:
         if in_address is not None:
             return in_address, True
         try:
-            cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+            cookie = SimpleCookie(headers.get("cookie", "")).get(_cookie_of(scope))
         except CookieError:
             cookie = None
         return (cookie.value if cookie is not None else ""), False
@@ -143,6 +143,11 @@ class _Body:
         if self._count > MOST_BODY:
             raise HTTPException(413, TOO_LARGE)  # which FastAPI hands on where it reads a body
         return message
+
+
+def _cookie_of(scope: Scope) -> str:
+    """The cookie's name, with the port: browsers give one host's cookies to all of its servers."""
+    return f"{COOKIE}-{scope['server'][1]}" if scope.get("server") else COOKIE
 
 
 def _host_of(header: str) -> str:

@@ -52,6 +52,11 @@ class Trainings:
         self.runs = runs
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._lock = threading.RLock()
+        self._closing = threading.Event()
+
+    def close(self) -> None:
+        """Wait for nothing any more; what trains goes on, and what is paused stays so."""
+        self._closing.set()
 
     def start(self, name: str, arguments: Sequence[str]) -> None:
         """Begin a new run, or go on with one, by `digitgan train ARGUMENTS --out NAME`.
@@ -138,7 +143,8 @@ class Trainings:
         steered = self._known(name)
         until = time.monotonic() + SECONDS_TO_STEP
         while _size(history) <= before and time.monotonic() < until and self._is_alive(name):
-            time.sleep(0.02)
+            if self._closing.wait(0.02):
+                break
         with self._lock, contextlib.suppress(StateError):  # it has come to its end with this step
             if self._known(name) == steered:  # nobody has steered it meanwhile
                 self.pause(name)

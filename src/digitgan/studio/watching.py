@@ -62,7 +62,7 @@ class Watch:
         """A run in the list of all."""
         try:
             return self._facts(run, run.read_record(), list(run.read_history()))
-        except DigitganError as problem:
+        except (DigitganError, OSError) as problem:  # damaged, or removed just now
             return {"name": run.path.name, "phase": "failed", "problem": str(problem)}
 
     def look(self, name: str) -> Look:
@@ -84,6 +84,7 @@ class Watch:
             "seconds": history[-1].get("seconds") if history else record.get("seconds", 0.0),
             "precision": record.get("precision"),
             "alarms": _alarms(record),
+            "rollbacks": len(_rollbacks(record)),
             "started_here": name in self.trainings.alive(),
             "best": run.best.is_file(),
             "scores": _scores(run),
@@ -101,13 +102,16 @@ class Watch:
         """
         self.watchers += 1
         try:
-            seen, shown, before = -1, -1, ""
+            seen, shown, before, rollbacks = -1, -1, "", None
             while True:
                 look = await asyncio.to_thread(self.look, name)
                 facts = json.dumps(look.facts)
-                if look.history and look.history[-1]["images_seen"] < seen:  # the guard has taken it back
+                # The guard has taken it back, or a resume has, and what was told of since then isn't so any more.
+                behind = bool(look.history) and look.history[-1]["images_seen"] < seen
+                if behind or rollbacks not in (None, look.facts["rollbacks"]):
                     seen = shown = -1
                     yield _event("again", {})
+                rollbacks = look.facts["rollbacks"]
                 lines = [line for line in look.history if line["images_seen"] > seen]
                 previews = [count for count in look.previews if count > shown]
                 if lines:
@@ -165,11 +169,14 @@ def _seconds_left(facts: dict[str, Any], history: list[dict[str, Any]]) -> float
 
 def _alarms(record: dict[str, Any]) -> list[str]:
     """What the guard has found, in its words."""
-    rollbacks = record.get("rollbacks")
-    rollbacks = rollbacks if isinstance(rollbacks, list) else []
-    told = [alarm["alarm"] for alarm in rollbacks if isinstance(alarm, dict) and isinstance(alarm.get("alarm"), str)]
+    told = [alarm["alarm"] for alarm in _rollbacks(record) if isinstance(alarm, dict) and isinstance(alarm.get("alarm"), str)]
     diagnosis = record.get("diagnosis")
     return [*told, *([diagnosis] if isinstance(diagnosis, str) and diagnosis not in told else [])]
+
+
+def _rollbacks(record: dict[str, Any]) -> list[Any]:
+    rollbacks = record.get("rollbacks")
+    return rollbacks if isinstance(rollbacks, list) else []
 
 
 def _scores(run: RunFolder) -> list[dict[str, Any]]:

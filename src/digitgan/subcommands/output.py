@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 class Output:
     """Where a command's words go: results to standard output, progress to standard error.
 
+    They go at once, also into a pipe or a file: `digitgan serve` says its address and then goes on.
+
     Attributes:
         quiet: nothing is printed.
         json: one JSON object is printed, and nothing else on standard output.
@@ -26,12 +28,12 @@ class Output:
     def lines(self, *lines: str) -> None:
         """Say something to a person."""
         if not self.quiet and not self.json:
-            print(*lines, sep="\n")
+            print(*lines, sep="\n", flush=True)
 
     def result(self, facts: dict[str, Any]) -> None:
         """Give the result to a program."""
         if self.json:
-            print(json.dumps(facts))
+            print(json.dumps(facts), flush=True)
 
     def console(self) -> Console:
         """Where progress is shown."""

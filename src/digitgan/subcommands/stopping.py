@@ -49,7 +49,7 @@ def stopping_on_signals(control: Control, *, quiet: bool) -> Iterator[list[int]]
     def stop(number: int, _frame: object) -> None:
         received.append(number)
         control.stop()
-        if not passed_on:
+        if not passed_on and number not in _GONE:  # nobody who has gone has asked once already
             for each in before.keys() - _GONE:
                 signal.signal(each, signal.SIG_DFL)
         if number == _HANGUP:

@@ -136,9 +136,10 @@ def train(
 
 
 def _end(result: TrainingResult, received: list[int]) -> None:
-    """With the exit code of the signal that stopped it; another process may have had it."""
+    """With the exit code of the signal that stopped it, which another process may have had; of somebody's wish above all."""
     if not result.finished:
-        sys.exit(128 + (received or [signal.SIGTERM])[0])
+        asked = [number for number in received if number in (signal.SIGINT, signal.SIGTERM)]
+        sys.exit(128 + (asked or received or [signal.SIGTERM])[0])
 
 
 def recipes(

@@ -31,13 +31,18 @@ class Order(IntEnum):
 
 @final
 class Ranks(Meeting):
-    """This process among those of a training."""
+    """This process among those of a training.
+
+    Attributes:
+        in_step: whether the leader has ordered a step that it hasn't finished itself.
+    """
 
     def __init__(self) -> None:
         super().__init__(
             "What was saved is whole: start all of them again with --resume; any number that divides updates.microbatches "
             "will do"
         )
+        self.in_step = False
         self._control: Control | None = None
 
     @property
@@ -66,6 +71,7 @@ class Ranks(Meeting):
     def order(self, order: Order) -> None:
         """Tell the others what to do next; they must do it together with the leader."""
         self._agree(order)
+        self.in_step = order == Order.STEP
 
     def ordered(self) -> Order:
         """What the leader says is to be done next; waits for it."""

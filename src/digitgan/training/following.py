@@ -26,7 +26,10 @@ def hand_over(game: Game) -> None:
 
 @contextlib.contextmanager
 def leading(game: Game) -> Iterator[None]:
-    """Hand the game over to the other ranks, if there are any; when the context is left, they are told that it is over."""
+    """Hand the game over to the other ranks, if there are any; when the context is left, they are told that it is over.
+
+    In the middle of a step they are not, since they would take the message for a gradient; they notice when this process ends.
+    """
     hand_over(game)
     try:
         yield
@@ -62,5 +65,5 @@ def _hand_over(game: Game) -> None:
 
 
 def _dismiss(game: Game) -> None:
-    if game.ranks is not None:
+    if game.ranks is not None and not game.ranks.in_step:
         game.ranks.order(Order.END)

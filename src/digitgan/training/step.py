@@ -109,6 +109,8 @@ class Game:
         with self._seeded(draw.dropout_seed), self.microbatches.at_work():
             terms = learn(self.microbatches.split(batch, draw))
         self.images_seen += len(batch.labels)
+        if self.ranks is not None:
+            self.ranks.in_step = False
         return StepReport(self.images_seen, terms)
 
     def _learn_in_turn(self, parts: list[Microbatch]) -> dict[str, Tensor]:

@@ -44,6 +44,7 @@ export class Picture {
 
   show(where, alt) {
     this.wanted = { where, alt };
+    this.image.dataset.settled = "no"; // it shows, or will, what was wanted before
     if (!this.busy) this.fetch();
   }
 
@@ -66,5 +67,6 @@ export class Picture {
       }
     }
     this.busy = false;
+    this.image.dataset.settled = "yes";
   }
 }

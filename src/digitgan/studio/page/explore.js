@@ -10,12 +10,14 @@ const state = { model: "mnist", seed: 0, first: "0", second: "", share: 0, x: 0,
 let known = null; // the model, as the server describes it
 
 function show() {
+  if (!known) return; // no model has been found yet
   const { model, seed, first, second, share, x, y } = state;
   const place = { model, seed, x: x.toFixed(3), y: y.toFixed(3) };
   const between = second !== "" && second !== first;
   const names = known.class_names;
   const what = between ? `${names[first]} on the way to ${names[second]}, ${Math.round(share * 100)} %` : names[first];
-  one.show(address("morph", { ...place, first, second: between ? second : "", share: between ? share : 0, scale: 10 }), `A drawn ${what}`);
+  // By their names: where classes are called by numbers, another one may be called by this one's place.
+  one.show(address("morph", { ...place, first: names[first], second: between ? names[second] : "", share: between ? share : 0, scale: 10 }), `A drawn ${what}`);
   all.show(address("morph", { ...place, every_class: true, scale: 2 }), `The same latent as each of the classes ${names.join(", ")}`);
   byId("explore-caption").textContent = what;
   byId("explore-share").disabled = !between;

@@ -33,6 +33,7 @@ async function enter() {
   } catch (problem) {
     tell(problem.message);
   }
+  if (open !== room) ROOMS[room].leave?.(); // one has gone on while it was being made ready
 }
 
 window.addEventListener("hashchange", enter);

@@ -125,6 +125,19 @@ async function list() {
   }
 }
 
+let gone = false; // whether the server didn't answer when it was asked last
+
+async function listAgain() {
+  try {
+    await list();
+    if (gone) tell(null);
+    gone = false;
+  } catch (problem) {
+    gone = true;
+    tell(problem.message);
+  }
+}
+
 byId("train-recipe").addEventListener("change", offer);
 byId("train-form").addEventListener("submit", start);
 
@@ -137,7 +150,7 @@ export async function enter() {
   }
   await list();
   clearInterval(timer);
-  timer = setInterval(() => list().catch((problem) => tell(problem.message)), 1000);
+  timer = setInterval(listAgain, 1000);
 }
 
 export function leave() {
