@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -18,15 +19,20 @@ DRAWING: Final = ("/api/v1/sample", "/api/v1/write", "/api/v1/morph")
 class Admission:
     """Refuses requests for pictures while as many are worked on as this machine does in good time.
 
+    Args:
+        app: what stands behind it.
+        refused: called for each request that is refused.
+        most: requests at once.
+
     Attributes:
         inside: requests that are worked on.
-        refused: so far.
     """
 
-    def __init__(self, app: ASGIApp, most: int = MOST_AT_ONCE) -> None:
+    def __init__(self, app: ASGIApp, refused: Callable[[], object], most: int = MOST_AT_ONCE) -> None:
         self.app = app
+        self.refused = refused
         self.most = most
-        self.inside = self.refused = 0
+        self.inside = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
@@ -34,7 +40,7 @@ class Admission:
             await self.app(scope, receive, send)
             return
         if self.inside >= self.most:
-            self.refused += 1
+            self.refused()
             why = f"{self.inside} requests for pictures are worked on already; ask again in a second"
             await refuse(send, 429, why, [(b"retry-after", b"1")])
             return

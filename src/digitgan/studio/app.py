@@ -80,7 +80,7 @@ def create_app(runs: Path, door: Door, device: str = "cpu") -> FastAPI:
         return FileResponse(page / "docs.html")
 
     app.mount("/", StaticFiles(directory=page, html=True), name="page")
-    app.add_middleware(Admission)
+    app.add_middleware(Admission, refused=rooms.metrics.turned_away.inc)
     app.add_middleware(Safety, door=door)
     app.add_middleware(Counting, metrics=rooms.metrics)  # the last is the first to hear: who is refused at the door counts too
     return app

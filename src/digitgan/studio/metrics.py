@@ -33,11 +33,20 @@ class Metrics:
             buckets=BUCKETS,
             registry=self.registry,
         )
+        self.turned_away = Counter(
+            "digitgan_requests_turned_away",
+            "Requests refused at the door because as many were worked on as may be.",
+            registry=self.registry,
+        )
         for name, text, value in (
             ("digitgan_images_waiting", "Images asked for and not yet begun.", lambda: painter.waiting),
             ("digitgan_images_drawn", "Images drawn so far.", lambda: painter.drawn),
             ("digitgan_batches_drawn", "Batches in which they were drawn.", lambda: painter.batches),
-            ("digitgan_draws_refused", "Requests for images refused because too many waited.", lambda: painter.refused),
+            (
+                "digitgan_draws_refused",
+                "Requests refused because too many images waited.",
+                lambda: painter.refused,
+            ),
         ):
             Gauge(name, text, registry=self.registry).set_function(value)
 
