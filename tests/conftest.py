@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,6 +61,17 @@ def mnist_dir() -> Path:
     if os.environ.get("CI"):
         pytest.fail(f"MNIST is needed in CI: {reason}")
     pytest.skip(f"MNIST is not at hand: {reason}")
+
+
+@pytest.fixture
+def no_training_left(tmp_path: Path) -> Iterator[None]:
+    """Ends trainings that a test over `tmp_path / "runs"` has left, as one that fails does: they outlive the studio."""
+    yield
+    for state in (tmp_path / "runs" / ".studio").glob("*.json"):
+        process = json.loads(state.read_text(encoding="utf-8")).get("pid")
+        command = Path(f"/proc/{process}/cmdline")
+        if command.exists() and str(tmp_path).encode() in command.read_bytes():
+            os.kill(process, signal.SIGKILL)
 
 
 @pytest.fixture

@@ -115,9 +115,20 @@ def test_a_run_is_known_by_its_record(run: RunFolder) -> None:
 
 
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
-    for path in (tmp_path, tmp_path / "none"):
-        with pytest.raises(RunError, match=r"not a run's folder \(it has no run\.json\)"):
-            open_run(path)
+    with pytest.raises(RunError, match=r"not a run's folder \(it has no run\.json\)"):
+        open_run(tmp_path)
+
+
+def test_a_mistyped_run_is_told_from_those_beside_it(run: RunFolder) -> None:
+    with pytest.raises(RunError, match=r"there is no such folder \(did you mean 'run'\?"):
+        open_run(run.path.with_name("rum"))
+
+
+def test_of_a_run_whose_record_is_damaged_it_is_said_what_can_still_be_done(run: RunFolder) -> None:
+    run.model.touch()
+    run.record.write_text("{")
+    with pytest.raises(RunError, match=r"gone on with; its model can still be drawn from: digitgan sample .*model"):
+        run.read_record()
 
 
 def test_the_first_free_number_is_taken(tmp_path: Path) -> None:
@@ -136,6 +147,9 @@ def test_the_recipe_comes_back(run: RunFolder) -> None:
 
 
 def test_a_damaged_or_missing_recipe_is_named(run: RunFolder) -> None:
+    run.recipe.write_text("")
+    with pytest.raises(RunError, match=r"recipe\.toml: damaged \(it doesn't say which recipe it is\)"):
+        run.read_recipe()
     run.recipe.write_text("[penalty]\ngama = 1\n")
     with pytest.raises(RecipeError, match=r"recipe\.toml, line 2: .*did you mean 'gamma'"):
         run.read_recipe()

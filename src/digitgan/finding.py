@@ -70,7 +70,9 @@ def _find_snapshot(folder: str, number: str) -> Path:
         return found[0]
     if not there:
         raise RunError(f"{folder}: has no numbered models; training with --set training.snapshots=10 leaves ten")
-    raise UsageError(f"{folder}@{number}: {nearest(number.rjust(8, '0'), [path.stem for path in there])}")
+    best = ["best"] if run.best.is_file() else []
+    wanted = number.rjust(8, "0") if number.isdecimal() else number
+    raise UsageError(f"{folder}@{number}: {nearest(wanted, [*best, *(path.stem for path in there)])}")
 
 
 def shipped_models() -> dict[str, Path]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Final
@@ -97,7 +98,9 @@ class Meeting:
         try:
             yield
         except (RuntimeError, ValueError) as problem:
-            reason = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
+            # Of torch's words the first sentence, without the place in its sources.
+            words = re.sub(r"^\[[^]]*\] ", "", str(problem).strip()).partition("\n")[0].partition(". ")[0]
+            reason = words or type(problem).__name__
             raise RankError(f"another process has ended or doesn't answer ({reason}). {self._advice}") from problem
 
 

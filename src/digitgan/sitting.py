@@ -135,6 +135,7 @@ class Sitting:
 
         self.guard = Guard(recipe, control, plan.image_set)
         self.history = History(plan.run, recipe, self.batches.images_an_epoch)
+        control.when_woken = self.history.stood_still
         self.stateful: dict[str, Observer] = {"history": self.history, "guard": self.guard}
         saving = Saving(plan.run, self.draws, self.stateful, plan.image_set.class_names, self.card)
         self.scores: Scores | None = None
@@ -209,7 +210,8 @@ class Sitting:
         """Bring the game to its newest whole checkpoint; later ones, and leftovers of a save cut off, are removed."""
         if self._restore():
             if lost := self.history.lines_lost:
-                self.say(f"{self.plan.run.history}: {lost:,} lines are damaged or missing; the run goes on without them")
+                lines = "line is" if lost == 1 else "lines are"
+                self.say(f"{self.plan.run.history}: {lost:,} {lines} damaged or missing; the run goes on without")
             if self.game.images_seen in self.game.rollbacks[-1:]:
                 self.guard.begin_again()
             if self.game.images_seen >= self.plan.recipe.training.images + self.plan.recipe.training.batch_size:

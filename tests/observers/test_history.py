@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,20 @@ def test_a_line_has_the_mean_of_the_steps_since_the_last(run: RunFolder, recipe:
         {"images_seen": 32, "discriminator_loss": 1.5, "score_real": -1.5, "learning_rate_scale": 1.0},
         {"images_seen": 64, "discriminator_loss": 15.0, "score_real": -15.0, "learning_rate_scale": 1.0},
     ]
+
+
+def test_a_pause_is_not_counted_as_trained(run: RunFolder, recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    history = History(run, recipe, 60_000)
+    now[0] += 10
+    history.see(step(1))
+    now[0] += 1000
+    history.stood_still()
+    assert history.seconds == 10
+    now[0] += 5
+    history.see(step(2))
+    assert history.seconds == 15
 
 
 def test_a_term_that_came_once_is_averaged_over_that_once(run: RunFolder, recipe: Recipe) -> None:

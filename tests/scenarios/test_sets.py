@@ -155,8 +155,34 @@ def test_a_set_that_was_killed_is_finished_with_the_same_bytes(digitgan: Digitga
     assert done.returncode == 0, done.stderr
     assert contents(killed) == contents(tmp_path / "whole")
     over = digitgan(*plan, "--out", "killed", "--resume")
-    assert over.returncode == 2
-    assert "this set is whole" in over.stderr
+    assert over.returncode == 0, over.stderr
+    assert "of 40 files 0 are still to be drawn" in over.stderr
+    assert contents(killed) == contents(tmp_path / "whole")
+
+
+def test_of_a_finished_set_what_was_damaged_or_lost_is_drawn_again(digitgan: Digitgan, tmp_path: Path) -> None:
+    plan = ["sample", "--count", "60", "--format", "npz", "--shard-size", "20", "--out", "set"]
+    assert digitgan(*plan).returncode == 0
+    whole = contents(tmp_path / "set")
+    first, second, _ = sorted((tmp_path / "set").glob("*.npz"))
+    first.unlink()
+    second.write_bytes(second.read_bytes()[:-1] + b"x")
+    done = digitgan(*plan, "--resume")
+    assert done.returncode == 0, done.stderr
+    assert "of 3 files 2 are still to be drawn" in done.stderr
+    assert contents(tmp_path / "set") == whole
+
+    other = digitgan(*plan, "--resume", "--seed", "3")
+    assert other.returncode == 2
+    assert "another set is there, and whole" in other.stderr
+    assert "--seed 0 " in other.stderr
+    (tmp_path / "set" / "manifest.json").write_text("{")
+    damaged = digitgan(*plan, "--resume")
+    assert damaged.returncode == 2
+    assert "draw the set anew with --overwrite" in damaged.stderr
+    assert {name: content for name, content in contents(tmp_path / "set").items() if name != "manifest.json"} == {
+        name: content for name, content in whole.items() if name != "manifest.json"
+    }
 
 
 def test_an_interrupted_set_says_how_to_go_on(tmp_path: Path, digitgan: Digitgan) -> None:

@@ -263,15 +263,18 @@ def test_a_run_is_started_watched_and_stopped(page: Chrome, studio: Studio) -> N
     assert 'name = "non-saturating"' in recipe
 
 
-def test_a_page_goes_on_when_its_server_has_gone_and_come_back(chrome: Chrome, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("no_training_left")
+def test_a_page_goes_on_when_it_was_out_of_sight_and_when_its_server_has_gone_and_come_back(
+    chrome: Chrome, tmp_path: Path
+) -> None:
     wish = {"data": "digits", "images": 4_000_000, "settings": [*SMALL[:3], "training.previews=2000"], "name": "long"}
     run = "/api/v1/runs/long"
 
     def marks() -> list[float]:
         """Where the points of the first curve stand, from left to right if all is well."""
-        lines = chrome.find_elements(By.CSS_SELECTOR, "#watched svg.chart polyline")
-        points = (lines[0].get_attribute("points") or "").split() if lines else []
-        return [float(point.partition(",")[0]) for point in points]
+        line = "document.querySelector('#watched svg.chart polyline')"
+        points: str = chrome.execute_script(f"return {line}?.getAttribute('points') ?? ''")
+        return [float(point.partition(",")[0]) for point in points.split()]
 
     def lines(studio: Studio) -> list[Any]:
         found: list[Any] = studio.get(f"{run}/history").json()
@@ -282,6 +285,14 @@ def test_a_page_goes_on_when_its_server_has_gone_and_come_back(chrome: Chrome, t
         wait(chrome, lambda: first.get(run).is_success)
         go(chrome, first, "#watch?run=long")
         wait(chrome, lambda: len(marks()) >= 2)
+        hide = "Object.defineProperty(document, 'hidden', { configurable: true, value: arguments[0] });"
+        hide += "document.dispatchEvent(new Event('visibilitychange'));"
+        chrome.execute_script(hide, True)
+        before = len(lines(first))
+        wait(chrome, lambda: len(lines(first)) > before)
+        assert len(marks()) <= before, "a page that nobody sees doesn't listen"
+        chrome.execute_script(hide, False)
+        wait(chrome, lambda: len(marks()) > before)
     before = len(marks())
     with contextlib.contextmanager(open_studio)(tmp_path / "runs", port=int(first.url.rpartition(":")[2])) as second:
         wait(chrome, lambda: len(marks()) > before + 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -121,6 +122,7 @@ def test_a_step_is_a_line_of_history(own: Studio) -> None:
     wait_for(lambda: phase(own, "stepped") == "stopped", "the stop")
 
 
+@pytest.mark.usefixtures("no_training_left")
 def test_a_training_outlives_the_server_and_the_next_one_steers_it(tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     for first in open_studio(runs):
@@ -134,6 +136,38 @@ def test_a_training_outlives_the_server_and_the_next_one_steers_it(tmp_path: Pat
         assert phase(third, "endless") == "paused"
         assert third.post(f"{API}/runs/endless/stop").status_code == 200
         wait_for(lambda studio=third: phase(studio, "endless") == "stopped", "the stop")
+
+
+@pytest.mark.usefixtures("no_training_left")
+def test_two_studios_over_one_folder_start_a_run_once_and_both_steer_it(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    one_run, wish = f"{API}/runs/shared", {**LONG, "name": "shared"}
+    with contextlib.contextmanager(open_studio)(runs) as one, contextlib.contextmanager(open_studio)(runs) as other:
+        with ThreadPoolExecutor(2) as pool:
+            begun = list(pool.map(lambda studio: studio.post(f"{API}/runs", json=wish).status_code, (one, other)))
+        assert sorted(begun) == [201, 409]
+        wait_for(lambda: phase(other, "shared") == "training", "the beginning")
+        os.kill(json.loads((runs / ".studio" / "shared.json").read_text())["pid"], signal.SIGKILL)
+        wait_for(lambda: phase(one, "shared") == "interrupted", "notice of the end")
+        assert "it was killed, perhaps" in one.get(one_run).json()["problem"]
+        second, first = (one, other) if begun[0] == 409 else (other, one)
+        assert second.post(f"{one_run}/resume").status_code == 200
+        wait_for(lambda: phase(first, "shared") == "training", "the second sitting")
+        assert first.post(f"{one_run}/pause").status_code == 200
+        assert second.post(f"{one_run}/stop").status_code == 200
+        wait_for(lambda: phase(first, "shared") == "stopped", "the stop")
+
+
+def test_a_run_that_begins_is_there_soon_and_one_that_has_finished_is_not_resumed(own: Studio) -> None:
+    wish = {"data": "digits", "images": 640, "settings": list(SMALL), "name": "brief"}
+    assert own.post(f"{API}/runs", json=wish).status_code == 201
+    begins = own.get(f"{API}/runs/brief")
+    assert begins.status_code == 409
+    assert "ask again in a second" in begins.json()["error"]
+    wait_for(lambda: phase(own, "brief") == "finished", "the end")
+    again = own.post(f"{API}/runs/brief/resume")
+    assert again.status_code == 409
+    assert "has finished; `digitgan train --resume --images N" in again.json()["error"]
 
 
 def test_a_killed_training_is_told_of_and_can_be_resumed(own: Studio, own_runs: Path) -> None:
@@ -207,6 +241,7 @@ def test_events_come_while_it_trains(own: Studio) -> None:
         ({"name": ".hidden"}, 400, "letters, digits"),
         ({"name": "a b"}, 400, "letters, digits"),
         ({"colour": "red"}, 422, "colour"),
+        ({"minuts": 1}, 422, "did you mean 'minutes'?"),
         ([], 422, ""),
     ],
 )
@@ -214,6 +249,12 @@ def test_a_training_that_cannot_be_is_refused_at_once(own: Studio, wish: Any, st
     found = own.post(f"{API}/runs", json=wish)
     assert found.status_code == status, found.text
     assert words in found.json()["error"]
+
+
+def test_what_is_no_json_is_told_of(own: Studio) -> None:
+    found = own.post(f"{API}/runs", content=b'{"images": 640', headers={"Content-Type": "application/json"})
+    assert found.status_code == 422
+    assert found.json()["error"].startswith("the body is no JSON: ")
 
 
 def test_a_training_that_could_not_begin_says_why(own: Studio, own_runs: Path) -> None:

@@ -29,7 +29,7 @@ def begin(plan: SetPlan, folder: SetFolder, *, resume: bool) -> None:
 
     Args:
         plan: what is asked for.
-        folder: free, or with `resume` one in which just that was begun.
+        folder: free, or with `resume` one in which just that was begun, or finished.
         resume: go on with what is there.
 
     Raises:
@@ -37,6 +37,8 @@ def begin(plan: SetPlan, folder: SetFolder, *, resume: bool) -> None:
         UsageError: with `resume`, if something else was begun there, or nothing.
     """
     if resume:
+        if folder.manifest.is_file():
+            _reopen(plan, folder)
         _check_same(plan, folder)
         _sweep(folder)
         return
@@ -140,7 +142,7 @@ def manifest_of(plan: SetPlan, folder: SetFolder) -> dict[str, Any]:
         },
         "command": plan.command(),
         "version": plan.version,
-        "files": [{"first": record["first"], "images": record["images"], "files": record["files"]} for record in records],
+        "files": [{key: record[key] for key in ("first", "images", "files", "tries")} for record in records],
     }
 
 
@@ -154,9 +156,32 @@ def finish(folder: SetFolder, manifest: dict[str, Any], card: str | None) -> Non
     shutil.rmtree(folder.drawing)
 
 
+def _reopen(plan: SetPlan, folder: SetFolder) -> None:
+    """Make of a finished set one that is being drawn, so that its files are looked at, and drawn where they aren't whole."""
+    try:
+        manifest = json.loads(folder.manifest.read_text(encoding="utf-8"))
+        drawn_by = {"command": manifest["command"], "model": manifest["model"]["sha256"], "version": manifest["version"]}
+        parts = [{key: part[key] for key in ("first", "images", "files", "tries")} for part in manifest["files"]]
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise UsageError(
+            f"{folder.manifest}: damaged, or of an older version ({problem}); draw the set anew with --overwrite"
+        ) from problem
+    asked = {"command": plan.command(), "model": plan.model_sha256, "version": plan.version}
+    if others := [f"{key}: {drawn_by[key]} -> {value}" for key, value in asked.items() if drawn_by[key] != value]:
+        listed = "\n  ".join(others)
+        raise UsageError(f"{folder.path}: another set is there, and whole; going on would mix two:\n  {listed}")
+    folder.drawing.mkdir(exist_ok=True)
+    for shard, part in enumerate(parts):
+        labels = plan.labelling.of(plan.span(shard))
+        counts = np.bincount(labels, minlength=len(plan.class_names)).tolist()
+        with replacing(folder.record(shard)) as file:
+            file.write(_text({**part, "counts": counts}))
+    with replacing(folder.plan) as file:
+        file.write(_text(plan.values()))
+    folder.manifest.unlink()
+
+
 def _check_same(plan: SetPlan, folder: SetFolder) -> None:
-    if folder.manifest.is_file():
-        raise UsageError(f"{folder.path}: this set is whole; there is nothing to go on with")
     try:
         before = json.loads(folder.plan.read_text(encoding="utf-8"))
     except (OSError, ValueError) as problem:

@@ -45,15 +45,16 @@ class History(Observer):
         self._lines = 0
         self._averages = Averages()
         self._seconds_before = 0.0
-        self._started = time.monotonic()
+        self._started = self._looked = time.monotonic()
 
     @property
     def seconds(self) -> float:
-        """Time trained so far, earlier sittings included."""
+        """Time trained so far, earlier sittings included, and pauses not."""
         return self._seconds_before + time.monotonic() - self._started
 
     def see(self, event: Event) -> None:
         """Add up a step; write a line where one is due."""
+        self._looked = time.monotonic()
         if isinstance(event, Stepped):
             self._averages.add(event.report.terms)
             while event.report.images_seen // self.images_an_epoch > len(self.epoch_seconds):
@@ -88,6 +89,12 @@ class History(Observer):
     def count_lost(self, seconds: float) -> None:
         """Add time to the time trained that led nowhere: what was made in it was taken back."""
         self._seconds_before += seconds
+
+    def stood_still(self) -> None:
+        """Say that the process goes on after it was stopped, by SIGSTOP or Ctrl-Z, since about when it saw the last event."""
+        now = time.monotonic()
+        self._started += now - self._looked
+        self._looked = now
 
     def _cut_off(self, images_seen: int) -> None:
         kept = [line for line in self.run.read_history() if line["images_seen"] <= images_seen]

@@ -157,7 +157,10 @@ class RunFolder:
             RunError: if it is missing or can't be read.
             RecipeError: if it is damaged.
         """
-        return from_toml(_text(self.recipe), str(self.recipe), BLANK)
+        recipe = from_toml(_text(self.recipe), str(self.recipe), BLANK)
+        if recipe.name == BLANK.name:  # what is written here says which it is
+            raise RunError(f"{self.recipe}: damaged (it doesn't say which recipe it is)")
+        return recipe
 
     def read_record(self) -> dict[str, Any]:
         """The run's record.
@@ -168,10 +171,16 @@ class RunFolder:
         try:
             record = json.loads(_text(self.record))
         except ValueError as problem:
-            raise RunError(f"{self.record}: damaged ({problem}); the run can't be read") from problem
+            raise RunError(f"{self.record}: damaged ({problem}); {self._what_is_left()}") from problem
         if not isinstance(record, dict):
-            raise RunError(f"{self.record}: damaged (not a JSON object); the run can't be read")
+            raise RunError(f"{self.record}: damaged (not a JSON object); {self._what_is_left()}")
         return record
+
+    def _what_is_left(self) -> str:
+        """The half-sentence that helps where the record can't be read."""
+        left = [*([self.model] if self.model.is_file() else []), *self.snapshot_files()[-1:]]
+        drawn = f"; its model can still be drawn from: digitgan sample {left[0]}" if left else ""
+        return f"without it the run can't be gone on with{drawn}"
 
     def check_is_there(self) -> None:
         """Make sure that nobody has removed the run while it trains: what is written next would make a part of it anew.

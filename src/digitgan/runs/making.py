@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from digitgan.errors import DigitganError, OutputError, RunError
+from digitgan.errors import DigitganError, OutputError, RunError, nearest
 from digitgan.recipes import to_toml
 from digitgan.runs.folder import RunFolder
 
@@ -59,8 +59,12 @@ def open_run(path: Path) -> RunFolder:
         RunError: if there is none.
     """
     run = RunFolder(path)
+    if not path.exists():
+        beside = [each.parent.name for each in path.absolute().parent.glob(f"*/{run.record.name}")]
+        near = f" ({nearest(path.name, beside)})" if beside else ""
+        raise RunError(f"{path}: there is no such folder{near}; `digitgan train --out {path}` makes a run there")
     if not run.record.is_file():
-        raise RunError(f"{path}: not a run's folder (it has no {run.record.name}); `digitgan train --out {path}` makes one")
+        raise RunError(f"{path}: not a run's folder (it has no {run.record.name})")
     return run
 
 

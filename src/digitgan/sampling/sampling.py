@@ -20,7 +20,7 @@ from digitgan.drawing.filtering import Block, Filter, filtered
 from digitgan.drawing.labels import Labelling
 from digitgan.drawing.plans import SetFolder, SetPlan
 from digitgan.drawing.sets import begin, finish, manifest_of, unfinished, write_shard
-from digitgan.errors import OutputError, StoppedError, UsageError
+from digitgan.errors import DigitganError, OutputError, StoppedError, UsageError
 from digitgan.evaluation import judge_of
 from digitgan.finding import find_model, load
 from digitgan.images import Picture
@@ -137,12 +137,20 @@ def _draw_one(order: Order, model: Model, plan: SetPlan, filters: Sequence[Filte
 def _draw_set(order: Order, model: Model, plan: SetPlan, filters: Sequence[Filter], console: Console, say: Say) -> Drawn:
     ranks = Meeting("Finished files are kept: start all of them again with --resume", UNEQUAL)
     folder = SetFolder(order.out or free_path(Path("samples")))
+    refusal: DigitganError | None = None
     if ranks.rank == 0:
-        _claim_set(folder, order)
-        begin(plan, folder, resume=order.resume)
-    ranks.wait()
+        try:
+            _claim_set(folder, order)
+            begin(plan, folder, resume=order.resume)
+        except DigitganError as problem:
+            refusal = problem
+    told = ranks.hand_out(str(refusal or "").encode()).decode()
+    if told:  # by all of them, in the same words
+        raise refusal or UsageError(told)
     # Which files are whose doesn't depend on which are finished, since that changes while the ranks look.
     mine = unfinished(plan, folder, range(ranks.rank, plan.shards, ranks.count))
+    if order.resume and ranks.count == 1:
+        say(f"{folder.path}: of {plan.shards} files {len(mine)} are still to be drawn")
     try:
         _draw_shards(order, model, plan, folder, mine, filters, console)
     except KeyboardInterrupt as stop:

@@ -14,10 +14,11 @@ from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
-from digitgan.errors import DigitganError
+from digitgan.errors import DigitganError, nearest
 from digitgan.studio import drawing_routes, run_routes
 from digitgan.studio.admission import Admission
 from digitgan.studio.metrics import Counting, Metrics
+from digitgan.studio.new_runs import NewRun
 from digitgan.studio.painting import Painter
 from digitgan.studio.refusals import BusyError, NotThereError, StateError
 from digitgan.studio.rooms import Rooms, rooms_of
@@ -98,7 +99,12 @@ async def _misspelt(_request: Request, problem: Exception) -> JSONResponse:
     assert isinstance(problem, RequestValidationError)
     first = problem.errors()[0]
     place = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
-    return JSONResponse({"error": f"{place}: {first['msg']}"}, 422)
+    words = f"{place}: {first['msg']}"
+    if first.get("type") == "extra_forbidden":
+        words = f"{place}: no such setting of a new run; {nearest(place, NewRun.model_fields)}"
+    elif first.get("type") == "json_invalid":
+        words = f"the body is no JSON: {first.get('ctx', {}).get('error', first['msg'])} (character {place})"
+    return JSONResponse({"error": words}, 422)
 
 
 async def _otherwise(_request: Request, problem: Exception) -> JSONResponse:

@@ -87,7 +87,7 @@ async def previews(request: Request, name: RunName) -> list[int]:
 @routes.get("/runs/{name}/previews/{images}", responses={200: {"content": {"image/png": {}}}}, response_class=FileResponse)
 async def preview(request: Request, name: RunName, images: Annotated[int, Path(ge=0, le=10**13)]) -> FileResponse:
     """A preview: a grid of images, the same latents at every count."""
-    found = await asyncio.to_thread(rooms_of(request).shelf.run, name)
+    found = await asyncio.to_thread(rooms_of(request).watch.run, name)
     path = found.preview(images)
     if not path.is_file() or path.is_symlink():
         raise NotThereError(f"{name}: has no preview at {images:,} images")
@@ -98,7 +98,7 @@ async def preview(request: Request, name: RunName, images: Annotated[int, Path(g
 async def events(request: Request, name: RunName) -> StreamingResponse:
     """A run while it trains, as server-sent events: `facts`, `history`, `previews`, `again` (it was taken back), `end`."""
     rooms = rooms_of(request)
-    await asyncio.to_thread(rooms.shelf.run, name)
+    await asyncio.to_thread(rooms.watch.run, name)
     if rooms.watch.watchers >= MOST_WATCHERS:
         raise BusyError(f"{MOST_WATCHERS} pages watch already")
     return StreamingResponse(
@@ -133,8 +133,10 @@ async def act(
         if action == "stop" and name in trainings.pending():
             trainings.stop(name)
             return
-        rooms.shelf.run(name)
+        run = rooms.watch.run(name)
         if action == "resume":
+            if trainings.phase(run, run.read_record()) == "finished":
+                raise StateError(f"{name}: has finished; `digitgan train --resume --images N --out {run.path}` makes it longer")
             trainings.start(name, ["--resume"])
             return
         {"pause": trainings.pause, "go-on": trainings.go_on, "step": trainings.step, "stop": trainings.stop}[action](name)

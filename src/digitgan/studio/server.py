@@ -62,7 +62,10 @@ def serve(runs: Path, host: str, port: int, token: str | None, device: str, say:
         listening.listen(128)  # from here on a connection waits for the server rather than being refused
     except (OSError, OverflowError) as problem:
         listening.close()
-        raise UsageError(f"--host {host} --port {port}: can't be listened on ({problem}); choose another") from problem
+        reason = getattr(problem, "strerror", None) or problem
+        raise UsageError(
+            f"--host {host} --port {port}: can't be listened on ({reason}); choose another, or --port 0, which takes a free one"
+        ) from problem
     door = Door(LOOPBACK if at_home else (), token)
     app = create_app(runs, door, device)
     number = listening.getsockname()[1]

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, final
 
@@ -53,6 +53,7 @@ class Trainings:
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._lock = threading.RLock()
         self._closing = threading.Event()
+        self._starting = False
 
     def close(self) -> None:
         """Wait for nothing any more; what trains goes on, and what is paused stays so."""
@@ -74,7 +75,7 @@ class Trainings:
             raise UsageError(
                 f"run name {name[:120]!r}: letters, digits, dots, dashes and underscores are right, a hundred at most"
             )
-        with self._lock:
+        with self._alone():
             if self._is_alive(name):
                 raise StateError(f"{name}: trains already")
             if len(self.alive()) >= MOST_AT_ONCE:
@@ -94,12 +95,35 @@ class Trainings:
 
     def start_anew(self, recipe: str, data: str, arguments: Sequence[str]) -> str:
         """Begin a new run under the next free name, which is returned; see `start`."""
-        with self._lock:
+        with self._alone():
             number = 1
             while self._is_taken(name := f"{recipe}-{data}-{number:03d}"):
                 number += 1
             self.start(name, arguments)
             return name
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """While it lasts, no other thread, and no other studio over the same folder, starts a training."""
+        with self._lock:
+            if self._starting or sys.platform == "win32":
+                yield
+                return
+            import fcntl
+
+            try:
+                (self.runs / STATE).mkdir(parents=True, exist_ok=True)
+                folder = os.open(self.runs / STATE, os.O_RDONLY)
+            except OSError as problem:
+                raise OutputError(f"{self.runs / STATE}: cannot be written ({problem.strerror or problem})") from problem
+            self._starting = True
+            try:
+                with contextlib.suppress(OSError):  # on some network drives nothing can be locked
+                    fcntl.flock(folder, fcntl.LOCK_EX)
+                yield
+            finally:
+                self._starting = False
+                os.close(folder)
 
     def _is_taken(self, name: str) -> bool:
         return (self.runs / name).exists() or self._state(name).exists()
@@ -204,7 +228,9 @@ class Trainings:
             begin = next((n for n, line in enumerate(lines) if line.startswith("digitgan: ")), None)
             if begin is not None:
                 return "\n".join(lines[begin:]).removeprefix("digitgan: ")[:2000]
-            return "\n".join(lines[-3:])[:2000]
+            if lines:
+                last = "\n".join(lines[-3:])[:2000]
+                return f"it ended without saying why: it was killed, perhaps. Before that it said:\n{last}"
         return "it ended without a word"
 
     def phase(self, run: RunFolder, record: dict[str, Any]) -> Phase:
@@ -232,7 +258,7 @@ class Trainings:
         if not self._is_alive(name):
             held = is_held(RunFolder(self.runs / name))
             raise StateError(
-                f"{name}: was not started from here; it is stopped where it was started"
+                f"{name}: was not started by a studio; steer it where it was started, by Ctrl-C say"
                 if held
                 else f"{name}: doesn't train just now"
             )
@@ -241,11 +267,11 @@ class Trainings:
 
     def _is_alive(self, name: str) -> bool:
         """Whether the process that was started for a run is still there, and no other has been given its number."""
-        child = self._children.get(name)
-        if child is not None and child.poll() is not None:  # reaps it
-            return False
-        known = self._known(name)
+        child, known = self._children.get(name), self._known(name)
         pid = known.get("pid")
+        # Reaps it, if it has ended; another studio over the same folder may have started the run again since.
+        if child is not None and child.poll() is not None and child.pid == pid:
+            return False
         return isinstance(pid, int) and _born(pid) == known.get("born") is not None
 
     def _known(self, name: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from digitgan.errors import DigitganError
 from digitgan.recipes import Recipe
 from digitgan.runs import RunFolder
 from digitgan.studio.explaining import Remark, remarks
+from digitgan.studio.refusals import NotThereError, StateError
 from digitgan.studio.shelf import Shelf
 from digitgan.studio.trainings import Trainings
 
@@ -65,14 +66,29 @@ class Watch:
         except (DigitganError, OSError) as problem:  # damaged, or removed just now
             return {"name": run.path.name, "phase": "failed", "problem": str(problem)}
 
+    def run(self, name: str) -> RunFolder:
+        """The run of that name.
+
+        Raises:
+            NotThereError: if there is none.
+            StateError: if it begins, and there is nothing of it yet.
+        """
+        try:
+            return self.shelf.run(name)
+        except NotThereError:
+            if self.trainings.pending().get(name) == "":
+                raise StateError(f"{name}: begins, and there is nothing of it to be seen yet; ask again in a second") from None
+            raise
+
     def look(self, name: str) -> Look:
         """A run as it is now.
 
         Raises:
             NotThereError: if there is none of that name.
+            StateError: if it begins, and there is nothing of it yet.
             RunError: if its record is damaged.
         """
-        run = self.shelf.run(name)
+        run = self.run(name)
         record = run.read_record()
         history = list(run.read_history())
         previews = [int(path.stem) for path in run.preview_files()]

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 _HANGUP: Final = getattr(signal, "SIGHUP", None)
 """What comes when the terminal is closed; Windows has none."""
 
+_CONTINUED: Final = getattr(signal, "SIGCONT", None)
+"""What comes when a process goes on that was made to stand still."""
+
 _GONE: Final = frozenset((_HANGUP, getattr(signal, "SIGPIPE", None)))
 """What says that nobody is there any more."""
 
@@ -50,7 +53,7 @@ def stopping_on_signals(control: Control, *, quiet: bool) -> Iterator[list[int]]
         received.append(number)
         control.stop()
         if not passed_on and number not in _GONE:  # nobody who has gone has asked once already
-            for each in before.keys() - _GONE:
+            for each in before.keys() - _GONE - {_CONTINUED}:
                 signal.signal(each, signal.SIG_DFL)
         if number == _HANGUP:
             for descriptor in terminals:
@@ -64,6 +67,8 @@ def stopping_on_signals(control: Control, *, quiet: bool) -> Iterator[list[int]]
 
     for number in before:
         signal.signal(number, stop)
+    if _CONTINUED is not None:
+        before[_CONTINUED] = signal.signal(_CONTINUED, lambda *_: control.when_woken())
     try:
         yield received
     finally:

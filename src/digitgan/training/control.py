@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import final
 
 
 @final
 class Control:
-    """How the loop is steered from outside: it looks here between two steps. Safe to call from a signal handler."""
+    """How the loop is steered from outside: it looks here between two steps. Safe to call from a signal handler.
+
+    Attributes:
+        when_woken: is called when the process goes on after it was made to stand still.
+    """
 
     def __init__(self) -> None:
+        self.when_woken: Callable[[], None] = lambda: None
         self._stop = threading.Event()
         self._alarm: str | None = None
 

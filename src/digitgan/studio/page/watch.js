@@ -15,8 +15,6 @@ let room = {};
 class Panel {
   constructor(name) {
     this.name = name;
-    this.history = [];
-    this.previews = [];
     this.facts = null;
     this.title = make("h3", { text: name });
     this.state = make("p", { class: "aside" });
@@ -26,12 +24,20 @@ class Panel {
     this.remarks = make("div", { "aria-live": "polite" });
     this.element = make("article", { "data-run": name }, this.title, this.state,
       make("figure", {}, this.image, this.caption), this.charts, this.remarks);
-    this.source = new EventSource(address(`runs/${encodeURIComponent(name)}/events`));
+    this.listen();
+  }
+
+  listen() { // from the beginning
+    this.history = [];
+    this.previews = [];
+    this.ended = false;
+    this.source = new EventSource(address(`runs/${encodeURIComponent(this.name)}/events`));
     this.source.addEventListener("history", (event) => this.history.push(...JSON.parse(event.data)) && soon());
     this.source.addEventListener("previews", (event) => this.previews.push(...JSON.parse(event.data)) && soon());
     this.source.addEventListener("again", () => { this.history = []; this.previews = []; });
     this.source.addEventListener("facts", (event) => { this.facts = JSON.parse(event.data); soon(); });
     this.source.addEventListener("end", (event) => {
+      this.ended = true;
       this.source.close();
       const { problem } = JSON.parse(event.data);
       if (problem) tell(problem);
@@ -58,6 +64,13 @@ class Panel {
   }
 
   close() { this.source.close(); }
+
+  // A browser has six connections to a server: pages that nobody sees would keep them from those that somebody does.
+  rest(hidden) {
+    if (this.ended) return;
+    this.close();
+    if (!hidden) this.listen();
+  }
 
   get length() { return Math.max(this.facts?.images ?? 0, this.history.at(-1)?.images_seen ?? 0, this.previews.at(-1) ?? 0); }
 
@@ -122,6 +135,9 @@ function show(run, beside) {
   draw();
 }
 
+document.addEventListener("visibilitychange", () => {
+  for (const panel of shown) panel.rest(document.hidden);
+});
 byId("watch-run").addEventListener("change", (event) => show(event.target.value, room.beside));
 byId("watch-other").addEventListener("change", (event) => show(room.run, event.target.value));
 byId("watch-at").addEventListener("input", (event) => {
