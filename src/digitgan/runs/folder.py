@@ -111,6 +111,12 @@ class RunFolder:
         """Digits being written row by row, as a GIF."""
         return self.path / "rows.gif"
 
+    @property
+    def training_files(self) -> tuple[Path, ...]:
+        """The files, beside folders, that a training writes: the record, by which a run is known, is the last."""
+        pictures = (self.curves, self.animation, self.rows_animation)
+        return (self.model, self.best, self.history, self.scores, *pictures, self.recipe, self.record)
+
     def preview(self, images_seen: int) -> Path:
         """The sample grid made at that count of images."""
         return self.previews / f"{images_seen:08d}.png"
@@ -129,12 +135,8 @@ class RunFolder:
 
     def cut_off_files(self) -> list[Path]:
         """What the writing of its files left beside them where the process was killed meanwhile (see `replacing`)."""
-        texts, pictures = (
-            (self.recipe, self.record, self.history, self.scores),
-            (self.curves, self.animation, self.rows_animation),
-        )
-        ours = (*texts, *pictures, self.model, self.best)
-        beside = [path for path in self.path.glob(".*.part") if _replaced(path) in {own.name for own in ours}]
+        ours = {own.name for own in self.training_files}  # a report may be being written just now
+        beside = [path for path in self.path.glob(".*.part") if _replaced(path) in ours]
         return beside + [path for folder in (self.previews, self.snapshots) for path in folder.glob(".*.part")]
 
     def forget_after(self, images_seen: int) -> None:

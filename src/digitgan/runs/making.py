@@ -113,6 +113,5 @@ def _remove(run: RunFolder) -> None:
     for path in (run.previews, run.checkpoints, run.snapshots, run.tensorboard):
         if path.is_dir():
             shutil.rmtree(path)
-    files = (run.model, run.history, run.curves, run.animation, run.rows_animation, run.scores, run.best, *run.report)
-    for path in (*files, run.recipe, run.record):
+    for path in (*run.report, *run.training_files):
         path.unlink(missing_ok=True)
