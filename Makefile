@@ -5,6 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; 
 MINUTES ?= 1
 DEMO ?= runs/demo
 FUZZ_MINUTES ?= 10
+WORKERS ?= 3
 
 VENV := .venv
 TOOLS := build/tools
@@ -33,7 +34,7 @@ demo: $(VENV)/.core ## train for a minute on this machine, then draw digits on d
 	@echo "  model          $(DEMO)/model.safetensors"
 
 test: lint ## linters, types, import contract, then every test
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest -n $(WORKERS)
 
 fuzz: $(VENV)/.dev ## look for bytes that a reader of files or options mistakes, for FUZZ_MINUTES
 	mkdir -p build

@@ -30,10 +30,10 @@ from torch.utils.flop_counter import flop_registry
 
 import digitgan
 from digitgan.data import Batches
+from digitgan.device import prepare
 from digitgan.networks import ImageForm
 from digitgan.recipes import find_recipe, with_settings
 from digitgan.training import Draws, Game
-from digitgan.training.machine import prepare
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 ROUNDS = 9

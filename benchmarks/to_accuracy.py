@@ -25,11 +25,11 @@ from machine import machine
 
 import digitgan
 from digitgan.data import Batches
+from digitgan.device import choose_precision, prepare
 from digitgan.evaluation import Judge, class_accuracy
 from digitgan.networks import ImageForm
 from digitgan.recipes import Recipe, find_recipe, with_settings
 from digitgan.training import Draws, Game
-from digitgan.training.machine import faster_precision, prepare
 
 
 def main(
@@ -63,7 +63,7 @@ def main(
     asked = with_settings(find_recipe(recipe), [*set, f"training.images={images}"])
     precision = asked.training.precision
     if precision == "auto":
-        precision = faster_precision(asked, form, chosen)
+        precision = choose_precision(chosen)
     asked = dataclasses.replace(asked, training=dataclasses.replace(asked.training, precision=precision))
     runs: list[dict[str, Any]] = []
     report = {

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import settings
 
 from digitgan.sharing import SPINS
+from tests.isolation import _isolated  # noqa: F401 (a fixture of every test)
 
 if TYPE_CHECKING:
     from digitgan.data import ImageSet
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
     from digitgan.training import Game
 
 # Sums are rounded differently by another number of threads, so it is fixed, here and in the processes that tests start,
-# and before anything imports torch. No test needs a window.
-os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "2"
+# and before anything imports torch. One thread: networks this small gain nothing from a second one, and on a machine that
+# does other work, such as other tests, they wait for it.
+os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
+# No test needs a window.
 os.environ["MPLBACKEND"] = "Agg"
 # As on a shared machine: tests run beside other things too.
 os.environ["GOMP_SPINCOUNT"] = SPINS
@@ -42,10 +45,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _two_threads() -> None:
+def _one_thread() -> None:
     import torch
 
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
@@ -106,16 +109,6 @@ def digits_judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def judges_at_hand(isolated_home: Path, digits_judge: Path) -> None:
     """Puts that judge where the command line finds it."""
     shutil.copytree(digits_judge, isolated_home / ".cache", dirs_exist_ok=True)
-
-
-@pytest.fixture(scope="module")
-def one_thread() -> Iterator[None]:
-    """For tests that train: networks this small gain nothing from a second thread, and on a busy machine wait for it."""
-    import torch
-
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(2)
 
 
 @pytest.fixture(scope="session")

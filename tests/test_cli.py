@@ -15,6 +15,7 @@ from PIL import Image
 
 from digitgan.data import write_idx
 from digitgan.subcommands import COMMANDS
+from tests import processes
 from tests.commands import run
 
 
@@ -171,7 +172,7 @@ def trained_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run, trained by the command line."""
     folder = tmp_path_factory.mktemp("trained")
     command = [sys.executable, "-m", "digitgan", "train", *QUICK, "--quiet"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    done = processes.run(command, cwd=folder, capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "")
     return folder / "run"
 

@@ -20,8 +20,6 @@ from digitgan.errors import ModelFileError, OutputError, UsageError
 from digitgan.model import Model, file_hash, load_model, save_model
 from digitgan.recipes import with_settings
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 LABELS = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from safetensors.torch import load_file
 
 from digitgan.runs import RunFolder
 from digitgan.training import checkpoints
+from tests import processes
 from tests.faults.victims import Signals
 
 SMALL = [
@@ -35,16 +35,11 @@ PATIENCE = 180
 """Seconds after which what takes a few is not to be expected any more, on a machine that is busy with other things."""
 
 
-def hear_of_ctrl_c() -> None:
-    """What a script has begun with `&` ignores Ctrl-C, and so would what the tests begin then."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
 def start(out: Path, *more: str, meets: Signals | None = None) -> subprocess.Popen[bytes]:
     """`digitgan train` in the background; to which something happens, if that is said."""
     arguments = ["train", *SMALL, "--out", str(out), "--quiet", *more]
     command = [sys.executable, "-m", "digitgan", *arguments] if meets is None else meets.command(*arguments)
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    return processes.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
 def finish(process: subprocess.Popen[bytes], expected: int = 0) -> str:

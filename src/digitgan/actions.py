@@ -14,6 +14,7 @@ import torch
 
 from digitgan import rng
 from digitgan.data import ImageSet, Split, data_folder, load_image_set
+from digitgan.device import choose_device, choose_precision, use_threads
 from digitgan.drawing import claim_output, free_path, write, written_rows
 from digitgan.drawing.writers import whole_folder
 from digitgan.errors import DataError, UsageError
@@ -27,7 +28,6 @@ from digitgan.observers import animate, plot
 from digitgan.planning import versions
 from digitgan.recipes import DEFAULT_RECIPE, find_recipe
 from digitgan.runs import open_run
-from digitgan.training.machine import choose_device, faster_precision, use_threads
 
 SHOWN = 25
 WRITING_ENLARGEMENT = 3
@@ -127,7 +127,6 @@ def examine(device: str) -> dict[str, Any]:
         UsageError: for a device that isn't there.
     """
     chosen, threads = choose_device(device), use_threads()
-    recipe = find_recipe(DEFAULT_RECIPE)
     return {
         **versions(),
         "system": f"{platform.system()} {platform.machine()}",
@@ -137,7 +136,7 @@ def examine(device: str) -> dict[str, Any]:
         "mps": torch.backends.mps.is_available(),
         "device": chosen.type,
         "threads": threads,
-        "precision": faster_precision(recipe, ImageForm(1, 28, 28, 10), chosen),
+        "precision": choose_precision(chosen),
         "data_folder": str(data_folder()),
         "mnist": _has_mnist(),
         **{f"model_{name}": f"SHA-256 {file_hash(path)}" for name, path in shipped_models().items()},

@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib.resources
 from pathlib import Path
 
+from digitgan.device import choose_device, use_threads
 from digitgan.errors import ModelFileError, RunError, UsageError, nearest
 from digitgan.model import Model, load_model
 from digitgan.runs import RunFolder, open_run
-from digitgan.training.machine import choose_device, use_threads
 
 DEFAULT_MODEL = "mnist"
 

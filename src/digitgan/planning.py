@@ -14,13 +14,14 @@ import numpy as np
 import torch
 
 from digitgan.data import ImageSet, Say, load_image_set, silent
+from digitgan.device import arithmetic, choose_precision, prepare
 from digitgan.errors import DataError, DownloadError, RecipeError, RunError, UsageError
 from digitgan.networks import ImageForm, build_discriminator, build_generator, trained_parameters
 from digitgan.observers import check_tensorboard
 from digitgan.recipes import BLANK, RECIPES, Recipe, differences, from_toml, to_toml
 from digitgan.runs import RunFolder, check_out, free_run_path, open_run
 from digitgan.training import Ranks, checkpoints, join_ranks
-from digitgan.training.machine import faster_precision, images_within, prepare, training_speed
+from digitgan.training.machine import images_within, training_speed
 from digitgan.version import __version__
 from digitgan.wishes import Wish, asked_recipe, check_lengths, checked_parts
 
@@ -80,6 +81,12 @@ class Plan:
         """The form of the images it trains on."""
         return image_form(self.image_set)
 
+    def arithmetic(self) -> dict[str, Any]:
+        """What decides how its sums round; see `digitgan.device.arithmetic`."""
+        # Parts of a batch are computed by one thread each, however many there are.
+        threads = 1 if self.recipe.updates.microbatches > 1 else self.threads
+        return arithmetic(self.device, threads, self.recipe.training.precision)
+
     def data_record(self) -> dict[str, Any]:
         """What the run's record says of its data."""
         return {
@@ -100,6 +107,7 @@ class Plan:
             "precision": self.recipe.training.precision,
             "device": self.device.type,
             "threads": self.threads,
+            "arithmetic": self.arithmetic(),
             "data": self.data_record(),
             "versions": versions(),
         }
@@ -173,7 +181,7 @@ def _new(wish: Wish, say: Say) -> Plan:
     build_generator(recipe, form)
     build_discriminator(recipe, form)
     started = time.monotonic()
-    recipe = _with_precision(recipe, form, device)
+    recipe = _with_precision(recipe, device)
     recipe = _with_length(recipe, wish, image_set, form, device, started, say)
     path = wish.out or free_run_path(RUNS, recipe.name, Path(source).stem)
     return Plan(
@@ -292,10 +300,10 @@ def _check_scores(recipe: Recipe, labelled: ImageSet) -> None:
         )
 
 
-def _with_precision(recipe: Recipe, form: ImageForm, device: torch.device) -> Recipe:
+def _with_precision(recipe: Recipe, device: torch.device) -> Recipe:
     if recipe.training.precision != AUTO:
         return recipe
-    precision = faster_precision(recipe, form, device)
+    precision = choose_precision(device)
     return dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, precision=precision))
 
 

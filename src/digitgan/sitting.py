@@ -132,6 +132,8 @@ class Sitting:
         self.alarms: list[dict[str, Any]] = list(record.get("rollbacks", []))
         self.game.rollbacks = [alarm["to"] for alarm in self.alarms]
         self.pretraining: dict[str, Any] = record.get("pretraining", {})
+        self.earlier_arithmetic: list[dict[str, Any]] = list(record.get("earlier_arithmetic", []))
+        self.arithmetic_before: dict[str, Any] | None = record.get("arithmetic")
 
         self.guard = Guard(recipe, control, plan.image_set)
         self.history = History(plan.run, recipe, self.batches.images_an_epoch)
@@ -220,6 +222,7 @@ class Sitting:
                     "(--images, --epochs and --minutes mean the whole run)"
                 )
             self.say(f"going on at {self.game.images_seen:,} images seen")
+            self._compare_arithmetic()
             return
         folder = self.plan.run.checkpoints
         if checkpoints(folder):
@@ -227,6 +230,19 @@ class Sitting:
         self.say("the run has no checkpoint yet: it begins again")
         self.plan.run.history.unlink(missing_ok=True)
         self._begin()
+
+    def _compare_arithmetic(self) -> None:
+        """Say so, and record it, where sums round otherwise from here on than before."""
+        before, now = self.arithmetic_before, self.plan.arithmetic()
+        if before is None or before == now:
+            return
+        names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+        changes = ", ".join(f"{name} {_shown(before.get(name))} -> {_shown(now.get(name))}" for name in names)
+        self.say(
+            f"note: sums round differently from here on than in the first part of the run ({changes}). The run is sound, but "
+            "does not equal an uninterrupted one bit for bit"
+        )
+        self.earlier_arithmetic.append({"until": self.game.images_seen, **before})
 
     def _restore(self) -> bool:
         """Put the newest whole checkpoint into the game and the observers; False where there is none."""
@@ -291,6 +307,8 @@ class Sitting:
 
     def _write_record(self, status: str, **further: Any) -> None:
         record = {**self.plan.facts(), "status": status, "rollbacks": self.alarms, **further}
+        if self.earlier_arithmetic:
+            record["earlier_arithmetic"] = self.earlier_arithmetic
         if self.pretraining:
             record["pretraining"] = self.pretraining
         if status != "training":
@@ -305,6 +323,13 @@ class Sitting:
             animate(run, run.animation)
         if any(run.read_history()):
             plot(run, run.curves)
+
+
+def _shown(value: Any) -> str:
+    """A value of a record as a message shows it."""
+    if isinstance(value, dict):
+        return " ".join(f"{name}={text}" for name, text in value.items()) or "none"
+    return "none" if value is None else str(value)
 
 
 def _set_up(plan: Plan) -> tuple[Game, Batches, Draws]:

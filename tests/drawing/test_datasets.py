@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import signal
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -33,6 +35,15 @@ def test_each_item_is_the_image_that_the_model_samples(shipped: Model) -> None:
         images[150]
 
 
+@pytest.fixture
+def child_signals() -> Iterator[None]:
+    """Puts the handler of SIGCHLD back, which PyTorch's loader replaces for good when it first starts workers."""
+    before = signal.getsignal(signal.SIGCHLD)
+    yield
+    signal.signal(signal.SIGCHLD, before)
+
+
+@pytest.mark.usefixtures("child_signals")
 def test_a_loader_with_workers_gives_them_all(shipped: Model) -> None:
     images = DrawnImages(shipped, [7, 1] * 40)
     for workers in (0, 2):

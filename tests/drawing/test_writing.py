@@ -14,8 +14,6 @@ from digitgan.drawing.writing import LONGEST
 from digitgan.errors import UsageError
 from digitgan.model import Model
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 WIDTH = 28
 
 

@@ -15,8 +15,6 @@ from digitgan.evaluation import Evaluation, Judge, Subject, evaluate, page, pict
 from digitgan.evaluation.subjects import subject_of_images, subject_of_model
 from digitgan.model import Model
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 Pixels = npt.NDArray[np.uint8]
 
 
@@ -26,7 +24,7 @@ def held_out() -> ImageSet:
 
 
 @pytest.fixture(scope="module")
-def judge(one_thread: None, digits: ImageSet) -> Judge:
+def judge(digits: ImageSet) -> Judge:
     return train_judge(digits, epochs=6)
 
 

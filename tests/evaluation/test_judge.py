@@ -18,8 +18,6 @@ from digitgan.evaluation.judge import folded
 from digitgan.model import Model, save_model
 from digitgan.networks import ImageForm
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 FORM = ImageForm(channels=1, height=16, width=16, classes=10)
 
 
@@ -31,7 +29,7 @@ def smaller(digits: ImageSet) -> ImageSet:
 
 
 @pytest.fixture(scope="module")
-def judge(one_thread: None, digits: ImageSet) -> Judge:
+def judge(digits: ImageSet) -> Judge:
     """A judge of the small digits, trained for a few seconds."""
     return train_judge(smaller(digits), seed=0, epochs=4)
 

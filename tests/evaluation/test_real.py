@@ -13,7 +13,7 @@ from digitgan.evaluation import Judge, KnownJudge, RealSide, kept_real_side, rea
 from digitgan.evaluation.judges import weights_sha256
 from digitgan.networks import ImageForm
 
-pytestmark = pytest.mark.usefixtures("one_thread", "isolated_home")
+pytestmark = pytest.mark.usefixtures("isolated_home")
 
 COUNT = 200
 

@@ -13,8 +13,6 @@ from digitgan.evaluation import Judge, summary
 from digitgan.evaluation.summary import Portion, summarise
 from digitgan.networks import ImageForm
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 COUNT = 1234
 IMAGES = np.random.default_rng(0).integers(0, 256, (COUNT, 8, 8), dtype=np.uint8)
 LABELS = np.arange(COUNT) % 3

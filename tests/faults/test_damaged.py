@@ -19,6 +19,7 @@ from digitgan.recipes import BLANK, from_toml, to_toml
 from digitgan.runs import RunFolder
 from digitgan.training import Draws, Game, restore_checkpoint, save_checkpoint
 from digitgan.training.checkpoint import game_tensors
+from tests import processes
 from tests.trainings import finish, history, start
 
 FLIPS = 150
@@ -162,7 +163,7 @@ def test_a_record_that_was_changed_is_noticed_by_resume(tmp_path: Path, name: st
 
 def resumed(run: RunFolder, *options: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "digitgan", "train", "--resume", "--out", str(run.path), *options]
-    return subprocess.run(command, capture_output=True, text=True, env=os.environ | {"COLUMNS": "1000"}, timeout=120)
+    return processes.run(command, capture_output=True, text=True, env=os.environ | {"COLUMNS": "1000"}, timeout=120)
 
 
 def test_what_is_left_of_a_history_is_read_and_its_damage_left_out(tmp_path: Path) -> None:

@@ -19,8 +19,9 @@ import pytest
 
 from digitgan.runs import RunFolder
 from digitgan.training import checkpoints
+from tests import processes
 from tests.faults.victims import complaint_of, training
-from tests.trainings import PATIENCE, SMALL, assert_same, finish, hear_of_ctrl_c, start, wait_until_seen
+from tests.trainings import PATIENCE, SMALL, assert_same, finish, start, wait_until_seen
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("isolated_home")]
 
@@ -48,7 +49,7 @@ def test_a_second_process_is_refused_until_the_first_has_died(tmp_path: Path) ->
     first = training(run.path, *LONG, OFTEN)
     wait_for_a_checkpoint(run)
     for options in (["--resume"], [*LONG, "--overwrite"]):
-        second = subprocess.run(
+        second = processes.run(
             [sys.executable, "-m", "digitgan", "train", "--out", str(run.path), "--quiet", *options],
             capture_output=True,
             text=True,
@@ -141,7 +142,7 @@ def test_a_reader_that_goes_ends_it_with_a_checkpoint(tmp_path: Path, interrupte
     """As in `digitgan train 2>&1 | head -1`; and as with Ctrl-C, of which both programs in `digitgan train 2>&1 | tee` hear."""
     run = RunFolder(tmp_path / "run")
     command = [sys.executable, "-m", "digitgan", "train", "--out", str(run.path), *LONG, OFTEN]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=hear_of_ctrl_c)
+    process = processes.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     wait_for_a_checkpoint(run)
     assert process.stdout is not None
     if interrupted:
@@ -156,7 +157,7 @@ def test_a_reader_of_progress_that_goes_leaves_the_result_to_whoever_reads_that(
     run = RunFolder(tmp_path / "run")
     command = [sys.executable, "-m", "digitgan", "train", "--json", "--out", str(run.path), *LONG, OFTEN]
     with (tmp_path / "result.json").open("w") as result:
-        process = subprocess.Popen(command, stdout=result, stderr=subprocess.PIPE)
+        process = processes.Popen(command, stdout=result, stderr=subprocess.PIPE)
     wait_for_a_checkpoint(run)
     assert process.stderr is not None
     process.stderr.close()

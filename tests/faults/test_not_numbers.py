@@ -81,9 +81,7 @@ def spoil_gradient(patch: pytest.MonkeyPatch, network: nn.Module) -> None:
 
 
 @pytest.mark.parametrize("stage", [*AFTER_A_STEP, *WITHIN_A_STEP])
-def test_what_is_no_number_is_taken_back_and_never_saved(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, one_thread: None
-) -> None:
+def test_what_is_no_number_is_taken_back_and_never_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
     poison(monkeypatch, stage)
     result = digitgan.train(data="digits", images=640, settings=SETTINGS, out=tmp_path / "run")
     run = RunFolder(result.run)

@@ -21,8 +21,6 @@ from digitgan.recipes import find_recipe
 from digitgan.runs import RunFolder
 from digitgan.training import CheckpointDue, Control, Game, PreviewDue, Stepped, StepReport, checkpoints
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 SMALL = [
     "generator.channels=[8, 8]",
     "generator.latent=8",

@@ -21,8 +21,6 @@ from digitgan.runs import RunFolder, new_run
 from digitgan.training import CheckpointDue, Draws, Ended, Game, PreviewDue, settle
 from digitgan.training.checkpoint import game_tensors
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 CPU = torch.device("cpu")
 DRAWS = Draws(seed=5, latent=8, classes=10, batch_size=16, device=CPU)
 CELL = 28 + 2

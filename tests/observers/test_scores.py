@@ -18,8 +18,6 @@ from digitgan.observers import Scores
 from digitgan.runs import RunFolder, new_run
 from digitgan.training import EvaluationDue, Game
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture(scope="module")
 def judge() -> Judge:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import processes
 from tests.commands import run
 
 Finished = subprocess.CompletedProcess[str]
@@ -21,7 +22,7 @@ def digitgan(tmp_path: Path, isolated_home: Path) -> Digitgan:
 
     def started(*argv: str) -> Finished:
         command = [sys.executable, "-m", "digitgan", *argv]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+        return processes.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
 
     return started
 

@@ -18,6 +18,7 @@ import digitgan
 from digitgan.recipes import RECIPES
 from digitgan.runs import RunFolder
 from digitgan.training import checkpoints
+from tests import processes
 from tests.faults.victims import Signals
 from tests.trainings import ROOT
 
@@ -39,13 +40,21 @@ SETTINGS = [
 ]
 
 
+NARROWER = {
+    "quality": ["generator.channels=[32, 16, 8]", "discriminator.channels=[16, 32, 64]"],
+    "onehot-cgan-mended": ["generator.channels=[32, 16, 8]", "discriminator.channels=[16, 32]"],
+    "mask-cgan-mended": ["generator.channels=[32, 16, 8]", "discriminator.channels=[16, 32]"],
+}
+"""Of recipes that measure their batch norms anew for whatever is drawn, which takes a minute at their full width."""
+
+
 def settings_of(name: str) -> list[str]:
     """As small as a recipe gets without becoming another."""
     recipe = RECIPES[name]
     own_batch = [f"updates.generator_batch={2 * BATCH}"] if recipe.updates.generator_batch else []
     # Where each checkpoint measures batch norms anew, which takes as long as many steps do, there are fewer.
     fewer = ["training.checkpoints=5"] if recipe.ema.decay and recipe.ema.statistics == "recomputed" else []
-    return [*SETTINGS, *own_batch, *fewer]
+    return [*SETTINGS, *own_batch, *fewer, *NARROWER.get(name, [])]
 
 
 def lines_of(run: RunFolder) -> list[dict[str, float]]:
@@ -61,7 +70,7 @@ def test_trained_killed_resumed_and_drawn_from(name: str, tmp_path: Path) -> Non
     options = [f"--set={setting}" for setting in settings_of(name)]
     in_the_middle = Signals(signal.SIGKILL, "Saving", "CheckpointDue", images // 2)
     train = ("train", name, "--data=digits", f"--images={images}", *options, "--quiet", "--out", str(killed.path))
-    process = subprocess.run(in_the_middle.command(*train), cwd=ROOT, timeout=120)
+    process = processes.run(in_the_middle.command(*train), cwd=ROOT, timeout=120)
     assert process.returncode == -signal.SIGKILL
     assert 0 < int(checkpoints(killed.checkpoints)[-1].name) < images // 2
     result = digitgan.train(out=killed.path, resume=True)

@@ -14,6 +14,7 @@ import pytest
 
 from digitgan.runs import RunFolder
 from digitgan.training import checkpoints
+from tests import processes
 from tests.faults.victims import Signals
 from tests.trainings import SMALL, assert_same, finish, start
 
@@ -40,6 +41,16 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path: Path, uninterrupted: 
     assert_same(run, uninterrupted)
 
 
+def test_killed_and_resumed_equals_uninterrupted_with_two_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    whole, killed = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "killed")
+    finish(start(whole.path))
+    assert json.loads(whole.record.read_text())["arithmetic"]["threads"] == 2
+    finish(start(killed.path, meets=Signals(signal.SIGKILL, "History", "Stepped", 1500)), -signal.SIGKILL)
+    finish(start(killed.path, "--resume"))
+    assert_same(killed, whole)
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "SIGTERM"])
 def test_stopped_leaves_a_checkpoint_and_a_model_and_can_go_on(
     tmp_path: Path, uninterrupted: RunFolder, number: signal.Signals, code: int
@@ -50,17 +61,31 @@ def test_stopped_leaves_a_checkpoint_and_a_model_and_can_go_on(
     assert record["status"] == "stopped"
     assert int(checkpoints(run.checkpoints)[-1].name) == record["images_seen"]
     draw = [sys.executable, "-m", "digitgan", "sample", str(run.path), "--labels=7", "--out", str(tmp_path / "sevens.png")]
-    assert subprocess.run(draw, check=False).returncode == 0
+    assert processes.run(draw, check=False).returncode == 0
     finish(start(run.path, "--resume"))
     assert_same(run, uninterrupted)
+
+
+def test_a_resume_by_other_arithmetic_says_so_and_is_recorded(
+    tmp_path: Path, uninterrupted: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "earlier_arithmetic" not in json.loads(uninterrupted.record.read_text())
+    run = RunFolder(tmp_path / "run")
+    finish(start(run.path, meets=Signals(signal.SIGKILL, "History", "Stepped", 500)), -signal.SIGKILL)
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    command = [sys.executable, "-m", "digitgan", "train", "--out", str(run.path), "--resume"]
+    done = processes.run(command, capture_output=True, text=True, check=True)
+    assert "threads 1 -> 2" in done.stderr
+    record = json.loads(run.record.read_text())
+    assert record["arithmetic"]["threads"] == 2
+    assert [(earlier["until"], earlier["threads"]) for earlier in record["earlier_arithmetic"]] == [(320, 1)]
 
 
 def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
     large = ["--data=digits", "--set=training.batch_size=16384", "--set=training.precision=float32", "--images=10000000"]
     command = [sys.executable, "-m", "digitgan", "train", *large, "--out", str(run.path), "--quiet"]
-    one_thread = os.environ | {"OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=one_thread)
+    process = processes.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     while not run.record.exists():
         assert process.poll() is None
         time.sleep(0.01)
@@ -93,7 +118,7 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path: Path, 
     (run.checkpoints / "00009999.part").mkdir()
     environment = {**os.environ, "COLUMNS": "1000"}
     command = [sys.executable, "-m", "digitgan", "train", *SMALL, "--out", str(run.path), "--resume"]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+    done = processes.run(command, capture_output=True, text=True, env=environment, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "damaged" in done.stderr
     assert "going back to the one before" in done.stderr
@@ -117,7 +142,7 @@ def test_resuming_otherwise_is_refused_and_nothing_changes(
     before = {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
     base = [option for option in SMALL if option.split("=")[0] not in ("--seed", "--images")]
     command = [sys.executable, "-m", "digitgan", "train", *base, "--out", str(run.path), "--resume", *options]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = processes.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2
     assert expected in done.stderr
     assert {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()} == before
@@ -129,7 +154,7 @@ def test_resuming_with_other_data_is_refused(tmp_path: Path, uninterrupted: RunF
     images = np.zeros((40, 28, 28), dtype=np.uint8)
     np.savez(tmp_path / "other.npz", images=images, labels=np.arange(40) % 10)
     command = [sys.executable, "-m", "digitgan", "train", "--resume", "--out", str(uninterrupted.path)]
-    done = subprocess.run([*command, "--data", str(tmp_path / "other.npz")], capture_output=True, text=True, timeout=120)
+    done = processes.run([*command, "--data", str(tmp_path / "other.npz")], capture_output=True, text=True, timeout=120)
     assert done.returncode == 2
     assert "another data" in done.stderr
     assert "1,500 images" in done.stderr

@@ -12,8 +12,6 @@ from digitgan.api import TrainingResult, train
 from digitgan.errors import RunError
 from digitgan.runs import RunFolder
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 SETTINGS = [
     "generator.channels=[8, 8]",
     "discriminator.channels=[8, 8]",

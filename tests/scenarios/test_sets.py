@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests import processes
 from tests.scenarios.conftest import Digitgan
-from tests.trainings import PATIENCE, hear_of_ctrl_c
+from tests.trainings import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -127,7 +128,7 @@ def test_a_set_that_was_killed_is_finished_with_the_same_bytes(digitgan: Digitga
     plan = ["sample", "--count", "20000", "--format", "npz", "--shard-size", "500"]
     assert digitgan(*plan, "--out", "whole").returncode == 0
     command = [sys.executable, "-m", "digitgan", *plan, "--workers", workers, "--out", "killed"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = processes.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     killed = tmp_path / "killed"
     deadline = time.monotonic() + PATIENCE
     while len(list(killed.glob("*.npz"))) < 4 and process.poll() is None and time.monotonic() < deadline:
@@ -187,13 +188,12 @@ def test_of_a_finished_set_what_was_damaged_or_lost_is_drawn_again(digitgan: Dig
 
 def test_an_interrupted_set_says_how_to_go_on(tmp_path: Path, digitgan: Digitgan) -> None:
     plan = ["sample", "--count", "200000", "--format", "npz", "--shard-size", "500", "--out", "set"]
-    process = subprocess.Popen(
+    process = processes.Popen(
         [sys.executable, "-m", "digitgan", *plan],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=hear_of_ctrl_c,
     )
     deadline = time.monotonic() + PATIENCE
     while not list((tmp_path / "set").glob("*.npz")) and process.poll() is None and time.monotonic() < deadline:

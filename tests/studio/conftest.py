@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from digitgan.api import train
+from tests import processes
 
 SMALL = ("training.precision=float32", "generator.channels=[8, 8]", "discriminator.channels=[8, 8]", "training.snapshots=2")
 
@@ -45,7 +46,7 @@ class Studio:
 
 def open_studio(runs: Path, *options: str, port: int = 0) -> Iterator[Studio]:
     command = [sys.executable, "-m", "digitgan", "serve", str(runs), "--port", str(port), "--json", *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONWARNINGS": "error"}) as process:
+    with processes.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONWARNINGS": "error"}) as process:
         assert process.stdout is not None
         address = json.loads(process.stdout.readline())["url"]
         url, _, token = address.partition("?token=")

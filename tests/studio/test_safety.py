@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from http.client import HTTPMessage
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests import processes
 from tests.studio.conftest import Studio, open_studio
 
 
@@ -154,7 +154,7 @@ def test_another_address_needs_the_token(open_to_others: Studio) -> None:
 )
 def test_an_address_that_cannot_be_is_refused(tmp_path: Path, options: tuple[str, ...], words: str) -> None:
     command = [sys.executable, "-m", "digitgan", "serve", str(tmp_path), *options]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=dict(os.environ))
+    done = processes.run(command, capture_output=True, text=True, timeout=60, check=False, env=dict(os.environ))
     assert done.returncode == 2
     assert words in done.stderr
     assert "Traceback" not in done.stderr
@@ -163,6 +163,6 @@ def test_an_address_that_cannot_be_is_refused(tmp_path: Path, options: tuple[str
 def test_a_port_in_use_is_refused(studio: Studio, tmp_path: Path) -> None:
     port = str(urlsplit(studio.url).port)
     command = [sys.executable, "-m", "digitgan", "serve", str(tmp_path), "--port", port]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = processes.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert "in use" in done.stderr

@@ -15,8 +15,6 @@ from digitgan.errors import CheckpointError, OutputError
 from digitgan.training import Draws, Game, checkpoints, restore_checkpoint, save_checkpoint, sweep
 from digitgan.training.checkpoint import KEPT, game_tensors
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 FILES = ["state.safetensors", "state.json", "manifest.json"]
 OBSERVERS = {"history": {"sums": {"loss": [1.5, 3]}, "seconds": 0.1}}
 

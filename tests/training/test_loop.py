@@ -12,8 +12,6 @@ from digitgan.training import CheckpointDue, Control, Draws, Ended, Event, Game,
 from digitgan.training.checkpoint import game_tensors
 from digitgan.training.schedule import LOWEST_SCALE
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 SIGNS = {Stepped: "s", PreviewDue: "P", CheckpointDue: "C", Ended: "E"}
 
 

@@ -14,8 +14,6 @@ from digitgan.training import Control, Draws, Game, StopInPretrainingError, pret
 from digitgan.training.machine import images_within
 from digitgan.training.pretraining import generator_steps, principal_components
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 ALONE = "training.generator_pretraining=60"
 LONG = "training.images=16000"
 

@@ -15,8 +15,6 @@ from digitgan.training import Draws, Game, StepReport
 from digitgan.training.losses import LOSSES
 from digitgan.training.penalties import PENALTIES
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 CONDITIONAL = ("loss.name=non-saturating", "penalty.name=none")
 
 

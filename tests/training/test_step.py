@@ -16,8 +16,6 @@ from digitgan.recipes import Recipe, with_settings
 from digitgan.training import Draws, Game, StepReport
 from digitgan.training.losses import LOSSES
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 DRAWS = Draws(0, 8, 10, 16, torch.device("cpu"))
 
 

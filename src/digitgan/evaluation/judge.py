@@ -17,6 +17,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from digitgan import rng
 from digitgan.data import Batches, ImageSet
+from digitgan.device import initialize_vector_math
 from digitgan.errors import ModelFileError, UsageError
 from digitgan.images import Picture, replacing, to_network
 from digitgan.networks import ImageForm
@@ -42,6 +43,7 @@ class Judge(nn.Module):
 
     def __init__(self, form: ImageForm) -> None:
         super().__init__()
+        initialize_vector_math()
         self.form = form
         layers: list[nn.Module] = []
         before = form.channels

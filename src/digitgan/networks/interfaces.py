@@ -8,6 +8,8 @@ from typing import NamedTuple, final
 
 from torch import Tensor, nn
 
+from digitgan.device import initialize_vector_math
+
 
 @final
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Generator(nn.Module, ABC):
 
     def __init__(self, form: ImageForm, latent: int) -> None:
         super().__init__()
+        initialize_vector_math()
         self.form = form
         self.latent = latent
 
@@ -78,6 +81,7 @@ class Discriminator(nn.Module, ABC):
 
     def __init__(self, form: ImageForm) -> None:
         super().__init__()
+        initialize_vector_math()
         self.form = form
 
     @abstractmethod

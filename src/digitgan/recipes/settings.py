@@ -127,7 +127,8 @@ class TrainingRecipe:
     Attributes:
         images: length of the run in images seen.
         batch_size: real images, and as many fakes, in each step.
-        precision: "float32", "bfloat16" (autocast), or "auto": the faster of the two, measured at the start and recorded.
+        precision: "float32", "bfloat16" (autocast), or "auto": bfloat16 where the hardware multiplies in
+            it. What was chosen is recorded.
         pretraining: steps in which the discriminator alone learns to tell real images from uniform noise, before the run.
         generator_pretraining: steps in which the generator alone learns, before the run, to draw training images from where
             they lie along the set's principal components; a short run has fewer.

@@ -14,6 +14,7 @@ from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
+from digitgan.device import use_threads
 from digitgan.errors import DigitganError, nearest
 from digitgan.studio import drawing_routes, run_routes
 from digitgan.studio.admission import Admission
@@ -26,7 +27,6 @@ from digitgan.studio.safety import Door, Safety
 from digitgan.studio.shelf import Shelf
 from digitgan.studio.trainings import Trainings
 from digitgan.studio.watching import Watch
-from digitgan.training.machine import use_threads
 from digitgan.version import __version__
 
 STATUSES: Final[Mapping[type[Exception], int]] = {BusyError: 429, NotThereError: 404, StateError: 409}

@@ -11,10 +11,10 @@ from typing import Final
 
 import uvicorn
 
+from digitgan.device import choose_device
 from digitgan.errors import UsageError
 from digitgan.studio.app import create_app
 from digitgan.studio.safety import LOOPBACK, Door
-from digitgan.training.machine import choose_device
 
 MOST_CONNECTIONS: Final = 2048
 """Beyond them the server answers 503 without looking at what is asked."""

@@ -8,12 +8,12 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any, Final, final
 
+from digitgan.device import choose_device
 from digitgan.errors import DigitganError, nearest
 from digitgan.finding import find_model, shipped_models
 from digitgan.model import Model, load_model
 from digitgan.runs import RunFolder
 from digitgan.studio.refusals import NotThereError
-from digitgan.training.machine import choose_device
 
 MOST_LOADED: Final = 4
 """Models kept in memory, the last used ones: a shipped one takes two megabytes, one of a faithful recipe ten."""
