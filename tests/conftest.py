@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import json
 import os
 import shutil
@@ -44,6 +45,15 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["MPLCONFIGDIR"] = str(config.cache.mkdir("matplotlib"))
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say last what was not tested, and what it takes to test it."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = collections.Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped)
+    if reasons:
+        listed = "; ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+        terminalreporter.write_line(f"not run: {listed}")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
     import torch
@@ -63,7 +73,7 @@ def mnist_dir() -> Path:
     reason = f"DIGITGAN_DATA={named}: no mnist/train-images-idx3-ubyte there" if named else "DIGITGAN_DATA is not set"
     if os.environ.get("CI"):
         pytest.fail(f"MNIST is needed in CI: {reason}")
-    pytest.skip(f"MNIST is not at hand: {reason}")
+    pytest.skip("needs MNIST: set DIGITGAN_DATA to the folder that holds mnist/")
 
 
 @pytest.fixture

@@ -28,8 +28,17 @@ from typing import Any, NoReturn
 
 ROOT = Path(__file__).parents[1]
 
-PRELOADED = ("digitgan.api", "digitgan.cli", "digitgan.studio.server", "matplotlib.backends.backend_agg", "scipy.linalg")
-"""What the server imports, which brings PyTorch and all that the subcommands use."""
+PRELOADED = (
+    "digitgan.api",
+    "digitgan.cli",
+    "digitgan.studio.app",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.figure",
+    "scipy.linalg",
+    "sklearn.datasets",
+    "torch._dynamo",
+)
+"""What the server imports: PyTorch and what the subcommands use of it and others, be it at the last moment."""
 
 LONGEST = 2**18
 """Bytes of a request at most: its arguments and its environment."""

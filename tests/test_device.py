@@ -62,7 +62,7 @@ def slow_detection(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A library that makes MKL's detection of the processor slow, to be loaded before PyTorch."""
     compiler = shutil.which("cc")
     if compiler is None or sys.platform != "linux" or not torch.backends.mkl.is_available():
-        pytest.skip("a C compiler, Linux and a PyTorch with MKL are needed")
+        pytest.skip("needs a C compiler, Linux and a PyTorch with MKL")
     folder = tmp_path_factory.mktemp("library")
     (folder / "slow.c").write_text(SLOW_DETECTION)
     subprocess.run([compiler, "-shared", "-fPIC", "-o", folder / "slow.so", folder / "slow.c", "-ldl"], check=True)

@@ -66,7 +66,7 @@ def test_without_the_extra_the_command_that_installs_it_is_named(tmp_path: Path)
 @pytest.mark.slow
 def test_figures_by_weights_of_chance(digits: ImageSet, tmp_path: Path) -> None:
     if not _torch_fidelity():
-        pytest.skip("needs torch-fidelity, and a torchvision that fits this torch")
+        pytest.skip("needs torch-fidelity: pip install '.[inception]', and a torchvision that fits this torch")
     torch.save(_some_weights(), tmp_path / "weights.pth")
     inception = Inception(tmp_path / "weights.pth")
     few = ImageSet(digits.images[:60], digits.labels[:60], digits.class_names, "few")
@@ -88,7 +88,7 @@ def test_figures_by_weights_of_chance(digits: ImageSet, tmp_path: Path) -> None:
 
 def test_a_torch_file_of_other_weights_is_refused(tmp_path: Path) -> None:
     if not _torch_fidelity():
-        pytest.skip("needs torch-fidelity, and a torchvision that fits this torch")
+        pytest.skip("needs torch-fidelity: pip install '.[inception]', and a torchvision that fits this torch")
     torch.save({"fc.bias": torch.zeros(3)}, tmp_path / "weights.pth")
     with pytest.raises(UsageError, match="not Inception's weights"):
         Inception(tmp_path / "weights.pth")

@@ -191,7 +191,7 @@ def clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A file that says how far the clock of the processes started from here is off; a real one, by libfaketime."""
     libraries = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
     if not libraries and not os.environ.get("CI"):
-        pytest.skip("libfaketime is not installed (on Debian and Ubuntu: apt install faketime)")
+        pytest.skip("needs libfaketime: apt install faketime")
     file = tmp_path / "clock"
     file.write_text("+0")
     monkeypatch.setenv("LD_PRELOAD", str(libraries[0]))

@@ -27,7 +27,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     disk.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(disk)], capture_output=True, check=False)
     if mounted.returncode:
-        pytest.skip("a file system can be mounted by root alone")
+        pytest.skip("needs root, who alone can mount a file system")
     yield disk
     subprocess.run(["umount", str(disk)], check=True)
 

@@ -18,8 +18,10 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from tests.processes import PRELOADED
+
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["digitgan.cli", "digitgan.sitting", "digitgan.subcommands.training"])
+_CONTEXT.set_forkserver_preload([*PRELOADED, __name__])
 
 
 def training(out: Path, *options: str, prepare: Callable[[], None] | None = None) -> BaseProcess:

@@ -34,7 +34,7 @@ def tensorflow_python() -> str:
         return str(python)
     if os.environ.get("CI"):
         pytest.fail("TensorFlow is needed in CI: make tensorflow")
-    pytest.skip("TensorFlow is not at hand: make tensorflow")
+    pytest.skip("needs TensorFlow: make tensorflow")
 
 
 READ = """

@@ -84,7 +84,7 @@ def without_network(script: str, folder: Path) -> subprocess.CompletedProcess[st
     if unshare is None or subprocess.run([unshare, "-rn", "true"], capture_output=True).returncode:
         if os.environ.get("CI"):
             pytest.fail("CI needs `unshare -rn`")
-        pytest.skip("this system gives processes no network of their own (`unshare -rn`)")
+        pytest.skip("needs a system that gives processes a network of their own (`unshare -rn`)")
     return subprocess.run([unshare, "-rn", "bash", "-c", script], cwd=folder, capture_output=True, text=True, timeout=600)
 
 

@@ -51,6 +51,23 @@ def test_killed_and_resumed_equals_uninterrupted_with_two_threads(tmp_path: Path
     assert_same(killed, whole)
 
 
+def test_the_same_command_makes_the_same_weights_beside_other_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the precision that the program chooses, in which an earlier version trusted a stopwatch."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    options = [option for option in SMALL if "precision" not in option]
+    command = [sys.executable, "-m", "digitgan", "train", *options, "--quiet", "--out"]
+    quiet, busy = RunFolder(tmp_path / "quiet"), RunFolder(tmp_path / "busy")
+    processes.run([*command, str(quiet.path)], check=True)
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
+    try:
+        processes.run([*command, str(busy.path)], check=True)
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
+    assert_same(busy, quiet)
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "SIGTERM"])
 def test_stopped_leaves_a_checkpoint_and_a_model_and_can_go_on(
     tmp_path: Path, uninterrupted: RunFolder, number: signal.Signals, code: int

@@ -212,7 +212,7 @@ def test_a_set_without_room_is_refused_before_anything_is_written(here: Digitgan
     free = os.statvfs(tmp_path).f_bavail * os.statvfs(tmp_path).f_frsize
     count = min(10_000_000, free // 4096 + 1_000_000)
     if count * 4096 <= free:
-        pytest.skip("more room here than the largest set takes")
+        pytest.skip("needs a disk with less room than the largest set takes")
     done = here("sample", "--count", str(count), "--format", "folder", "--shard-size", "1000", "--out", "set")
     assert done.returncode == 2
     assert "need about" in done.stderr
