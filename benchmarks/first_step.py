@@ -44,16 +44,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=500, help="fresh processes for each recipe, half of them under load")
     parser.add_argument("--repeats", type=int, default=100, help="first steps in one process that does other work between")
-    parser.add_argument("--recipes", default="mask-cgan-mended,fast,dcgan,lstm-cgan-mended")
+    parser.add_argument("--recipes", default="mask-cgan-mended")
     parser.add_argument("--without-fix", action="store_true")
     parser.add_argument("--as-intel", action="store_true")
+    parser.add_argument("--late-imports", action="store_true", help="let the first step import torch._dynamo")
+    parser.add_argument("--quiet-only", action="store_true", help="no trials beside busy loops")
     parser.add_argument("--out", type=Path, default=RESULTS / "first_step.json")
     options = parser.parse_args()
     if options.as_intel and AS_INTEL not in os.environ:
         _run_as_intel()
 
     importlib.import_module("digitgan.training")
-    importlib.import_module("torch._dynamo")  # which an optimiser's first step would import, for a second
+    if not options.late_imports:
+        importlib.import_module("torch._dynamo")
     from digitgan.device import use_threads
     from digitgan.networks import interfaces
 
@@ -63,7 +66,7 @@ def main() -> None:
     use_threads()
     rows = []
     for name in options.recipes.split(","):
-        for beside in ("nothing", "two busy loops"):
+        for beside in ("nothing",) if options.quiet_only else ("nothing", "two busy loops"):
             with _busy(0 if beside == "nothing" else 2):
                 rows.append(_row(name, "a process each", beside, [_in_a_fork(name) for _ in range(options.trials // 2)]))
     # Last, for PyTorch's threads do not live on in a fork.
@@ -174,6 +177,7 @@ def _write(options: argparse.Namespace, rows: list[dict[str, Any]]) -> None:
         "machine": machine(),
         "as_intel": options.as_intel,
         "with_fix": not options.without_fix,
+        "late_imports": options.late_imports,
         "trials": sum(row["trials"] for row in rows),
         "different": different,
         "rows": rows,
