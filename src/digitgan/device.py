@@ -115,8 +115,8 @@ def choose_precision(device: torch.device) -> str:
     """Return the precision of training that suits a device: "bfloat16" where the hardware multiplies in it, else "float32".
 
     The choice depends on the hardware alone, never on a measurement, so that a command gives the same weights each time.
-    `benchmarks/precision.py` measures both: with AVX-512 BF16, a step takes 0.57 to 0.90 of its time in float32, depending on the
-    recipe. A CPU without such instructions emulates bfloat16, at a twentieth of the speed.
+    `benchmarks/precision.py` measures both: with AVX-512 BF16, a step takes 0.57 to 0.90 of its time in float32, depending on
+    the recipe. A CPU without such instructions emulates bfloat16, at a twentieth of the speed.
     """
     if device.type == "cuda":
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
