@@ -25,8 +25,8 @@ from judging import RESULTS, command
 from machine import machine
 
 import digitgan
-from digitgan.blocks import BLOCK, side_by_side, spans
 from digitgan.images import save_png
+from digitgan.model.batching import BLOCK, side_by_side, spans
 
 
 def bare_speed(images: int = 30_000) -> float:

@@ -58,7 +58,7 @@ def main() -> None:
     if not options.late_imports:
         importlib.import_module("torch._dynamo")
     from digitgan.device import use_threads
-    from digitgan.networks import interfaces
+    from digitgan.networks import base as interfaces
 
     _digits()
     if options.without_fix:
@@ -117,7 +117,7 @@ def _in_one_process(name: str, repeats: int) -> Iterator[str]:
     import numpy as np
     import torch
 
-    from digitgan.blocks import side_by_side
+    from digitgan.model.batching import side_by_side
 
     chance = random.Random(0)
     kept: list[Any] = []

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import digitgan
 from digitgan.evaluation import class_accuracy, save_judge, train_judge
-from digitgan.evaluation.judges import SHIPPED, weights_sha256
-from digitgan.model import file_hash
+from digitgan.evaluation.classifier_cache import SHIPPED, weights_sha256
+from digitgan.files import file_hash
 
 JUDGES = Path(__file__).parent.parent / "src" / "digitgan" / "pretrained" / "judges"
 

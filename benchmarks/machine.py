@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from digitgan.planning import versions
+from digitgan.version import versions
 
 
 def machine() -> dict[str, Any]:

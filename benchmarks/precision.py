@@ -20,7 +20,7 @@ from machine import machine
 from digitgan.device import choose_precision, prepare
 from digitgan.networks import ImageForm
 from digitgan.recipes import RECIPES
-from digitgan.training.machine import Trial
+from digitgan.training.speed import Trial
 
 RESULTS = Path(__file__).with_name("results")
 

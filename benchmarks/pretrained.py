@@ -16,7 +16,7 @@ from judging import DRAWN, the_judge
 
 import digitgan
 from digitgan.evaluation import class_accuracy
-from digitgan.model import save_model
+from digitgan.model.file import save_model
 
 RECIPE, SEED, IMAGES = "fast", 0, 500_000
 # As `fast` was when the shipped model was made.

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from digitgan.sharing import SPINS
+from digitgan.cli.threads import SPINS
 from tests.isolation import _isolated  # noqa: F401 (a fixture of every test)
 
 if TYPE_CHECKING:
     from digitgan.data import ImageSet
-    from digitgan.model import Model
+    from digitgan.model.file import Model
     from digitgan.recipes import Recipe
     from digitgan.training import Game
 
@@ -105,7 +105,8 @@ def isolated_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def digits_judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache folder in which a judge of the embedded digits is kept, one that has learned for a shorter time than others."""
     from digitgan.data import embedded_digits
-    from digitgan.evaluation import judge_of, judges
+    from digitgan.evaluation import classifier_cache as judges
+    from digitgan.evaluation import judge_of
 
     cache = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
@@ -165,7 +166,7 @@ def new_game(small_recipe: Recipe) -> Callable[..., Game]:
 @pytest.fixture(scope="session")
 def new_model(small_recipe: Recipe) -> Callable[..., Model]:
     """Makes untrained models of 28×28 images."""
-    from digitgan.model import Model
+    from digitgan.model.file import Model
     from digitgan.networks import ImageForm, build_generator
 
     def make(class_names: tuple[str, ...] = tuple("0123456789"), channels: int = 1) -> Model:

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from digitgan.cli.commands import COMMANDS
 from digitgan.data import write_idx
-from digitgan.subcommands import COMMANDS
 from tests import processes
 from tests.commands import run
 
@@ -347,17 +347,17 @@ def test_data_verify_prints_the_counts(capsys: pytest.CaptureFixture[str]) -> No
 def test_auto_falls_back_to_the_embedded_digits_and_says_so(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from digitgan import planning
     from digitgan.errors import DownloadError
+    from digitgan.session import plan
 
-    real = planning.load_image_set
+    real = plan.load_image_set
 
     def without_network(source: str, *values: object, **named: object) -> object:
         if source == "mnist":
             raise DownloadError("no mirror answered")
         return real(source, *values, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(planning, "load_image_set", without_network)
+    monkeypatch.setattr(plan, "load_image_set", without_network)
     assert run("train", "--data=auto", "--dry-run", "--images=64") == 0
     printed = capsys.readouterr()
     assert "training on the embedded digits instead" in printed.err

@@ -45,7 +45,8 @@ int was_overtaken(void) { return atomic_load(&overtaken); }
 FIRST_IMAGES = """
 import ctypes, json, sys
 import torch
-from digitgan.networks import ImageForm, build_generator, interfaces
+from digitgan.networks import ImageForm, build_generator
+from digitgan.networks import base as interfaces
 from digitgan.recipes import find_recipe
 if sys.argv[2] == "without":
     interfaces.initialize_vector_math = lambda: None

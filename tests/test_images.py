@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 
 from digitgan.errors import OutputError
-from digitgan.images import enlarged, from_network, grid, replacing, save_gif, save_png, to_network
+from digitgan.files import replacing
+from digitgan.images import enlarged, from_network, grid, save_gif, save_png, to_network
 
 
 def test_every_level_survives_the_way_to_the_network_and_back() -> None:

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from digitgan.blocks import BLOCK
 from digitgan.errors import ModelFileError, OutputError, UsageError
-from digitgan.model import Model, file_hash, load_model, save_model
+from digitgan.files import file_hash
+from digitgan.model.batching import BLOCK
+from digitgan.model.file import Model, load_model, save_model
 from digitgan.recipes import with_settings
 
 LABELS = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3]
@@ -273,7 +274,7 @@ def test_a_model_of_a_newer_version_asks_for_an_upgrade(
 ) -> None:
     path = tmp_path / "newer.safetensors"
     with monkeypatch.context() as future:
-        future.setattr("digitgan.model.VERSION", 2)
+        future.setattr("digitgan.model.file.VERSION", 2)
         save_model(path, small_model)
         load_model(path)
     with pytest.raises(ModelFileError, match=r"newer\.safetensors: model version 2, this digitgan reads 1: upgrade digitgan"):

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from digitgan.ranks import by_torchrun, world
+from digitgan.distributed import by_torchrun, world
 from tests.trainings import PATIENCE
 
 TORCHRUN = {"TORCHELASTIC_RUN_ID": "none", "RANK": "2", "WORLD_SIZE": "4"}
@@ -35,7 +35,7 @@ import sys
 import torch
 
 from digitgan.errors import DigitganError
-from digitgan.ranks import Meeting
+from digitgan.distributed import Meeting
 
 ranks = Meeting("Start them again")
 assert ranks.hand_out(b"from the first" if ranks.rank == 0 else b"") == b"from the first"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from digitgan import sharing
+from digitgan.cli import threads as sharing
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="libgomp and /proc/stat are Linux's")
 

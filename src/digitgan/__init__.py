@@ -18,17 +18,16 @@ from digitgan.version import __version__
 
 if TYPE_CHECKING:
     from digitgan.api import compare, draw_to_files, evaluate, export, import_keras, load, load_data, train
-    from digitgan.assessing import Assessment
-    from digitgan.comparing import Comparison
+    from digitgan.comparison import Comparison
     from digitgan.data import ImageSet, load_image_set
-    from digitgan.drawing import invert, write
-    from digitgan.drawing.datasets import DrawnImages
     from digitgan.errors import DigitganError
-    from digitgan.exchanging import Exported, Imported
-    from digitgan.model import Model
+    from digitgan.evaluation.run import Assessment
+    from digitgan.exporters.run import Exported, Imported
+    from digitgan.generation import Drawn, Order, invert, write
+    from digitgan.generation.datasets import DrawnImages
+    from digitgan.model.file import Model
     from digitgan.recipes import RECIPES, Recipe
-    from digitgan.sampling import Drawn, Order
-    from digitgan.sitting import TrainingResult
+    from digitgan.session.session import TrainingResult
 
 __all__ = [
     "RECIPES",
@@ -64,17 +63,17 @@ _HOMES = {
     "DigitganError": "errors",
     "ImageSet": "data",
     "load_image_set": "data",
-    "Model": "model",
-    "TrainingResult": "sitting",
-    "Assessment": "assessing",
-    "Comparison": "comparing",
-    "Drawn": "sampling",
-    "DrawnImages": "drawing.datasets",
-    "Exported": "exchanging",
-    "Imported": "exchanging",
-    "Order": "sampling",
-    "invert": "drawing",
-    "write": "drawing",
+    "Model": "model.file",
+    "TrainingResult": "session.session",
+    "Assessment": "evaluation.run",
+    "Comparison": "comparison",
+    "Drawn": "generation",
+    "DrawnImages": "generation.datasets",
+    "Exported": "exporters.run",
+    "Imported": "exporters.run",
+    "Order": "generation",
+    "invert": "generation",
+    "write": "generation",
     "compare": "api",
     "draw_to_files": "api",
     "evaluate": "api",

@@ -8,18 +8,17 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from digitgan import sampling
-from digitgan.assessing import evaluate
-from digitgan.comparing import compare
+from digitgan.comparison import compare
 from digitgan.data import SPLITS, Pixels, Say, load_image_set
 from digitgan.errors import DataError
-from digitgan.exchanging import export, import_keras
-from digitgan.finding import load
-from digitgan.planning import make_plan
-from digitgan.sampling import Drawn, Order
-from digitgan.sitting import ProgressKind, TrainingResult, run_plan, teller
+from digitgan.evaluation.run import evaluate
+from digitgan.exporters.run import export, import_keras
+from digitgan.generation import Drawn, Order, sample
+from digitgan.model.registry import load
+from digitgan.session.options import Wish
+from digitgan.session.plan import make_plan
+from digitgan.session.session import ProgressKind, TrainingResult, run_plan, teller
 from digitgan.training import Control
-from digitgan.wishes import Wish
 
 __all__ = ["compare", "draw_to_files", "evaluate", "export", "import_keras", "load", "load_data", "train"]
 
@@ -35,7 +34,7 @@ def draw_to_files(order: Order, say: Say = lambda line: None) -> Drawn:
         DigitganError: of the kind that fits, before anything is written, where something asked for can't be.
         StoppedError: where a set was interrupted; its finished files stay.
     """
-    return sampling.draw_to_files(order, Console(stderr=True, quiet=True), say)
+    return sample.draw_to_files(order, Console(stderr=True, quiet=True), say)
 
 
 def train(

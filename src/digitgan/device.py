@@ -5,11 +5,13 @@ Equal to the last bit means: equal on one kind of machine. `arithmetic` names wh
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import platform
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -68,6 +70,20 @@ def use_threads() -> int:
     threads = min(int(named[:4]), 1024) if named.isdecimal() and int(named[:4]) > 0 else min(allowed, MAX_THREADS)
     torch.set_num_threads(threads)
     return threads
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """While it lasts, this thread computes alone."""
+    before = torch.get_num_threads()
+    if before == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def prepare(device: str) -> tuple[torch.device, int]:

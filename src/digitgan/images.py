@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from digitgan.errors import OutputError, why_not_written
+from digitgan.files import replacing
 
 Picture = npt.NDArray[np.uint8]
 """uint8, (height, width) for grey or (height, width, channels)."""
@@ -100,28 +97,3 @@ def save_gif(path: Path, frames: Sequence[Picture], milliseconds: int = 120, hol
     times = [milliseconds] * (len(pictures) - 1) + [hold]
     with replacing(path) as file:
         pictures[0].save(file, format="GIF", save_all=True, append_images=pictures[1:], duration=times, loop=0, optimize=True)
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file beside `path` to write to, which takes its place at the end; on any failure `path` stays as it was.
-
-    Raises:
-        OutputError: if the folder or file can't be written.
-    """
-    temporary = path.parent / f".{path.name}.{os.getpid()}.part"
-    if path.exists() and not path.is_file():
-        raise OutputError(f"{path}: cannot be written: it is no ordinary file; choose another place")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as problem:
-        reason = why_not_written(problem, path)
-        raise OutputError(f"{path}: cannot be written ({reason}); choose a place with room that you may write to") from problem
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)

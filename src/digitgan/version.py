@@ -1,3 +1,20 @@
-"""The version, in one place."""
+"""The version, in one place, and those of what a result depends on."""
+
+from __future__ import annotations
+
+import platform
 
 __version__ = "0.1.0"
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what decides a result to the last bit."""
+    import numpy as np
+    import torch
+
+    return {
+        "digitgan": __version__,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from digitgan.comparing import Entry
-from digitgan.comparing.verdicts import COMPARED, table, words_about
+from digitgan.comparison import Entry
+from digitgan.comparison.differences import COMPARED, table, words_about
 
 
 def entry(name: str, seed: int, accuracy: float, distance: float = 1.0, coverage: float | None = 0.5) -> Entry:

@@ -11,10 +11,10 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from digitgan.drawing.datasets import DrawnImages
 from digitgan.errors import UsageError
-from digitgan.finding import load
-from digitgan.model import Model
+from digitgan.generation.datasets import DrawnImages
+from digitgan.model.file import Model
+from digitgan.model.registry import load
 
 
 @pytest.fixture(scope="module")

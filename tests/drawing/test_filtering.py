@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from digitgan.blocks import BLOCK, side_by_side, spans
-from digitgan.drawing.filtering import MOST_TRIES, Block, Filter, Yes, filtered
-from digitgan.drawing.labels import Labels
 from digitgan.errors import UsageError
+from digitgan.generation.filtering import MOST_TRIES, Block, Filter, Yes, filtered
+from digitgan.generation.labels import Labels
 from digitgan.images import Picture
-from digitgan.model import Model, truncated
+from digitgan.model.batching import BLOCK, side_by_side, spans
+from digitgan.model.file import Model, truncated
 
 
 class Bright(Filter):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import digitgan
-from digitgan.drawing.inverting import invert
 from digitgan.errors import UsageError
-from digitgan.model import Model
+from digitgan.generation.inversion import invert
+from digitgan.model.file import Model
 
 
 @pytest.fixture(scope="module")

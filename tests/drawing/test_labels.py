@@ -7,8 +7,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from digitgan.drawing.labels import MOST_IMAGES, Labelling, parse_labels, spread_labels, weighted_labels
 from digitgan.errors import UsageError
+from digitgan.generation.labels import MOST_IMAGES, Labelling, parse_labels, spread_labels, weighted_labels
 
 DIGITS = tuple("0123456789")
 CLOTHES = ("T-shirt", "Trouser", "Ankle boot", "0-9")

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from digitgan.drawing.walking import (
+from digitgan.errors import UsageError
+from digitgan.generation.walking import (
     DIRECTIONS,
     WALKS,
     Start,
@@ -21,8 +22,7 @@ from digitgan.drawing.walking import (
     principal_directions,
     spherical,
 )
-from digitgan.errors import UsageError
-from digitgan.model import Model
+from digitgan.model.file import Model
 from digitgan.networks import ImageForm, build_generator
 from digitgan.recipes import RECIPES, Recipe, with_settings
 

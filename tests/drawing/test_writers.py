@@ -12,10 +12,11 @@ import pytest
 from PIL import Image
 
 from digitgan.data import read_folder, read_idx_set, read_npz
-from digitgan.drawing.writers import GRID_ENLARGEMENT, WRITERS, claim_output, find_writer
 from digitgan.errors import OutputError, UsageError
+from digitgan.files import claim_output
+from digitgan.generation.writers import GRID_ENLARGEMENT, WRITERS, find_writer
 from digitgan.images import grid
-from digitgan.model import Model
+from digitgan.model.file import Model
 
 NAMES = ("zero", "one", "two")
 LABELS = np.arange(10, dtype=np.int64) % 3

@@ -8,11 +8,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from digitgan.blocks import BLOCK
-from digitgan.drawing import write
-from digitgan.drawing.writing import LONGEST
 from digitgan.errors import UsageError
-from digitgan.model import Model
+from digitgan.generation import write
+from digitgan.generation.text import LONGEST
+from digitgan.model.batching import BLOCK
+from digitgan.model.file import Model
 
 WIDTH = 28
 

@@ -12,8 +12,8 @@ import pytest
 from digitgan.data import ImageSet, embedded_digits
 from digitgan.errors import UsageError
 from digitgan.evaluation import Evaluation, Judge, Subject, evaluate, page, pictures, record, train_judge
-from digitgan.evaluation.subjects import subject_of_images, subject_of_model
-from digitgan.model import Model
+from digitgan.evaluation.sources import subject_of_images, subject_of_model
+from digitgan.model.file import Model
 
 Pixels = npt.NDArray[np.uint8]
 

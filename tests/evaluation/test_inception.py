@@ -20,7 +20,7 @@ from digitgan.evaluation import (
     real_side,
     train_judge,
 )
-from digitgan.evaluation.subjects import subject_of_images
+from digitgan.evaluation.sources import subject_of_images
 
 
 class Bomb:

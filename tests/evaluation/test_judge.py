@@ -14,8 +14,8 @@ from torch import nn
 from digitgan.data import ImageSet, embedded_digits
 from digitgan.errors import ModelFileError, OutputError
 from digitgan.evaluation import Judge, class_accuracy, judge_images, judged_labels, load_judge, save_judge, train_judge
-from digitgan.evaluation.judge import folded
-from digitgan.model import Model, save_model
+from digitgan.evaluation.classifier import folded
+from digitgan.model.file import Model, save_model
 from digitgan.networks import ImageForm
 
 FORM = ImageForm(channels=1, height=16, width=16, classes=10)

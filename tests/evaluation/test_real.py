@@ -10,7 +10,7 @@ import torch
 
 from digitgan.data import ImageSet, embedded_digits
 from digitgan.evaluation import Judge, KnownJudge, RealSide, kept_real_side, real_side
-from digitgan.evaluation.judges import weights_sha256
+from digitgan.evaluation.classifier_cache import weights_sha256
 from digitgan.networks import ImageForm
 
 pytestmark = pytest.mark.usefixtures("isolated_home")

@@ -7,7 +7,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from digitgan.model import Model
+from digitgan.model.file import Model
 from digitgan.networks import Discriminator, Generator, ImageForm, build_discriminator, build_generator
 from digitgan.recipes import RECIPES, Recipe, with_settings
 

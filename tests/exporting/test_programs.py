@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from digitgan.exporting import FORMATS, Package, largest_difference
+from digitgan.exporters import FORMATS, Package, largest_difference
 from digitgan.recipes import RECIPES
 from tests.exporting.networks import VARIANTS, inputs_of, model_of
 

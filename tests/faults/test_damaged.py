@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from digitgan.errors import CheckpointError, DigitganError
-from digitgan.model import load_model, save_model
+from digitgan.model.file import load_model, save_model
 from digitgan.recipes import BLANK, from_toml, to_toml
 from digitgan.runs import RunFolder
 from digitgan.training import Draws, Game, restore_checkpoint, save_checkpoint

@@ -69,7 +69,7 @@ class Fills:
         self.disk, self.free = disk, free
 
     def __call__(self) -> None:
-        from digitgan.observers import saving
+        from digitgan.session.callbacks import checkpoint_writer as saving
 
         save = saving.save_checkpoint
         filler = self.disk / "filler"

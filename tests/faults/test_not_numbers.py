@@ -13,7 +13,8 @@ from torch import nn
 
 import digitgan
 from digitgan.runs import RunFolder
-from digitgan.training import Draws, Game, StepReport, checkpoints, step
+from digitgan.training import Draws, Game, StepReport, checkpoints
+from digitgan.training import trainer as step
 
 AT = 320
 """Images seen when it happens: just when a checkpoint is due."""

@@ -101,7 +101,7 @@ class Signals:
 
     Args:
         number: of the signal.
-        observer: the class that sees it, of `digitgan.observers`.
+        observer: the class that sees it, of `digitgan.session.callbacks`.
         event: the class of the event, of `digitgan.training`.
         images_seen: events before so many images don't count.
         recipe: only those of a training by this recipe do; "" for any.
@@ -122,9 +122,10 @@ class Signals:
         ]
 
     def __call__(self) -> None:
-        from digitgan import observers, training
+        from digitgan import training
+        from digitgan.session import callbacks
 
-        watching, kind = getattr(observers, self.observer), getattr(training, self.event)
+        watching, kind = getattr(callbacks, self.observer), getattr(training, self.event)
         see = watching.see
         sent = []
 

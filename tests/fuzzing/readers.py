@@ -25,13 +25,13 @@ from safetensors.torch import save as tensors_to_bytes
 
 from digitgan import cli
 from digitgan.data import read_idx, read_npz, read_picture
-from digitgan.drawing.labels import parse_labels, weighted_labels
 from digitgan.errors import DigitganError
-from digitgan.importing import read_keras
-from digitgan.importing.architecture import read_architecture
-from digitgan.model import load_model, save_model
+from digitgan.exporters.keras_import import read_keras
+from digitgan.exporters.keras_import.architecture import read_architecture
+from digitgan.generation.labels import parse_labels, weighted_labels
+from digitgan.model.file import load_model, save_model
 from digitgan.networks import ImageForm, build_generator
-from digitgan.networks.kinds import KINDS
+from digitgan.networks.keras_graph import KINDS
 from digitgan.recipes import BLANK, RECIPES, Recipe, find_recipe, from_toml, read_recipe, to_toml, with_settings
 from digitgan.runs import RunFolder, history_line
 from digitgan.training import Game, restore_checkpoint, save_checkpoint
@@ -152,7 +152,7 @@ def _pictures() -> tuple[bytes, ...]:
 
 
 def _model(path: Path, recipe: Recipe) -> bytes:
-    from digitgan.model import Model
+    from digitgan.model.file import Model
 
     generator = build_generator(recipe, ImageForm(1, 28, 28, 10)).eval()
     save_model(path, Model(generator, recipe, NAMES, {"seed": 0, "images_seen": 0}))

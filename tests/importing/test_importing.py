@@ -16,10 +16,10 @@ import pytest
 import torch
 
 from digitgan.errors import ModelFileError
-from digitgan.exporting.keras_layers import load_keras
-from digitgan.exporting.keras_networks import keras_generator
-from digitgan.importing import read_keras
-from digitgan.model import load_model, save_model
+from digitgan.exporters.keras_import import read_keras
+from digitgan.exporters.keras_layers import load_keras
+from digitgan.exporters.keras_networks import keras_generator
+from digitgan.model.file import load_model, save_model
 from digitgan.recipes import RECIPES
 from tests.exporting.networks import VARIANTS, generator_of, inputs_of
 

@@ -10,11 +10,11 @@ import pytest
 from PIL import Image, ImageColor
 
 from digitgan.errors import OutputError, RunError
-from digitgan.model import file_hash
-from digitgan.observers import plot
-from digitgan.observers.curves import DISCRIMINATOR, GENERATOR
+from digitgan.files import file_hash
 from digitgan.recipes import Recipe
 from digitgan.runs import RunFolder, history_line, new_run
+from digitgan.session.callbacks import plot
+from digitgan.session.callbacks.curves import DISCRIMINATOR, GENERATOR
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ import torch
 
 import digitgan
 from digitgan.errors import DivergenceError
-from digitgan.model import load_model
+from digitgan.model.file import load_model
 from digitgan.networks import Judgement
 from digitgan.networks.convolutional import ConvolutionalDiscriminator, ConvolutionalGenerator
-from digitgan.observers.guard import COLLAPSED, PATIENCE, PORTION, Guard, variety_of
 from digitgan.recipes import find_recipe
 from digitgan.runs import RunFolder
+from digitgan.session.callbacks.guard import COLLAPSED, PATIENCE, PORTION, Guard, variety_of
 from digitgan.training import CheckpointDue, Control, Game, PreviewDue, Stepped, StepReport, checkpoints
 
 SMALL = [
@@ -100,7 +100,7 @@ def test_a_weight_poisoned_at_the_very_moment_of_a_checkpoint_is_never_saved(
 def test_each_try_has_the_whole_of_the_guards_patience(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever had been noticed when the checkpoint was made that is gone back to."""
     for name, value in (("PORTION", 2), ("PATIENCE", 4), ("ALWAYS_WINS", 0.0)):
-        monkeypatch.setattr(f"digitgan.observers.guard.{name}", value)
+        monkeypatch.setattr(f"digitgan.session.callbacks.guard.{name}", value)
     with pytest.raises(DivergenceError, match="the discriminator has won"):
         train(tmp_path / "run", 960, "training.checkpoints=20", "training.previews=1")
     found: list[dict[str, int]] = record(tmp_path / "run")["rollbacks"]  # type: ignore[assignment]
@@ -162,7 +162,7 @@ def test_a_run_that_was_taken_back_resumes_as_if_it_had_not_been_stopped(
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two portions of steps are enough for an alarm."""
-    monkeypatch.setattr("digitgan.observers.guard.PATIENCE", 2)
+    monkeypatch.setattr("digitgan.session.callbacks.guard.PATIENCE", 2)
 
 
 @pytest.mark.usefixtures("impatient")

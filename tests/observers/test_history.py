@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from digitgan.observers import History
-from digitgan.observers.history import LINES
 from digitgan.recipes import Recipe, with_settings
 from digitgan.runs import RunFolder, history_line, new_run
+from digitgan.session.callbacks import History
+from digitgan.session.callbacks.history import LINES
 from digitgan.training import Stepped, StepReport
 
 BATCH = 16

@@ -11,13 +11,13 @@ import torch
 from PIL import Image
 
 from digitgan.errors import OutputError, RunError
+from digitgan.files import file_hash
 from digitgan.images import from_network, save_png
-from digitgan.model import file_hash
 from digitgan.networks import ImageForm
-from digitgan.observers import Previews, animate
-from digitgan.observers.previews import SETTLING_PORTIONS, SETTLING_SIZE
 from digitgan.recipes import Recipe
 from digitgan.runs import RunFolder, new_run
+from digitgan.session.callbacks import Previews, animate
+from digitgan.session.callbacks.previews import SETTLING_PORTIONS, SETTLING_SIZE
 from digitgan.training import CheckpointDue, Draws, Ended, Game, PreviewDue, settle
 from digitgan.training.checkpoint import game_tensors
 

@@ -13,9 +13,9 @@ import pytest
 import torch
 from rich.console import Console
 
-from digitgan.observers import LiveProgress, NoProgress, PlainProgress, ProgressObserver
-from digitgan.observers.progress import PLAIN_LINES, REFRESH_SECONDS
 from digitgan.recipes import Recipe, with_settings
+from digitgan.session.callbacks import LiveProgress, NoProgress, PlainProgress, ProgressObserver
+from digitgan.session.callbacks.progress import PLAIN_LINES, REFRESH_SECONDS
 from digitgan.training import Ended, Event, Game, Stepped, StepReport
 
 BATCH = 16

@@ -12,10 +12,10 @@ import torch
 
 from digitgan.data import ImageSet
 from digitgan.evaluation import Judge, judged_labels
-from digitgan.model import Model, load_model
+from digitgan.model.file import Model, load_model
 from digitgan.networks import ImageForm
-from digitgan.observers import Scores
 from digitgan.runs import RunFolder, new_run
+from digitgan.session.callbacks import Scores
 from digitgan.training import EvaluationDue, Game
 
 

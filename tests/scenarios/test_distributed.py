@@ -110,7 +110,7 @@ import os
 import sys
 
 from digitgan import cli
-from digitgan.training.step import Game
+from digitgan.training.trainer import Game
 
 learn = Game._learn_in_turn
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-from digitgan.exporting import FORMATS, Package
-from digitgan.model import load_model
+from digitgan.exporters import FORMATS, Package
+from digitgan.model.file import load_model
 from tests.exporting.networks import VARIANTS, discriminator_of, inputs_of, model_of
 from tests.scenarios.conftest import Digitgan
 
@@ -170,9 +170,9 @@ def test_what_cannot_be_exported_is_refused(here: Digitgan, tmp_path: Path, argu
 
 
 def test_a_newer_model_is_refused(here: Digitgan, tmp_path: Path) -> None:
-    from digitgan import finding
+    from digitgan.model import registry
 
-    content = finding.find_model("mnist").read_bytes().replace(b'"version":"1"', b'"version":"9"', 1)
+    content = registry.find_model("mnist").read_bytes().replace(b'"version":"1"', b'"version":"9"', 1)
     (tmp_path / "newer.safetensors").write_bytes(content)
     done = here("export", "newer.safetensors")
     assert done.returncode == 2

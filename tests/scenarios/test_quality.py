@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from digitgan.data import load_image_set
-from digitgan.evaluation import judge_images, judge_of, usefulness
+from digitgan.evaluation import judge_images, judge_of
+from digitgan.evaluation import tstr as usefulness
 from digitgan.evaluation.metrics import nearest_images
 from tests.scenarios.conftest import Digitgan
 

@@ -13,7 +13,7 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
 from digitgan.api import evaluate, train
-from digitgan.evaluation import usefulness
+from digitgan.evaluation import tstr as usefulness
 from tests.scenarios.browser import console, open_browser
 
 pytestmark = pytest.mark.slow

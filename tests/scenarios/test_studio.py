@@ -17,7 +17,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
-from digitgan.studio.watching import MOST_WATCHERS
+from digitgan.studio.run_monitor import MOST_WATCHERS
 from tests.scenarios.browser import console, open_browser
 from tests.studio.conftest import SMALL, Studio, open_studio
 

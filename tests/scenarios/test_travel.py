@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import digitgan
-from digitgan.drawing.walking import WALKS
+from digitgan.generation.walking import WALKS
 from digitgan.images import save_png
 from tests.scenarios.conftest import Digitgan
 

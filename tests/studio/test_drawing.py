@@ -15,7 +15,7 @@ from PIL import Image
 
 import digitgan
 from digitgan.images import enlarged, grid
-from digitgan.model import Model
+from digitgan.model.file import Model
 from digitgan.studio.pictures import check_label
 from tests.studio.conftest import Studio
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from digitgan.recipes import find_recipe
-from digitgan.studio.explaining import remarks
+from digitgan.studio.diagnostics import remarks
 
 
 def lines(count: int = 20, **terms: float) -> list[dict[str, Any]]:

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from digitgan.model import Model
-from digitgan.studio.painting import Painter, is_steady
-from digitgan.studio.refusals import BusyError
+from digitgan.model.file import Model
+from digitgan.studio.batcher import Painter, is_steady
+from digitgan.studio.errors import BusyError
 
 
 @pytest.fixture

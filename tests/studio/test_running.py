@@ -19,7 +19,7 @@ from digitgan.runs import RunFolder
 from tests.studio.conftest import SMALL, Studio, open_studio
 
 API = "/api/v1"
-PATIENCE = 90.0
+PATIENCE = 180.0
 LONG = {"data": "digits", "images": 10**8, "settings": [*SMALL[:3], "training.checkpoints=10000", "training.previews=10000"]}
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from digitgan.recipes import find_recipe
 from digitgan.runs import RunFolder, held, history_line, new_run
-from digitgan.studio.shelf import Shelf
-from digitgan.studio.trainings import Trainings
-from digitgan.studio.watching import Watch
+from digitgan.studio.model_cache import Shelf
+from digitgan.studio.process_manager import Trainings
+from digitgan.studio.run_monitor import Watch
 
 
 def has_come_to(run: RunFolder, losses: Sequence[float], rollbacks: Sequence[dict[str, Any]] = ()) -> None:

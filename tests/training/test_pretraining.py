@@ -11,8 +11,8 @@ import torch
 from digitgan.data import Batch, Batches, ImageSet, silent
 from digitgan.images import to_network
 from digitgan.training import Control, Draws, Game, StopInPretrainingError, pretrain
-from digitgan.training.machine import images_within
 from digitgan.training.pretraining import generator_steps, principal_components
+from digitgan.training.speed import images_within
 
 ALONE = "training.generator_pretraining=60"
 LONG = "training.images=16000"

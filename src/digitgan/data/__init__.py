@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from digitgan.data.batches import Batch, Batches, to_device
-from digitgan.data.catalogue import DATASETS, Dataset, RemoteFile
+from digitgan.data.datasets import DATASETS, Dataset, RemoteFile
+from digitgan.data.digits import embedded_digits
 from digitgan.data.download import fetch
-from digitgan.data.embedded import embedded_digits
 from digitgan.data.files import Say, silent
 from digitgan.data.folders import read_folder, read_picture
 from digitgan.data.idx import read_idx, read_idx_set, write_idx
 from digitgan.data.image_set import ImageSet, Labels, Pixels
+from digitgan.data.loader import Batch, Batches, to_device
 from digitgan.data.npz import read_npz
 from digitgan.data.sources import SplitFacts, cache_folder, data_folder, load_image_set, splits_of, verify
 from digitgan.data.splits import SPLITS, Split

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from digitgan.data.catalogue import Dataset, RemoteFile
+from digitgan.data.datasets import Dataset, RemoteFile
 from digitgan.data.files import Say, content_sha256, placed, silent
 from digitgan.data.idx import find_idx
 from digitgan.data.mirrors import MirrorError, pieces_from

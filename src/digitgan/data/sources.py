@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict, final
 
-from digitgan.data.catalogue import DATASETS, Dataset
+from digitgan.data.datasets import DATASETS, Dataset
+from digitgan.data.digits import embedded_digits
 from digitgan.data.download import fetch
-from digitgan.data.embedded import embedded_digits
 from digitgan.data.files import Say, silent
 from digitgan.data.folders import class_folders, read_folder, sorted_classes
 from digitgan.data.idx import find_idx, idx_sha256, idx_splits, idx_stems, read_idx_pair, read_idx_set

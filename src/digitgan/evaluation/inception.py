@@ -16,11 +16,11 @@ import torch
 from digitgan import rng
 from digitgan.data import ImageSet, Say
 from digitgan.errors import UsageError
-from digitgan.evaluation.evaluating import Evaluation, Subject
+from digitgan.evaluation.measure import Evaluation, Subject
 from digitgan.evaluation.metrics import Moments, frechet_distance, kernel_distance
-from digitgan.evaluation.real import RealSide
+from digitgan.evaluation.reference import RealSide
+from digitgan.files import file_hash
 from digitgan.images import Picture
-from digitgan.model import file_hash
 
 if TYPE_CHECKING:
     from torch_fidelity import FeatureExtractorInceptionV3

@@ -14,12 +14,13 @@ from typing import Any, Final, final
 import numpy as np
 from PIL import Image
 
-from digitgan.evaluation.evaluating import Evaluation
 from digitgan.evaluation.inception import InceptionFigures
+from digitgan.evaluation.measure import Evaluation
 from digitgan.evaluation.metrics.bootstrap import CONFIDENCE, RESAMPLES
 from digitgan.evaluation.summary import NEIGHBOURS, SAMPLE, Summary
-from digitgan.evaluation.usefulness import Usefulness
-from digitgan.images import Picture, enlarged, grid, replacing
+from digitgan.evaluation.tstr import Usefulness
+from digitgan.files import replacing
+from digitgan.images import Picture, enlarged, grid
 
 TEMPLATE: Final = "report.html.j2"
 ACROSS: Final = 12

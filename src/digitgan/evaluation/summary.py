@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from digitgan import rng
-from digitgan.evaluation.judge import FEATURES, Judge, judge_images
+from digitgan.evaluation.classifier import FEATURES, Judge, judge_images
 from digitgan.evaluation.metrics import Answers, Features, Labels, Moments, Vector, radii
 from digitgan.images import Picture
 

@@ -9,9 +9,9 @@ from typing import Any, Final
 import torch
 
 from digitgan import rng
+from digitgan.networks.base import Discriminator, Generator, ImageForm, Judgement
 from digitgan.networks.convolutional import ConvolutionalDiscriminator, ConvolutionalGenerator
-from digitgan.networks.interfaces import Discriminator, Generator, ImageForm, Judgement
-from digitgan.networks.layered import LayeredGenerator
+from digitgan.networks.keras_graph.generator import LayeredGenerator
 from digitgan.networks.recurrent import RecurrentDiscriminator, RecurrentGenerator
 from digitgan.recipes import Recipe
 

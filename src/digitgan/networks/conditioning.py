@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from digitgan.networks.interfaces import ImageForm, Judgement
+from digitgan.networks.base import ImageForm, Judgement
 
 
 def rows_of(table: nn.Embedding, labels: Tensor) -> Tensor:

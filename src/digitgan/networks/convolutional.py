@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from digitgan.errors import RecipeError
+from digitgan.networks.base import Discriminator, Generator, ImageForm, Judgement
 from digitgan.networks.conditioning import ClassConditionalBatchNorm, Head, LabelBias, OneHot, label_planes, label_vector
-from digitgan.networks.interfaces import Discriminator, Generator, ImageForm, Judgement
 from digitgan.networks.layers import (
     ImageConvolution,
     SameTransposedConvolution,

@@ -7,8 +7,8 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
+from digitgan.networks.base import Discriminator, Generator, ImageForm, Judgement
 from digitgan.networks.conditioning import Head, label_planes, label_vector
-from digitgan.networks.interfaces import Discriminator, Generator, ImageForm, Judgement
 from digitgan.networks.layers import initialise, input_layer, output_layer
 from digitgan.recipes import RecurrentDiscriminatorRecipe, RecurrentGeneratorRecipe
 

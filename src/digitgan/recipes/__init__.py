@@ -4,8 +4,7 @@ A recipe is a row of data. `RECIPES` is the table of those that come with the pr
 (`section.key=value`) change one. This room uses the standard library only, so that listing and checking recipes costs no time.
 """
 
-from digitgan.recipes.checks import check_recipe
-from digitgan.recipes.network_settings import (
+from digitgan.recipes.networks import (
     ConvolutionalDiscriminatorRecipe,
     ConvolutionalGeneratorRecipe,
     DiscriminatorRecipe,
@@ -14,7 +13,7 @@ from digitgan.recipes.network_settings import (
     RecurrentDiscriminatorRecipe,
     RecurrentGeneratorRecipe,
 )
-from digitgan.recipes.reading import BLANK, differences, find_recipe, from_toml, read_recipe, to_toml, with_settings
+from digitgan.recipes.presets import DEFAULT_RECIPE, RECIPES
 from digitgan.recipes.settings import (
     EmaRecipe,
     GuardRecipe,
@@ -25,7 +24,8 @@ from digitgan.recipes.settings import (
     TrainingRecipe,
     UpdatesRecipe,
 )
-from digitgan.recipes.table import DEFAULT_RECIPE, RECIPES
+from digitgan.recipes.toml import BLANK, differences, find_recipe, from_toml, read_recipe, to_toml, with_settings
+from digitgan.recipes.validation import check_recipe
 
 __all__ = [
     "BLANK",

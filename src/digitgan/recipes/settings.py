@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import final
 
-from digitgan.recipes.network_settings import (
+from digitgan.recipes.networks import (
     ConvolutionalDiscriminatorRecipe,
     ConvolutionalGeneratorRecipe,
     DiscriminatorRecipe,

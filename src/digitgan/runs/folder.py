@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, final
 
 from digitgan.errors import OutputError, RunError
-from digitgan.images import replacing
+from digitgan.files import replacing
 from digitgan.recipes import BLANK, Recipe, from_toml, to_toml
-from digitgan.runs.lines import checked_line
+from digitgan.runs.history import checked_line
 
 
 @final

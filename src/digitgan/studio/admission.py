@@ -7,7 +7,7 @@ from typing import Final, final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from digitgan.studio.refusals import refuse
+from digitgan.studio.errors import refuse
 
 MOST_AT_ONCE: Final = 64
 """Requests for pictures: four times as many as sixteen busy connections, and a tenth of a second's work."""

@@ -16,17 +16,18 @@ from starlette.exceptions import HTTPException
 
 from digitgan.device import use_threads
 from digitgan.errors import DigitganError, nearest
-from digitgan.studio import drawing_routes, run_routes
+from digitgan.studio import image_routes as drawing_routes
+from digitgan.studio import run_routes
+from digitgan.studio.access import Door, Safety
 from digitgan.studio.admission import Admission
+from digitgan.studio.batcher import Painter
+from digitgan.studio.errors import BusyError, NotThereError, StateError
 from digitgan.studio.metrics import Counting, Metrics
+from digitgan.studio.model_cache import Shelf
 from digitgan.studio.new_runs import NewRun
-from digitgan.studio.painting import Painter
-from digitgan.studio.refusals import BusyError, NotThereError, StateError
-from digitgan.studio.rooms import Rooms, rooms_of
-from digitgan.studio.safety import Door, Safety
-from digitgan.studio.shelf import Shelf
-from digitgan.studio.trainings import Trainings
-from digitgan.studio.watching import Watch
+from digitgan.studio.process_manager import Trainings
+from digitgan.studio.run_monitor import Watch
+from digitgan.studio.services import Rooms, rooms_of
 from digitgan.version import __version__
 
 STATUSES: Final[Mapping[type[Exception], int]] = {BusyError: 429, NotThereError: 404, StateError: 409}

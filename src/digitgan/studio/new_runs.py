@@ -8,11 +8,11 @@ from typing import Any, Final, final
 from pydantic import BaseModel, ConfigDict, Field
 
 from digitgan import rng
-from digitgan.data.catalogue import DATASETS
+from digitgan.data.datasets import DATASETS
 from digitgan.recipes import RECIPES, Recipe
+from digitgan.session.options import Wish, asked_recipe, check_lengths, checked_parts
 from digitgan.training.losses import LOSSES
 from digitgan.training.penalties import PENALTIES
-from digitgan.wishes import Wish, asked_recipe, check_lengths, checked_parts
 
 MOST_MINUTES: Final = 24 * 60.0
 

@@ -12,10 +12,10 @@ from PIL import Image
 from torch import Tensor
 
 from digitgan import rng
-from digitgan.drawing.walking import REACH, principal_directions
 from digitgan.errors import UsageError
+from digitgan.generation.walking import REACH, principal_directions
 from digitgan.images import Picture, enlarged
-from digitgan.model import Model
+from digitgan.model.file import Model
 
 LARGEST_PICTURE: Final = 16_000_000
 """Pixels of one picture."""
@@ -79,7 +79,7 @@ def check_label(model: Model, name: str) -> int:
     Raises:
         UsageError: if there is none.
     """
-    from digitgan.drawing import parse_labels
+    from digitgan.generation import parse_labels
 
     if name in model.class_names:  # which may have a comma in it
         return model.class_names.index(name)

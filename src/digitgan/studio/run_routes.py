@@ -11,10 +11,10 @@ from fastapi.responses import FileResponse, StreamingResponse
 
 from digitgan.errors import UsageError, nearest
 from digitgan.runs import RunFolder
+from digitgan.studio.errors import REFUSALS, BusyError, NotThereError, StateError, known_parameters_only
 from digitgan.studio.new_runs import KNOBS, NewRun, arguments_of, data_sources, recipe_table
-from digitgan.studio.refusals import REFUSALS, BusyError, NotThereError, StateError, known_parameters_only
-from digitgan.studio.rooms import rooms_of
-from digitgan.studio.watching import MOST_WATCHERS
+from digitgan.studio.run_monitor import MOST_WATCHERS
+from digitgan.studio.services import rooms_of
 
 routes = APIRouter(prefix="/api/v1", tags=["runs"], responses=REFUSALS, dependencies=[Depends(known_parameters_only)])
 

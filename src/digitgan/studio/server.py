@@ -13,8 +13,8 @@ import uvicorn
 
 from digitgan.device import choose_device
 from digitgan.errors import UsageError
+from digitgan.studio.access import LOOPBACK, Door
 from digitgan.studio.app import create_app
-from digitgan.studio.safety import LOOPBACK, Door
 
 MOST_CONNECTIONS: Final = 2048
 """Beyond them the server answers 503 without looking at what is asked."""

@@ -2,8 +2,6 @@
 
 from digitgan.training.checkpoint import checkpoints, restore_checkpoint, save_checkpoint, sweep
 from digitgan.training.control import Control
-from digitgan.training.distributed import Ranks, join_ranks
-from digitgan.training.draws import Draws
 from digitgan.training.ema import settle
 from digitgan.training.events import (
     CheckpointDue,
@@ -15,10 +13,12 @@ from digitgan.training.events import (
     SnapshotDue,
     Stepped,
 )
-from digitgan.training.following import follow, hand_over, leading
+from digitgan.training.followers import follow, hand_over, leading
 from digitgan.training.loop import play
+from digitgan.training.noise import Draws
 from digitgan.training.pretraining import StopInPretrainingError, pretrain
-from digitgan.training.step import Game, StepReport
+from digitgan.training.ranks import Ranks, join_ranks
+from digitgan.training.trainer import Game, StepReport
 
 __all__ = [
     "CheckpointDue",

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 from digitgan.errors import CheckpointError, OutputError, why_not_written
 from digitgan.recipes import Recipe, to_toml
-from digitgan.training.step import Game
+from digitgan.training.trainer import Game
 
 FORMAT = 1
 KEPT = 2

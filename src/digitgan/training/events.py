@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-from digitgan.training.step import Game, StepReport
+from digitgan.training.trainer import Game, StepReport
 
 
 @final

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from digitgan.data import Batches
 from digitgan.training.control import Control
-from digitgan.training.draws import Draws
 from digitgan.training.events import (
     CheckpointDue,
     Ended,
@@ -17,8 +16,9 @@ from digitgan.training.events import (
     SnapshotDue,
     Stepped,
 )
+from digitgan.training.noise import Draws
 from digitgan.training.schedule import moments_of
-from digitgan.training.step import Game
+from digitgan.training.trainer import Game
 
 
 def play(game: Game, batches: Batches, draws: Draws, control: Control) -> Iterator[Event]:

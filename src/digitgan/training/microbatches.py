@@ -20,13 +20,13 @@ from typing import Final, TypeVar, final
 import torch
 from torch import Tensor, nn
 
-from digitgan.blocks import one_thread
 from digitgan.data import Batch
+from digitgan.device import one_thread
 from digitgan.images import to_network
 from digitgan.networks import Discriminator, Generator
-from digitgan.training.distributed import Ranks
-from digitgan.training.draws import Draw
+from digitgan.training.noise import Draw
 from digitgan.training.penalties import Shown
+from digitgan.training.ranks import Ranks
 
 Network = TypeVar("Network", bound=nn.Module)
 

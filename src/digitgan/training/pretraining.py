@@ -21,9 +21,9 @@ from digitgan.data import Batch, Batches, ImageSet, Say
 from digitgan.images import to_network
 from digitgan.recipes import Recipe
 from digitgan.training.control import Control
-from digitgan.training.draws import Draws
 from digitgan.training.microbatches import trained
-from digitgan.training.step import Game
+from digitgan.training.noise import Draws
+from digitgan.training.trainer import Game
 
 MOST_PIXELS: Final = 2**24
 """Of a set's images, the first that would be trained on, from which its components are taken: 21,000 of MNIST's, 64 MiB as

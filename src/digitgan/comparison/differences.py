@@ -1,0 +1,128 @@
+"""What a comparison says: a table of means and spreads, and words about which differences are more than luck."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, final
+
+from scipy import stats
+
+from digitgan.comparison.entries import Entry, groups
+from digitgan.evaluation import METRICS
+
+COMPARED: Final = ("class_accuracy", "frechet_distance", "coverage")
+"""Of all figures, those of the table; the reports have the others."""
+
+LUCK: Final = 0.05
+"""A difference that comes about more often than this where there is none is called luck."""
+
+
+def floor(entries: Sequence[Entry], name: str) -> float | None:
+    """What a figure is for real images: the same for all entries that have it."""
+    floors = [entry.record["figures"][name]["floor"] for entry in entries if entry.record is not None]
+    return next((value for value in floors if value is not None), None)
+
+
+def table(entries: Sequence[Entry]) -> str:
+    """Markdown: a line each, means and standard deviations over seeds, and real images below."""
+    titles = {metric.name: metric.title for metric in METRICS}
+    rows = [
+        "| | seeds | images seen | seconds | " + " | ".join(titles[name] for name in COMPARED) + " |",
+        "|---" * (4 + len(COMPARED)) + "|",
+    ]
+    for name, group in groups(entries).items():
+        others = [entry.status for entry in group if entry.status != "finished"]
+        seeds = str(len(group)) + (f" ({', '.join(others)})" if others else "")
+        cells = [_spread([entry.images_seen for entry in group], ",.0f"), _spread([entry.seconds for entry in group], ".4g")]
+        cells += [_spread(_values(group, figure), ".4g") for figure in COMPARED]
+        rows.append(f"| {name} | {seeds} | {' | '.join(cells)} |")
+    floors = [floor(entries, name) for name in COMPARED]
+    rows.append("| real images | | | | " + " | ".join("–" if value is None else f"{value:.4g}" for value in floors) + " |")
+    return "\n".join(rows)
+
+
+def _values(group: Sequence[Entry], name: str) -> list[float]:
+    return [value for entry in group if (value := entry.figure(name)) is not None]
+
+
+def _spread(values: Sequence[float], form: str) -> str:
+    if not values:
+        return "–"
+    mean = format(statistics.mean(values), form)
+    return f"{mean} ± {statistics.stdev(values):.2g}" if len(set(values)) > 1 else mean
+
+
+@final
+@dataclass(frozen=True)
+class _Difference:
+    """Between two recipes, or runs, in one figure.
+
+    Attributes:
+        title: of the figure.
+        better, worse: their names.
+        by: how much their means differ.
+        chance: how likely so much is by luck alone; None where a single seed can't tell.
+    """
+
+    title: str
+    better: str
+    worse: str
+    by: float
+    chance: float | None
+
+
+def words_about(entries: Sequence[Entry]) -> list[str]:
+    """What can be said of each pair and figure: Welch's t-test over the seeds, with Holm's correction for their number."""
+    differences = list(_differences(entries))
+    tests = sum(difference.chance is not None for difference in differences)
+    words = []
+    for difference, chance in zip(differences, _holm([difference.chance for difference in differences]), strict=True):
+        if difference.by == 0:
+            words.append(f"{difference.title}: {difference.better} and {difference.worse} come out the same.")
+            continue
+        beginning = f"{difference.title}: {difference.better} comes out better than {difference.worse}"
+        if chance is None:
+            words.append(f"{beginning}, by one seed, which does not tell luck from more.")
+            continue
+        verdict = "more than the spread over seeds explains" if chance < LUCK else "which the spread over seeds may explain"
+        how = f"Welch's t-test, p = {chance:.2g}" + (f" after Holm's correction for {tests} tests" if tests > 1 else "")
+        words.append(f"{beginning} by {difference.by:.3g}, {verdict} ({how}).")
+    return words
+
+
+def _differences(entries: Sequence[Entry]) -> Iterator[_Difference]:
+    metrics = {metric.name: metric for metric in METRICS}
+    for one, other in itertools.combinations(groups(entries).items(), 2):
+        for name in COMPARED:
+            pair = [_values(group, name) for _, group in (one, other)]
+            if not all(pair):
+                continue
+            means = [statistics.mean(values) for values in pair]
+            first_better = means[0] == means[1] or (means[0] > means[1]) == (metrics[name].better == "higher")
+            better, worse = (one[0], other[0]) if first_better else (other[0], one[0])
+            chance = _chance(*pair) if min(map(len, pair)) > 1 else None
+            yield _Difference(metrics[name].title, better, worse, abs(means[0] - means[1]), chance)
+
+
+def _holm(chances: list[float | None]) -> list[float | None]:
+    """p-values corrected for how many there are (Holm 1979): the smallest times n, the next times n - 1, and so on."""
+    tested = sorted((chance, place) for place, chance in enumerate(chances) if chance is not None)
+    corrected: list[float | None] = [None] * len(chances)
+    largest = 0.0
+    for rank, (chance, place) in enumerate(tested):
+        largest = max(largest, min(1.0, chance * (len(tested) - rank)))
+        corrected[place] = largest
+    return corrected
+
+
+def _chance(first: list[float], second: list[float]) -> float:
+    """The p-value of Welch's t-test; without any spread, a difference is none of chance."""
+    if max(map(statistics.pvariance, (first, second))) < 1e-24:
+        return 0.0 if statistics.mean(first) != statistics.mean(second) else 1.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # one of them without spread, which the test can take
+        return float(stats.ttest_ind(first, second, equal_var=False).pvalue)

@@ -1,0 +1,159 @@
+"""The real side of an evaluation: the same for whatever is evaluated, so it is found once and kept."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, final
+
+import numpy as np
+import numpy.typing as npt
+
+from digitgan import rng
+from digitgan.data import ImageSet, Say, cache_folder
+from digitgan.errors import OutputError
+from digitgan.evaluation.classifier import FEATURES, Judge
+from digitgan.evaluation.classifier_cache import KnownJudge
+from digitgan.evaluation.metrics import Nearest, nearest_images
+from digitgan.evaluation.summary import SAMPLE, Said, Summary, summarise
+from digitgan.files import replacing
+
+FORMAT: Final = "1"
+"""Another where what is kept, or how it is found, changes."""
+
+
+@final
+@dataclass(frozen=True)
+class RealSide:
+    """What an evaluation needs of real images.
+
+    Attributes:
+        training: of training images, as many as the floor takes, evenly spread.
+        held_out: of all held-out images.
+        nearest: of the held-out images' sample, the nearest of all training images: how near chance comes.
+    """
+
+    training: Summary
+    held_out: Summary
+    nearest: Nearest
+
+
+def real_side(judge: Judge, training: ImageSet, held_out: ImageSet, count: int) -> RealSide:
+    """Find it.
+
+    Args:
+        judge: a classifier of the training images.
+        training: the real images that were trained on.
+        held_out: others of their kind.
+        count: training images that the floor takes.
+    """
+    shown = evenly(training, count)
+    return _put_together(judge, shown, held_out, Said.of(judge, shown.images), Said.of(judge, held_out.images), training, None)
+
+
+def kept_real_side(known: KnownJudge, training: ImageSet, held_out: ImageSet, count: int, report: Say) -> RealSide:
+    """Take it from the cache folder, or find it and keep it there; see `real_side`.
+
+    What was kept of another judge's features is not taken, and `report` told of it.
+    """
+    shown = evenly(training, count)
+    images = f"{FORMAT} {training.content_hash} {held_out.content_hash} {count}"
+    path = cache_folder() / "statistics" / f"{hashlib.sha256(images.encode()).hexdigest()[:16]}.safetensors"
+    kept = _read(path, images, known.sha256, (len(shown), len(held_out), known.judge.form.classes), report)
+    if kept is not None:
+        return _put_together(known.judge, shown, held_out, *kept[:2], training, kept[2])
+    of_shown, of_held_out = Said.of(known.judge, shown.images), Said.of(known.judge, held_out.images)
+    found = _put_together(known.judge, shown, held_out, of_shown, of_held_out, training, None)
+    try:
+        _write(path, images, known.sha256, of_shown, of_held_out, found.nearest)
+    except OutputError as problem:
+        report(f"{problem}; what was found of the real images is not kept")
+    return found
+
+
+def evenly(image_set: ImageSet, count: int) -> ImageSet:
+    """So many images of a set, evenly spread over it, whatever their order."""
+    chosen = rng.spread(0, "images of a set", 0, count, count, len(image_set))
+    return ImageSet(image_set.images[chosen], image_set.labels[chosen], image_set.class_names, image_set.name)
+
+
+def _put_together(
+    judge: Judge,
+    shown: ImageSet,
+    held_out: ImageSet,
+    of_shown: Said,
+    of_held_out: Said,
+    training: ImageSet,
+    nearest: Nearest | None,
+) -> RealSide:
+    summary = summarise(judge, [(held_out.images, held_out.labels)], len(held_out), of_held_out)
+    return RealSide(
+        summarise(judge, [(shown.images, shown.labels)], len(shown), of_shown),
+        summary,
+        nearest or nearest_images(summary.images, training.images),
+    )
+
+
+def _write(path: Path, images: str, features_sha256: str, shown: Said, held_out: Said, nearest: Nearest) -> None:
+    from safetensors.numpy import save
+
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "training_features": shown.features,
+        "training_probabilities": shown.probabilities,
+        "held_out_features": held_out.features,
+        "held_out_probabilities": held_out.probabilities,
+        "nearest_distances": nearest.distances,
+        "nearest_indices": nearest.indices,
+    }
+    with replacing(path) as file:
+        file.write(save(arrays, metadata={"images": images, "features_sha256": features_sha256, "sha256": _digest(arrays)}))
+
+
+def _read(
+    path: Path, images: str, features_sha256: str, sizes: tuple[int, int, int], report: Say
+) -> tuple[Said, Said, Nearest] | None:
+    """What is kept in a file; None where there is none, it is damaged, or it is of other images or another judge's features."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            told = file.metadata() or {}
+            arrays: dict[str, npt.NDArray[Any]] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError):
+        return None
+    if told.get("images") != images:
+        return None
+    if told.get("features_sha256") != features_sha256:
+        report(
+            f"{path}: was found with other features ({str(told.get('features_sha256'))[:12]}, here {features_sha256[:12]}); "
+            "it is found anew"
+        )
+        return None
+    training, held_out, classes = sizes
+    sample = min(held_out, SAMPLE)
+    wanted = {
+        "training_features": (np.float32, (training, FEATURES)),
+        "training_probabilities": (np.float32, (training, classes)),
+        "held_out_features": (np.float32, (held_out, FEATURES)),
+        "held_out_probabilities": (np.float32, (held_out, classes)),
+        "nearest_distances": (np.float64, (sample,)),
+        "nearest_indices": (np.int64, (sample,)),
+    }
+    found = {name: (array.dtype, array.shape) for name, array in arrays.items()}
+    if found != {name: (np.dtype(kind), shape) for name, (kind, shape) in wanted.items()}:
+        return None
+    if told.get("sha256") != _digest(arrays):
+        return None
+    return (
+        Said(arrays["training_features"], arrays["training_probabilities"]),
+        Said(arrays["held_out_features"], arrays["held_out_probabilities"]),
+        Nearest(arrays["nearest_distances"], arrays["nearest_indices"]),
+    )
+
+
+def _digest(arrays: dict[str, npt.NDArray[Any]]) -> str:
+    digest = hashlib.sha256()
+    for _, array in sorted(arrays.items()):
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()

@@ -1,0 +1,74 @@
+"""A folder as the Hugging Face Hub shows one: the model file, a card, and a picture. Nothing is uploaded."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.resources
+import json
+from pathlib import Path
+from typing import Any, ClassVar, Final, final
+
+import numpy as np
+
+from digitgan.exporters.formats import Format, Images, Labels, Latents, Package, drawn_directly, facts
+from digitgan.files import file_hash
+from digitgan.images import enlarged, grid, save_png
+from digitgan.model.file import load_model, save_model
+
+TEMPLATE: Final = "model_card.md.j2"
+MODEL: Final = "model.safetensors"
+ACROSS: Final = 10
+"""Images of each class in the picture."""
+
+MOST_ROWS: Final = 10
+
+
+@final
+class HuggingFace(Format):
+    """`model.safetensors`, `config.json`, `README.md` with the metadata that the Hub reads, `grid.png`."""
+
+    name: ClassVar[str] = "huggingface"
+
+    def check(self) -> None:
+        """See `Format.check`; nothing is needed."""
+
+    def write(self, package: Package, path: Path, quantize: str | None) -> None:
+        """See `Format.write`."""
+        model = package.model
+        save_model(path / MODEL, model)
+        package = dataclasses.replace(package, sha256=file_hash(path / MODEL))  # of this file, which is what people have
+        config = {**facts(package), "card": model.card}
+        (path / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+        labels = np.repeat(np.arange(min(MOST_ROWS, len(model.class_names))), ACROSS)
+        if not model.recipe.conditional:
+            labels = np.zeros(MOST_ROWS * ACROSS, dtype=np.int64)
+        save_png(path / "grid.png", enlarged(grid(model.sample(labels), ACROSS), 2))
+        (path / "README.md").write_text(_card(package), encoding="utf-8")
+
+    def draw(self, path: Path, z: Latents, labels: Labels) -> Images:
+        """See `Format.draw`."""
+        return drawn_directly(load_model(path / MODEL), z, labels)
+
+
+def _card(package: Package) -> str:
+    from jinja2 import Environment, StrictUndefined
+
+    model = package.model
+    environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    text = importlib.resources.files("digitgan.exporters").joinpath(TEMPLATE).read_text(encoding="utf-8")
+    data: dict[str, Any] = model.card.get("data") or {}
+    measured: dict[str, Any] = model.card.get("metrics") or {}
+    described: dict[str, Any] = {
+        "recipe": model.recipe.name,
+        "conditional": model.recipe.conditional,
+        "class_names": model.class_names,
+        "form": model.generator.form,
+        "latent": model.generator.latent,
+        "parameters": sum(weight.numel() for weight in model.generator.parameters()),
+        "sha256": package.sha256,
+        "card": model.card,
+        "data": data,
+        "metrics": {name: value for name, value in measured.items() if isinstance(value, float) and "judge" not in name},
+        "protocol": measured.get("class_accuracy_protocol"),
+    }
+    return environment.from_string(text).render(described).rstrip("\n") + "\n"

@@ -1,0 +1,70 @@
+"""A folder that Keras 3 reads, whatever its backend: the networks' architectures as JSON, their weights, and both in one."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import ClassVar, final
+
+import numpy as np
+
+from digitgan.exporters.formats import Format, Images, Labels, Latents, Package
+from digitgan.exporters.keras_layers import KerasModel, load_keras
+from digitgan.exporters.keras_networks import keras_discriminator, keras_generator
+
+EXAMPLE = '''"""Draws ten images with Keras alone: python draw.py"""
+
+import keras
+import numpy as np
+
+with open("generator.json") as file:
+    generator = keras.models.model_from_json(file.read())
+generator.load_weights("generator.weights.h5")
+
+z = np.random.default_rng(0).standard_normal((10, {latent})).astype("float32")
+{call}
+print(images.shape, images.min(), images.max())  # (10, {height}, {width}, {channels}), within -1 and 1
+'''
+
+
+@final
+class KerasFiles(Format):
+    """`generator.json`, `generator.weights.h5` and `generator.keras`, the discriminator likewise, and an example."""
+
+    name: ClassVar[str] = "keras"
+    takes_discriminator: ClassVar[bool] = True
+
+    def check(self) -> None:
+        """See `Format.check`."""
+        load_keras()
+
+    def write(self, package: Package, path: Path, quantize: str | None) -> None:
+        """See `Format.write`."""
+        model = package.model
+        _save(keras_generator(model.generator, conditional=model.recipe.conditional), path, "generator")
+        if package.discriminator is not None:
+            told = model.recipe.discriminator.conditional
+            _save(keras_discriminator(package.discriminator, conditional=told), path, "discriminator")
+        form = model.generator.form
+        labelled = 'labels = np.arange(10, dtype="int32").reshape(-1, 1) % {classes}\nimages = generator.predict([z, labels])'
+        call = labelled.format(classes=form.classes) if model.recipe.conditional else "images = generator.predict(z)"
+        text = EXAMPLE.format(
+            latent=model.generator.latent, call=call, height=form.height, width=form.width, channels=form.channels
+        )
+        (path / "draw.py").write_text(text, encoding="utf-8")
+
+    def draw(self, path: Path, z: Latents, labels: Labels) -> Images:
+        """See `Format.draw`."""
+        model = load_keras().models.model_from_json((path / "generator.json").read_text(encoding="utf-8"))
+        model.load_weights(path / "generator.weights.h5")
+        given = [z, labels.astype(np.int32)[:, None]] if len(model.inputs) == 2 else z
+        images: Images = model.predict(given, verbose=0, batch_size=64).transpose(0, 3, 1, 2)
+        return images
+
+
+def _save(model: KerasModel, folder: Path, name: str) -> None:
+    (folder / f"{name}.json").write_text(model.to_json(indent=1) + "\n", encoding="utf-8")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of an optimizer that it was not trained by there
+        model.save_weights(folder / f"{name}.weights.h5")
+        model.save(folder / f"{name}.keras")

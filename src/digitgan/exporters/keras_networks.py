@@ -1,0 +1,270 @@
+"""Generators and discriminators as Keras 3 models of built-in layers, channels last: one function a family.
+
+A label's way into a network becomes a table of rows, whatever way it was: rows of a unit matrix where it was one-hot, rows
+scaled to their length where they were scaled, rows for each pixel where it was a plane. So Keras needs nothing of ours.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch import nn
+
+from digitgan.exporters.keras_layers import Array, KerasBuilder, KerasModel, KerasTensor, Places, array, channels_last
+from digitgan.networks import Discriminator, Generator
+from digitgan.networks.conditioning import Head, LabelBias, LabelPlanes, LabelVector, MaskPlane, NoLabel, OneHotPlanes, RowPlane
+from digitgan.networks.convolutional import ConvolutionalDiscriminator, ConvolutionalGenerator
+from digitgan.networks.keras_graph import Joined, Layer, Lstm, Multiplied, Summed
+from digitgan.networks.keras_graph.generator import LayeredGenerator
+from digitgan.networks.layers import ToUnit
+from digitgan.networks.recurrent import RecurrentDiscriminator, RecurrentGenerator
+
+
+def keras_generator(generator: Generator, *, conditional: bool) -> KerasModel:
+    """The same generator in Keras.
+
+    Args:
+        generator: of a family that has an entry in `GENERATORS`.
+        conditional: whether it is told a label.
+
+    Returns:
+        A model: [z float32 (n, latent), labels int32 (n, 1)] -> images float32 (n, height, width, channels) in [-1, 1]; of z
+        alone where it is told no label.
+
+    Raises:
+        UsageError: where Keras is not installed.
+    """
+    build = KerasBuilder()
+    z, labels = build.input((generator.latent,), "z"), build.labels() if conditional else None
+    images = GENERATORS[type(generator)](build, generator, z, labels)
+    return build.model([z] if labels is None else [z, labels], images, "generator")
+
+
+def keras_discriminator(discriminator: Discriminator, *, conditional: bool) -> KerasModel:
+    """The same discriminator in Keras.
+
+    Returns:
+        A model: [images float32 (n, height, width, channels) in [-1, 1], labels int32 (n, 1)] -> scores float32 (n, 1), and
+        with an auxiliary classifier its logits (n, classes) too; of images alone where it is told no label.
+    """
+    build, form = KerasBuilder(), discriminator.form
+    images = build.input((form.height, form.width, form.channels), "images")
+    labels = build.labels() if conditional else None
+    maps = build.layers.Rescaling(0.5, offset=0.5, name="unit")(images) if isinstance(discriminator.input, ToUnit) else images
+    judgement = DISCRIMINATORS[type(discriminator)](build, discriminator, maps, labels)
+    return build.model([images] if labels is None else [images, labels], judgement, "discriminator")
+
+
+def _convolutional_generator(
+    build: KerasBuilder, generator: ConvolutionalGenerator, z: KerasTensor, labels: KerasTensor | None
+) -> KerasTensor:
+    (height, width), channels, slope = generator.start, generator.channels[0], _slope(generator.relu)
+    order = channels_last(channels, height, width)
+    maps = build.dense(generator.dense, _with_label(build, generator, z, labels), "dense", outputs=order)
+    if generator.units_first:
+        maps = build.relu(slope, build.norm(generator.norms[0], maps, labels, "dense_norm", order), "dense_relu")
+    maps = build.layers.Reshape((height, width, channels), name="maps")(maps)
+    if not generator.units_first:
+        maps = build.relu(slope, build.norm(generator.norms[0], maps, labels, "dense_norm"), "dense_relu")
+    for number, (up, norm) in enumerate(zip(generator.ups, generator.norms[1:], strict=True), 1):
+        maps = build.norm(norm, build.convolution(up, maps, f"up_{number}"), labels, f"up_{number}_norm")
+        maps = build.relu(slope, maps, f"up_{number}_relu")
+    return build.output(generator.output, build.convolution(generator.image, maps, "image"), "images")
+
+
+def _recurrent_generator(
+    build: KerasBuilder, generator: RecurrentGenerator, z: KerasTensor, labels: KerasTensor | None
+) -> KerasTensor:
+    form, layers = generator.form, build.layers
+    features = build.relu(0.0, build.dense(generator.dense, _with_label(build, generator, z, labels), "dense"), "dense_relu")
+    features = layers.Reshape((form.height, generator.row_features), name="rows")(features)
+    if generator.autoregressive:
+        rows = _one_after_another(build, generator, features)
+    else:
+        lstm, weights = build.lstm(generator.lstm, "lstm", return_sequences=True)
+        hidden = lstm(features)
+        lstm.set_weights(weights)
+        rows = build.output(generator.output, build.dense(generator.pixels, hidden, "pixels"), "pixels_in_range")
+    images = layers.Reshape((form.height, form.channels, form.width), name="channels_in_rows")(rows)
+    return layers.Permute((1, 3, 2), name="images")(images)
+
+
+def _one_after_another(build: KerasBuilder, generator: RecurrentGenerator, features: KerasTensor) -> KerasTensor:
+    """The rows of an autoregressive generator: the same two layers for each row, which is given the one above."""
+    layers, height = build.layers, generator.form.height
+    lstm, weights = build.lstm(generator.lstm, "lstm", return_sequences=True, return_state=True)
+    pixels = layers.Dense(generator.row, name="pixels")
+    # Above the first row all is black, -1; made by a layer, since only a layer's output has the batch's length.
+    black = layers.Dense(generator.row, name="black")
+    state = None
+    drawn: list[KerasTensor] = []
+    for row in range(height):
+        here = layers.Cropping1D((row, height - 1 - row), name=f"row_{row}_features")(features)
+        above = drawn[-1] if drawn else black(here)
+        hidden, *state = lstm(build.joined(here, above, f"row_{row}_input"), initial_state=state)
+        drawn.append(build.output(generator.output, pixels(hidden), f"row_{row}"))
+    lstm.set_weights(weights)
+    pixels.set_weights([array(generator.pixels.weight).T, array(generator.pixels.bias)])
+    black.set_weights([np.zeros((generator.row_features, generator.row), np.float32), np.full(generator.row, -1, np.float32)])
+    return layers.Concatenate(axis=1, name="all_rows")(drawn)
+
+
+def _layered_generator(
+    build: KerasBuilder, generator: LayeredGenerator, z: KerasTensor, labels: KerasTensor | None
+) -> KerasTensor:
+    """A generator that came from Keras, whose layers and settings are Keras' own."""
+    layers, form = build.layers, generator.form
+    results: list[Any] = [z]
+    if generator.label_input == "one-hot":
+        results.append(build.table(labels, _unit_rows(form.classes), "label"))
+    elif labels is not None:
+        results.append(labels if generator.label_shape else layers.Reshape((), name="label")(labels))
+    made: dict[int, Any] = {}
+    for place, inputs in generator.calls:
+        given = [results[each][part] if isinstance(results[each], list) else results[each] for each, part in inputs]
+        described, layer = generator.described[place], generator.layers[place]
+        if place not in made:
+            made[place] = getattr(layers, described["kind"])(**described["settings"], name=described["name"])
+        if isinstance(layer, Lstm):
+            result = made[place](given[0], initial_state=given[1:] or None)
+        else:
+            result = made[place](given if isinstance(layer, Joined | Summed | Multiplied) else given[0])
+        results.append(list(result) if isinstance(result, tuple | list) else result)
+        assert isinstance(layer, Layer)
+        made[place].set_weights([array(weight) for weight in layer.own_weights()])
+    images = results[-1]
+    scale, offset = generator.to_signed
+    if (scale, offset) != (1.0, 0.0):
+        images = layers.Rescaling(scale, offset=offset, name="signed")(images)
+    shape = (form.height, form.width, form.channels)
+    return images if images.shape[1:] == shape else layers.Reshape(shape, name="images")(images)
+
+
+def _convolutional_discriminator(
+    build: KerasBuilder, discriminator: ConvolutionalDiscriminator, maps: KerasTensor, labels: KerasTensor | None
+) -> Any:
+    form, layers, slope = discriminator.form, build.layers, discriminator.relu.negative_slope
+    if discriminator.entry is not None:
+        values = layers.Flatten(name="pixels")(maps)
+        inputs = channels_last(form.channels, form.height, form.width)
+        if discriminator.label is not None:
+            values = build.joined(values, build.table(labels, _unit_rows(form.classes), "label"), "pixels_and_label")
+            inputs = np.concatenate([inputs, len(inputs) + np.arange(form.classes)])
+        channels, height, width = discriminator.entry_maps
+        outputs = channels_last(channels, height, width)
+        entry = build.dense(discriminator.entry, values, "entry", inputs=inputs, outputs=outputs)
+        maps = layers.Reshape((height, width, channels), name="entry_maps")(build.relu(slope, entry, "entry_relu"))
+    elif discriminator.planes is not None:
+        maps = build.joined(maps, _planes(build, discriminator.planes, labels), "image_and_label")
+    for index, down in enumerate(discriminator.downs):
+        name = f"down_{index + 1}"
+        maps = build.convolution(down, maps, name)
+        if index and discriminator.biases:
+            bias = discriminator.biases[index - 1]
+            assert isinstance(bias, LabelBias)
+            row = build.table(labels, array(bias.table.weight), f"{name}_label")
+            maps = layers.Add(name=f"{name}_with_label")([maps, build.over_pixels(row, f"{name}_label")])
+        if index and discriminator.norms:
+            maps = build.norm(discriminator.norms[index - 1], maps, labels, f"{name}_norm")
+        maps = build.relu(slope, maps, f"{name}_relu")
+        if isinstance(discriminator.dropout, nn.Dropout):
+            maps = layers.Dropout(discriminator.dropout.p, name=f"{name}_dropout")(maps)
+    _, height, width, channels = maps.shape
+    features, inputs = layers.Flatten(name="flat")(maps), channels_last(channels, height, width)
+    if discriminator.dense is None:
+        return _judgement(build, discriminator.score, features, labels, inputs)
+    features = build.relu(slope, build.dense(discriminator.dense, features, "features", inputs=inputs), "features_relu")
+    return _judgement(build, discriminator.score, features, labels)
+
+
+def _recurrent_discriminator(
+    build: KerasBuilder, discriminator: RecurrentDiscriminator, maps: KerasTensor, labels: KerasTensor | None
+) -> Any:
+    form, layers = discriminator.form, build.layers
+    if discriminator.planes is not None:
+        maps = build.joined(maps, _planes(build, discriminator.planes, labels), "image_and_label")
+    rows = layers.Permute((1, 3, 2), name="channels_in_rows")(maps)
+    rows = layers.Reshape((form.height, discriminator.lstm.input_size), name="rows")(rows)
+    lstm, weights = build.lstm(discriminator.lstm, "lstm")
+    features = lstm(rows)
+    lstm.set_weights(weights)
+    if discriminator.dense is not None:
+        features = build.relu(0.0, build.dense(discriminator.dense, features, "features"), "features_relu")
+    return _judgement(build, discriminator.score, features, labels)
+
+
+def _with_label(
+    build: KerasBuilder, generator: ConvolutionalGenerator | RecurrentGenerator, z: KerasTensor, labels: KerasTensor | None
+) -> KerasTensor:
+    if isinstance(generator.label, NoLabel):
+        return z
+    return build.joined(z, build.table(labels, _rows_of(generator.label, generator.form.classes), "label"), "latent_and_label")
+
+
+def _rows_of(label: LabelVector, classes: int) -> Array:
+    """The vector of each label."""
+    device = next((weight.device for weight in label.parameters()), torch.device("cpu"))
+    return array(label(torch.arange(classes, device=device)))
+
+
+def _unit_rows(classes: int) -> Array:
+    return np.eye(classes, dtype=np.float32)
+
+
+def _planes(build: KerasBuilder, planes: LabelPlanes, labels: KerasTensor | None) -> KerasTensor:
+    """A label's planes (n, height, width, channels): its row, laid out, and repeated where all of a side is the same."""
+    layers, form = build.layers, planes.form
+    match planes:
+        case OneHotPlanes():
+            point = build.over_pixels(build.table(labels, _unit_rows(form.classes), "label"), "label")
+            return layers.UpSampling2D((form.height, form.width), name="label_planes")(point)
+        case RowPlane():
+            row = build.table(labels, array(planes.table.weight), "label")
+            column = layers.Reshape((form.height, 1, 1), name="label_column")(row)
+            return layers.UpSampling2D((1, form.width), name="label_planes")(column)
+        case MaskPlane():
+            row = build.table(labels, array(planes.table.weight), "label")
+            return layers.Reshape((form.height, form.width, 1), name="label_planes")(row)
+    raise NotImplementedError(f"label planes {type(planes).__name__}: say here how Keras makes them")
+
+
+def _judgement(
+    build: KerasBuilder, head: Head, features: KerasTensor, labels: KerasTensor | None, inputs: Places | None = None
+) -> Any:
+    """The score, and the classifier's logits where there is one; `inputs` is where each feature lies here."""
+    score = build.dense(head.linear, features, "score", inputs=inputs)
+    if head.table is not None:
+        rows = array(head.table.weight)
+        row = build.table(labels, rows if inputs is None else rows[:, inputs], "projection")
+        along = build.layers.Dot(axes=1, name="along_label")([features, row])
+        score = build.layers.Add(name="score_with_label")([score, along])
+    if head.classifier is None:
+        return score
+    return [score, build.dense(head.classifier, features, "classes", inputs=inputs)]
+
+
+def _slope(layer: nn.Module) -> float:
+    return layer.negative_slope if isinstance(layer, nn.LeakyReLU) else 0.0
+
+
+GENERATORS: Final[Mapping[type[Generator], Callable[[KerasBuilder, Any, KerasTensor, KerasTensor | None], KerasTensor]]] = (
+    types.MappingProxyType(
+        {
+            ConvolutionalGenerator: _convolutional_generator,
+            RecurrentGenerator: _recurrent_generator,
+            LayeredGenerator: _layered_generator,
+        }
+    )
+)
+"""How the generators of each family are made."""
+
+DISCRIMINATORS: Final[Mapping[type[Discriminator], Callable[[KerasBuilder, Any, KerasTensor, KerasTensor | None], Any]]] = (
+    types.MappingProxyType(
+        {ConvolutionalDiscriminator: _convolutional_discriminator, RecurrentDiscriminator: _recurrent_discriminator}
+    )
+)
+"""The discriminators, likewise."""

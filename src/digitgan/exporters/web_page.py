@@ -1,0 +1,85 @@
+"""A page to take away: a folder that any static server shows, with the generator run in the browser.
+
+What it takes is a generator as ONNX by shares of the classes, what the page must know of it as JSON, and ONNX Runtime Web,
+which comes with this package (see web/vendor/README.md). Nothing is loaded from elsewhere.
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+import json
+import lzma
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, ClassVar, Final, final
+
+import numpy as np
+
+from digitgan.exporters.formats import Format, Images, Labels, Latents, Package, facts
+from digitgan.exporters.programs import Onnx, onnx_model
+from digitgan.generation.text import MARKS, PEN, UNSTEADINESS
+from digitgan.generation.walking import principal_directions
+
+NETWORK: Final = "generator.onnx"
+FACTS: Final = "model.json"
+PAGE: Final = ("index.html", "page.js", "generator.js")
+SHARED: Final = ("style.css", "icon.svg", "place.js", "pad.js")
+"""What the page has in common with the studio's."""
+
+RUNTIME: Final = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "LICENSE")
+PACKED: Final = "ort-wasm-simd-threaded.wasm"
+
+
+@final
+class Web(Format):
+    """A folder with a page on which one writes and explores."""
+
+    name: ClassVar[str] = "web"
+
+    def check(self) -> None:
+        """See `Format.check`."""
+        Onnx().check()
+
+    def write(self, package: Package, path: Path, quantize: str | None) -> None:
+        """See `Format.write`."""
+        ours = importlib.resources.files("digitgan")
+        here = ours / "exporters" / "web"
+        for folder, names in ((here, PAGE), (ours / "studio" / "page", SHARED), (here / "vendor", RUNTIME)):
+            for name in names:
+                _copy(folder / name, path / ("LICENSE-onnxruntime-web" if name == "LICENSE" else name))
+        (path / PACKED).write_bytes(lzma.decompress((here / "vendor" / f"{PACKED}.xz").read_bytes()))
+        (path / NETWORK).write_bytes(onnx_model(package, by_shares=package.model.recipe.conditional).SerializeToString())
+        (path / FACTS).write_text(json.dumps(_facts(package)), encoding="utf-8")
+
+    def draw(self, path: Path, z: Latents, labels: Labels) -> Images:
+        """See `Format.draw`; by ONNX Runtime outside of a browser."""
+        import onnxruntime
+
+        classes = len(json.loads((path / FACTS).read_text(encoding="utf-8"))["class_names"])
+        session = onnxruntime.InferenceSession((path / NETWORK).read_bytes(), providers=["CPUExecutionProvider"])
+        given = {"z": z, "shares": np.eye(classes, dtype=np.float32)[labels]}
+        images: Images = session.run(["images"], {each.name: given[each.name] for each in session.get_inputs()})[0]
+        return images
+
+
+def _facts(package: Package) -> dict[str, Any]:
+    """What the page must know of the model."""
+    known = facts(package)
+    directions, _ = principal_directions(package.model, 2)
+    return {
+        **{
+            name: known[name]
+            for name in ("recipe", "class_names", "conditional", "latent", "image_form", "model_sha256", "digitgan")
+        },
+        "source": package.source if "/" not in package.source else Path(package.source).name,
+        "directions": np.round(directions.astype(np.float64), 7).tolist(),
+        "writing": {
+            "unsteadiness": UNSTEADINESS,
+            "pen": PEN,
+            "marks": {mark: list(strokes) for mark, strokes in MARKS.items()},
+        },
+    }
+
+
+def _copy(source: Traversable, target: Path) -> None:
+    target.write_bytes(source.read_bytes())

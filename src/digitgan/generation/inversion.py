@@ -1,0 +1,97 @@
+"""Inversion: the latent and the class by which a generator best redraws a given image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from digitgan import rng
+from digitgan.data import to_device
+from digitgan.errors import UsageError
+from digitgan.images import Picture, to_network
+from digitgan.model.file import Model
+
+STARTS: Final = 4
+"""Latents that are begun from in each class: the way down from one may end in a side valley."""
+
+FIRST_STEPS: Final = 40
+"""After these only the best `KEPT` go on: most of what is wrong shows early."""
+
+KEPT: Final = 8
+STEPS: Final = 200
+LEARNING_RATE: Final = 0.1
+
+PULL: Final = 2e-3
+"""Weight of the mean square of the latent, which keeps it where the generator has learned: without it an odd image is matched
+by latents that no drawing would ever have, and nothing near them is a digit."""
+
+
+@final
+@dataclass(frozen=True)
+class Inverted:
+    """What redraws an image best.
+
+    Attributes:
+        z: (latent,), float32.
+        label: its class.
+        image: uint8 (height, width[, channels]), drawn by them.
+        error: root of the mean squared difference of the pixels, in levels of 255.
+    """
+
+    z: npt.NDArray[np.float32]
+    label: int
+    image: Picture
+    error: float
+
+
+def invert(model: Model, image: Picture, label: int | None = None, seed: int = 0) -> Inverted:
+    """Find them by going down the gradient of the pixels' squared error through the generator, from several starts.
+
+    Args:
+        model: whose generator is to redraw it.
+        image: uint8 (height, width[, channels]), of the size and kind that the model draws.
+        label: the class, if it is known; otherwise every class is tried.
+        seed: of the starts.
+
+    Raises:
+        UsageError: for an image of another size or kind.
+    """
+    form = model.generator.form
+    right = (form.height, form.width) if form.channels == 1 else (form.height, form.width, form.channels)
+    if image.shape != right:
+        raise UsageError(f"the image is {_size(image.shape)}, this model draws {_size(right)}")
+    device = next(model.generator.parameters()).device
+    pixels = torch.from_numpy(image).reshape(1, form.height, form.width, -1).permute(0, 3, 1, 2).to(device)
+    classes = range(form.classes) if label is None else [label]
+    labels = torch.tensor([each for each in classes for _ in range(STARTS)], device=device)
+    z = to_device(rng.normals(seed, "starts of an inversion", 0, len(labels), model.generator.latent), device)
+    z, labels, errors = _descend(model, to_network(pixels), z, labels, FIRST_STEPS)
+    best = errors.argsort()[:KEPT]
+    z, labels, _ = _descend(model, to_network(pixels), z[best], labels[best], STEPS - FIRST_STEPS)
+    drawn = model.draw_many(z.cpu(), labels.cpu())
+    differences = (drawn.astype(np.float64) - image) ** 2
+    found = np.sqrt(differences.reshape(len(drawn), -1).mean(axis=1))
+    winner = int(found.argmin())
+    return Inverted(z[winner].cpu().numpy(), int(labels[winner]), drawn[winner], float(found[winner]))
+
+
+def _descend(model: Model, image: Tensor, z: Tensor, labels: Tensor, steps: int) -> tuple[Tensor, Tensor, Tensor]:
+    """So many steps of Adam on latents; returns them, their labels, and the errors (n,) at the last step."""
+    z = z.clone().requires_grad_()
+    optimizer = torch.optim.Adam([z], lr=LEARNING_RATE)
+    errors = torch.zeros(len(z))
+    for _ in range(steps):
+        errors = (model.generator(z, labels) - image).square().flatten(start_dim=1).mean(dim=1)
+        total = (errors + PULL * z.square().mean(dim=1)).sum()
+        (z.grad,) = torch.autograd.grad(total, [z])
+        optimizer.step()
+    return z.detach(), labels, errors.detach()
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[0]}x{shape[1]} {'grey' if len(shape) == 2 else 'RGB'}"

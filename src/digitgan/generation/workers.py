@@ -1,0 +1,75 @@
+"""Worker processes that draw the files of a set."""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
+from pathlib import Path
+
+import torch
+
+from digitgan.generation.filtering import Block, filtered
+from digitgan.generation.filters import filters_of
+from digitgan.generation.set_plan import SetFolder, SetPlan
+from digitgan.generation.sets import write_shard
+from digitgan.model.batching import side_by_side
+from digitgan.model.registry import load
+
+
+def draw_by_workers(
+    plan: SetPlan, folder: SetFolder, shards: Sequence[int], workers: int, data_dir: Path | None, device: str
+) -> Iterator[int]:
+    """Draw files of a set in so many processes; yields each that is finished.
+
+    Args:
+        plan: of the set.
+        folder: of the set.
+        shards: which files.
+        workers: how many processes; each has its share of this one's threads.
+        data_dir: where downloaded data sets lie.
+        device: where each computes.
+
+    Raises:
+        DigitganError: as it comes up in a worker.
+    """
+    threads = max(1, torch.get_num_threads() // workers)
+    # Fresh processes: those forked from one that has threads may hang.
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start_worker)
+    try:
+        waiting = {pool.submit(_draw_shard, plan, folder, shard, data_dir, device, threads): shard for shard in shards}
+        for done in as_completed(waiting):
+            done.result()
+            yield waiting[done]
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _start_worker() -> None:
+    """In a worker: Ctrl-C is for the process that started it, with which it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+
+    def end_with_it() -> None:
+        wait([parent.sentinel] if parent is not None else [])
+        os._exit(1)
+
+    threading.Thread(target=end_with_it, daemon=True).start()
+
+
+def _draw_shard(plan: SetPlan, folder: SetFolder, shard: int, data_dir: Path | None, device: str, threads: int) -> None:
+    draw = _drawer(plan, data_dir, device, threads)
+    write_shard(plan, folder, shard, lambda wanted: side_by_side(draw, wanted))
+
+
+@functools.lru_cache(maxsize=1)
+def _drawer(plan: SetPlan, data_dir: Path | None, device: str, threads: int) -> Callable[[range], Block]:
+    """What draws a plan's images in a worker: made once, for all files that it draws."""
+    model = load(plan.model, device)
+    torch.set_num_threads(threads)
+    return filtered(model, plan.seed, plan.truncation, filters_of(plan, model, data_dir, lambda line: None), plan.labelling.of)

@@ -1,0 +1,1 @@
+"""Models: their file, where one is found by its name, and images computed in batches."""

@@ -1,0 +1,158 @@
+"""The layered family: a generator that is what its description says, layer by layer, as one comes from Keras.
+
+A description is JSON (`LayeredGeneratorRecipe.layers`): layers by kind, name and settings, and the calls of them in order.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final, final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from digitgan.errors import RecipeError, UsageError
+from digitgan.networks.base import Generator, ImageForm
+from digitgan.networks.keras_graph import KINDS, Dense, Layer, Shape
+from digitgan.recipes import LayeredGeneratorRecipe
+
+MOST_LAYERS: Final = 2_000
+MOST_NUMBERS: Final = 100_000_000
+"""Weights of a network, or values of one image anywhere in it: more is a mistake, or an attack."""
+
+TO_SIGNED: Final = {"signed": (1.0, 0.0), "unit": (2.0, -1.0), "bytes": (1 / 127.5, -1.0)}
+"""From each range of pixels to [-1, 1]: a factor and a summand."""
+
+Call = tuple[int, tuple[tuple[int, int], ...]]
+"""A layer's place, and where each of its inputs comes from: whose result, and which part of it. What the network is given
+stands before all calls, z first."""
+
+
+@final
+@dataclass(frozen=True)
+class Layout:
+    """A description, all its sizes known; its layers have no numbers yet.
+
+    Attributes:
+        layers: on the device "meta".
+        calls: in order.
+        label_shape: of one label.
+        shape: of the image.
+    """
+
+    layers: list[Layer]
+    calls: tuple[Call, ...]
+    label_shape: Shape
+    shape: Shape
+
+
+def lay_out(recipe: LayeredGeneratorRecipe, classes: int) -> Layout:
+    """Find the sizes of a description's layers, by calling them without numbers, in no memory worth speaking of.
+
+    Raises:
+        RecipeError: where it is no description, a layer can't be made (it is named), or it is too large.
+    """
+    try:
+        described = json.loads(recipe.layers)
+        made, label_shape = described["layers"], tuple(int(side) for side in described["label_shape"])
+        calls = tuple(
+            (int(layer), tuple((int(place), int(part)) for place, part in given)) for layer, given in described["calls"]
+        )
+    except (ValueError, TypeError, KeyError, IndexError, RecursionError) as problem:
+        raise RecipeError(
+            f"generator.layers: no description of a network ({problem}); `digitgan import` writes one"
+        ) from problem
+    if len(made) > MOST_LAYERS or not 0 < len(calls) <= MOST_LAYERS:
+        raise RecipeError(f"generator.layers: {len(made)} layers in {len(calls)} calls; 1 to {MOST_LAYERS} are right")
+    layers: dict[int, Layer] = {}
+    numbers = 0
+    with torch.device("meta"), torch.no_grad():
+        results: list[Any] = [torch.zeros(2, recipe.latent)]
+        if recipe.label_input == "one-hot":
+            results.append(torch.zeros(2, classes))
+        elif recipe.label_input == "index":
+            results.append(torch.zeros(2, *label_shape, dtype=torch.int64))
+        for place, inputs in calls:
+            name: Any = place
+            try:
+                name, kind, settings = made[place]["name"], made[place]["kind"], made[place]["settings"]
+                given = [_part(results, *each) for each in inputs]
+                if place not in layers:
+                    layers[place] = KINDS[kind](settings, [tuple(each.shape[1:]) for each in given])
+                    numbers += sum(weight.numel() for weight in layers[place].own_weights())
+                results.append(layers[place](*given))
+                largest = _part(results, -1, 0).numel()
+            except (ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError, OverflowError) as problem:
+                raise RecipeError(f"generator.layers: layer {name!r} can't be made: {problem}") from problem
+            if numbers > MOST_NUMBERS or largest > MOST_NUMBERS:
+                raise RecipeError(f"generator.layers: layer {name!r} is larger than any generator of small images")
+    if sorted(layers) != list(range(len(made))):
+        raise RecipeError("generator.layers: some layers are never called")
+    shape = tuple(_part(results, -1, 0).shape[1:])
+    return Layout([layers[place] for place in sorted(layers)], calls, label_shape, shape)
+
+
+@final
+class LayeredGenerator(Generator):
+    """A generator by its description.
+
+    Attributes:
+        layers: those that there are, in the order of the description.
+        calls: what is called in which order.
+        described: name, kind and settings of each layer.
+        to_signed: factor and summand that bring what the last layer gives into [-1, 1].
+    """
+
+    def __init__(self, recipe: LayeredGeneratorRecipe, form: ImageForm) -> None:
+        super().__init__(form, recipe.latent)
+        self.label_input = recipe.label_input
+        self.to_signed = TO_SIGNED[recipe.pixels]
+        layout = lay_out(recipe, form.classes)
+        right = (form.height, form.width, form.channels)
+        if layout.shape != right and not (form.channels == 1 and layout.shape == right[:2]):
+            raise RecipeError(f"generator.layers: gives images of shape {layout.shape}, not {right}")
+        self.calls, self.label_shape = layout.calls, layout.label_shape
+        self.described: list[dict[str, Any]] = json.loads(recipe.layers)["layers"]
+        self.layers = nn.ModuleList(layer.to_empty(device="cpu") for layer in layout.layers)
+        for weight in (*self.parameters(), *self.buffers()):
+            nn.init.zeros_(weight)  # what it is worth comes from a file
+
+    @property
+    def dense(self) -> nn.Linear:  # type: ignore[override]
+        """The first dense layer whose first inputs are z.
+
+        Raises:
+            UsageError: where there is none.
+        """
+        for place, inputs in self.calls:
+            layer = self.layers[place]
+            if isinstance(layer, Dense) and layer.linear.in_features >= self.latent and inputs:
+                return layer.linear
+        raise UsageError("this generator, which was made elsewhere, has no dense layer of the latent")
+
+    def forward(self, z: Tensor, labels: Tensor) -> Tensor:
+        """See `Generator.forward`."""
+        results: list[Any] = [z] if self.label_input == "none" else [z, self._label(labels)]
+        for place, inputs in self.calls:
+            results.append(self.layers[place](*(_part(results, *each) for each in inputs)))
+        images = _part(results, -1, 0)
+        images = images[..., None] if images.ndim == 3 else images
+        scale, offset = self.to_signed
+        images = images * scale + offset
+        return images.permute(0, 3, 1, 2)
+
+    def _label(self, labels: Tensor) -> Tensor:
+        if labels.is_floating_point():
+            return labels
+        if self.label_input == "one-hot":
+            return functional.one_hot(labels, self.form.classes).float()
+        return labels.reshape(-1, *self.label_shape)
+
+
+def _part(results: list[Any], place: int, part: int) -> Tensor:
+    """A result, or the part of it that is asked for."""
+    found = results[place]
+    chosen: Tensor = found[part] if isinstance(found, tuple) else found
+    return chosen

@@ -1,0 +1,196 @@
+"""Layers without weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import final
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from digitgan.networks.keras_graph.layer import (
+    Layer,
+    Settings,
+    Shape,
+    activation_of,
+    check_only,
+    shape_of_maps,
+    sizes_of,
+)
+
+
+@final
+class Shaped(Layer):
+    """Reshape or Flatten."""
+
+    def __init__(self, settings: Settings, shapes: Sequence[Shape]) -> None:
+        super().__init__(settings, shapes)
+        check_only(settings, data_format="channels_last")
+        target = settings.get("target_shape", [-1])
+        if not isinstance(target, list | tuple) or not all(isinstance(side, int) and side >= -1 for side in target):
+            raise ValueError(f"target_shape = {target!r}")
+        self.target = tuple(target)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """(n, *target_shape)."""
+        return values.reshape(values.shape[0], *self.target)
+
+
+@final
+class Permuted(Layer):
+    """The axes in another order."""
+
+    def __init__(self, settings: Settings, shapes: Sequence[Shape]) -> None:
+        super().__init__(settings, shapes)
+        dims = settings.get("dims")
+        if not isinstance(dims, list | tuple) or sorted(dims) != list(range(1, len(shapes[0]) + 1)):
+            raise ValueError(f"dims = {dims!r}")
+        self.dims = tuple(dims)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """The same values."""
+        return values.permute(0, *self.dims)
+
+
+@final
+class Joined(Layer):
+    """Concatenate."""
+
+    def __init__(self, settings: Settings, shapes: Sequence[Shape]) -> None:
+        super().__init__(settings, shapes)
+        axis = settings.get("axis", -1)
+        if not isinstance(axis, int) or axis == 0 or not -len(shapes[0]) <= axis <= len(shapes[0]):
+            raise ValueError(f"axis = {axis!r}")
+        self.axis = axis
+
+    def forward(self, *values: Tensor) -> Tensor:
+        """One after the other along the axis."""
+        return torch.cat([each.float() for each in values], dim=self.axis)
+
+
+@final
+class Summed(Layer):
+    """Add."""
+
+    def __init__(self, settings: Settings, shapes: Sequence[Shape]) -> None:
+        super().__init__(settings, shapes)
+
+    def forward(self, first: Tensor, *others: Tensor) -> Tensor:
+        """The sum; a side of 1 goes with any."""
+        return sum(others, first)
+
+
+@final
+class Multiplied(Layer):
+    """Multiply."""
+
+    def __init__(self, settings: Settings, shapes: Sequence[Shape]) -> None:
+        super().__init__(settings, shapes)
+
+    def forward(self, *values: Tensor) -> Tensor:
+        """The product; a side of 1 goes with any."""
+        return math.prod(values[1:], start=values[0])
+
+
+@final
+class Activated(Layer):
+    """Activation."""
+
+    def __init__(self, settings: Settings, shapes: Sequence[Shape]) -> None:
+        super().__init__(settings, shapes)
+        self.activation = activation_of(settings)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """The same shape."""
+        return self.activation(values)
+
+
+class Rectified(Layer):
+    """ReLU.
+
+    Attributes:
+        usual: the slope below zero where the settings say none.
+    """
+
+    usual = 0.0
+
+    def __init__(self, settings: Settings, shapes: Sequence[Shape]) -> None:
+        super().__init__(settings, shapes)
+        check_only(settings, max_value=None, threshold=0.0)
+        self.slope = float(settings.get("negative_slope", settings.get("alpha", self.usual)))
+
+    def forward(self, values: Tensor) -> Tensor:
+        """The same shape."""
+        return functional.leaky_relu(values, self.slope)
+
+
+@final
+class LeakilyRectified(Rectified):
+    """LeakyReLU."""
+
+    usual = 0.3
+
+
+@final
+class Rescaled(Layer):
+    """Rescaling."""
+
+    def __init__(self, settings: Settings, shapes: Sequence[Shape]) -> None:
+        super().__init__(settings, shapes)
+        self.scale, self.offset = float(settings.get("scale", 1.0)), float(settings.get("offset", 0.0))
+
+    def forward(self, values: Tensor) -> Tensor:
+        """values * scale + offset."""
+        return values * self.scale + self.offset
+
+
+@final
+class Enlarged(Layer):
+    """UpSampling2D."""
+
+    def __init__(self, settings: Settings, shapes: Sequence[Shape]) -> None:
+        super().__init__(settings, shapes)
+        check_only(settings, data_format="channels_last")
+        shape_of_maps(shapes)
+        self.factors = sizes_of(settings.get("size", 2))
+        self.mode = settings.get("interpolation", "nearest")
+        if self.mode not in ("nearest", "bilinear"):
+            raise ValueError(f"interpolation = {self.mode!r}")
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """(n, height * factor, width * factor, channels)."""
+        if self.mode == "bilinear":
+            wide = functional.interpolate(maps.permute(0, 3, 1, 2), scale_factor=self.factors, mode="bilinear")
+            return wide.permute(0, 2, 3, 1)
+        return maps.repeat_interleave(self.factors[0], dim=1).repeat_interleave(self.factors[1], dim=2)
+
+
+@final
+class Cropped(Layer):
+    """Cropping1D."""
+
+    def __init__(self, settings: Settings, shapes: Sequence[Shape]) -> None:
+        super().__init__(settings, shapes)
+        cropping = settings.get("cropping", [1, 1])
+        cut = tuple(cropping) if isinstance(cropping, list | tuple) else (cropping, cropping)
+        if len(cut) != 2 or not all(isinstance(side, int) and side >= 0 for side in cut) or sum(cut) >= shapes[0][0]:
+            raise ValueError(f"cropping = {cropping!r}")
+        self.first, self.count = cut[0], shapes[0][0] - sum(cut)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """(n, fewer, features)."""
+        return values[:, self.first : self.first + self.count]
+
+
+@final
+class Kept(Layer):
+    """What does nothing but in training: Dropout, GaussianNoise, GaussianDropout."""
+
+    def __init__(self, settings: Settings, shapes: Sequence[Shape]) -> None:
+        super().__init__(settings, shapes)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """The values."""
+        return values

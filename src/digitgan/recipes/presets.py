@@ -1,0 +1,279 @@
+"""The recipes that come with the program.
+
+The five reference systems (`lstm-cgan`, `onehot-cgan`, `mask-cgan`, `plain-gan`, `dcgan`) are built as they were published, on
+Keras' defaults, which their descriptions leave unsaid: initialisation, batch norm's momentum and epsilon, Adam's rates. Where
+a description doesn't say how the updates are ordered, both networks learn from one pass, as in the tutorial code of their kind;
+where it gives no batch size or length, those are of the others' order. Their guard watches for little more than numbers that
+are no longer finite: the published systems have none, and what goes wrong in them is meant to be seen. A mended recipe
+(`…-mended`) is its system with the fewest changes that make it work.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from collections.abc import Mapping
+from typing import Final
+
+from digitgan.recipes.networks import (
+    ConvolutionalDiscriminatorRecipe,
+    ConvolutionalGeneratorRecipe,
+    RecurrentDiscriminatorRecipe,
+    RecurrentGeneratorRecipe,
+)
+from digitgan.recipes.settings import (
+    EmaRecipe,
+    GuardRecipe,
+    LossRecipe,
+    OptimizerRecipe,
+    PenaltyRecipe,
+    Recipe,
+    TrainingRecipe,
+    UpdatesRecipe,
+)
+
+DEFAULT_RECIPE: Final = "fast"
+
+MNIST_IMAGES: Final = 60_000
+"""The published lengths are in epochs of MNIST."""
+
+_AS_IT_IS: Final = EmaRecipe(decay=0.0, statistics="running")
+_NO_PENALTY: Final = PenaltyRecipe(name="none")
+_NO_GUARD: Final = GuardRecipe(discriminator_collapse=False, mode_collapse=False)
+_CROSS_ENTROPY: Final = LossRecipe(name="binary-cross-entropy")
+_SUMMED_CROSS_ENTROPY: Final = LossRecipe(name="non-saturating")
+
+
+def _keras_adam(learning_rate: float, beta1: float = 0.9) -> OptimizerRecipe:
+    return OptimizerRecipe(
+        generator_learning_rate=learning_rate,
+        discriminator_learning_rate=learning_rate,
+        beta1=beta1,
+        beta2=0.999,
+        epsilon=1e-7,
+        decay="none",
+    )
+
+
+def _mended(published: Recipe, how: str, learning_rate: float = 1e-3) -> Recipe:
+    """A published system with what all of them need; `how` says what is changed."""
+    return dataclasses.replace(
+        published,
+        name=f"{published.name}-mended",
+        description=f"{published.name} with {how}.",
+        # Adam's defaults remember ten steps of the gradient and a thousand of its size; the opponent has moved on by then.
+        optimizer=dataclasses.replace(_keras_adam(learning_rate), beta1=0.0, beta2=0.95),
+        ema=EmaRecipe(),
+        training=dataclasses.replace(published.training, images=300_000),
+        guard=GuardRecipe(),
+    )
+
+
+_FAST = Recipe(
+    name="fast",
+    description="Small convolutional conditional GAN: readable digits in a minute on two CPU cores.",
+    # What makes the most of a minute; all that was tried is told in benchmarks/RECORDS.md.
+    generator=ConvolutionalGeneratorRecipe(channels=(64, 32), image_kernel=4, image_stride=2),
+    optimizer=OptimizerRecipe(generator_learning_rate=0.004, discriminator_learning_rate=0.004),
+    training=TrainingRecipe(images=120_000, batch_size=128, generator_pretraining=100),
+)
+
+_QUALITY = Recipe(
+    name="quality",
+    description="Larger networks, for a quarter of an hour and more.",
+    generator=ConvolutionalGeneratorRecipe(channels=(96, 48, 16)),
+    discriminator=ConvolutionalDiscriminatorRecipe(channels=(24, 48, 96), features=192),
+    training=TrainingRecipe(images=1_000_000, batch_size=128),
+)
+
+_LSTM_CGAN = Recipe(
+    name="lstm-cgan",
+    description="Reference system 1: the digit as a sequence of 28 rows, an LSTM in each network.",
+    generator=RecurrentGeneratorRecipe(),
+    discriminator=RecurrentDiscriminatorRecipe(),
+    loss=_CROSS_ENTROPY,
+    penalty=_NO_PENALTY,
+    updates=UpdatesRecipe(fakes="fresh", batches="separate"),
+    optimizer=_keras_adam(1e-3),
+    ema=_AS_IT_IS,
+    training=TrainingRecipe(images=30 * MNIST_IMAGES, batch_size=64, previews=30, checkpoints=6, snapshots=6),
+    guard=_NO_GUARD,
+)
+
+_LSTM_CGAN_MENDED = _mended(_LSTM_CGAN, "a short memory in Adam, and drawn from the average of its weights")
+
+_TUTORIAL_GENERATOR = ConvolutionalGeneratorRecipe(
+    latent=100,
+    label_input="none",
+    channels=(256, 128, 64),
+    kernel=5,
+    strides=(1, 2),
+    image_kernel=5,
+    image_stride=2,
+    biases="none",
+    norm="batch",
+    dense_norm="units",
+    norm_momentum=0.01,
+    norm_epsilon=1e-3,
+    slope=0.3,
+    initialisation="keras",
+)
+
+_TUTORIAL_DISCRIMINATOR = ConvolutionalDiscriminatorRecipe(
+    label_input="none",
+    label_biases=False,
+    channels=(64, 128),
+    kernel=5,
+    last_kernel=5,
+    features=0,
+    slope=0.3,
+    dropout=0.3,
+    initialisation="keras",
+)
+
+_ONEHOT_DISCRIMINATOR = dataclasses.replace(_TUTORIAL_DISCRIMINATOR, label_input="one-hot", entry_channels=128, dropout=0.0)
+
+_ONEHOT_CGAN = Recipe(
+    name="onehot-cgan",
+    description="Reference system 2: one-hot labels, both networks updated from one forward pass.",
+    generator=dataclasses.replace(_TUTORIAL_GENERATOR, label_input="one-hot"),
+    discriminator=_ONEHOT_DISCRIMINATOR,
+    loss=_SUMMED_CROSS_ENTROPY,
+    penalty=_NO_PENALTY,
+    updates=UpdatesRecipe(order="simultaneous", batches="separate"),
+    optimizer=_keras_adam(1e-3),
+    ema=_AS_IT_IS,
+    training=TrainingRecipe(images=30 * MNIST_IMAGES, batch_size=64, previews=30, checkpoints=6, snapshots=6),
+    guard=_NO_GUARD,
+)
+
+_ONEHOT_CGAN_MENDED = dataclasses.replace(
+    _mended(_ONEHOT_CGAN, "pixels that reach the convolutions as they are, a short memory in Adam, and an average"),
+    # A dense layer before the convolutions throws away which pixel is beside which.
+    discriminator=dataclasses.replace(_ONEHOT_DISCRIMINATOR, entry_channels=0),
+)
+
+_MASK_DISCRIMINATOR = dataclasses.replace(_TUTORIAL_DISCRIMINATOR, label_input="mask-plane", slope=0.2)
+
+_MASK_CGAN = Recipe(
+    name="mask-cgan",
+    description="Reference system 3: DCGAN with an embedded label, and a label mask beside the image.",
+    generator=ConvolutionalGeneratorRecipe(
+        latent=100,
+        label_input="embedding",
+        label_embedding=50,
+        channels=(256, 128, 64),
+        kernel=5,
+        image_kernel=5,
+        biases="all",
+        norm="batch",
+        dense_norm="units",
+        norm_momentum=0.01,
+        norm_epsilon=1e-3,
+        initialisation="keras",
+    ),
+    discriminator=_MASK_DISCRIMINATOR,
+    loss=_SUMMED_CROSS_ENTROPY,
+    penalty=_NO_PENALTY,
+    updates=UpdatesRecipe(order="simultaneous", fake_labels="uniform", batches="separate"),
+    optimizer=_keras_adam(2e-4, beta1=0.5),
+    ema=_AS_IT_IS,
+    training=TrainingRecipe(images=30 * MNIST_IMAGES, batch_size=128, previews=30, grid="5x5", checkpoints=6, snapshots=6),
+    guard=_NO_GUARD,
+)
+
+_MASK_CGAN_MENDED = dataclasses.replace(
+    _mended(
+        _MASK_CGAN, "a loud label and no dropout in the discriminator, faster learning, Adam's short memory, and an average"
+    ),
+    # At first the mask is ±0.03 beside pixels of ±1: the discriminator looks past it.
+    discriminator=dataclasses.replace(_MASK_DISCRIMINATOR, label_input="one-hot", dropout=0.0),
+)
+
+_PLAIN_GAN = Recipe(
+    name="plain-gan",
+    description="Reference system 4: unconditional, half real and half fake in each discriminator batch.",
+    generator=ConvolutionalGeneratorRecipe(
+        latent=100,
+        label_input="none",
+        channels=(128, 128, 128),
+        image_kernel=7,
+        biases="all",
+        norm="none",
+        slope=0.2,
+        output="sigmoid",
+        initialisation="keras",
+    ),
+    discriminator=ConvolutionalDiscriminatorRecipe(
+        label_input="none",
+        label_biases=False,
+        channels=(64, 64),
+        kernel=3,
+        last_kernel=3,
+        features=0,
+        dropout=0.4,
+        pixels="unit",
+        initialisation="keras",
+    ),
+    loss=_CROSS_ENTROPY,
+    penalty=_NO_PENALTY,
+    updates=UpdatesRecipe(fakes="fresh", generator_batch=256),
+    optimizer=_keras_adam(2e-4, beta1=0.5),
+    ema=_AS_IT_IS,
+    # An epoch there is 234 steps of 256 images, of which 128 are real, and it is those that are counted here.
+    training=TrainingRecipe(images=100 * 234 * 128, batch_size=128, previews=10, grid="10x10", checkpoints=10, snapshots=10),
+    guard=dataclasses.replace(_NO_GUARD, discriminator_collapse=True),
+)
+
+_DCGAN = Recipe(
+    name="dcgan",
+    description="Reference system 5: unconditional DCGAN, a checkpoint every five epochs, a grid every one.",
+    generator=_TUTORIAL_GENERATOR,
+    discriminator=_TUTORIAL_DISCRIMINATOR,
+    loss=_SUMMED_CROSS_ENTROPY,
+    penalty=_NO_PENALTY,
+    updates=UpdatesRecipe(order="simultaneous", batches="separate"),
+    optimizer=_keras_adam(1e-4),
+    ema=_AS_IT_IS,
+    training=TrainingRecipe(images=60 * MNIST_IMAGES, batch_size=256, previews=60, grid="4x4", checkpoints=12, snapshots=12),
+    guard=_NO_GUARD,
+)
+
+_WGAN_GP = Recipe(
+    name="wgan-gp",
+    description="Conditional Wasserstein GAN with gradient penalty (Gulrajani et al. 2017), five critic steps to one.",
+    loss=LossRecipe(name="wasserstein"),
+    penalty=PenaltyRecipe(name="wgan-gp", gamma=10.0, interval=1),
+    updates=UpdatesRecipe(discriminator_steps=5),
+    optimizer=OptimizerRecipe(generator_learning_rate=1e-3, discriminator_learning_rate=1e-3, beta2=0.9),
+    ema=EmaRecipe(decay=0.99),
+    training=TrainingRecipe(images=300_000),
+)
+
+_ACGAN = Recipe(
+    name="acgan",
+    description="Auxiliary classifier GAN (Odena et al. 2017): the discriminator is told no label, it has to name it.",
+    discriminator=ConvolutionalDiscriminatorRecipe(label_input="none", label_biases=False, auxiliary_classifier=True),
+    # At weight 1 the classifier drowns the score, and what is drawn is one picture a class: 37 % right and coverage 0.05 after
+    # 60,000 images; 95 % and 0.50 at 0.3, 87 % and 0.56 at 0.1.
+    loss=LossRecipe(name="non-saturating", classifier_weight=0.3),
+    training=TrainingRecipe(images=300_000),
+)
+
+_TABLE: Final = (
+    _FAST,
+    _QUALITY,
+    _LSTM_CGAN,
+    _LSTM_CGAN_MENDED,
+    _ONEHOT_CGAN,
+    _ONEHOT_CGAN_MENDED,
+    _MASK_CGAN,
+    _MASK_CGAN_MENDED,
+    _PLAIN_GAN,
+    _DCGAN,
+    _WGAN_GP,
+    _ACGAN,
+)
+
+RECIPES: Final[Mapping[str, Recipe]] = types.MappingProxyType({recipe.name: recipe for recipe in _TABLE})
+"""The recipes that come with the program, by name."""

@@ -1,0 +1,205 @@
+"""Recipes there and back: by name, by single settings, as TOML; every value checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final, get_type_hints
+
+from digitgan.errors import RecipeError, nearest
+from digitgan.recipes.networks import FAMILY_SECTIONS
+from digitgan.recipes.presets import DEFAULT_RECIPE, RECIPES
+from digitgan.recipes.settings import Recipe
+
+BLANK: Final = Recipe(name="unnamed", description="")
+"""The plain defaults of every setting: the base of recipes read from runs and model files, whatever the table says today."""
+
+MOST_BYTES: Final = 1 << 20
+"""Of a recipe's file; more would only keep the parser busy."""
+
+
+def find_recipe(name: str) -> Recipe:
+    """The recipe of that name.
+
+    Raises:
+        RecipeError: if there is none; the nearest name is suggested.
+    """
+    if name not in RECIPES:
+        raise RecipeError(f"unknown recipe {name!r}: {nearest(name, RECIPES)}")
+    return RECIPES[name]
+
+
+def with_settings(recipe: Recipe, settings: Iterable[str]) -> Recipe:
+    """The recipe with single values changed.
+
+    Args:
+        recipe: where to start from.
+        settings: each "section.key=value", the value written as in TOML (a bare word counts as text).
+
+    Raises:
+        RecipeError: for an unknown section or key (nearest named), a value of the wrong type or out of range.
+    """
+    for setting in settings:
+        path, equals, text = setting.partition("=")
+        section, dot, key = path.strip().partition(".")
+        if not equals or not dot:
+            raise RecipeError(f"--set {setting!r}: write section.key=value, for example penalty.gamma=0.5")
+        recipe = _merged(recipe, {section: {key: _toml_value(text.strip())}}, f"--set {setting}")
+    return recipe
+
+
+def read_recipe(path: Path) -> Recipe:
+    """The recipe in a TOML file.
+
+    The file's `base` names the recipe it changes (default: `fast`); `name` and `description` may be given, and sections
+    as `to_toml` writes them.
+
+    Raises:
+        RecipeError: if the file is missing or not TOML, or a key or value in it is wrong (with its line).
+    """
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise RecipeError(f"{path}: is no recipe: it has {path.stat().st_size:,} bytes, and a recipe a few thousand")
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise RecipeError(f"{path}: cannot be read as a recipe ({problem}); a UTF-8 TOML file is right") from problem
+    return from_toml(text, str(path))
+
+
+def from_toml(text: str, source: str, base: Recipe | None = None) -> Recipe:
+    """The recipe written in `text`; `source` is what messages call it. See `read_recipe`.
+
+    Args:
+        text: TOML.
+        source: its file's name.
+        base: where values come from that the text leaves out; by default the recipe that its `base` names.
+    """
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as problem:
+        raise RecipeError(f"{source}: not valid TOML: {problem}") from problem
+    except RecursionError:
+        raise RecipeError(f"{source}: is no recipe: its values are nested too deeply to be read") from None
+    named = table.pop("base", DEFAULT_RECIPE)
+    if not isinstance(named, str):
+        raise RecipeError(f"{source}: base = {named!r} must be the name of a recipe, in quotes")
+    return _merged(base or find_recipe(named), table, source, text)
+
+
+def to_toml(recipe: Recipe) -> str:
+    """The recipe as TOML, every value explicit; `from_toml` gives the same recipe back."""
+    lines = [f"name = {_toml_text(recipe.name)}", f"description = {_toml_text(recipe.description)}"]
+    for section in dataclasses.fields(recipe)[2:]:
+        lines += ["", f"[{section.name}]"]
+        lines += [f"{key} = {_toml_text(value)}" for key, value in _items(getattr(recipe, section.name))]
+    return "\n".join(lines) + "\n"
+
+
+def differences(old: Recipe, new: Recipe) -> list[str]:
+    """What distinguishes two recipes, a line each: "penalty.gamma: 0.1 -> 0.5"; descriptions aside."""
+    found = [f"name: {old.name} -> {new.name}"] if old.name != new.name else []
+    for section in dataclasses.fields(Recipe)[2:]:
+        before, after = dict(_items(getattr(old, section.name))), dict(_items(getattr(new, section.name)))
+        for key in {**before, **after}:
+            if before.get(key) != after.get(key):
+                was, now = (_toml_text(values[key]) if key in values else "(none)" for values in (before, after))
+                found.append(f"{section.name}.{key}: {was} -> {now}")
+    return found
+
+
+def _items(section: Any) -> list[tuple[str, Any]]:
+    return [(item.name, getattr(section, item.name)) for item in dataclasses.fields(section)]
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except (ValueError, RecursionError):  # not TOML, or absurdly long or deep
+        return text
+
+
+def _toml_text(value: Any) -> str:
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return '"' + re.sub(r"[\x00-\x1f\x7f]", lambda found: f"\\u{ord(found[0]):04x}", escaped) + '"'
+    if isinstance(value, tuple):
+        return f"[{', '.join(_toml_text(item) for item in value)}]"
+    return str(value).lower() if isinstance(value, bool) else repr(value)
+
+
+def _merged(recipe: Recipe, table: Mapping[str, Any], source: str, text: str = "") -> Recipe:
+    """`recipe` with the values of a parsed TOML table put in, each checked."""
+    changed: dict[str, Any] = {}
+    sections = {item.name: item for item in dataclasses.fields(Recipe)}
+    for name, value in table.items():
+        if name not in sections:
+            raise RecipeError(f"{source}{_line_of(name, text)}: unknown section {name!r}: {nearest(name, sections)}")
+        if name in ("name", "description"):
+            if not isinstance(value, str):
+                raise RecipeError(f"{source}{_line_of(name, text)}: {name} = {value!r} must be text, in quotes")
+            changed[name] = value
+        elif not isinstance(value, Mapping):
+            raise RecipeError(f"{source}{_line_of(name, text)}: {name!r} is a section; its settings go under [{name}]")
+        else:
+            changed[name] = _merged_section(getattr(recipe, name), name, value, source, text)
+    return dataclasses.replace(recipe, **changed)
+
+
+def _merged_section(section: Any, name: str, values: Mapping[str, Any], source: str, text: str) -> Any:
+    if name in FAMILY_SECTIONS and "family" in values:
+        section = _of_family(section, name, values["family"], f"{source}{_line_of('family', text)}")
+    fields = {item.name: item for item in dataclasses.fields(section)}
+    kinds = get_type_hints(type(section))
+    changed = {}
+    for key, value in values.items():
+        where = f"{source}{_line_of(key, text)}"
+        if key not in fields:
+            family = f" of family {section.family!r}" if name in FAMILY_SECTIONS else ""
+            raise RecipeError(f"{where}: unknown setting {key!r} in section {name!r}{family}: {nearest(key, fields)}")
+        changed[key] = _checked(value, kinds[key], fields[key].metadata, f"{where}: {name}.{key} = {_shown(value)}")
+    return dataclasses.replace(section, **changed)
+
+
+def _of_family(section: Any, name: str, family: Any, where: str) -> Any:
+    """The section as it is if it is of that family; else that family's, with its defaults."""
+    families = FAMILY_SECTIONS[name]
+    if family not in families:
+        raise RecipeError(f"{where}: {name}.family = {_shown(family)}: {nearest(str(family), families)}")
+    return section if section.family == family else families[family]()
+
+
+def _shown(value: Any) -> str:
+    return _toml_text(tuple(value) if isinstance(value, list) else value)
+
+
+def _checked(value: Any, kind: Any, limits: Mapping[str, Any], what: str) -> Any:
+    if kind == tuple[int, ...]:
+        if not isinstance(value, list | tuple) or not value:
+            raise RecipeError(f"{what} must be a list of whole numbers, such as [64, 32]")
+        return tuple(_checked(item, int, limits, what) for item in value)
+    if kind is str:
+        if not isinstance(value, str):
+            raise RecipeError(f"{what} must be text, in quotes")
+        if limits["names"] and value not in limits["names"]:
+            raise RecipeError(f"{what}: {nearest(value, limits['names'])}")
+        return value
+    if kind is bool:
+        if not isinstance(value, bool):
+            raise RecipeError(f"{what} must be true or false")
+        return value
+    if isinstance(value, bool) or not isinstance(value, int if kind is int else int | float):
+        raise RecipeError(f"{what} must be a {'whole ' if kind is int else ''}number")
+    if not limits["low"] <= value <= limits["high"]:  # nan is never between
+        raise RecipeError(f"{what} is out of range: {limits['low']:g} to {limits['high']:g} is right")
+    return kind(value)
+
+
+def _line_of(key: str, text: str) -> str:
+    """ ", line 7" where the key stands in a TOML text; nothing where it can't be found or there is no text."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if re.match(rf"\s*(\[\s*)?[\"']?{re.escape(key)}\b", line):
+            return f", line {number}"
+    return ""

@@ -1,0 +1,1 @@
+"""One training, from its options to its result."""

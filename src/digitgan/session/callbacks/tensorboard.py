@@ -1,0 +1,96 @@
+"""TensorBoard: what a training reports, its scores and its previews, for those who look at all their runs there."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import math
+from pathlib import Path
+from typing import Any, Final, final
+
+import numpy as np
+from PIL import Image
+
+from digitgan.errors import UsageError
+from digitgan.recipes import Recipe, to_toml
+from digitgan.runs import RunFolder
+from digitgan.session.callbacks.base import Observer
+from digitgan.session.callbacks.history import LINES
+from digitgan.session.callbacks.means import Averages
+from digitgan.training import Ended, EvaluationDue, Event, PreviewDue, Stepped
+from digitgan.training.schedule import Moments
+
+GROUPS: Final = {"loss": "losses", "score": "scores", "accuracy": "accuracies"}
+"""Under which heading a term is shown, by the word its name has."""
+
+
+def check_tensorboard() -> None:
+    """Make sure that TensorBoard's writer is there.
+
+    Raises:
+        UsageError: where it isn't.
+    """
+    if importlib.util.find_spec("tensorboard") is None:
+        raise UsageError("--tensorboard needs tensorboard, which the extra brings: pip install 'digitgan[tensorboard]'")
+
+
+@final
+class TensorBoard(Observer):
+    """Writes event files into the run's folder; the step is the count of images seen.
+
+    The terms of the steps are averaged as in the history. Previews and scores are taken from the run's folder, so those that
+    write them have to be shown an event first.
+
+    Args:
+        run: where they go: its `tensorboard/`.
+        recipe: of the run; its text is shown as well.
+        images_seen: where this sitting begins; what was written beyond it by an earlier one is hidden.
+    """
+
+    def __init__(self, run: RunFolder, recipe: Recipe, images_seen: int) -> None:
+        from torch.utils.tensorboard.writer import SummaryWriter
+
+        self.run = run
+        self.moments = Moments(recipe.training.images, LINES, recipe.training.batch_size)
+        self._averages = Averages()
+        self._writer = SummaryWriter(str(run.tensorboard), purge_step=images_seen + 1 if images_seen else None)
+        if not images_seen:
+            indented = "\n".join(f"    {line}" for line in to_toml(recipe).splitlines())
+            self._writer.add_text("recipe", indented, 0)
+
+    def see(self, event: Event) -> None:
+        """Add up a step; write what is due."""
+        if isinstance(event, Stepped):
+            self._averages.add(event.report.terms)
+            if self.moments.due(event.report.images_seen):
+                self._write_terms(event.report.images_seen)
+        elif isinstance(event, PreviewDue):
+            self._write_preview(event.game.images_seen)
+        elif isinstance(event, EvaluationDue):
+            self._write_scores(event.game.images_seen)
+        elif isinstance(event, Ended):
+            self._writer.flush()
+
+    def _write_terms(self, images_seen: int) -> None:
+        for name, mean in self._averages.means().items():
+            if math.isfinite(mean):
+                heading = next((heading for word, heading in GROUPS.items() if word in name), "further")
+                self._writer.add_scalar(f"{heading}/{name}", mean, images_seen)
+        self._averages.clear()
+
+    def _write_preview(self, images_seen: int) -> None:
+        path = self.run.preview(images_seen)
+        if path.is_file():
+            picture = np.asarray(Image.open(path))
+            self._writer.add_image("preview", picture, images_seen, dataformats="HW" if picture.ndim == 2 else "HWC")
+
+    def _write_scores(self, images_seen: int) -> None:
+        for name, value in _last_line(self.run.scores).items():
+            if name != "images_seen":
+                self._writer.add_scalar(f"evaluation/{name}", value, images_seen)
+
+
+def _last_line(path: Path) -> dict[str, Any]:
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    found: dict[str, Any] = json.loads(lines[-1]) if lines else {}
+    return found
