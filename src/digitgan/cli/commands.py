@@ -1,6 +1,7 @@
 """The table of subcommands.
 
-Each is a typed function that makes one call into a layer below. It imports what is heavy inside, so that `digitgan --help` is quick.
+Each is a typed function that makes one call into a layer below. It imports heavy modules inside, so that `digitgan --help`
+is quick.
 """
 
 from __future__ import annotations
