@@ -11,13 +11,14 @@ from typing import Any
 
 import torch
 
+from digitgan.device import processor_name
 from digitgan.version import versions
 
 
 def machine() -> dict[str, Any]:
     """Processor, cores, instructions, versions, commit (with "+" where the tree was changed since), date."""
     return {
-        "processor": _processor(),
+        "processor": processor_name(),
         "cores": os.cpu_count(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
@@ -26,13 +27,6 @@ def machine() -> dict[str, Any]:
         "commit": _git("rev-parse", "--short=12", "HEAD") + ("+" if _git("status", "--porcelain") else ""),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
     }
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
-    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return named[0] if named else platform.processor()
 
 
 def _git(*words: str) -> str:
