@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from machine import machine
 
-from digitgan.device import choose_precision, prepare
+from digitgan.device import choose_precision, cpu_multiplies_bfloat16, prepare
 from digitgan.networks import ImageForm
 from digitgan.recipes import RECIPES
 from digitgan.training.speed import Trial
@@ -38,7 +38,7 @@ def main() -> None:
         "machine": machine(),
         "device": device.type,
         "threads": threads,
-        "bfloat16_instructions": {name: bool(torch.cpu.get_capabilities().get(name)) for name in ("avx512_bf16", "amx_bf16")},
+        "cpu_multiplies_bfloat16": cpu_multiplies_bfloat16(),
         "chosen": choose_precision(device),
         "recipes": rows,
     }

@@ -98,8 +98,18 @@ def test_precision_is_a_matter_of_instructions(
     capability: str, has: dict[str, bool], expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: MappingProxyType(has))
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: MappingProxyType(has), raising=False)
     assert devices.choose_precision(CPU) == expected
+    assert devices.choose_precision(torch.device("cuda")) == "float32"
+
+
+@pytest.mark.parametrize(("bf16", "amx"), [(False, False), (True, False), (False, True)])
+def test_pytorch_before_2_13_names_instructions_otherwise(bf16: bool, amx: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: bf16)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    assert devices.choose_precision(CPU) == ("bfloat16" if bf16 or amx else "float32")
 
 
 def test_what_decides_rounding_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -132,19 +132,19 @@ def choose_precision(device: torch.device) -> str:
 
     The choice depends on the hardware alone, never on a measurement, so that a command gives the same weights each time.
     `benchmarks/precision.py` measures both: with AVX-512 BF16, a step takes 0.57 to 0.90 of its time in float32, depending on
-    the recipe. A CPU without such instructions emulates bfloat16, at a twentieth of the speed.
+    the recipe. A CPU without such instructions emulates bfloat16, at a twentieth of the speed. On a GPU the casts cost more
+    than they save, because launching kernels takes longer than computing them: in batches of 128, a step in bfloat16 takes 1.1
+    to 1.3 of its time in float32 (`benchmarks/gpu.py`, NVIDIA H200).
     """
-    if device.type == "cuda":
-        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
-    if device.type == "cpu":
-        return "bfloat16" if cpu_multiplies_bfloat16() else "float32"
-    return "float32"
+    return "bfloat16" if device.type == "cpu" and cpu_multiplies_bfloat16() else "float32"
 
 
 def cpu_multiplies_bfloat16() -> bool:
     """Whether this CPU has instructions that multiply in bfloat16 (AVX-512 BF16 or AMX), and PyTorch may use them."""
     if torch.backends.cpu.get_cpu_capability() != "AVX512":  # AMX comes with AVX-512; ATEN_CPU_CAPABILITY can forbid both
         return False
+    if not hasattr(torch.cpu, "get_capabilities"):  # PyTorch before 2.13
+        return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     has = torch.cpu.get_capabilities()
     return bool(has.get("avx512_bf16") or has.get("amx_bf16"))
 
