@@ -14,7 +14,7 @@ RUN := $(VENV)/bin/python -m digitgan
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test fuzz lint tensorflow pretrained judge constraints lock licences audit clean
+.PHONY: help demo test fuzz lint tensorflow pretrained classifier constraints lock licences audit clean
 
 help: ## list the targets
 	@echo "Targets of make:"
@@ -51,8 +51,8 @@ tensorflow: $(TENSORFLOW)/.done ## an environment with TensorFlow, in which the 
 pretrained: $(VENV)/.core ## train the shipped model `mnist` again
 	$(VENV)/bin/python benchmarks/pretrained.py
 
-judge: $(VENV)/.core ## train the shipped judge of MNIST again
-	$(VENV)/bin/python benchmarks/judge.py
+classifier: $(VENV)/.core ## train the shipped classifier of MNIST again
+	$(VENV)/bin/python benchmarks/train_classifier.py
 
 constraints: ## pin every dependency anew, at the newest that pyproject.toml allows
 	@$(call check_python)

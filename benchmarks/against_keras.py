@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import tyro
-from judging import RESULTS, command, figures_of, reference_images, result_of, the_judge, train
+from common import RESULTS, command, figures_of, reference_images, result_of, the_classifier, train
 from machine import machine
 
 import digitgan
@@ -48,11 +48,11 @@ def main(
         tensorflow: the Python of an environment that has it.
         out: where the results go.
     """
-    judge, real = the_judge(), reference_images("train")
-    report = result_of("mask-cgan here and in Keras on TensorFlow", judge, real)
+    classifier, real = the_classifier(), reference_images("train")
+    report = result_of("mask-cgan here and in Keras on TensorFlow", classifier, real)
     runs: list[dict[str, Any]] = []
     report |= {"images": images, "runs": runs, "drawing": {}, "machine": machine()}
-    print("| | precision | images/s | loss D | loss G | right class | Fréchet distance | coverage |")
+    print("| | precision | images/s | loss D | loss G | class accuracy | Fréchet distance | coverage |")
     print("|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as scratch:
         data = Path(scratch) / "images.npz"
@@ -68,13 +68,22 @@ def main(
                     report["drawing"]["keras_predict_images_per_second"] = found.pop("drawn_per_second")
                 command("import", str(place / "generator.keras"), "--out", str(place / "model.safetensors"))
                 model = digitgan.load(place / "model.safetensors")
-                keep(runs, {"side": "keras", "precision": ours, "seed": seed, **found, **figures_of(model, judge, real.images)})
+                keep(
+                    runs,
+                    {"side": "keras", "precision": ours, "seed": seed, **found, **figures_of(model, classifier, real.images)},
+                )
                 place = Path(scratch) / f"digitgan-{ours}-{seed}"
                 found = here(images, ours, seed, place)
                 model = digitgan.load(place)
                 keep(
                     runs,
-                    {"side": "digitgan", "precision": ours, "seed": seed, **found, **figures_of(model, judge, real.images)},
+                    {
+                        "side": "digitgan",
+                        "precision": ours,
+                        "seed": seed,
+                        **found,
+                        **figures_of(model, classifier, real.images),
+                    },
                 )
                 out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
         report["drawing"] |= drawing(Path(scratch) / "digitgan-float32-0", drawn, Path(scratch))

@@ -21,7 +21,7 @@ import numpy as np
 import onnxruntime
 import torch
 import tyro
-from judging import RESULTS, command
+from common import RESULTS, command
 from machine import machine
 
 import digitgan

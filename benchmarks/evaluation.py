@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import tyro
-from judging import RESULTS, command, train
+from common import RESULTS, command, train
 from machine import machine
 
 from digitgan.data import data_folder

@@ -1,8 +1,8 @@
 """What a minute of training is worth: `digitgan train --minutes 1` over several seeds, judged by an independent classifier.
 
-For each seed the real command is run in a process of its own, 10,000 images are drawn from what it leaves, and a judge, a
-classifier trained on MNIST's training images, says how many are of the class that was asked for. The judge's own accuracy on
-MNIST's test images stands beside the result. Nothing here is used to choose anything: it only reports.
+For each seed the real command is run in a process of its own, 10,000 images are drawn from what it leaves, and a classifier, a
+classifier trained on MNIST's training images, says how many are of the class that was asked for. The classifier's own
+accuracy on MNIST's test images stands beside the result. Nothing here is used to choose anything: it only reports.
 
     python benchmarks/first_minute.py --seeds 3 --first-seed 10
 
@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import tyro
-from judging import DRAWN, RESULTS, the_judge, train
+from common import DRAWN, RESULTS, the_classifier, train
 from machine import machine
 
 import digitgan
@@ -45,13 +45,13 @@ def main(
         set: changes to it, section.key=value.
         out: where the results go.
     """
-    judge = the_judge()
+    classifier = the_classifier()
     test = digitgan.load_image_set("mnist", "test")
-    judge_accuracy = class_accuracy(judge, test.images, test.labels)
+    classifier_accuracy = class_accuracy(classifier, test.images, test.labels)
     labels = np.arange(DRAWN) % 10
     runs = []
-    print(f"judge on MNIST's test images: {judge_accuracy:.2%}")
-    print(f"{'seed':>4} {'images seen':>12} {'images/s':>9} {'seconds':>8} {'memory':>8} {'right class':>12}")
+    print(f"classifier on MNIST's test images: {classifier_accuracy:.2%}")
+    print(f"{'seed':>4} {'images seen':>12} {'images/s':>9} {'seconds':>8} {'memory':>8} {'class accuracy':>12}")
     for seed in range(first_seed, first_seed + seeds):
         with tempfile.TemporaryDirectory() as folder:
             options = ("--minutes", str(minutes), "--seed", str(seed))
@@ -63,7 +63,7 @@ def main(
             "seconds": round(result["seconds"], 2),
             "images_per_second": round(result["images_seen"] / result["seconds"], 1),
             "peak_memory_gb": round(result["peak_memory_gb"], 3),
-            "class_accuracy": class_accuracy(judge, drawn, labels),
+            "class_accuracy": class_accuracy(classifier, drawn, labels),
             "precision": result["precision"],
         }
         runs.append(row)
@@ -81,7 +81,7 @@ def main(
         "recipe": recipe,
         "settings": list(set),
         "minutes": minutes,
-        "judge_accuracy_on_test_images": judge_accuracy,
+        "classifier_accuracy_on_test_images": classifier_accuracy,
         "class_accuracy_mean": mean,
         "class_accuracy_deviation": spread,
         "runs": runs,

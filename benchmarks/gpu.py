@@ -25,7 +25,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from digitgan.device import prepare
-from digitgan.networks import ImageForm
+from digitgan.networks import ImageSpec
 from digitgan.recipes import RECIPES, Recipe
 from digitgan.training.speed import Trial
 
@@ -36,7 +36,7 @@ STEPS = 48
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recipes", default="fast,mask-cgan-mended,onehot-cgan-mended,dcgan,lstm-cgan")
+    parser.add_argument("--recipes", default="fast,mask-cgan-fixed,onehot-cgan-fixed,dcgan,lstm-cgan")
     parser.add_argument("--batch-sizes", default="128,1024")
     parser.add_argument("--out", type=Path, default=RESULTS / "gpu.json")
     options = parser.parse_args()
@@ -74,8 +74,8 @@ def _peak() -> float:
 def _row(name: str, size: int, precision: str, device: torch.device, peak: float) -> dict[str, Any]:
     recipe = RECIPES[name]
     recipe = dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, batch_size=size))
-    form = ImageForm(1, 28, 28, 10 if recipe.conditional else 1)
-    trial, interval = Trial(recipe, form, device, precision), recipe.penalty.interval
+    spec = ImageSpec(1, 28, 28, 10 if recipe.conditional else 1)
+    trial, interval = Trial(recipe, spec, device, precision), recipe.penalty.interval
     steps = -(-STEPS // interval) * interval  # whole intervals, so that the penalty has its share
     trial.seconds(steps)
     seconds = statistics.median(trial.seconds(steps) for _ in range(REPEATS)) / steps
@@ -85,18 +85,18 @@ def _row(name: str, size: int, precision: str, device: torch.device, peak: float
         "precision": precision,
         "images_per_second": round(size / seconds),
         "step_ms": round(1000 * seconds, 3),
-        "without_penalty": _without_penalty(recipe, form, precision, device, peak),
+        "without_penalty": _without_penalty(recipe, spec, precision, device, peak),
         "memory_gb": round(torch.cuda.max_memory_allocated() / 1e9, 2),
     }
 
 
-def _without_penalty(recipe: Recipe, form: ImageForm, precision: str, device: torch.device, peak: float) -> dict[str, Any]:
+def _without_penalty(recipe: Recipe, spec: ImageSpec, precision: str, device: torch.device, peak: float) -> dict[str, Any]:
     """Milliseconds of a step without penalty, its share of the peak, and its milliseconds as a CUDA graph."""
     recipe = dataclasses.replace(recipe, penalty=dataclasses.replace(recipe.penalty, interval=10**9))
-    trial = Trial(recipe, form, device, precision)
+    trial = Trial(recipe, spec, device, precision)
     trial.seconds(STEPS)
     seconds = statistics.median(trial.seconds(STEPS) for _ in range(REPEATS)) / STEPS
-    networks = nn.ModuleList([trial.game.generator, trial.game.discriminator])
+    networks = nn.ModuleList([trial.trainer.generator, trial.trainer.discriminator])
     row: dict[str, Any] = {"step_ms": round(1000 * seconds, 3)}
     if not any(isinstance(layer, nn.RNNBase) for layer in networks.modules()):
         with FlopCounterMode(display=False) as counter:
@@ -110,17 +110,17 @@ def _without_penalty(recipe: Recipe, form: ImageForm, precision: str, device: to
 
 def _graph_milliseconds(trial: Trial) -> float | str:
     """Milliseconds of a step that is replayed as a CUDA graph, or why it cannot be recorded."""
-    for optimizer in (trial.game.generator_optimizer, trial.game.discriminator_optimizer):
+    for optimizer in (trial.trainer.generator_optimizer, trial.trainer.discriminator_optimizer):
         optimizer.param_groups[0]["capturable"] = True
     try:
         side = torch.cuda.Stream()
         with torch.cuda.stream(side):
             for _ in range(3):
-                trial.game.step(trial.batch, trial.draw)
+                trial.trainer.step(trial.batch, trial.noise)
         torch.cuda.synchronize()
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
-            trial.game.step(trial.batch, trial.draw)
+            trial.trainer.step(trial.batch, trial.noise)
     except RuntimeError as error:
         return str(error).splitlines()[0]
     torch.cuda.synchronize()

@@ -18,7 +18,7 @@ import torch
 from machine import machine
 
 from digitgan.device import choose_precision, cpu_multiplies_bfloat16, prepare
-from digitgan.networks import ImageForm
+from digitgan.networks import ImageSpec
 from digitgan.recipes import RECIPES
 from digitgan.training.speed import Trial
 
@@ -47,8 +47,8 @@ def main() -> None:
 
 def _row(name: str, pairs: int, device: torch.device) -> dict[str, Any]:
     recipe = RECIPES[name]
-    form = ImageForm(1, 28, 28, 10 if recipe.conditional else 1)
-    trials = [Trial(recipe, form, device, precision) for precision in ("float32", "bfloat16")]
+    spec = ImageSpec(1, 28, 28, 10 if recipe.conditional else 1)
+    trials = [Trial(recipe, spec, device, precision) for precision in ("float32", "bfloat16")]
     for trial in trials:
         trial.seconds(2)  # kernels are prepared
     seconds = [[trial.seconds(1) for trial in trials] for _ in range(pairs)]

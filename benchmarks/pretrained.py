@@ -12,7 +12,7 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
-from judging import DRAWN, the_judge
+from common import DRAWN, the_classifier
 
 import digitgan
 from digitgan.evaluation import class_accuracy
@@ -35,17 +35,17 @@ SHIPPED = ROOT / "src" / "digitgan" / "pretrained" / "mnist.safetensors"
 
 def main() -> None:
     """Train, measure, ship."""
-    judge = the_judge()
+    classifier = the_classifier()
     out = ROOT / "runs" / "pretrained"
     result = digitgan.train(RECIPE, settings=SETTINGS, seed=SEED, images=IMAGES, out=out, overwrite=True, progress="auto")
     model = digitgan.load(result.run)
     labels = np.arange(DRAWN) % 10
     test = digitgan.load_image_set("mnist", "test")
     metrics = {
-        "class_accuracy": class_accuracy(judge, model.sample(labels, seed=1), labels),
+        "class_accuracy": class_accuracy(classifier, model.sample(labels, seed=1), labels),
         "class_accuracy_protocol": f"{DRAWN:,} drawn images, seed 1, classes alike; judged by a classifier trained on MNIST's "
         "training images",
-        "judge_accuracy_on_test_images": class_accuracy(judge, test.images, test.labels),
+        "classifier_accuracy_on_test_images": class_accuracy(classifier, test.images, test.labels),
     }
     save_model(SHIPPED, dataclasses.replace(model, card={**model.card, "metrics": metrics}))
     print(f"{SHIPPED}: {SHIPPED.stat().st_size / 1e6:.2f} MB, {metrics}")

@@ -29,15 +29,15 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as multiprocessing
 import tyro
-from judging import RESULTS
+from common import RESULTS
 from machine import machine
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from digitgan.data import Batches, embedded_digits
-from digitgan.networks import ImageForm
+from digitgan.networks import ImageSpec
 from digitgan.recipes import find_recipe
-from digitgan.training import Draws, Game
+from digitgan.training import NoiseSource, Trainer
 
 RECIPES = ("fast", "quality")
 BATCH, PARTS = 128, 2
@@ -136,27 +136,27 @@ def speed(recipe: str, processes: int, threads: int, images: int) -> float:
     return float((last["images_seen"] - first["images_seen"]) / (last["seconds"] - first["seconds"]))
 
 
-def new_game(recipe: str) -> Game:
-    return Game(find_recipe(recipe), ImageForm(1, 28, 28, 10), 0, torch.device("cpu"))
+def new_trainer(recipe: str) -> Trainer:
+    return Trainer(find_recipe(recipe), ImageSpec(1, 28, 28, 10), 0, torch.device("cpu"))
 
 
 def bytes_of_a_step(recipe: str) -> int:
     """Both networks' gradients in float64, which a process adds to the others'; the dozen of terms beside them don't count."""
-    game = new_game(recipe)
-    networks = (game.generator, game.discriminator)
+    trainer = new_trainer(recipe)
+    networks = (trainer.generator, trainer.discriminator)
     return 8 * sum(weight.numel() for network in networks for weight in network.parameters() if weight.requires_grad)
 
 
 def arithmetic(recipe: str) -> float:
     """Multiplications and additions of a step, for each image."""
-    game = new_game(recipe)
+    trainer = new_trainer(recipe)
     batches = Batches(embedded_digits("train"), BATCH, 0)
-    size = game.recipe.training.batch_size
-    draws = Draws(0, game.generator.latent, 10, size, torch.device("cpu"), game.recipe.updates)
+    size = trainer.recipe.training.batch_size
+    noise_source = NoiseSource(0, trainer.generator.latent, 10, size, torch.device("cpu"), trainer.recipe.updates)
     with Arithmetic() as counter:
         for _ in range(STEPS):
-            game.step(batches.at(game.images_seen), draws.at(game.images_seen))
-    return counter.done / game.images_seen
+            trainer.step(batches.at(trainer.images_seen), noise_source.at(trainer.images_seen))
+    return counter.done / trainer.images_seen
 
 
 class Arithmetic(TorchDispatchMode):

@@ -18,7 +18,7 @@ import statistics
 from pathlib import Path
 
 import tyro
-from judging import RESULTS, figures_of, kept_rows, reference_images, result_of, the_judge, train
+from common import RESULTS, figures_of, kept_rows, reference_images, result_of, the_classifier, train
 from machine import machine
 
 import digitgan
@@ -51,10 +51,10 @@ def main(
         pictures: a folder for a picture of 100 drawn images, and the animation, of each recipe.
         out: where the results go; recipes that it has and that are not asked for now are kept.
     """
-    judge, real = the_judge(), reference_images("test")
+    classifier, real = the_classifier(), reference_images("test")
     kept = kept_rows(out, "systems", real)
     report = {
-        **result_of("what the published systems draw at their published end, and on the way", judge, real),
+        **result_of("what the published systems draw at their published end, and on the way", classifier, real),
         "systems": kept,
     }
     for name in recipes:
@@ -64,9 +64,9 @@ def main(
         elif run.read_record()["status"] != "finished":
             train("--resume", folder=run.path)
         record, rows = run.read_record(), []
-        print(f"\n| {name} | images seen | right class | Fréchet | coverage |\n|---|---|---|---|---|")
+        print(f"\n| {name} | images seen | class accuracy | Fréchet | coverage |\n|---|---|---|---|---|")
         for path in run.snapshot_files():
-            found = figures_of(digitgan.load(path), judge, real.images)
+            found = figures_of(digitgan.load(path), classifier, real.images)
             rows.append({"images_seen": int(path.stem), **found})
             right = "–" if found["class_accuracy"] is None else f"{found['class_accuracy']:.2%}"
             print(f"| | {int(path.stem):,} | {right} | {found['frechet_distance']:.3f} | {found['coverage']:.3f} |", flush=True)
@@ -82,7 +82,7 @@ def main(
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
         if pictures is not None:
-            figures_of(digitgan.load(run.path), judge, real.images, pictures / f"{name}.png")
+            figures_of(digitgan.load(run.path), classifier, real.images, pictures / f"{name}.png")
             shutil.copy(run.animation, pictures / f"{name}.gif")
 
 

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 import tyro
-from judging import RESULTS, command, train
+from common import RESULTS, command, train
 from machine import machine
 
 FIGURES = ("images_per_second", "peak_own_memory_gb")
@@ -78,7 +78,7 @@ def main(
         out: where the results go.
     """
     found: dict[Case, list[dict[str, Any]]] = {case: [] for case in cases()}
-    draws: dict[int, list[dict[str, Any]]] = {count: [] for count in drawn}
+    noise_source: dict[int, list[dict[str, Any]]] = {count: [] for count in drawn}
     here = machine()
     for number in range(times):
         order = list(found)
@@ -86,20 +86,20 @@ def main(
         for case in order:
             found[case].append(trained(case, seen))
         for count in drawn:
-            draws[count].append(drawn_set(count))
+            noise_source[count].append(drawn_set(count))
         report = {
             "question": "what growth costs",
             "recipe": "fast",
             "images_seen": seen,
             "rounds": number + 1,
             "training": [{"axis": case.axis, "value": case.value, **medians(runs)} for case, runs in found.items()],
-            "drawing": [{"images": count, **medians(runs)} for count, runs in draws.items()],
+            "drawing": [{"images": count, **medians(runs)} for count, runs in noise_source.items()],
             "machine": here,
         }
         out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     for axis, group in itertools.groupby(found.items(), key=lambda item: item[0].axis):
         print_table(axis, {case.value: medians(runs) for case, runs in group})
-    print_table("images drawn", {count: medians(runs) for count, runs in draws.items()})
+    print_table("images drawn", {count: medians(runs) for count, runs in noise_source.items()})
 
 
 def trained(case: Case, seen: int) -> dict[str, Any]:

@@ -21,12 +21,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import tyro
-from judging import RESULTS
+from common import RESULTS
 from machine import machine
 
 CONNECTIONS = 16
 OVERLOAD = 10
-MOST_OPEN = 400
+MAX_OPEN = 400
 """Connections that the overload holds at most: beyond the server's own limit nothing more would be learned."""
 
 
@@ -39,7 +39,7 @@ class Found:
     refused: int = 0
     failed: int = 0
 
-    def figures(self) -> dict[str, Any]:
+    def metrics(self) -> dict[str, Any]:
         times = sorted(self.times)
         at = lambda share: round(1000 * times[min(len(times) - 1, int(share * len(times)))], 1) if times else None  # noqa: E731
         return {
@@ -87,13 +87,13 @@ async def measure(url: str, pid: int, seconds: float) -> tuple[dict[str, Any], d
     memory["warmed up"] = resident(pid)
     rows = {}
     calm = await steadily(url, seconds)
-    rows[f"{CONNECTIONS} connections"] = calm.figures()
+    rows[f"{CONNECTIONS} connections"] = calm.metrics()
     memory["after the first round"] = resident(pid)
     rate = OVERLOAD * len(calm.times) / calm.seconds
     crowd = await relentlessly(url, min(seconds, 15.0), rate)
-    rows[f"{OVERLOAD} times as many ({rate:,.0f}/s)"] = crowd.figures()
+    rows[f"{OVERLOAD} times as many ({rate:,.0f}/s)"] = crowd.metrics()
     memory["after too many"] = resident(pid)
-    rows["again"] = (await steadily(url, min(seconds, 15.0))).figures()
+    rows["again"] = (await steadily(url, min(seconds, 15.0))).metrics()
     memory["at the end"] = resident(pid)
     return rows, memory
 
@@ -126,7 +126,7 @@ async def relentlessly(url: str, seconds: float, rate: float) -> Found:
         free.append(client)
 
     while (now := time.perf_counter() - started) < seconds:
-        while asked < now * rate and len(open_) < MOST_OPEN:
+        while asked < now * rate and len(open_) < MAX_OPEN:
             task = asyncio.create_task(one(asked))
             open_.add(task)
             task.add_done_callback(open_.discard)

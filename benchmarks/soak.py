@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import tyro
-from judging import RESULTS
+from common import RESULTS
 from machine import machine
 
 BETWEEN_LOOKS = 5.0

@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 import tyro
-from judging import RESULTS
+from common import RESULTS
 from machine import machine
 from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -31,19 +31,19 @@ from torch.utils.flop_counter import flop_registry
 import digitgan
 from digitgan.data import Batches
 from digitgan.device import prepare
-from digitgan.networks import ImageForm
+from digitgan.networks import ImageSpec
 from digitgan.recipes import find_recipe, with_settings
-from digitgan.training import Draws, Game
+from digitgan.training import NoiseSource, Trainer
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 ROUNDS = 9
 
 
 class Player:
-    """A game that is stepped through whole penalty intervals.
+    """A trainer that is stepped through whole penalty intervals.
 
     Attributes:
-        game: it.
+        trainer: it.
         steps: of a turn.
         images: of a turn.
     """
@@ -52,18 +52,18 @@ class Player:
         chosen = with_settings(find_recipe(recipe), settings)
         data = digitgan.load_image_set("mnist")
         channels, height, width = data.shape
-        self.game = Game(chosen, ImageForm(channels, height, width, len(data.class_names)), 0, device)
-        size, latent = chosen.training.batch_size, self.game.generator.latent
+        self.trainer = Trainer(chosen, ImageSpec(channels, height, width, len(data.class_names)), 0, device)
+        size, latent = chosen.training.batch_size, self.trainer.generator.latent
         self._batches = Batches(data, size, seed=0, device=device)
-        self._draws = Draws(0, latent, len(data.class_names), size, device, chosen.updates)
+        self._draws = NoiseSource(0, latent, len(data.class_names), size, device, chosen.updates)
         self.steps = chosen.penalty.interval if chosen.penalty.name != "none" else 1
         self.images = self.steps * size
 
-    def play(self) -> None:
+    def train_loop(self) -> None:
         """One turn."""
         for _ in range(self.steps):
-            seen = self.game.images_seen
-            self.game.step(self._batches.at(seen), self._draws.at(seen))
+            seen = self.trainer.images_seen
+            self.trainer.step(self._batches.at(seen), self._draws.at(seen))
 
 
 class Counter(TorchDispatchMode):
@@ -104,10 +104,10 @@ def main(
     players = {name: Player(recipe, (f"training.precision={name}", *set), chosen) for name in PRECISIONS}
     tasks: dict[str, tuple[Callable[[], None], float]] = {}
     for name, player in players.items():
-        player.play()  # in which the kernels are prepared
+        player.run()  # in which the kernels are prepared
         with Counter() as counter:
-            player.play()
-        tasks[f"step, {name}"] = player.play, counter.flops
+            player.run()
+        tasks[f"step, {name}"] = player.run, counter.flops
     for name, dtype in PRECISIONS.items():
         tasks[f"matrix product, {name}"] = matrix_product(dtype, chosen)
         tasks[f"convolution, {name}"] = convolution(dtype, chosen)
@@ -194,7 +194,7 @@ def by_operator(player: Player, device: torch.device, most: int = 14) -> dict[st
     """The share of a step's time that each operator has for itself, the largest first; the rest together."""
     kinds = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if device.type == "cuda" else [])]
     with profile(activities=kinds) as found:
-        player.play()
+        player.run()
         wait(device)
     times: dict[str, float] = {}
     for event in found.key_averages():

@@ -1,10 +1,11 @@
 """The systems side by side: every recipe trained for the same number of images, and what it draws then.
 
 For each recipe and seed the real command is run in a process of its own, 10,000 images are drawn from what it leaves, the
-labels taking turns, and compared with 10,000 real ones by the features of a judge, a classifier trained on MNIST's training
+labels taking turns, and compared with 10,000 real ones by the features of a classifier, a classifier trained on MNIST's
+training
 images: class accuracy (of conditional recipes), Fréchet distance, coverage (k = 5). The same figures for real images against
-real ones stand beside them as the floor. The reference is MNIST's test images; to choose anything by these figures, take
-`--reference train`: the last 10,000 training images.
+real ones stand beside them as the real baseline. The reference is MNIST's test images; to choose anything by these figures,
+take `--reference train`: the last 10,000 training images.
 
     python benchmarks/systems.py --images 200000
     python benchmarks/systems.py --recipes mask-cgan --set penalty.name=r1 --reference train --out build/trial.json
@@ -21,28 +22,39 @@ from pathlib import Path
 from typing import Any
 
 import tyro
-from judging import DRAWN, RESULTS, Pixels, Reference, figures_of, floor, kept_rows, measured, reference_images, the_judge
+from common import (
+    DRAWN,
+    RESULTS,
+    Pixels,
+    Reference,
+    baseline,
+    figures_of,
+    kept_rows,
+    measured,
+    reference_images,
+    the_classifier,
+)
 from machine import machine
 
 import digitgan
-from digitgan.evaluation import Judge, class_accuracy
-from digitgan.networks import ImageForm, build_discriminator, build_generator, trained_parameters
+from digitgan.evaluation import FeatureClassifier, class_accuracy
+from digitgan.networks import ImageSpec, build_discriminator, build_generator, trained_parameters
 from digitgan.recipes import RECIPES, with_settings
 from digitgan.runs import RunFolder
 
 
 def parameters(recipe: str, settings: tuple[str, ...]) -> dict[str, int]:
     """How many trained numbers each network has."""
-    form = ImageForm(1, 28, 28, 10)
+    spec = ImageSpec(1, 28, 28, 10)
     built = with_settings(RECIPES[recipe], settings)
     return {
-        "generator": trained_parameters(build_generator(built, form)),
-        "discriminator": trained_parameters(build_discriminator(built, form)),
+        "generator": trained_parameters(build_generator(built, spec)),
+        "discriminator": trained_parameters(build_discriminator(built, spec)),
     }
 
 
 def of_longer_run(
-    run: RunFolder, images: int, seed: int, *, judge: Judge, reference: Pixels, picture: Path | None
+    run: RunFolder, images: int, seed: int, *, classifier: FeatureClassifier, reference: Pixels, picture: Path | None
 ) -> dict[str, Any] | None:
     """What `measured` would find, from a numbered model of a longer run; None where that has none of just this length and seed.
 
@@ -68,16 +80,16 @@ def of_longer_run(
         "of_a_run_of": recipe.training.images,
         "precision": recipe.training.precision,
         "rollbacks": 0,
-        **figures_of(digitgan.load(numbered[0]), judge, reference, picture),
+        **figures_of(digitgan.load(numbered[0]), classifier, reference, picture),
     }
 
 
 def row_of(name: str, runs: list[dict[str, Any]], sizes: dict[str, int]) -> str:
     """A line of the table: means over the seeds."""
 
-    def mean(key: str, form: str) -> str:
+    def mean(key: str, spec: str) -> str:
         values = [run[key] for run in runs if run[key] is not None]
-        return format(statistics.mean(values), form) if values else "–"
+        return format(statistics.mean(values), spec) if values else "–"
 
     return (
         f"| {name} | {sizes['generator']:,} | {sizes['discriminator']:,} | {mean('images_per_second', ',.0f')} "
@@ -110,12 +122,14 @@ def main(
             many images by the seed asked for, it is measured, and nothing trained.
         out: where the results go; recipes that it has and that are not asked for now are kept.
     """
-    here, judge = machine(), the_judge()
+    here, classifier = machine(), the_classifier()
     test, real = digitgan.load_image_set("mnist", "test"), reference_images(reference)
-    real_against_real = floor(judge, real.images)
+    real_against_real = baseline(classifier, real.images)
     kept = kept_rows(out, "systems", real)
     print(f"real images against real ones: {real_against_real}")
-    print("| recipe | generator | discriminator | images/s | right class | Fréchet | coverage |\n|---|---|---|---|---|---|---|")
+    print(
+        "| recipe | generator | discriminator | images/s | class accuracy | Fréchet | coverage |\n|---|---|---|---|---|---|---|"
+    )
     for name in recipes:
         sizes = parameters(name, set)
         found = []
@@ -124,17 +138,18 @@ def main(
             there = None
             if runs is not None and not set:
                 longer = RunFolder(runs / name)
-                there = of_longer_run(longer, images, seed, judge=judge, reference=real.images, picture=picture)
+                there = of_longer_run(longer, images, seed, classifier=classifier, reference=real.images, picture=picture)
             found.append(
-                there or measured(name, images, seed, settings=set, judge=judge, reference=real.images, picture=picture)
+                there
+                or measured(name, images, seed, settings=set, classifier=classifier, reference=real.images, picture=picture)
             )
         kept[name] = {"parameters": sizes, "images": images, "settings": list(set), "runs": found, "machine": here}
         report = {
             "question": "what each recipe draws after the same number of images",
             "drawn": DRAWN,
             "reference": real.name,
-            "features": "last hidden layer of the judge, trained for three epochs of the training images",
-            "judge_accuracy_on_test_images": class_accuracy(judge, test.images, test.labels),
+            "features": "last hidden layer of the classifier, trained for three epochs of the training images",
+            "classifier_accuracy_on_test_images": class_accuracy(classifier, test.images, test.labels),
             "real_against_real": real_against_real,
             "systems": kept,
         }

@@ -3,7 +3,7 @@
     python benchmarks/time_to_quality.py --seeds 5 --seconds 20,60,300
 
 Each run is the real command in a process of its own, with a budget in minutes. 10,000 digits are drawn from what it leaves,
-their labels taking turns, and judged against MNIST's test images, as a report does it: right class by the judge, Fréchet
+their labels taking turns, and judged against MNIST's test images, as a report does it: class accuracy by the classifier, Fréchet
 distance by its features, coverage with 5 neighbours; beside them stand as many training images. `seconds` is the time
 trained, `process_seconds` that of the whole command, with loading torch and data, measuring the speed, and drawing the
 animation.
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import tyro
-from judging import RESULTS, Reference, figures_of, reference_images, result_of, the_judge, train
+from common import RESULTS, Reference, figures_of, reference_images, result_of, the_classifier, train
 from machine import machine
 
 import digitgan
@@ -50,25 +50,25 @@ def main(
         reference: what drawn images are compared with; "train" for choosing between changes.
         out: where the results go; rows that it has and that are not asked for now are kept.
     """
-    judge, real = the_judge(), reference_images(reference)
+    classifier, real = the_classifier(), reference_images(reference)
     there: dict[str, Any] = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {}
     if there and there["reference"] != real.name:
         raise SystemExit(f"{out}: holds figures against {there['reference']}; name another --out")
     rows: dict[str, Any] = there.get("rows", {})
-    report = result_of("what a training is worth after so many seconds", judge, real) | {"rows": rows}
-    print("| recipe | budget | images/s | right class | Fréchet distance | coverage |\n|---|---|---|---|---|---|")
+    report = result_of("what a training is worth after so many seconds", classifier, real) | {"rows": rows}
+    print("| recipe | budget | images/s | class accuracy | Fréchet distance | coverage |\n|---|---|---|---|---|---|")
     for recipe in recipes:
         for budget in map(float, seconds.split(",")):
             runs: list[dict[str, Any]] = []
             rows[f"{recipe}, {budget:g} s"] = {"settings": list(set), "runs": runs, "machine": machine()}
             for seed in range(first_seed, first_seed + seeds):
-                runs.append(one(recipe, budget, seed, set, judge, real))
+                runs.append(one(recipe, budget, seed, set, classifier, real))
                 out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
             print(row_of(recipe, budget, runs), flush=True)
 
 
 def one(
-    recipe: str, budget: float, seed: int, settings: tuple[str, ...], judge: Any, real: digitgan.ImageSet
+    recipe: str, budget: float, seed: int, settings: tuple[str, ...], classifier: Any, real: digitgan.ImageSet
 ) -> dict[str, Any]:
     """A run and what it is worth."""
     with tempfile.TemporaryDirectory() as folder:
@@ -76,7 +76,7 @@ def one(
         options = ("--minutes", f"{budget / 60:.6f}", "--seed", str(seed))
         found = train(recipe, *options, settings=settings, folder=Path(folder) / "run")
         whole = time.perf_counter() - started
-        worth = figures_of(digitgan.load(Path(folder) / "run"), judge, real.images)
+        worth = figures_of(digitgan.load(Path(folder) / "run"), classifier, real.images)
     return {
         "seed": seed,
         "images_seen": found["images_seen"],

@@ -2,8 +2,9 @@
 
     python benchmarks/to_accuracy.py --device auto
 
-After every so many images the moving average draws 10,000 digits, their labels taking turns, and the judge says how many are
-right; the clock stands meanwhile. Only the steps and the data for them are timed, from a game whose first steps, in which
+After every so many images the moving average draws 10,000 digits, their labels taking turns, and the classifier says how many
+are
+right; the clock stands meanwhile. Only the steps and the data for them are timed, from a trainer whose first steps, in which
 kernels are prepared, were played and thrown away. On a machine without a GPU it is the CPU that is measured, and the output
 and the JSON say so. The results go to benchmarks/results/to_accuracy.json, which is written after each seed.
 """
@@ -20,16 +21,16 @@ from typing import Any
 import numpy as np
 import torch
 import tyro
-from judging import DRAWN, RESULTS, the_judge
+from common import DRAWN, RESULTS, the_classifier
 from machine import machine
 
 import digitgan
 from digitgan.data import Batches
 from digitgan.device import choose_precision, prepare
-from digitgan.evaluation import Judge, class_accuracy
-from digitgan.networks import ImageForm
+from digitgan.evaluation import FeatureClassifier, class_accuracy
+from digitgan.networks import ImageSpec
 from digitgan.recipes import Recipe, find_recipe, with_settings
-from digitgan.training import Draws, Game
+from digitgan.training import NoiseSource, Trainer
 
 
 def main(
@@ -57,9 +58,9 @@ def main(
     chosen, threads = prepare(device)
     name = torch.cuda.get_device_name() if chosen.type == "cuda" else f"no GPU here: the CPU, {threads} threads"
     print(name)
-    data, judge = digitgan.load_image_set("mnist"), the_judge()
+    data, classifier = digitgan.load_image_set("mnist"), the_classifier()
     channels, height, width = data.shape
-    form = ImageForm(channels, height, width, len(data.class_names))
+    spec = ImageSpec(channels, height, width, len(data.class_names))
     asked = with_settings(find_recipe(recipe), [*set, f"training.images={images}"])
     precision = asked.training.precision
     if precision == "auto":
@@ -75,9 +76,9 @@ def main(
         "runs": runs,
         "machine": machine(),
     }
-    print("| seed | seconds | images | images/s | right class then |\n|---|---|---|---|---|")
+    print("| seed | seconds | images | images/s | class accuracy |\n|---|---|---|---|---|")
     for seed in range(10, 10 + seeds):
-        runs.append({"seed": seed, **reached(asked, form, data, judge, seed, accuracy, every, chosen)})
+        runs.append({"seed": seed, **reached(asked, spec, data, classifier, seed, accuracy, every, chosen)})
         out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
         run = runs[-1]
         seconds = "not reached" if run["seconds"] is None else run["seconds"]
@@ -90,9 +91,9 @@ def main(
 
 def reached(
     recipe: Recipe,
-    form: ImageForm,
+    spec: ImageSpec,
     data: digitgan.ImageSet,
-    judge: Judge,
+    classifier: FeatureClassifier,
     seed: int,
     accuracy: float,
     every: int,
@@ -101,35 +102,35 @@ def reached(
     """One training, until it is good enough or at its end."""
     size, latent = recipe.training.batch_size, recipe.generator.latent
     batches = Batches(data, size, seed, device)
-    draws = Draws(seed, latent, form.classes, size, device, recipe.updates)
+    noise_source = NoiseSource(seed, latent, spec.classes, size, device, recipe.updates)
     for warm in (True, False):
-        game = Game(recipe, form, seed, device)
+        trainer = Trainer(recipe, spec, seed, device)
         seconds, found, next_look = 0.0, 0.0, every
         stop = 2 * recipe.penalty.interval * size if warm else recipe.training.images
-        while game.images_seen < stop and found < accuracy:
+        while trainer.images_seen < stop and found < accuracy:
             started = time.perf_counter()
-            while game.images_seen < min(next_look, stop):
-                game.step(batches.at(game.images_seen), draws.at(game.images_seen))
+            while trainer.images_seen < min(next_look, stop):
+                trainer.step(batches.at(trainer.images_seen), noise_source.at(trainer.images_seen))
             if device.type == "cuda":
                 torch.cuda.synchronize()
             seconds += time.perf_counter() - started
             next_look += every
             if not warm:
-                found = right_class(game, draws, judge, data)
+                found = right_class(trainer, noise_source, classifier, data)
     return {
         "seconds": round(seconds, 2) if found >= accuracy else None,
-        "images_seen": game.images_seen,
-        "images_per_second": round(game.images_seen / seconds, 1),
+        "images_seen": trainer.images_seen,
+        "images_per_second": round(trainer.images_seen / seconds, 1),
         "class_accuracy": round(found, 4),
     }
 
 
-def right_class(game: Game, draws: Draws, judge: Judge, data: digitgan.ImageSet) -> float:
-    """The share of images drawn from the average that the judge takes for the class asked for."""
-    generator = game.ema.drawn_from(draws.settling()).cpu()
+def right_class(trainer: Trainer, noise_source: NoiseSource, classifier: FeatureClassifier, data: digitgan.ImageSet) -> float:
+    """The share of images drawn from the average that the classifier takes for the class asked for."""
+    generator = trainer.ema.drawn_from(noise_source.calibration_batches()).cpu()
     labels = np.arange(DRAWN) % len(data.class_names)
-    drawn = digitgan.Model(generator, game.recipe, data.class_names, {"seed": game.seed}).sample(labels, seed=1)
-    return class_accuracy(judge, drawn, labels)
+    drawn = digitgan.Model(generator, trainer.recipe, data.class_names, {"seed": trainer.seed}).sample(labels, seed=1)
+    return class_accuracy(classifier, drawn, labels)
 
 
 if __name__ == "__main__":

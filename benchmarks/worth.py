@@ -1,7 +1,7 @@
 """What models are worth by `digitgan evaluate`: the shipped one, `fast` after one and five minutes, and published systems.
 
 Each is a real command in a process of its own: `digitgan train`, then `digitgan evaluate` of what it leaves, 10,000 images
-against MNIST's test images. Those are evaluated too, against training images, where they must come out at the floor.
+against MNIST's test images. Those are evaluated too, against training images, where they must come out at the real baseline.
 
     python benchmarks/worth.py
     python benchmarks/worth.py --minutes --systems lstm-cgan plain-gan --runs runs/systems
@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import tyro
-from judging import RESULTS, command, train
+from common import RESULTS, command, train
 from machine import machine
 
 import digitgan
@@ -27,20 +27,20 @@ import digitgan
 COLUMNS = ("class_accuracy", "frechet_distance", "kernel_distance", "precision", "recall", "density", "coverage")
 
 
-def evaluated(subject: Path | str, *options: str) -> dict[str, Any]:
+def evaluated(source: Path | str, *options: str) -> dict[str, Any]:
     """What `digitgan evaluate SUBJECT` finds: figures, intervals, floors, memorisation; usefulness where it is asked for."""
     with tempfile.TemporaryDirectory() as folder:
-        found = command("evaluate", str(subject), *options, "--report", folder)
-    figures = {
-        name: {key: figure[key] for key in ("value", "low", "high", "floor")}
-        for name, figure in found["figures"].items()
-        if not figure["missing"]
+        found = command("evaluate", str(source), *options, "--report", folder)
+    metrics = {
+        name: {key: metric[key] for key in ("value", "low", "high", "baseline")}
+        for name, metric in found["metrics"].items()
+        if not metric["missing"]
     }
     near = ("closer_than_any_held_out", "closer_than_one_in_hundred")
     return {
-        "figures": figures,
+        "metrics": metrics,
         "memorisation": {name: found["memorisation"][name] for name in near},
-        "usefulness": found["usefulness"],
+        "train_on_synthetic": found["train_on_synthetic"],
         "features_sha256": found["protocol"]["features_sha256"],
         "seconds_of_evaluation": found["seconds"],
     }
@@ -59,7 +59,7 @@ def row_of(name: str, rows: list[dict[str, Any]]) -> str:
     """A line of the table: means, and with several seeds standard deviations."""
     cells = []
     for column in COLUMNS:
-        values = [row["figures"][column]["value"] for row in rows if column in row["figures"]]
+        values = [row["metrics"][column]["value"] for row in rows if column in row["metrics"]]
         form = ".2%" if column == "class_accuracy" else ".4f" if column == "kernel_distance" else ".3f"
         spread = f" ± {statistics.stdev(values):{form}}" if len(values) > 1 else ""
         cells.append(f"{statistics.mean(values):{form}}{spread}" if values else "–")

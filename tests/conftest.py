@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from digitgan.data import ImageSet
     from digitgan.model.file import Model
     from digitgan.recipes import Recipe
-    from digitgan.training import Game
+    from digitgan.training import Trainer
 
 # Sums are rounded differently by another number of threads, so it is fixed, here and in the processes that tests start,
 # and before anything imports torch. One thread: networks this small gain nothing from a second one, and on a machine that
@@ -102,24 +102,24 @@ def isolated_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def digits_judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache folder in which a judge of the embedded digits is kept, one that has learned for a shorter time than others."""
+def digits_classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder with a classifier of the embedded digits, trained for a shorter time than usual."""
     from digitgan.data import embedded_digits
-    from digitgan.evaluation import classifier_cache as judges
-    from digitgan.evaluation import judge_of
+    from digitgan.evaluation import classifier_cache as classifier_cache
+    from digitgan.evaluation import classifier_for
 
     cache = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(cache))
-        patch.setattr(judges, "MOST_EPOCHS", 6)
-        judge_of(embedded_digits("train"), lambda line: None)
+        patch.setattr(classifier_cache, "MAX_EPOCHS", 6)
+        classifier_for(embedded_digits("train"), lambda line: None)
     return cache
 
 
 @pytest.fixture
-def judges_at_hand(isolated_home: Path, digits_judge: Path) -> None:
-    """Puts that judge where the command line finds it."""
-    shutil.copytree(digits_judge, isolated_home / ".cache", dirs_exist_ok=True)
+def classifiers_at_hand(isolated_home: Path, digits_classifier: Path) -> None:
+    """Puts that classifier where the command line finds it."""
+    shutil.copytree(digits_classifier, isolated_home / ".cache", dirs_exist_ok=True)
 
 
 @pytest.fixture(scope="session")
@@ -149,16 +149,16 @@ def small_recipe() -> Recipe:
 
 
 @pytest.fixture(scope="session")
-def new_game(small_recipe: Recipe) -> Callable[..., Game]:
+def new_trainer(small_recipe: Recipe) -> Callable[..., Trainer]:
     """Makes untrained games for the digits, by the small recipe with single settings changed."""
     import torch
 
-    from digitgan.networks import ImageForm
+    from digitgan.networks import ImageSpec
     from digitgan.recipes import with_settings
-    from digitgan.training import Game
+    from digitgan.training import Trainer
 
-    def make(*settings: str, seed: int = 0) -> Game:
-        return Game(with_settings(small_recipe, settings), ImageForm(1, 28, 28, 10), seed, torch.device("cpu"))
+    def make(*settings: str, seed: int = 0) -> Trainer:
+        return Trainer(with_settings(small_recipe, settings), ImageSpec(1, 28, 28, 10), seed, torch.device("cpu"))
 
     return make
 
@@ -167,10 +167,10 @@ def new_game(small_recipe: Recipe) -> Callable[..., Game]:
 def new_model(small_recipe: Recipe) -> Callable[..., Model]:
     """Makes untrained models of 28×28 images."""
     from digitgan.model.file import Model
-    from digitgan.networks import ImageForm, build_generator
+    from digitgan.networks import ImageSpec, build_generator
 
     def make(class_names: tuple[str, ...] = tuple("0123456789"), channels: int = 1) -> Model:
-        generator = build_generator(small_recipe, ImageForm(channels, 28, 28, len(class_names)))
+        generator = build_generator(small_recipe, ImageSpec(channels, 28, 28, len(class_names)))
         return Model(generator.eval(), small_recipe, class_names, {"seed": 0, "images_seen": 0})
 
     return make
@@ -193,7 +193,7 @@ def touchy_model(small_model: Model) -> Model:
 
     class Touchy(Generator):
         def __init__(self, inner: Generator) -> None:
-            super().__init__(inner.form, inner.latent)
+            super().__init__(inner.spec, inner.latent)
             self.inner = inner
 
         def forward(self, z: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

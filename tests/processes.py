@@ -40,7 +40,7 @@ PRELOADED = (
 )
 """What the server imports: PyTorch and what the subcommands use of it and others, be it at the last moment."""
 
-LONGEST = 2**18
+MAX_LENGTH = 2**18
 """Bytes of a request at most: its arguments and its environment."""
 
 _PARAMETERS = tuple(inspect.signature(subprocess.Popen._execute_child).parameters)[1:]  # type: ignore[attr-defined]
@@ -119,7 +119,7 @@ class _Server:
     def __init__(self) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         for end in (self._socket, theirs):
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * LONGEST)
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * MAX_LENGTH)
         command = [sys.executable, "-m", __name__, str(theirs.fileno())]
         self._process = subprocess.Popen(command, cwd=ROOT, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
         theirs.close()
@@ -129,7 +129,7 @@ class _Server:
     def start(self, request: dict[str, Any], files: list[int]) -> int:
         """Fork a process for a request, with standard input, output and error, and a pipe for its status; return its number."""
         message = json.dumps(request).encode()
-        assert len(message) < LONGEST
+        assert len(message) < MAX_LENGTH
         with self._lock:
             socket.send_fds(self._socket, [message], files)
             answer = self._socket.recv(16)
@@ -159,7 +159,7 @@ def _serve(requests: socket.socket) -> NoReturn:
         if wakes in ready:
             os.read(wakes, 4096)
         if requests in ready:
-            message, files, *_ = socket.recv_fds(requests, LONGEST, 4)
+            message, files, *_ = socket.recv_fds(requests, MAX_LENGTH, 4)
             if not message:
                 os._exit(0)
             process = os.fork()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.commands import run
+from tests.cli.commands import run
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 JOB = list(yaml.safe_load_all((DEPLOY / "pytorchjob.yaml").read_text(encoding="utf-8")))

@@ -45,13 +45,13 @@ int was_overtaken(void) { return atomic_load(&overtaken); }
 FIRST_IMAGES = """
 import ctypes, json, sys
 import torch
-from digitgan.networks import ImageForm, build_generator
+from digitgan.networks import ImageSpec, build_generator
 from digitgan.networks import base as interfaces
 from digitgan.recipes import find_recipe
 if sys.argv[2] == "without":
     interfaces.initialize_vector_math = lambda: None
 torch.set_num_threads(2)
-generator = build_generator(find_recipe("mask-cgan"), ImageForm(1, 28, 28, 10))
+generator = build_generator(find_recipe("mask-cgan"), ImageSpec(1, 28, 28, 10))
 generator(torch.randn(16, 100), torch.arange(16) % 10)
 library = ctypes.CDLL(sys.argv[1])
 print(json.dumps({"calls": library.calls(), "overtaken": library.was_overtaken()}))

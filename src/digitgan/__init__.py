@@ -3,7 +3,7 @@
     import digitgan
     images = digitgan.load("mnist").sample(labels=[7] * 10, seed=0)   # uint8 (10, 28, 28)
     result = digitgan.train("fast", data="digits", images=20_000, out="runs/mine")
-    figures = digitgan.evaluate("runs/mine").record["figures"]
+    figures = digitgan.evaluate("runs/mine").record["metrics"]
     digitgan.draw_to_files(digitgan.Order("runs/mine", per_class=100_000, format="npz", shard_size=50_000))
 
 The names below are imported when they are first used, so that `import digitgan` itself costs nothing.
@@ -17,35 +17,34 @@ from typing import TYPE_CHECKING, Any
 from digitgan.version import __version__
 
 if TYPE_CHECKING:
-    from digitgan.api import compare, draw_to_files, evaluate, export, import_keras, load, load_data, train
+    from digitgan.api import compare, evaluate, export, import_keras, load, load_data, sample_to_files, train
     from digitgan.comparison import Comparison
     from digitgan.data import ImageSet, load_image_set
     from digitgan.errors import DigitganError
-    from digitgan.evaluation.run import Assessment
-    from digitgan.exporters.run import Exported, Imported
-    from digitgan.generation import Drawn, Order, invert, write
-    from digitgan.generation.datasets import DrawnImages
+    from digitgan.evaluation.run import EvaluationResult
+    from digitgan.exporters.run import ExportResult, ImportResult
+    from digitgan.generation import SampleRequest, SampleResult, invert, write
+    from digitgan.generation.datasets import GeneratedDataset
     from digitgan.model.file import Model
     from digitgan.recipes import RECIPES, Recipe
     from digitgan.session.session import TrainingResult
 
 __all__ = [
     "RECIPES",
-    "Assessment",
     "Comparison",
     "DigitganError",
-    "Drawn",
-    "DrawnImages",
-    "Exported",
+    "EvaluationResult",
+    "ExportResult",
+    "GeneratedDataset",
     "ImageSet",
-    "Imported",
+    "ImportResult",
     "Model",
-    "Order",
     "Recipe",
+    "SampleRequest",
+    "SampleResult",
     "TrainingResult",
     "__version__",
     "compare",
-    "draw_to_files",
     "evaluate",
     "export",
     "import_keras",
@@ -53,6 +52,7 @@ __all__ = [
     "load",
     "load_data",
     "load_image_set",
+    "sample_to_files",
     "train",
     "write",
 ]
@@ -65,17 +65,17 @@ _HOMES = {
     "load_image_set": "data",
     "Model": "model.file",
     "TrainingResult": "session.session",
-    "Assessment": "evaluation.run",
+    "EvaluationResult": "evaluation.run",
     "Comparison": "comparison",
-    "Drawn": "generation",
-    "DrawnImages": "generation.datasets",
-    "Exported": "exporters.run",
-    "Imported": "exporters.run",
-    "Order": "generation",
+    "SampleResult": "generation",
+    "GeneratedDataset": "generation.datasets",
+    "ExportResult": "exporters.run",
+    "ImportResult": "exporters.run",
+    "SampleRequest": "generation",
     "invert": "generation",
     "write": "generation",
     "compare": "api",
-    "draw_to_files": "api",
+    "sample_to_files": "api",
     "evaluate": "api",
     "export": "api",
     "import_keras": "api",

@@ -9,32 +9,32 @@ import numpy as np
 from rich.console import Console
 
 from digitgan.comparison import compare
-from digitgan.data import SPLITS, Pixels, Say, load_image_set
+from digitgan.data import SPLITS, Pixels, ProgressFn, load_image_set
 from digitgan.errors import DataError
 from digitgan.evaluation.run import evaluate
 from digitgan.exporters.run import export, import_keras
-from digitgan.generation import Drawn, Order, sample
+from digitgan.generation import SampleRequest, SampleResult, sample
 from digitgan.model.registry import load
-from digitgan.session.options import Wish
-from digitgan.session.plan import make_plan
-from digitgan.session.session import ProgressKind, TrainingResult, run_plan, teller
+from digitgan.session.options import TrainOptions
+from digitgan.session.plan import plan_training
+from digitgan.session.session import ProgressKind, TrainingResult, console_printer, run_training
 from digitgan.training import Control
 
-__all__ = ["compare", "draw_to_files", "evaluate", "export", "import_keras", "load", "load_data", "train"]
+__all__ = ["compare", "evaluate", "export", "import_keras", "load", "load_data", "sample_to_files", "train"]
 
 
-def draw_to_files(order: Order, say: Say = lambda line: None) -> Drawn:
+def sample_to_files(request: SampleRequest, notify: ProgressFn = lambda line: None) -> SampleResult:
     """Draw labelled images into a file, or a set of many.
 
     Args:
-        order: what is asked for, by the options of `digitgan sample`.
-        say: takes a line now and then.
+        request: what is asked for, by the options of `digitgan sample`.
+        notify: takes a line now and then.
 
     Raises:
         DigitganError: of the kind that fits, before anything is written, where something asked for can't be.
         StoppedError: where a set was interrupted; its finished files stay.
     """
-    return sample.draw_to_files(order, Console(stderr=True, quiet=True), say)
+    return sample.sample_to_files(request, Console(stderr=True, quiet=True), notify)
 
 
 def train(
@@ -81,7 +81,7 @@ def train(
     Raises:
         DigitganError: where something asked for can't be; nothing that was there is lost.
     """
-    wish = Wish(
+    options = TrainOptions(
         recipe=recipe,
         config=_path(config),
         settings=settings,
@@ -100,7 +100,7 @@ def train(
         overwrite=overwrite,
     )
     console = Console(stderr=True, quiet=progress == "none")
-    return run_plan(make_plan(wish, teller(console)), console, progress, Control())
+    return run_training(plan_training(options, console_printer(console)), console, progress, Control())
 
 
 def load_data(source: str = "mnist", data_dir: Path | str | None = None) -> tuple[tuple[Pixels, Pixels], tuple[Pixels, Pixels]]:

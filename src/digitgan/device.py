@@ -22,7 +22,7 @@ from digitgan.errors import UsageError, nearest
 DEVICES: Final = ("auto", "cpu", "cuda", "mps")
 
 MAX_THREADS: Final = 8
-"""Networks this small gain nothing from more threads: the portions become too small to share out."""
+"""Networks this small gain nothing from more threads: the chunks become too small to share out."""
 
 MALLOC_OPTIONS: Final = {
     "M_TRIM_THRESHOLD": (-1, 2**31 - 1),

@@ -34,7 +34,7 @@ def world(environment: Mapping[str, str] = os.environ) -> tuple[int, int]:
     return (int(environment["RANK"]), int(environment["WORLD_SIZE"])) if by_torchrun(environment) else (0, 1)
 
 
-class Meeting:
+class ProcessGroup:
     """This process and the others that torchrun has started for the same command; where it is alone, it never waits.
 
     A process can't be left and met again: the store through which torchrun's processes find each other keeps where they

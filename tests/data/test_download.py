@@ -168,7 +168,7 @@ def test_files_arrive_whole_and_are_reported(
     mirror = serve(correct)
     lines: list[str] = []
     folder = tmp_path / "deep" / "small"
-    fetch(small, folder, [mirror.address.rstrip("/")], report=lines.append)
+    fetch(small, folder, [mirror.address.rstrip("/")], notify=lines.append)
     assert {path.name: gzip.decompress(path.read_bytes()) for path in folder.iterdir()} == {
         f"{stem}.gz": content for stem, content in contents.items()
     }
@@ -199,7 +199,7 @@ def test_a_slow_mirror_reports_as_it_goes(
             time.sleep(0.02)
 
     lines: list[str] = []
-    fetch(small, tmp_path, [serve(answer).address], report=lines.append)
+    fetch(small, tmp_path, [serve(answer).address], notify=lines.append)
     assert "train-images-idx3-ubyte.gz: 0.0 MB of 0.0 MB" in lines
 
 
@@ -256,6 +256,6 @@ def test_an_interruption_leaves_nothing(tmp_path: Path, small: Dataset, serve: S
     mirror = serve(correct)
     folder = tmp_path / "small"
     with pytest.raises(KeyboardInterrupt):
-        fetch(replace(small, mirrors=(mirror.address,)), folder, report=interrupt)
+        fetch(replace(small, mirrors=(mirror.address,)), folder, notify=interrupt)
     # The report comes when a file is in place; what was begun after it is gone.
     assert [path.name for path in folder.iterdir()] == ["train-images-idx3-ubyte.gz"]

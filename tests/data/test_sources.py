@@ -160,7 +160,7 @@ def test_what_is_missing_is_fetched_once(
     monkeypatch.setenv("DIGITGAN_DATA", str(tmp_path / "data"))
     lines: list[str] = []
     for _ in range(2):
-        assert len(load_image_set("small", report=lines.append)) == 12
+        assert len(load_image_set("small", notify=lines.append)) == 12
     assert len(mirror.asked) == len(lines) == 4
     assert len(list((tmp_path / "data" / "small").iterdir())) == 4
 

@@ -17,10 +17,10 @@ from digitgan.evaluation import (
     check_inception,
     evaluate,
     measure_inception,
-    real_side,
-    train_judge,
+    reference_statistics,
+    train_classifier,
 )
-from digitgan.evaluation.sources import subject_of_images
+from digitgan.evaluation.sources import source_of_images
 
 
 class Bomb:
@@ -52,7 +52,7 @@ def test_a_file_of_something_else_is_refused_and_nothing_in_it_runs(what: str, t
 
 def test_too_few_images_are_refused_before_anything_is_computed(digits: ImageSet) -> None:
     with pytest.raises(UsageError, match="2,049 at least"):
-        check_inception(subject_of_images(digits, "few"), digits, digits)
+        check_inception(source_of_images(digits, "few"), digits, digits)
 
 
 def test_without_the_extra_the_command_that_installs_it_is_named(tmp_path: Path) -> None:
@@ -74,14 +74,14 @@ def test_figures_by_weights_of_chance(digits: ImageSet, tmp_path: Path) -> None:
     assert features.shape == (60, 2048)
     assert np.array_equal(features[:7], inception.features(few.images[:7]))  # whatever goes through together
 
-    subject = subject_of_images(digits, "all")
-    judge = train_judge(digits, epochs=1)
-    side = real_side(judge, digits, digits, 60)
+    source = source_of_images(digits, "all")
+    classifier = train_classifier(digits, epochs=1)
+    side = reference_statistics(classifier, digits, digits, 60)
     told: list[str] = []
-    found = measure_inception(inception, evaluate(subject, digits, digits, judge, "test", side), side, told.append)
+    found = measure_inception(inception, evaluate(source, digits, digits, classifier, "test", side), side, told.append)
     assert found.frechet_distance == pytest.approx(0, abs=1e-6)
     assert found.kernel_distance <= 0  # unbiased: of the same images below zero
-    assert found.frechet_floor > 0
+    assert found.frechet_baseline > 0
     assert not found.published
     assert len(told) == 3
 

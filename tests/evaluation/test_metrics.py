@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from digitgan.evaluation.metrics import (
-    Answers,
-    Moments,
+    ClassificationSummary,
+    FeatureMoments,
     frechet_distance,
     interval,
     kernel_distance,
@@ -29,7 +29,7 @@ def gaussian(seed: int, count: int = 2000, width: int = 8, mean: float = 0.0, sc
 
 
 def frechet(first: Array, second: Array) -> float:
-    return frechet_distance(Moments.of(first), Moments.of(second))
+    return frechet_distance(FeatureMoments.of(first), FeatureMoments.of(second))
 
 
 # --- Fréchet distance
@@ -49,9 +49,9 @@ def test_frechet_distance_of_gaussians_with_diagonal_covariances_in_closed_form(
     """|m1 - m2|² + sum (s1 - s2)²."""
     means, scales = np.array([[0.0, 1.0], [2.0, -1.0]]), np.array([[1.0, 2.0], [3.0, 0.5]])
 
-    def exact(which: int) -> Moments:
+    def exact(which: int) -> FeatureMoments:
         count, mean, covariance = 1000, means[which], np.diag(scales[which] ** 2)
-        return Moments(count, count * mean, (count - 1) * covariance + count * np.outer(mean, mean))
+        return FeatureMoments(count, count * mean, (count - 1) * covariance + count * np.outer(mean, mean))
 
     expected = ((means[0] - means[1]) ** 2).sum() + ((scales[0] - scales[1]) ** 2).sum()
     assert frechet_distance(exact(0), exact(1)) == pytest.approx(expected, rel=1e-12)
@@ -68,12 +68,14 @@ def test_frechet_distance_is_no_less_sure_where_features_never_vary() -> None:
 
 def test_moments_sum_up_to_those_of_all() -> None:
     features = gaussian(0, 1000, mean=100)
-    summed = Moments.none(8)
+    summed = FeatureMoments.none(8)
     for start in range(0, 1000, 64):
-        summed += Moments.of(features[start : start + 64])
+        summed += FeatureMoments.of(features[start : start + 64])
     np.testing.assert_allclose(summed.mean, features.mean(axis=0))
     np.testing.assert_allclose(summed.covariance, np.cov(features, rowvar=False), rtol=1e-8)
-    twice = Moments.weighted([Moments.of(features[:400]), Moments.of(features[400:])], np.array([2.0, 1.0]))
+    twice = FeatureMoments.weighted(
+        [FeatureMoments.of(features[:400]), FeatureMoments.of(features[400:])], np.array([2.0, 1.0])
+    )
     np.testing.assert_allclose(twice.mean, np.concatenate([features[:400], features]).mean(axis=0))
 
 
@@ -136,22 +138,24 @@ def test_precision_and_recall_change_places_with_the_sets() -> None:
 
 def test_answers_in_closed_form() -> None:
     sure = np.eye(4)[np.arange(400) % 4]
-    found = Answers.of(sure, np.arange(400) % 4)
+    found = ClassificationSummary.of(sure, np.arange(400) % 4)
     assert found.accuracy == 1
-    assert found.class_score == pytest.approx(4)
-    assert found.balance_divergence == 0
-    unsure = Answers.of(np.full((400, 4), 0.25), np.arange(400) % 4)
-    assert unsure.class_score == pytest.approx(1)
-    one_class = Answers.of(np.eye(4)[np.zeros(400, dtype=np.int64)], None)
-    assert one_class.class_score == pytest.approx(1)
+    assert found.inception_score == pytest.approx(4)
+    assert found.class_balance == 0
+    unsure = ClassificationSummary.of(np.full((400, 4), 0.25), np.arange(400) % 4)
+    assert unsure.inception_score == pytest.approx(1)
+    one_class = ClassificationSummary.of(np.eye(4)[np.zeros(400, dtype=np.int64)], None)
+    assert one_class.inception_score == pytest.approx(1)
     # Jensen-Shannon of (1, 0, 0, 0) from equal quarters, by hand: (ln(1 / 0.625) + 0.25 ln(0.25 / 0.625) + 0.75 ln 2) / 2
     expected = (math.log(1 / 0.625) + 0.25 * math.log(0.25 / 0.625) + 0.75 * math.log(2)) / 2
-    assert one_class.balance_divergence == pytest.approx(expected)
+    assert one_class.class_balance == pytest.approx(expected)
 
 
 def test_confusion_counts_what_was_asked_for_in_rows() -> None:
-    answers = np.eye(3)[[0, 0, 2, 2, 2]]
-    found = Answers.of(answers[:2], np.array([0, 1])) + Answers.of(answers[2:], np.array([1, 2, 2]))
+    classification = np.eye(3)[[0, 0, 2, 2, 2]]
+    found = ClassificationSummary.of(classification[:2], np.array([0, 1])) + ClassificationSummary.of(
+        classification[2:], np.array([1, 2, 2])
+    )
     assert found.confusion.tolist() == [[1, 0, 0], [1, 0, 1], [0, 0, 2]]
     assert found.accuracy == pytest.approx(3 / 5)
     assert found.count == 5
@@ -240,9 +244,9 @@ def test_an_interval_holds_the_truth_about_95_times_of_100() -> None:
 
 
 def test_a_frechet_distances_interval_is_not_pushed_up_by_the_images_a_resample_lacks() -> None:
-    real = Moments.of(gaussian(0, 5000))
-    groups = [Moments.of(gaussian(100 + seed, 40)) for seed in range(50)]
-    found = interval(50, lambda weights: frechet_distance(Moments.weighted(groups, weights), real))
+    real = FeatureMoments.of(gaussian(0, 5000))
+    groups = [FeatureMoments.of(gaussian(100 + seed, 40)) for seed in range(50)]
+    found = interval(50, lambda weights: frechet_distance(FeatureMoments.weighted(groups, weights), real))
     assert found.low < found.value < found.high
     assert found.value < 0.03
 
@@ -252,7 +256,7 @@ def test_a_frechet_distances_interval_is_not_pushed_up_by_the_images_a_resample_
 
 @pytest.fixture(scope="module")
 def pair() -> tuple[Array, Array]:
-    """Features as a judge's are: not negative, many exactly 0, correlated."""
+    """Features as a classifier's are: not negative, many exactly 0, correlated."""
     random = np.random.default_rng(0)
     mixing = random.normal(size=(16, 32))
     return tuple(np.maximum(random.normal(shift, 1, (600, 16)) @ mixing, 0).astype(np.float64) for shift in (0, 0.3))  # type: ignore[return-value]

@@ -1,4 +1,4 @@
-"""What is kept of images that stream by: the same whatever the portions they come in, and no more of more images."""
+"""What is kept of images that stream by: the same whatever the chunks they come in, and no more of more images."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from digitgan.errors import UsageError
-from digitgan.evaluation import Judge, summary
-from digitgan.evaluation.summary import Portion, summarise
-from digitgan.networks import ImageForm
+from digitgan.evaluation import FeatureClassifier, summary
+from digitgan.evaluation.summary import Chunk, summarise
+from digitgan.networks import ImageSpec
 
 COUNT = 1234
 IMAGES = np.random.default_rng(0).integers(0, 256, (COUNT, 8, 8), dtype=np.uint8)
@@ -19,22 +19,22 @@ LABELS = np.arange(COUNT) % 3
 
 
 @pytest.fixture(scope="module")
-def judge() -> Judge:
+def classifier() -> FeatureClassifier:
     """It knows nothing, which is enough here."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return Judge(ImageForm(1, 8, 8, 3)).eval()
+        return FeatureClassifier(ImageSpec(1, 8, 8, 3)).eval()
 
 
-def in_portions(size: int, *, labelled: bool = True) -> Iterator[Portion]:
+def in_portions(size: int, *, labelled: bool = True) -> Iterator[Chunk]:
     for start in range(0, COUNT, size):
         part = slice(start, start + size)
         yield IMAGES[part], LABELS[part] if labelled else None
 
 
 @pytest.mark.parametrize("size", [1, 64, 201, 5000])
-def test_the_size_of_portions_makes_no_difference(judge: Judge, size: int) -> None:
-    found, expected = summarise(judge, in_portions(size), COUNT), summarise(judge, in_portions(COUNT), COUNT)
+def test_the_size_of_portions_makes_no_difference(classifier: FeatureClassifier, size: int) -> None:
+    found, expected = summarise(classifier, in_portions(size), COUNT), summarise(classifier, in_portions(COUNT), COUNT)
     np.testing.assert_array_equal(found.images, IMAGES)
     np.testing.assert_array_equal(found.labels, LABELS)
     np.testing.assert_array_equal(found.features, expected.features)
@@ -42,18 +42,20 @@ def test_the_size_of_portions_makes_no_difference(judge: Judge, size: int) -> No
     assert [group.count for group in found.moments] == [group.count for group in expected.moments]
 
 
-def test_sums_are_of_all_images(judge: Judge) -> None:
-    found = summarise(judge, in_portions(100), COUNT)
+def test_sums_are_of_all_images(classifier: FeatureClassifier) -> None:
+    found = summarise(classifier, in_portions(100), COUNT)
     assert sum(group.count for group in found.moments) == found.confusion.sum() == COUNT
     assert [moments.count for moments in found.by_class] == np.bincount(LABELS).tolist()
     np.testing.assert_allclose(sum(group.total for group in found.moments), found.features.sum(axis=0), rtol=1e-5)
     np.testing.assert_allclose(sum(moments.total for moments in found.by_class), found.features.sum(axis=0), rtol=1e-5)
 
 
-def test_of_many_images_a_sample_is_kept_that_is_spread_evenly(judge: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_many_images_a_sample_is_kept_that_is_spread_evenly(
+    classifier: FeatureClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Images of a file are often sorted by class: the first thousands would be of one."""
     monkeypatch.setattr(summary, "SAMPLE", 100)
-    found = summarise(judge, in_portions(77), COUNT)
+    found = summarise(classifier, in_portions(77), COUNT)
     assert found.count == COUNT
     assert len(found.images) == len(found.labels) == len(found.features) == len(found.certainty) == 100
     kept = [int(np.flatnonzero((image == IMAGES).all(axis=(1, 2)))[0]) for image in found.images]
@@ -64,25 +66,25 @@ def test_of_many_images_a_sample_is_kept_that_is_spread_evenly(judge: Judge, mon
     assert sum(group.count for group in found.moments) == COUNT
 
 
-def test_without_labels_images_belong_to_the_class_the_judge_takes_them_for(judge: Judge) -> None:
-    found = summarise(judge, in_portions(100, labelled=False), COUNT)
+def test_without_labels_images_belong_to_the_class_the_judge_takes_them_for(classifier: FeatureClassifier) -> None:
+    found = summarise(classifier, in_portions(100, labelled=False), COUNT)
     assert found.confusion.shape == (1, 3)
     np.testing.assert_array_equal(found.confusion[0], np.bincount(found.labels, minlength=3))
     assert (found.certainty >= 1 / 3).all()
 
 
-def test_images_of_another_size_are_refused(judge: Judge) -> None:
+def test_images_of_another_size_are_refused(classifier: FeatureClassifier) -> None:
     with pytest.raises(UsageError, match="the images are 9x8 grey, those they are compared with 8x8 grey"):
-        summarise(judge, [(np.zeros((5, 9, 8), dtype=np.uint8), None)], 5)
+        summarise(classifier, [(np.zeros((5, 9, 8), dtype=np.uint8), None)], 5)
     with pytest.raises(UsageError, match="the images are 8x8 RGB"):
-        summarise(judge, [(np.zeros((5, 8, 8, 3), dtype=np.uint8), None)], 5)
+        summarise(classifier, [(np.zeros((5, 8, 8, 3), dtype=np.uint8), None)], 5)
 
 
 @pytest.mark.parametrize("order", ["by class", "taking turns"])
-def test_each_group_is_like_the_whole_set_whatever_its_order(judge: Judge, order: str) -> None:
+def test_each_group_is_like_the_whole_set_whatever_its_order(classifier: FeatureClassifier, order: str) -> None:
     labels = np.sort(LABELS) if order == "by class" else LABELS
-    found = summarise(judge, [(IMAGES, labels)], COUNT)
-    asked = np.array([answers.confusion.sum(axis=1) for answers in found.answers])
+    found = summarise(classifier, [(IMAGES, labels)], COUNT)
+    asked = np.array([classification.confusion.sum(axis=1) for classification in found.classification])
     sizes = asked.sum(axis=1)
     assert len(sizes) == summary.GROUPS
     assert np.ptp(sizes) <= 1

@@ -22,11 +22,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from digitgan.runs import RunFolder
 from digitgan.training import checkpoints
-from tests.commands import run as digitgan
+from tests.cli.commands import run as digitgan
 from tests.faults.victims import DiesInSave, complaint_of, training
 from tests.trainings import SMALL, assert_same
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("judges_at_hand")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("classifiers_at_hand")]
 
 OPTIONS = [*(option for option in SMALL if "images" not in option and "checkpoints" not in option)]
 OPTIONS += ["--set=training.checkpoints=5"]
@@ -127,7 +127,7 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: self.finished)
     @rule()
     def evaluate(self) -> None:
-        assert self.figures(self.run) == self.figures(reference(self.lengths))
+        assert self.metrics(self.run) == self.metrics(reference(self.lengths))
 
     @invariant()
     def what_is_there_is_whole(self) -> None:
@@ -162,11 +162,11 @@ class Life(RuleBasedStateMachine):
         assert digitgan("sample", str(run.path), *options) == (0 if there else 2)
         return out.read_bytes() if there else b""
 
-    def figures(self, run: RunFolder) -> dict[str, object]:
+    def metrics(self, run: RunFolder) -> dict[str, object]:
         report = self.folder / "report"
         assert digitgan("evaluate", str(run.path), "--images=200", f"--report={report}", "--overwrite", "--quiet") == 0
         found = json.loads((report / "report.json").read_text())
-        return {name: found[name] for name in ("figures", "per_class", "confusion", "memorisation")}
+        return {name: found[name] for name in ("metrics", "per_class", "confusion", "memorisation")}
 
 
 def trained(run: RunFolder, *options: str, fate: Fate = ("none", 0.0)) -> int:

@@ -17,8 +17,8 @@ from digitgan.errors import CheckpointError, DigitganError
 from digitgan.model.file import load_model, save_model
 from digitgan.recipes import BLANK, from_toml, to_toml
 from digitgan.runs import RunFolder
-from digitgan.training import Draws, Game, restore_checkpoint, save_checkpoint
-from digitgan.training.checkpoint import game_tensors
+from digitgan.training import NoiseSource, Trainer, restore_checkpoint, save_checkpoint
+from digitgan.training.checkpoint import trainer_tensors
 from tests import processes
 from tests.trainings import finish, history, start
 
@@ -45,39 +45,39 @@ def cut(content: bytes) -> Iterator[bytes]:
 
 
 @pytest.fixture
-def game(new_game: Callable[..., Game]) -> Game:
-    game = new_game()
+def trainer(new_trainer: Callable[..., Trainer]) -> Trainer:
+    trainer = new_trainer()
     from digitgan.data import Batches, embedded_digits
 
     batches = Batches(embedded_digits("train"), 16, 0)
-    draws = Draws(0, game.generator.latent, 10, 16, torch.device("cpu"), game.recipe.updates)
+    noise_source = NoiseSource(0, trainer.generator.latent, 10, 16, torch.device("cpu"), trainer.recipe.updates)
     for _ in range(2):
-        game.step(batches.at(game.images_seen), draws.at(game.images_seen))
-    return game
+        trainer.step(batches.at(trainer.images_seen), noise_source.at(trainer.images_seen))
+    return trainer
 
 
 @pytest.mark.parametrize("damage", [flipped, cut])
 @pytest.mark.parametrize("name", ["state.safetensors", "state.json", "manifest.json"])
 def test_a_damaged_checkpoint_is_refused_and_the_game_unchanged(
-    tmp_path: Path, game: Game, new_game: Callable[..., Game], name: str, damage: Damage
+    tmp_path: Path, trainer: Trainer, new_trainer: Callable[..., Trainer], name: str, damage: Damage
 ) -> None:
-    whole = save_checkpoint(tmp_path, game, {"noted": [1, 2, 3]})
+    whole = save_checkpoint(tmp_path, trainer, {"noted": [1, 2, 3]})
     content = (whole / name).read_bytes()
-    fresh = new_game()
-    before, refused = game_tensors(fresh), 0
+    fresh = new_trainer()
+    before, refused = trainer_tensors(fresh), 0
     for damaged in damage(content):
         (whole / name).write_bytes(damaged)
         try:
-            observers = restore_checkpoint(whole, fresh)
+            callbacks = restore_checkpoint(whole, fresh)
         except CheckpointError:
             refused += 1
-            assert all(torch.equal(tensor, before[key]) for key, tensor in game_tensors(fresh).items())
+            assert all(torch.equal(tensor, before[key]) for key, tensor in trainer_tensors(fresh).items())
             continue
         # Only what means nothing, such as a space of the manifest, may be another: then all of the state is what it was.
         assert name == "manifest.json"
-        assert observers == {"noted": [1, 2, 3]}
-        assert all(torch.equal(tensor, game_tensors(game)[key]) for key, tensor in game_tensors(fresh).items())
-        fresh = new_game()
+        assert callbacks == {"noted": [1, 2, 3]}
+        assert all(torch.equal(tensor, trainer_tensors(trainer)[key]) for key, tensor in trainer_tensors(fresh).items())
+        fresh = new_trainer()
     assert refused > 100
 
 
@@ -95,24 +95,24 @@ def test_a_damaged_model_is_refused(tmp_path: Path, new_model: Callable[..., obj
 
 
 def test_a_recipe_in_which_a_bit_flipped_is_refused_or_the_same(
-    tmp_path: Path, game: Game, new_game: Callable[..., Game]
+    tmp_path: Path, trainer: Trainer, new_trainer: Callable[..., Trainer]
 ) -> None:
-    whole = save_checkpoint(tmp_path, game, {})
-    content, outcomes = to_toml(game.recipe).encode(), {"unreadable": 0, "noticed": 0, "the same": 0}
+    whole = save_checkpoint(tmp_path, trainer, {})
+    content, outcomes = to_toml(trainer.recipe).encode(), {"unreadable": 0, "noticed": 0, "the same": 0}
     for damaged in flipped(content):
         try:
             recipe = from_toml(damaged.decode(errors="replace"), "recipe.toml", BLANK)
         except DigitganError:
             outcomes["unreadable"] += 1
             continue
-        other = new_game()
+        other = new_trainer()
         other.recipe = recipe
         try:
             restore_checkpoint(whole, other)
         except CheckpointError:
             outcomes["noticed"] += 1
         else:
-            length = recipe.training.images != game.recipe.training.images
+            length = recipe.training.images != trainer.recipe.training.images
             assert length or to_toml(recipe).encode() == content
             outcomes["the same"] += 1
     assert outcomes["unreadable"] > 50

@@ -11,7 +11,7 @@ import pytest
 
 from digitgan.runs import RunFolder
 from digitgan.training import checkpoints
-from tests.commands import run as digitgan
+from tests.cli.commands import run as digitgan
 from tests.faults.victims import complaint_of, training
 from tests.trainings import SMALL, assert_same
 

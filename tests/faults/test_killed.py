@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from digitgan.runs import RunFolder
-from digitgan.training import Game, checkpoints, restore_checkpoint
+from digitgan.training import Trainer, checkpoints, restore_checkpoint
 from tests.faults.victims import DiesInSave, complaint_of, training
 from tests.trainings import SMALL, assert_same
 
@@ -63,8 +63,8 @@ def assert_newest_checkpoint_loads(run: RunFolder) -> None:
     if whole:
         import torch
 
-        from digitgan.networks import ImageForm
+        from digitgan.networks import ImageSpec
 
-        game = Game(run.read_recipe(), ImageForm(1, 28, 28, 10), 3, torch.device("cpu"))
-        restore_checkpoint(whole[-1], game)
-        assert game.images_seen == int(whole[-1].name)
+        trainer = Trainer(run.read_recipe(), ImageSpec(1, 28, 28, 10), 3, torch.device("cpu"))
+        restore_checkpoint(whole[-1], trainer)
+        assert trainer.images_seen == int(whole[-1].name)

@@ -13,7 +13,7 @@ from torch import nn
 
 import digitgan
 from digitgan.runs import RunFolder
-from digitgan.training import Draws, Game, StepReport, checkpoints
+from digitgan.training import NoiseSource, StepReport, Trainer, checkpoints
 from digitgan.training import trainer as step
 
 AT = 320
@@ -39,11 +39,11 @@ def first(network: nn.Module) -> nn.Parameter:
     return next(network.parameters())
 
 
-AFTER_A_STEP: dict[str, Callable[[Game], torch.Tensor]] = {
-    "a weight of the generator": lambda game: first(game.generator),
-    "a weight of the discriminator": lambda game: first(game.discriminator),
-    "a weight of the average": lambda game: first(game.ema.generator),
-    "a moment of an optimiser": lambda game: game.generator_optimizer.state[first(game.generator)]["exp_avg"],
+AFTER_A_STEP: dict[str, Callable[[Trainer], torch.Tensor]] = {
+    "a weight of the generator": lambda trainer: first(trainer.generator),
+    "a weight of the discriminator": lambda trainer: first(trainer.discriminator),
+    "a weight of the average": lambda trainer: first(trainer.ema.generator),
+    "a moment of an optimiser": lambda trainer: trainer.generator_optimizer.state[first(trainer.generator)]["exp_avg"],
 }
 WITHIN_A_STEP = ("a latent", "a gradient of the generator", "a gradient of the discriminator")
 
@@ -51,25 +51,25 @@ WITHIN_A_STEP = ("a latent", "a gradient of the generator", "a gradient of the d
 def poison(monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
     """Let it happen once, in the step after which so many images are seen."""
     left = iter([None])
-    original = Game.step
+    original = Trainer.step
 
-    def stepping(game: Game, *inputs: object) -> StepReport:
-        due = game.images_seen + game.recipe.training.batch_size == AT and next(left, 0) is None
+    def stepping(trainer: Trainer, *inputs: object) -> StepReport:
+        due = trainer.images_seen + trainer.recipe.training.batch_size == AT and next(left, 0) is None
         with pytest.MonkeyPatch.context() as patch:
             if due and stage == "a latent":
                 spoil(inputs[1].z)  # type: ignore[attr-defined]
             if due and stage.startswith("a gradient"):
-                spoil_gradient(patch, game.generator if "generator" in stage else game.discriminator)
-            report = original(game, *inputs)  # type: ignore[arg-type]
+                spoil_gradient(patch, trainer.generator if "generator" in stage else trainer.discriminator)
+            report = original(trainer, *inputs)  # type: ignore[arg-type]
         if due and stage in AFTER_A_STEP:
-            spoil(AFTER_A_STEP[stage](game))
+            spoil(AFTER_A_STEP[stage](trainer))
         return report
 
-    monkeypatch.setattr(Game, "step", stepping)
+    monkeypatch.setattr(Trainer, "step", stepping)
 
 
 def spoil_gradient(patch: pytest.MonkeyPatch, network: nn.Module) -> None:
-    take = step.take_gradient
+    take = step.backward_into
 
     def taking(learner: nn.Module, total: torch.Tensor, **options: bool) -> None:
         take(learner, total, **options)
@@ -78,7 +78,7 @@ def spoil_gradient(patch: pytest.MonkeyPatch, network: nn.Module) -> None:
             assert gradient is not None
             spoil(gradient)
 
-    patch.setattr(step, "take_gradient", taking)
+    patch.setattr(step, "backward_into", taking)
 
 
 @pytest.mark.parametrize("stage", [*AFTER_A_STEP, *WITHIN_A_STEP])
@@ -96,8 +96,8 @@ def test_what_is_no_number_is_taken_back_and_never_saved(tmp_path: Path, monkeyp
     assert all(value is None or math.isfinite(value) for line in run.read_history() for value in line.values())
 
 
-def test_draws_have_the_latent_that_is_spoilt(new_game: Callable[..., Game]) -> None:
-    game = new_game()
-    draw = Draws(0, game.generator.latent, 10, 16, torch.device("cpu"), game.recipe.updates).at(0)
+def test_draws_have_the_latent_that_is_spoilt(new_trainer: Callable[..., Trainer]) -> None:
+    trainer = new_trainer()
+    draw = NoiseSource(0, trainer.generator.latent, 10, 16, torch.device("cpu"), trainer.recipe.updates).at(0)
     spoil(draw.z)
     assert draw.z.isnan().sum() == 1

@@ -16,9 +16,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("isolated_home")]
 
 STAGES = {
     "Ctrl-C in a preview": (signal.SIGINT, 130, "Previews", "PreviewDue"),
-    "SIGTERM in a save": (signal.SIGTERM, 143, "Saving", "CheckpointDue"),
-    "Ctrl-C in an evaluation": (signal.SIGINT, 130, "Scores", "EvaluationDue"),
-    "SIGTERM in an evaluation": (signal.SIGTERM, 143, "Scores", "EvaluationDue"),
+    "SIGTERM in a save": (signal.SIGTERM, 143, "CheckpointWriter", "CheckpointDue"),
+    "Ctrl-C in an evaluation": (signal.SIGINT, 130, "EvaluationCallback", "EvaluationDue"),
+    "SIGTERM in an evaluation": (signal.SIGTERM, 143, "EvaluationCallback", "EvaluationDue"),
 }
 SCORED = "--evaluate-every=1600"
 
@@ -34,9 +34,9 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_signal_at_any_stage_ends_with_a_checkpoint(tmp_path: Path, uninterrupted: RunFolder, stage: str) -> None:
-    number, code, observer, event = STAGES[stage]
+    number, code, callback, event = STAGES[stage]
     run = RunFolder(tmp_path / "run")
-    process = training(run.path, *SMALL, SCORED, prepare=Signals(number, observer, event))
+    process = training(run.path, *SMALL, SCORED, prepare=Signals(number, callback, event))
     process.join(240)
     assert process.exitcode == code, complaint_of(run.path)
     record = run.read_record()

@@ -96,23 +96,23 @@ class DiesInSave:
 
 
 class Signals:
-    """Sends its own process a signal at the first event of a kind that an observer sees: a test that looks on from outside
+    """Sends its own process a signal at the first event of a kind that an callback sees: a test that looks on from outside
     until it is time, and then sends it, may come too late.
 
     Args:
         number: of the signal.
-        observer: the class that sees it, of `digitgan.session.callbacks`.
+        callback: the class that sees it, of `digitgan.session.callbacks`.
         event: the class of the event, of `digitgan.training`.
         images_seen: events before so many images don't count.
         recipe: only those of a training by this recipe do; "" for any.
     """
 
-    def __init__(self, number: int, observer: str, event: str, images_seen: int = 0, recipe: str = "") -> None:
-        self.number, self.observer, self.event, self.images_seen, self.recipe = number, observer, event, images_seen, recipe
+    def __init__(self, number: int, callback: str, event: str, images_seen: int = 0, recipe: str = "") -> None:
+        self.number, self.callback, self.event, self.images_seen, self.recipe = number, callback, event, images_seen, recipe
 
     def command(self, *arguments: str) -> list[str]:
         """`digitgan ARGUMENTS` to which this happens, in a Python of its own; from the folder that holds `tests`."""
-        own = (self.number, self.observer, self.event, self.images_seen, self.recipe)
+        own = (self.number, self.callback, self.event, self.images_seen, self.recipe)
         return [
             sys.executable,
             "-m",
@@ -125,13 +125,13 @@ class Signals:
         from digitgan import training
         from digitgan.session import callbacks
 
-        watching, kind = getattr(callbacks, self.observer), getattr(training, self.event)
-        see = watching.see
+        watching, kind = getattr(callbacks, self.callback), getattr(training, self.event)
+        see = watching.on_event
         sent = []
 
         def is_time(event: Any) -> bool:
-            seen = event.report.images_seen if self.event == "Stepped" else event.game.images_seen
-            return seen >= self.images_seen and (not self.recipe or event.game.recipe.name == self.recipe)
+            seen = event.report.images_seen if self.event == "Stepped" else event.trainer.images_seen
+            return seen >= self.images_seen and (not self.recipe or event.trainer.recipe.name == self.recipe)
 
         def seeing(self_: Any, event: Any) -> None:
             if isinstance(event, kind) and not sent and is_time(event):
@@ -139,13 +139,13 @@ class Signals:
                 os.kill(os.getpid(), self.number)
             see(self_, event)
 
-        watching.see = seeing
+        watching.on_event = seeing
 
 
 def main() -> None:
-    number, observer, event, images_seen, recipe, *arguments = sys.argv[1:]
+    number, callback, event, images_seen, recipe, *arguments = sys.argv[1:]
     signal.signal(signal.SIGINT, signal.default_int_handler)  # which a script that began the tests with `&` has them ignore
-    Signals(int(number), observer, event, int(images_seen), recipe)()
+    Signals(int(number), callback, event, int(images_seen), recipe)()
     from digitgan import cli
 
     cli.main(arguments)

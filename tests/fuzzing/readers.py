@@ -30,11 +30,11 @@ from digitgan.exporters.keras_import import read_keras
 from digitgan.exporters.keras_import.architecture import read_architecture
 from digitgan.generation.labels import parse_labels, weighted_labels
 from digitgan.model.file import load_model, save_model
-from digitgan.networks import ImageForm, build_generator
+from digitgan.networks import ImageSpec, build_generator
 from digitgan.networks.keras_graph import KINDS
 from digitgan.recipes import BLANK, RECIPES, Recipe, find_recipe, from_toml, read_recipe, to_toml, with_settings
 from digitgan.runs import RunFolder, history_line
-from digitgan.training import Game, restore_checkpoint, save_checkpoint
+from digitgan.training import Trainer, restore_checkpoint, save_checkpoint
 
 NAMES = tuple("0123456789")
 SMALL = [
@@ -154,7 +154,7 @@ def _pictures() -> tuple[bytes, ...]:
 def _model(path: Path, recipe: Recipe) -> bytes:
     from digitgan.model.file import Model
 
-    generator = build_generator(recipe, ImageForm(1, 28, 28, 10)).eval()
+    generator = build_generator(recipe, ImageSpec(1, 28, 28, 10)).eval()
     save_model(path, Model(generator, recipe, NAMES, {"seed": 0, "images_seen": 0}))
     return path.read_bytes()
 
@@ -168,16 +168,16 @@ def _checkpoint(folder: Path, recipe: Recipe) -> Path:
     return save_checkpoint(folder, _game(recipe), {"history": {}})
 
 
-def _game(recipe: Recipe) -> Game:
-    return Game(recipe, ImageForm(1, 28, 28, 10), 0, torch.device("cpu"))
+def _game(recipe: Recipe) -> Trainer:
+    return Trainer(recipe, ImageSpec(1, 28, 28, 10), 0, torch.device("cpu"))
 
 
 def _part(checkpoint: Path, name: str, recipe: Recipe) -> Callable[[bytes], object]:
-    game = _game(recipe)
+    trainer = _game(recipe)
 
     def read(content: bytes) -> object:
         (checkpoint / name).write_bytes(content)
-        return restore_checkpoint(checkpoint, game)
+        return restore_checkpoint(checkpoint, trainer)
 
     return read
 

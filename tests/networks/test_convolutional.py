@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from digitgan.errors import RecipeError
-from digitgan.networks import ImageForm, build_discriminator, build_generator
+from digitgan.networks import ImageSpec, build_discriminator, build_generator
 from digitgan.recipes import find_recipe, with_settings
 
-GREY = ImageForm(channels=1, height=28, width=28, classes=10)
+GREY = ImageSpec(channels=1, height=28, width=28, classes=10)
 FAST = with_settings(
     find_recipe("fast"),
     [
@@ -23,16 +23,16 @@ FAST = with_settings(
 
 
 @pytest.mark.parametrize(
-    "form",
-    [GREY, ImageForm(3, 32, 32, 5), ImageForm(1, 64, 48, 100)],
+    "spec",
+    [GREY, ImageSpec(3, 32, 32, 5), ImageSpec(1, 64, 48, 100)],
     ids=["grey 28x28", "colour 32x32", "wide, 100 classes"],
 )
-def test_shapes_and_range(form: ImageForm) -> None:
-    z, labels = torch.randn(6, FAST.generator.latent), torch.arange(6) % form.classes
-    images = build_generator(FAST, form)(z, labels)
-    assert images.shape == (6, form.channels, form.height, form.width)
+def test_shapes_and_range(spec: ImageSpec) -> None:
+    z, labels = torch.randn(6, FAST.generator.latent), torch.arange(6) % spec.classes
+    images = build_generator(FAST, spec)(z, labels)
+    assert images.shape == (6, spec.channels, spec.height, spec.width)
     assert images.abs().max() <= 1
-    assert build_discriminator(FAST, form)(images, labels).scores.shape == (6,)
+    assert build_discriminator(FAST, spec)(images, labels).logits.shape == (6,)
 
 
 def test_parameter_counts() -> None:
@@ -54,10 +54,10 @@ def test_the_label_reaches_both_networks() -> None:
     labels = torch.arange(10)
     with torch.no_grad():
         images = generator.eval()(z, labels)
-        scores = discriminator(images[:1].repeat(10, 1, 1, 1), labels).scores
+        scores = discriminator(images[:1].repeat(10, 1, 1, 1), labels).logits
     assert torch.pdist(images.flatten(start_dim=1)).min() > 1e-3
     assert scores.unique().numel() == 10
-    discriminator(generator.train()(torch.randn(10, FAST.generator.latent), labels), labels).scores.sum().backward()
+    discriminator(generator.train()(torch.randn(10, FAST.generator.latent), labels), labels).logits.sum().backward()
     for table in (generator.label.table, generator.norms[0].gain, generator.norms[2].bias, discriminator.score.table):
         assert table.weight.grad is not None
         assert (table.weight.grad.abs().sum(dim=1) > 0).all()
@@ -88,10 +88,10 @@ def test_activations_start_at_unit_scale() -> None:
 
 
 def test_images_of_an_unfit_size_are_refused_with_the_setting() -> None:
-    odd = ImageForm(channels=1, height=30, width=28, classes=10)
+    odd = ImageSpec(channels=1, height=30, width=28, classes=10)
     with pytest.raises(RecipeError, match=r"generator.channels = \[64, 32, 16\] needs .* multiples of 4; these are 30x28"):
         build_generator(FAST, odd)
-    assert build_discriminator(FAST, odd)(torch.zeros(2, 1, 30, 28), torch.arange(2)).scores.shape == (2,)
+    assert build_discriminator(FAST, odd)(torch.zeros(2, 1, 30, 28), torch.arange(2)).logits.shape == (2,)
 
 
 def test_an_unknown_family_names_the_nearest() -> None:

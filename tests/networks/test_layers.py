@@ -10,7 +10,7 @@ from digitgan.networks.layers import (
     SameTransposedConvolution,
     ToUnit,
     UnitSigmoid,
-    normalise_spectrum,
+    apply_spectral_norm,
     same_convolution,
 )
 
@@ -80,7 +80,7 @@ def test_pixels_from_signed_to_unit_and_back() -> None:
 def test_spectral_norm_brings_the_largest_singular_value_to_one() -> None:
     network = nn.Sequential(nn.Linear(8, 5), nn.Linear(5, 3))
     nn.init.normal_(network[0].get_parameter("weight"), std=10)
-    normalise_spectrum(network)
+    apply_spectral_norm(network)
     for _ in range(60):
         network(torch.randn(2, 8))
     assert torch.linalg.svdvals(network[0].weight)[0].item() == pytest.approx(1, abs=1e-3)

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from digitgan.networks import Discriminator, Generator, ImageForm, build_discriminator, build_generator
+from digitgan.networks import Discriminator, Generator, ImageSpec, build_discriminator, build_generator
 from digitgan.recipes import RECIPES, find_recipe, with_settings
 
-GREY = ImageForm(channels=1, height=28, width=28, classes=10)
+GREY = ImageSpec(channels=1, height=28, width=28, classes=10)
 CONDITIONAL = ["lstm-cgan", "onehot-cgan", "mask-cgan"]
 SYSTEMS = [*CONDITIONAL, "plain-gan", "dcgan"]
 
@@ -48,19 +48,19 @@ def test_torch_has_a_second_bias_in_each_lstm_which_stays_zero_and_is_not_traine
         assert not network.get_parameter("lstm.bias_hh_l0").any()
 
 
-@pytest.mark.parametrize("form", [GREY, ImageForm(3, 32, 32, 4)], ids=["grey 28x28", "colour 32x32"])
+@pytest.mark.parametrize("spec", [GREY, ImageSpec(3, 32, 32, 4)], ids=["grey 28x28", "colour 32x32"])
 @pytest.mark.parametrize("name", RECIPES)
-def test_shapes_and_ranges(name: str, form: ImageForm) -> None:
+def test_shapes_and_ranges(name: str, spec: ImageSpec) -> None:
     recipe = find_recipe(name)
-    generator, discriminator = build_generator(recipe, form).eval(), build_discriminator(recipe, form).eval()
-    labels = torch.arange(6) % form.classes
+    generator, discriminator = build_generator(recipe, spec).eval(), build_discriminator(recipe, spec).eval()
+    labels = torch.arange(6) % spec.classes
     with torch.no_grad():
         images = generator(torch.randn(6, generator.latent), labels)
-        judgement = discriminator(images, labels)
-    assert images.shape == (6, form.channels, form.height, form.width)
+        output = discriminator(images, labels)
+    assert images.shape == (6, spec.channels, spec.height, spec.width)
     assert images.abs().max() <= 1
-    assert judgement.scores.shape == (6,)
-    assert (judgement.classes is not None) == (name == "acgan")
+    assert output.logits.shape == (6,)
+    assert (output.class_logits is not None) == (name == "acgan")
 
 
 def feature_sizes(network: Generator | Discriminator, kind: type[nn.Module], *inputs: torch.Tensor) -> list[tuple[int, ...]]:
@@ -95,10 +95,10 @@ def test_a_label_reaches_both_networks(name: str) -> None:
     z, labels = torch.randn(1, 100).repeat(10, 1), torch.arange(10)
     with torch.no_grad():
         images = generator(z, labels)
-        scores = discriminator(images[:1].repeat(10, 1, 1, 1), labels).scores
+        scores = discriminator(images[:1].repeat(10, 1, 1, 1), labels).logits
     assert torch.pdist(images.flatten(start_dim=1)).min() > 1e-4
     assert scores.unique().numel() == 10
-    discriminator(generator(torch.randn(10, 100), labels), labels).scores.sum().backward()
+    discriminator(generator(torch.randn(10, 100), labels), labels).logits.sum().backward()
     tables = [layer for network in (generator, discriminator) for layer in network.modules() if isinstance(layer, nn.Embedding)]
     assert len(tables) == {"lstm-cgan": 2, "onehot-cgan": 0, "mask-cgan": 2}[name]
     for table in tables:
@@ -113,7 +113,7 @@ def test_an_unconditional_system_takes_no_notice_of_a_label(name: str) -> None:
     z = torch.randn(1, 100).repeat(2, 1)
     with torch.no_grad():
         images = generator(z, torch.tensor([0, 9]))
-        scores = discriminator(images, torch.tensor([0, 9])).scores
+        scores = discriminator(images, torch.tensor([0, 9])).logits
     torch.testing.assert_close(images[0], images[1])
     torch.testing.assert_close(scores[0], scores[1])
 
@@ -146,7 +146,7 @@ def test_every_way_of_telling_a_discriminator_the_label_tells_it(family: str, wa
     recipe = with_settings(base, [f"discriminator.label_input={way}"])
     discriminator = build_discriminator(recipe, GREY).eval()
     with torch.no_grad():
-        scores = discriminator(torch.rand(1, 1, 28, 28).repeat(10, 1, 1, 1), torch.arange(10)).scores
+        scores = discriminator(torch.rand(1, 1, 28, 28).repeat(10, 1, 1, 1), torch.arange(10)).logits
     assert scores.unique().numel() == 10
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests import processes
-from tests.commands import run
+from tests.cli.commands import run
 
 Finished = subprocess.CompletedProcess[str]
 Digitgan = Callable[..., Finished]

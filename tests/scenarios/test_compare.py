@@ -14,7 +14,7 @@ from tests.faults.victims import Signals
 from tests.scenarios.conftest import Digitgan
 from tests.trainings import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("judges_at_hand")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("classifiers_at_hand")]
 
 ARGV = (
     "compare",
@@ -32,14 +32,14 @@ ARGV = (
 )
 
 
-def figures(folder: Path) -> list[dict[str, Any]]:
+def metrics(folder: Path) -> list[dict[str, Any]]:
     entries: list[dict[str, Any]] = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))["entries"]
     return [{key: value for key, value in entry.items() if key not in ("seconds", "run")} for entry in entries]
 
 
 def test_a_killed_comparison_goes_on_where_it_was(digitgan: Digitgan, tmp_path: Path) -> None:
     killed = tmp_path / "killed"
-    in_the_second = Signals(signal.SIGKILL, "Saving", "CheckpointDue", 960, "wgan-gp")
+    in_the_second = Signals(signal.SIGKILL, "CheckpointWriter", "CheckpointDue", 960, "wgan-gp")
     process = processes.run(in_the_second.command(*ARGV, f"--out={killed}", "--quiet"), cwd=ROOT, timeout=300)
     assert process.returncode == -signal.SIGKILL
     first_model = killed / "runs" / "fast-0" / "model.safetensors"
@@ -55,4 +55,4 @@ def test_a_killed_comparison_goes_on_where_it_was(digitgan: Digitgan, tmp_path: 
 
     whole = digitgan(*ARGV, "--out=whole", "--quiet")
     assert whole.returncode == 0, whole.stderr
-    assert figures(killed) == figures(tmp_path / "whole")
+    assert metrics(killed) == metrics(tmp_path / "whole")

@@ -110,16 +110,16 @@ import os
 import sys
 
 from digitgan import cli
-from digitgan.training.trainer import Game
+from digitgan.training.trainer import Trainer
 
-learn = Game._learn_in_turn
+learn = Trainer._learn_in_turn
 
-def failing(game, parts):
-    if game.images_seen >= 320 and os.environ["RANK"] == "0":
+def failing(trainer, parts):
+    if trainer.images_seen >= 320 and os.environ["RANK"] == "0":
         raise MemoryError("no room for this step")
-    return learn(game, parts)
+    return learn(trainer, parts)
 
-Game._learn_in_turn = failing
+Trainer._learn_in_turn = failing
 cli.main(sys.argv[1:])
 """
 
@@ -225,7 +225,7 @@ atexit.register(lambda: (folder / f"left-{os.environ['RANK']}").write_text(str(n
 for name in ("one", "two"):
     result = digitgan.train("fast", data="digits", out=folder / name, images=320, settings=settings)
     dist.barrier()  # the first one writes the model
-digitgan.draw_to_files(digitgan.Order(str(result.model), count=40, out=folder / "set", shard_size=10, format="npz"))
+digitgan.sample_to_files(digitgan.SampleRequest(str(result.model), count=40, out=folder / "set", shard_size=10, format="npz"))
 """
 
 

@@ -32,12 +32,12 @@ def record(report: Path) -> dict:  # type: ignore[type-arg]
 
 
 def test_the_shipped_model_is_worth_what_it_says(record: dict) -> None:  # type: ignore[type-arg]
-    figures = record["figures"]
-    assert figures["class_accuracy"]["value"] > 0.98
-    assert figures["frechet_distance"]["value"] < 1.5
-    assert figures["coverage"]["value"] > 0.8 * figures["coverage"]["floor"]
+    metrics = record["metrics"]
+    assert metrics["class_accuracy"]["value"] > 0.98
+    assert metrics["frechet_distance"]["value"] < 1.5
+    assert metrics["coverage"]["value"] > 0.8 * metrics["coverage"]["baseline"]
     assert record["memorisation"]["closer_than_any_held_out"] < 0.01
-    assert record["protocol"]["judge_accuracy_on_held_out"] >= 0.995
+    assert record["protocol"]["classifier_accuracy_on_held_out"] >= 0.995
     assert record["flags"] == []
 
 
@@ -46,10 +46,10 @@ def test_real_images_come_out_at_the_floor(digitgan: Digitgan, mnist_dir: Path, 
     np.savez(tmp_path / "real.npz", images=test.images, labels=test.labels)
     done = digitgan("evaluate", "real.npz", "--reference", "train", "--data-dir", str(mnist_dir), "--json")
     assert done.returncode == 0, done.stderr
-    figures = json.loads(done.stdout)["figures"]
-    for name, figure in figures.items():
-        assert figure["value"] == figure["floor"], name
-    assert figures["class_accuracy"]["value"] >= 0.995
+    metrics = json.loads(done.stdout)["metrics"]
+    for name, metric in metrics.items():
+        assert metric["value"] == metric["baseline"], name
+    assert metrics["class_accuracy"]["value"] >= 0.995
     assert (tmp_path / "report" / "report.html").is_file()
 
 
@@ -63,14 +63,14 @@ def test_a_run_on_other_data_gets_a_judge_of_its_own_and_keeps_it(digitgan: Digi
     quick = ("--data=own.npz", "--images=640", "--set=training.precision=float32", "--evaluate-every=320", "--out=run")
     done = digitgan("train", *quick)
     assert done.returncode == 0, done.stderr
-    assert "training a judge of own.npz, which is kept in" in done.stderr
+    assert "training a classifier of own.npz, which is kept in" in done.stderr
     assert (tmp_path / "run" / "best.safetensors").is_file()
     assert len((tmp_path / "run" / "scores.jsonl").read_text().splitlines()) == 2
     done = digitgan("evaluate", "run", "--images", "300", "--json")
     assert done.returncode == 0, done.stderr
-    assert "training a judge" not in done.stderr
+    assert "training a classifier" not in done.stderr
     found = json.loads(done.stdout)
-    assert found["subject"]["trained_on"] == "own.npz"
+    assert found["source"]["trained_on"] == "own.npz"
     assert "a fifth of its images was held out here" in found["flags"][-1]
     assert (tmp_path / "run" / "report.html").is_file()
     assert 'id="curves"' in (tmp_path / "run" / "report.html").read_text()

@@ -15,7 +15,7 @@ import torch
 
 from digitgan.exporters import FORMATS, Package
 from digitgan.model.file import load_model
-from tests.exporting.networks import VARIANTS, discriminator_of, inputs_of, model_of
+from tests.exporters.networks import VARIANTS, discriminator_of, inputs_of, model_of
 from tests.scenarios.conftest import Digitgan
 
 pytestmark = [
@@ -79,7 +79,7 @@ def test_tensorflow_draws_the_same_images_for_every_recipe(tmp_path: Path, tenso
         z, labels = inputs_of(model.generator, 9)
         with torch.no_grad():
             images = model.generator(z, labels)
-            scores = discriminator(images, labels).scores
+            scores = discriminator(images, labels).logits
         np.savez(folder / "given.npz", z=z.numpy(), labels=labels.numpy(), images=images.numpy(), scores=scores.numpy())
         folders.append(str(folder))
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("KERAS", "PYTHON"))}
@@ -96,13 +96,13 @@ def test_tensorflow_draws_the_same_images_for_every_recipe(tmp_path: Path, tenso
 
 
 def test_the_shipped_model_in_every_format(here: Digitgan, tmp_path: Path) -> None:
-    for name, form in FORMATS.items():
+    for name, spec in FORMATS.items():
         done = here("export", "--format", name, "--out", f"out-{name}", "--json")
         assert done.returncode == 0, done.stderr
         facts = json.loads(done.stdout)
         assert facts["largest_difference"] <= 1e-5
         assert facts["bytes"] > 1_000_000
-        assert (tmp_path / f"out-{name}").is_dir() == (not form.ending)
+        assert (tmp_path / f"out-{name}").is_dir() == (not spec.ending)
         again = here("export", "--format", name, "--out", f"out-{name}")
         assert again.returncode == 2
         assert "--overwrite" in again.stderr

@@ -14,7 +14,7 @@ import pytest
 
 from digitgan.data import DATASETS
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("judges_at_hand")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("classifiers_at_hand")]
 
 WATCH = """
 import os, sys

@@ -1,4 +1,4 @@
-"""Filters of drawn images as a user asks for them, judged by the shipped judge on MNIST."""
+"""Filters of drawn images as a user asks for them, judged by the shipped classifier on MNIST."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from digitgan.data import load_image_set
-from digitgan.evaluation import judge_images, judge_of
+from digitgan.evaluation import classifier_for, classify_images
 from digitgan.evaluation import tstr as usefulness
 from digitgan.evaluation.metrics import nearest_images
 from tests.scenarios.conftest import Digitgan
@@ -24,8 +24,8 @@ def test_every_image_is_recognised_and_counts_are_exact(here: Digitgan, mnist_di
     done = here(*few, "--format", "npz", "--out", "sure.npz")
     assert done.returncode == 0, done.stderr
     drawn = np.load(tmp_path / "sure.npz")
-    judge = judge_of(load_image_set("mnist", "train", mnist_dir), print).judge
-    probabilities = judge_images(judge, drawn["images"])[1]
+    classifier = classifier_for(load_image_set("mnist", "train", mnist_dir), print).classifier
+    probabilities = classify_images(classifier, drawn["images"])[1]
     assert probabilities[np.arange(500), drawn["labels"]].min() >= SURE - 1e-5
     np.testing.assert_array_equal(np.bincount(drawn["labels"]), [50] * 10)
     accepted = json.loads(done.stdout)["accepted"]
@@ -82,7 +82,7 @@ def test_a_statement_says_what_the_set_is_worth(
     assert "| 7 | 0 | – |" in card
     assert "taken for its class with a probability of 0.5 or more" in card
     for words in (
-        "| Right class | ",
+        "| Class accuracy | ",
         "| Coverage | ",
         "**Memorisation.**",
         "**Training on them.**",

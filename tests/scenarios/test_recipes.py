@@ -42,8 +42,8 @@ SETTINGS = [
 
 NARROWER = {
     "quality": ["generator.channels=[32, 16, 8]", "discriminator.channels=[16, 32, 64]"],
-    "onehot-cgan-mended": ["generator.channels=[32, 16, 8]", "discriminator.channels=[16, 32]"],
-    "mask-cgan-mended": ["generator.channels=[32, 16, 8]", "discriminator.channels=[16, 32]"],
+    "onehot-cgan-fixed": ["generator.channels=[32, 16, 8]", "discriminator.channels=[16, 32]"],
+    "mask-cgan-fixed": ["generator.channels=[32, 16, 8]", "discriminator.channels=[16, 32]"],
 }
 """Of recipes that measure their batch norms anew for whatever is drawn, which takes a minute at their full width."""
 
@@ -68,7 +68,7 @@ def test_trained_killed_resumed_and_drawn_from(name: str, tmp_path: Path) -> Non
     digitgan.train(name, data="digits", images=images, out=whole.path, settings=settings_of(name))
 
     options = [f"--set={setting}" for setting in settings_of(name)]
-    in_the_middle = Signals(signal.SIGKILL, "Saving", "CheckpointDue", images // 2)
+    in_the_middle = Signals(signal.SIGKILL, "CheckpointWriter", "CheckpointDue", images // 2)
     train = ("train", name, "--data=digits", f"--images={images}", *options, "--quiet", "--out", str(killed.path))
     process = processes.run(in_the_middle.command(*train), cwd=ROOT, timeout=120)
     assert process.returncode == -signal.SIGKILL

@@ -22,12 +22,12 @@ IMAGES = 300
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, digits_judge: Path) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, digits_classifier: Path) -> Path:
     """A run with its report, in a folder whose name wants escaping."""
     run = tmp_path_factory.mktemp("page") / "run <b>&amp;"
     settings = ["training.precision=float32", "generator.channels=[8, 8]", "discriminator.channels=[8, 8]"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(digits_judge))
+        patch.setenv("XDG_CACHE_HOME", str(digits_classifier))
         patch.setattr(usefulness, "STEPS_OF_IMAGES", 2000)  # what the classifiers learn is not looked at here
         train(data="digits", images=640, out=run, settings=settings)
         evaluate(run, images=IMAGES, train_on_synthetic=True)
@@ -52,14 +52,14 @@ def text(page: Chrome, place: str) -> str:
 
 
 def test_it_says_what_the_record_says(page: Chrome, record: dict[str, Any]) -> None:
-    assert record["subject"]["name"] in page.title
-    assert page.find_element(By.TAG_NAME, "h1").text == f"What the images of {record['subject']['name']} are worth"
+    assert record["source"]["name"] in page.title
+    assert page.find_element(By.TAG_NAME, "h1").text == f"What the images of {record['source']['name']} are worth"
     assert text(page, "headline") == record["headline"]
-    for name, figure in record["figures"].items():
+    for name, metric in record["metrics"].items():
         shown = text(page, name)
-        assert figure["title"] in shown
-        assert (figure["missing"] or f"{figure['value']:.4g}") in shown
-    assert f"{record['usefulness']['drawn_on_real']:.2%}" in text(page, "usefulness")
+        assert metric["title"] in shown
+        assert (metric["missing"] or f"{metric['value']:.4g}") in shown
+    assert f"{record['train_on_synthetic']['drawn_on_real']:.2%}" in text(page, "train_on_synthetic")
     assert f"{record['memorisation']['closer_than_any_held_out']:.2%}" in text(page, "memorisation")
     assert record["protocol"]["features_sha256"] in text(page, "protocol")
     assert text(page, "command") == record["command"]

@@ -17,7 +17,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
-from digitgan.studio.run_monitor import MOST_WATCHERS
+from digitgan.studio.run_monitor import MAX_WATCHERS
 from tests.scenarios.browser import console, open_browser
 from tests.studio.conftest import SMALL, Studio, open_studio
 
@@ -248,7 +248,7 @@ def test_a_run_is_started_watched_and_stopped(page: Chrome, studio: Studio) -> N
     page.find_element(By.CSS_SELECTOR, f'{entry} [data-action="pause"]').click()
     wait(page, lambda: page.find_elements(By.CSS_SELECTOR, f'{entry}[data-phase="paused"] [data-action="step"]'))
     with contextlib.ExitStack() as others:
-        for _ in range(MOST_WATCHERS):
+        for _ in range(MAX_WATCHERS):
             others.enter_context(httpx.stream("GET", f"{studio.url}/api/v1/runs/mine/events", timeout=60))
         go(page, studio, "#watch?run=mine")
         wait(page, lambda: "Too many pages watch already" in by(page, "trouble").text)
@@ -267,7 +267,7 @@ def test_a_run_is_started_watched_and_stopped(page: Chrome, studio: Studio) -> N
 def test_a_page_goes_on_when_it_was_out_of_sight_and_when_its_server_has_gone_and_come_back(
     chrome: Chrome, tmp_path: Path
 ) -> None:
-    wish = {"data": "digits", "images": 4_000_000, "settings": [*SMALL[:3], "training.previews=2000"], "name": "long"}
+    options = {"data": "digits", "images": 4_000_000, "settings": [*SMALL[:3], "training.previews=2000"], "name": "long"}
     run = "/api/v1/runs/long"
 
     def marks() -> list[float]:
@@ -281,7 +281,7 @@ def test_a_page_goes_on_when_it_was_out_of_sight_and_when_its_server_has_gone_an
         return found
 
     with contextlib.contextmanager(open_studio)(tmp_path / "runs") as first:
-        assert first.post("/api/v1/runs", json=wish).status_code == 201
+        assert first.post("/api/v1/runs", json=options).status_code == 201
         wait(chrome, lambda: first.get(run).is_success)
         go(chrome, first, "#watch?run=long")
         wait(chrome, lambda: len(marks()) >= 2)

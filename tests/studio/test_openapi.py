@@ -26,7 +26,7 @@ def test_no_request_that_fits_the_description_breaks_the_server(studio: Studio, 
         "--request-timeout=30",
         "--suppress-health-check=all",
         "--phases=examples,coverage,fuzzing",
-        "--exclude-method=POST",  # they start processes: tests/studio/test_running.py
+        "--exclude-method=POST",  # they start processes: tests/studio/test_run_routes.py
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]

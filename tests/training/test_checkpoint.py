@@ -1,4 +1,4 @@
-"""Checkpoints: all of a game comes back to the bit; what is damaged is refused; what is cut off or old is removed."""
+"""Checkpoints: all of a trainer comes back to the bit; what is damaged is refused; what is cut off or old is removed."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ import torch
 
 from digitgan.data import Batches, ImageSet
 from digitgan.errors import CheckpointError, OutputError
-from digitgan.training import Draws, Game, checkpoints, restore_checkpoint, save_checkpoint, sweep
-from digitgan.training.checkpoint import KEPT, game_tensors
+from digitgan.training import NoiseSource, Trainer, checkpoints, restore_checkpoint, save_checkpoint, sweep
+from digitgan.training.checkpoint import KEPT, trainer_tensors
 
 FILES = ["state.safetensors", "state.json", "manifest.json"]
 OBSERVERS = {"history": {"sums": {"loss": [1.5, 3]}, "seconds": 0.1}}
 
 
-def advance(game: Game, digits: ImageSet, steps: int) -> Game:
-    """The game, so many steps further on the run with seed 0."""
-    batches, draws = Batches(digits, 16, 0), Draws(0, 8, 10, 16, torch.device("cpu"))
+def advance(trainer: Trainer, digits: ImageSet, steps: int) -> Trainer:
+    """The trainer, so many steps further on the run with seed 0."""
+    batches, noise_source = Batches(digits, 16, 0), NoiseSource(0, 8, 10, 16, torch.device("cpu"))
     for _ in range(steps):
-        game.step(batches.at(game.images_seen), draws.at(game.images_seen))
-    return game
+        trainer.step(batches.at(trainer.images_seen), noise_source.at(trainer.images_seen))
+    return trainer
 
 
 @pytest.fixture
-def game(new_game: Callable[..., Game], digits: ImageSet) -> Game:
-    """A game after three steps."""
-    return advance(new_game(), digits, 3)
+def trainer(new_trainer: Callable[..., Trainer], digits: ImageSet) -> Trainer:
+    """A trainer after three steps."""
+    return advance(new_trainer(), digits, 3)
 
 
 @pytest.fixture
-def saved(tmp_path: Path, game: Game) -> Path:
+def saved(tmp_path: Path, trainer: Trainer) -> Path:
     """Its checkpoint."""
-    return save_checkpoint(tmp_path / "checkpoints", game, OBSERVERS)
+    return save_checkpoint(tmp_path / "checkpoints", trainer, OBSERVERS)
 
 
 def differing(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> list[str]:
@@ -50,56 +50,60 @@ def differing(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> l
     ]
 
 
-def optimizers(game: Game) -> list[torch.optim.Adam]:
-    return [game.generator_optimizer, game.discriminator_optimizer]
+def optimizers(trainer: Trainer) -> list[torch.optim.Adam]:
+    return [trainer.generator_optimizer, trainer.discriminator_optimizer]
 
 
-def with_other_weights(new_game: Callable[..., Game]) -> Game:
-    """A game of the usual seed that begins with those of another."""
-    game = new_game(seed=9)
-    game.seed = new_game().seed
-    return game
+def with_other_weights(new_trainer: Callable[..., Trainer]) -> Trainer:
+    """A trainer of the usual seed that begins with those of another."""
+    trainer = new_trainer(seed=9)
+    trainer.seed = new_trainer().seed
+    return trainer
 
 
 # --- there and back ---------------------------------------------------------------------------------------------------
 
 
-def test_every_tensor_of_a_game_comes_back_to_the_bit(saved: Path, game: Game, new_game: Callable[..., Game]) -> None:
-    other = with_other_weights(new_game)
+def test_every_tensor_of_a_game_comes_back_to_the_bit(
+    saved: Path, trainer: Trainer, new_trainer: Callable[..., Trainer]
+) -> None:
+    other = with_other_weights(new_trainer)
     assert restore_checkpoint(saved, other) == OBSERVERS
-    assert differing(game_tensors(other), game_tensors(game)) == []
-    assert other.images_seen == game.images_seen == 48
+    assert differing(trainer_tensors(other), trainer_tensors(trainer)) == []
+    assert other.images_seen == trainer.images_seen == 48
 
 
-def test_weights_statistics_moments_and_average_are_all_among_them(game: Game) -> None:
-    tensors = game_tensors(game)
-    for network, prefix in ((game.generator, "generator"), (game.discriminator, "discriminator")):
+def test_weights_statistics_moments_and_average_are_all_among_them(trainer: Trainer) -> None:
+    tensors = trainer_tensors(trainer)
+    for network, prefix in ((trainer.generator, "generator"), (trainer.discriminator, "discriminator")):
         for name, weight in network.named_parameters():
             assert torch.equal(tensors[f"{prefix}.{name}"], weight)
             for moment in ("exp_avg", "exp_avg_sq"):
                 assert tensors[f"{prefix}_optimizer.{name}.{moment}"].shape == weight.shape
             assert tensors[f"{prefix}_optimizer.{name}.step"] == 3
-    assert torch.equal(tensors["generator.norms.0.norm.running_mean"], game.generator.norms[0].norm.running_mean)
-    assert torch.equal(tensors["ema.dense.weight"], game.ema.generator.dense.weight)
+    assert torch.equal(tensors["generator.norms.0.norm.running_mean"], trainer.generator.norms[0].norm.running_mean)
+    assert torch.equal(tensors["ema.dense.weight"], trainer.ema.generator.dense.weight)
     assert not torch.equal(tensors["ema.dense.weight"], tensors["generator.dense.weight"])
 
 
 def test_a_restored_game_goes_on_as_if_nothing_had_happened(
-    saved: Path, game: Game, new_game: Callable[..., Game], digits: ImageSet
+    saved: Path, trainer: Trainer, new_trainer: Callable[..., Trainer], digits: ImageSet
 ) -> None:
-    other = with_other_weights(new_game)
+    other = with_other_weights(new_trainer)
     restore_checkpoint(saved, other)
-    advance(game, digits, 9)  # the penalty's next turn is at step 8
+    advance(trainer, digits, 9)  # the penalty's next turn is at step 8
     advance(other, digits, 9)
-    assert differing(game_tensors(other), game_tensors(game)) == []
+    assert differing(trainer_tensors(other), trainer_tensors(trainer)) == []
 
 
-def test_moments_lie_in_memory_as_their_parameters_do(saved: Path, game: Game, new_game: Callable[..., Game]) -> None:
+def test_moments_lie_in_memory_as_their_parameters_do(
+    saved: Path, trainer: Trainer, new_trainer: Callable[..., Trainer]
+) -> None:
     """The fused optimiser walks them side by side; otherwise it would pair a weight with another's moment."""
-    restored = with_other_weights(new_game)
+    restored = with_other_weights(new_trainer)
     restore_checkpoint(saved, restored)
     convolutions = 0
-    for each in (game, restored):
+    for each in (trainer, restored):
         for optimizer in optimizers(each):
             for parameter, state in optimizer.state.items():
                 assert state["exp_avg"].stride() == parameter.stride()
@@ -108,39 +112,39 @@ def test_moments_lie_in_memory_as_their_parameters_do(saved: Path, game: Game, n
     assert convolutions > 0, "some are channels-last, or this would show nothing"
 
 
-def test_a_game_that_went_on_goes_back(saved: Path, game: Game, digits: ImageSet) -> None:
-    before = game_tensors(game)
-    advance(game, digits, 2)
-    assert differing(game_tensors(game), before)
-    restore_checkpoint(saved, game)
-    assert differing(game_tensors(game), before) == []
+def test_a_game_that_went_on_goes_back(saved: Path, trainer: Trainer, digits: ImageSet) -> None:
+    before = trainer_tensors(trainer)
+    advance(trainer, digits, 2)
+    assert differing(trainer_tensors(trainer), before)
+    restore_checkpoint(saved, trainer)
+    assert differing(trainer_tensors(trainer), before) == []
 
 
 def test_a_game_before_its_first_step_comes_back_without_moments(
-    tmp_path: Path, game: Game, new_game: Callable[..., Game]
+    tmp_path: Path, trainer: Trainer, new_trainer: Callable[..., Trainer]
 ) -> None:
-    untrained = with_other_weights(new_game)
+    untrained = with_other_weights(new_trainer)
     path = save_checkpoint(tmp_path, untrained, {})
     assert path.name == "00000000"
-    restore_checkpoint(path, game)
-    assert differing(game_tensors(game), game_tensors(untrained)) == []
-    assert game.images_seen == 0
-    assert not any(optimizer.state for optimizer in optimizers(game))
+    restore_checkpoint(path, trainer)
+    assert differing(trainer_tensors(trainer), trainer_tensors(untrained)) == []
+    assert trainer.images_seen == 0
+    assert not any(optimizer.state for optimizer in optimizers(trainer))
 
 
-def test_a_game_of_another_seed_is_refused_and_unchanged(saved: Path, new_game: Callable[..., Game]) -> None:
-    other = new_game(seed=9)
-    before = game_tensors(other)
+def test_a_game_of_another_seed_is_refused_and_unchanged(saved: Path, new_trainer: Callable[..., Trainer]) -> None:
+    other = new_trainer(seed=9)
+    before = trainer_tensors(other)
     with pytest.raises(CheckpointError, match="was trained with another seed"):
         restore_checkpoint(saved, other)
-    assert differing(game_tensors(other), before) == []
+    assert differing(trainer_tensors(other), before) == []
 
 
 def test_rollbacks_that_the_checkpoint_does_not_know_are_refused_unless_they_came_later(
-    saved: Path, new_game: Callable[..., Game]
+    saved: Path, new_trainer: Callable[..., Trainer]
 ) -> None:
     for rollbacks, refused in (([16], True), ([48], False), ([48, 48], False), ([48, 16], True)):
-        other = new_game()
+        other = new_trainer()
         other.rollbacks = rollbacks
         if refused:
             with pytest.raises(CheckpointError, match="or other rollbacks"):
@@ -149,10 +153,10 @@ def test_rollbacks_that_the_checkpoint_does_not_know_are_refused_unless_they_cam
             restore_checkpoint(saved, other)
 
 
-def test_saving_leaves_the_game_as_it_is(tmp_path: Path, game: Game) -> None:
-    before = game_tensors(game)
-    save_checkpoint(tmp_path, game, {})
-    assert differing(game_tensors(game), before) == []
+def test_saving_leaves_the_game_as_it_is(tmp_path: Path, trainer: Trainer) -> None:
+    before = trainer_tensors(trainer)
+    save_checkpoint(tmp_path, trainer, {})
+    assert differing(trainer_tensors(trainer), before) == []
 
 
 def test_no_pickle_is_written(saved: Path) -> None:
@@ -190,74 +194,74 @@ def make_a_folder(path: Path) -> None:
 @pytest.mark.parametrize("damage", [flip_a_bit, cut_off, empty, remove, make_a_folder])
 @pytest.mark.parametrize("name", FILES)
 def test_a_damaged_checkpoint_is_refused_and_the_game_is_unchanged(
-    saved: Path, game: Game, digits: ImageSet, name: str, damage: Callable[[Path], None]
+    saved: Path, trainer: Trainer, digits: ImageSet, name: str, damage: Callable[[Path], None]
 ) -> None:
     damage(saved / name)
-    advance(game, digits, 1)
-    before = game_tensors(game)
+    advance(trainer, digits, 1)
+    before = trainer_tensors(trainer)
     with pytest.raises(CheckpointError, match="00000048"):
-        restore_checkpoint(saved, game)
-    assert differing(game_tensors(game), before) == []
-    assert game.images_seen == 64
+        restore_checkpoint(saved, trainer)
+    assert differing(trainer_tensors(trainer), before) == []
+    assert trainer.images_seen == 64
 
 
 @pytest.mark.parametrize("manifest", ["[]", "null", "{}", '{"state.json": 3, "state.safetensors": null}', "\udcff"])
-def test_a_manifest_that_vouches_for_nothing_is_refused(saved: Path, game: Game, manifest: str) -> None:
+def test_a_manifest_that_vouches_for_nothing_is_refused(saved: Path, trainer: Trainer, manifest: str) -> None:
     (saved / "manifest.json").write_bytes(manifest.encode("utf-8", "surrogateescape"))
     with pytest.raises(CheckpointError, match="00000048"):
-        restore_checkpoint(saved, game)
+        restore_checkpoint(saved, trainer)
 
 
-def test_the_damaged_file_is_named(saved: Path, game: Game) -> None:
+def test_the_damaged_file_is_named(saved: Path, trainer: Trainer) -> None:
     flip_a_bit(saved / "state.safetensors")
     with pytest.raises(CheckpointError, match=r"state\.safetensors: damaged: its SHA-256 is not the one in manifest\.json"):
-        restore_checkpoint(saved, game)
+        restore_checkpoint(saved, trainer)
 
 
-def test_what_is_no_checkpoint_is_refused(tmp_path: Path, game: Game) -> None:
+def test_what_is_no_checkpoint_is_refused(tmp_path: Path, trainer: Trainer) -> None:
     (tmp_path / "00000016").mkdir()
     for name in ("00000016", "00000032"):
         with pytest.raises(CheckpointError, match=f"{name}: not a whole checkpoint"):
-            restore_checkpoint(tmp_path / name, game)
+            restore_checkpoint(tmp_path / name, trainer)
 
 
 @pytest.mark.parametrize("setting", ["generator.channels=[16, 8]", "discriminator.channels=[8]", "generator.latent=9"])
 def test_a_checkpoint_of_other_networks_is_refused_and_the_game_is_unchanged(
-    saved: Path, new_game: Callable[..., Game], digits: ImageSet, setting: str
+    saved: Path, new_trainer: Callable[..., Trainer], digits: ImageSet, setting: str
 ) -> None:
-    other = new_game(setting)
+    other = new_trainer(setting)
     if setting != "generator.latent=9":
         advance(other, digits, 1)
-    before = game_tensors(other)
+    before = trainer_tensors(other)
     with pytest.raises(CheckpointError, match="00000048: its networks are not those of the run's recipe"):
         restore_checkpoint(saved, other)
-    assert differing(game_tensors(other), before) == []
+    assert differing(trainer_tensors(other), before) == []
 
 
-def test_a_checkpoint_of_another_format_is_refused(tmp_path: Path, game: Game, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_checkpoint_of_another_format_is_refused(tmp_path: Path, trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as future:
-        future.setattr("digitgan.training.checkpoint.FORMAT", 2)
-        path = save_checkpoint(tmp_path, game, {})
-    with pytest.raises(CheckpointError, match=r"another version of digitgan \(format 2, not 1\)"):
-        restore_checkpoint(path, game)
+        future.setattr("digitgan.training.checkpoint.FORMAT", 3)
+        path = save_checkpoint(tmp_path, trainer, {})
+    with pytest.raises(CheckpointError, match=r"another version of digitgan \(format 3, not 2\)"):
+        restore_checkpoint(path, trainer)
 
 
 # --- the folder -------------------------------------------------------------------------------------------------------
 
 
-def test_only_the_newest_two_are_kept(tmp_path: Path, new_game: Callable[..., Game]) -> None:
-    game = new_game()
+def test_only_the_newest_two_are_kept(tmp_path: Path, new_trainer: Callable[..., Trainer]) -> None:
+    trainer = new_trainer()
     for images_seen in (16, 32, 48, 99_999_999, 100_000_000):  # the last has a digit more than its name has room for
-        game.images_seen = images_seen
-        save_checkpoint(tmp_path, game, {})
+        trainer.images_seen = images_seen
+        save_checkpoint(tmp_path, trainer, {})
     assert [path.name for path in checkpoints(tmp_path)] == ["99999999", "100000000"]
     assert KEPT == len(list(tmp_path.iterdir())) == 2
 
 
-def test_the_same_moment_is_saved_once(tmp_path: Path, game: Game) -> None:
-    path = save_checkpoint(tmp_path, game, {"history": 1})
-    assert save_checkpoint(tmp_path, game, {"history": 2}) == path
-    assert restore_checkpoint(path, game) == {"history": 1}
+def test_the_same_moment_is_saved_once(tmp_path: Path, trainer: Trainer) -> None:
+    path = save_checkpoint(tmp_path, trainer, {"history": 1})
+    assert save_checkpoint(tmp_path, trainer, {"history": 2}) == path
+    assert restore_checkpoint(path, trainer) == {"history": 1}
 
 
 def test_leftovers_do_not_count_and_are_swept(saved: Path) -> None:
@@ -271,11 +275,11 @@ def test_leftovers_do_not_count_and_are_swept(saved: Path) -> None:
     assert list(folder.iterdir()) == [saved]
 
 
-def test_a_leftover_of_the_same_moment_is_written_over(tmp_path: Path, game: Game) -> None:
+def test_a_leftover_of_the_same_moment_is_written_over(tmp_path: Path, trainer: Trainer) -> None:
     leftover = tmp_path / "00000048.part"
     leftover.mkdir()
     (leftover / "rubbish").write_text("half")
-    path = save_checkpoint(tmp_path, game, {})
+    path = save_checkpoint(tmp_path, trainer, {})
     assert list(tmp_path.iterdir()) == [path]
     assert sorted(each.name for each in path.iterdir()) == sorted(FILES)
 
@@ -286,16 +290,16 @@ def test_where_there_is_no_folder_there_are_no_checkpoints(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, game: Game) -> None:
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, trainer: Trainer) -> None:
     (tmp_path / "checkpoints").write_text("a file where the folder should be")
     with pytest.raises(OutputError, match=r"checkpoints/00000048: the checkpoint cannot be written \(.*directory.*\)"):
-        save_checkpoint(tmp_path / "checkpoints", game, {})
+        save_checkpoint(tmp_path / "checkpoints", trainer, {})
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoints"]
 
 
 @pytest.mark.parametrize("failing_call", [1, 2, 3, 4])
 def test_a_full_disk_leaves_the_earlier_checkpoint_and_nothing_else(
-    saved: Path, game: Game, digits: ImageSet, monkeypatch: pytest.MonkeyPatch, failing_call: int
+    saved: Path, trainer: Trainer, digits: ImageSet, monkeypatch: pytest.MonkeyPatch, failing_call: int
 ) -> None:
     """It fails at the first, second or third file, or at the folder itself."""
     calls = 0
@@ -308,16 +312,16 @@ def test_a_full_disk_leaves_the_earlier_checkpoint_and_nothing_else(
             raise OSError(28, "No space left on device")
         flush(handle)
 
-    advance(game, digits, 1)
+    advance(trainer, digits, 1)
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OutputError, match=r"No space left on device.*earlier ones are unchanged"):
-        save_checkpoint(saved.parent, game, {})
+        save_checkpoint(saved.parent, trainer, {})
     assert list(saved.parent.iterdir()) == [saved]
-    assert restore_checkpoint(saved, game) == OBSERVERS
+    assert restore_checkpoint(saved, trainer) == OBSERVERS
 
 
 def test_the_manifest_is_written_last_and_the_folder_named_after_it(
-    saved: Path, game: Game, digits: ImageSet, monkeypatch: pytest.MonkeyPatch
+    saved: Path, trainer: Trainer, digits: ImageSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A kill at any flush finds the earlier checkpoint, and the new one only when it is whole."""
     seen: list[tuple[list[str], list[str]]] = []
@@ -329,9 +333,9 @@ def test_the_manifest_is_written_last_and_the_folder_named_after_it(
         seen.append((written, [path.name for path in checkpoints(saved.parent)]))
         flush(handle)
 
-    advance(game, digits, 1)
+    advance(trainer, digits, 1)
     monkeypatch.setattr(os, "fsync", watch)
-    save_checkpoint(saved.parent, game, {})
+    save_checkpoint(saved.parent, trainer, {})
     files, finished = zip(*seen, strict=True)
     assert files[:4] == (
         ["state.safetensors"],

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from digitgan.networks import ImageForm, build_generator
+from digitgan.networks import ImageSpec, build_generator
 from digitgan.recipes import EmaRecipe, find_recipe
-from digitgan.training import Draws, settle
+from digitgan.training import NoiseSource, recalibrate_batchnorm
 from digitgan.training.ema import Ema
 
-FORM = ImageForm(1, 28, 28, 10)
+FORM = ImageSpec(1, 28, 28, 10)
 RECIPE = find_recipe("fast")
 
 
@@ -47,8 +47,8 @@ def test_statistics_are_averaged_too_and_nothing_is_trained() -> None:
 
 def test_settling_gives_the_statistics_of_what_is_drawn() -> None:
     generator = build_generator(RECIPE, FORM).eval()
-    draws = Draws(0, RECIPE.generator.latent, 10, 64, torch.device("cpu"))
-    settled = settle(generator, draws.settling())
+    noise_source = NoiseSource(0, RECIPE.generator.latent, 10, 64, torch.device("cpu"))
+    settled = recalibrate_batchnorm(generator, noise_source.calibration_batches())
     assert not settled.training
     assert torch.equal(generator.norms[0].norm.running_mean, torch.zeros(64)), "the original is left as it is"
     seen: list[torch.Tensor] = []

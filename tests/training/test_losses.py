@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from digitgan.errors import RecipeError
-from digitgan.networks import Discriminator, ImageForm, Judgement
+from digitgan.networks import Discriminator, DiscriminatorOutput, ImageSpec
 from digitgan.training.losses import LOSSES, find_loss
-from digitgan.training.penalties import Shown, find_penalty
+from digitgan.training.penalties import LabelledImages, find_penalty
 
 REAL, FAKE = torch.tensor([2.0, -1.0]), torch.tensor([0.5, 0.0])
 
@@ -93,15 +93,15 @@ class Quadratic(Discriminator):
     """Scores an image by weight * |x|², whose gradient is 2 * weight * x."""
 
     def __init__(self) -> None:
-        super().__init__(ImageForm(1, 4, 4, 2))
+        super().__init__(ImageSpec(1, 4, 4, 2))
         self.weight = torch.nn.Parameter(torch.tensor(3.0))
 
-    def forward(self, images: torch.Tensor, labels: torch.Tensor) -> Judgement:
-        return Judgement(self.weight * images.square().sum(dim=(1, 2, 3)), None)
+    def forward(self, images: torch.Tensor, labels: torch.Tensor) -> DiscriminatorOutput:
+        return DiscriminatorOutput(self.weight * images.square().sum(dim=(1, 2, 3)), None)
 
 
-def shown(value: float) -> Shown:
-    return Shown(torch.full((5, 1, 4, 4), value), torch.zeros(5, dtype=torch.int64))
+def shown(value: float) -> LabelledImages:
+    return LabelledImages(torch.full((5, 1, 4, 4), value), torch.zeros(5, dtype=torch.int64))
 
 
 # At an image of 16 pixels of value v: |gradient|² = 16 * (2 * 3 * v)².

@@ -7,20 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digitgan.recipes import find_recipe, with_settings
-from digitgan.training.schedule import LOWEST_SCALE, Moments, learning_rate_scale
+from digitgan.training.schedule import MIN_SCALE, Schedule, learning_rate_scale
 
 
 @given(images=st.integers(1, 5000), count=st.integers(1, 50), batch_size=st.integers(2, 300))
 def test_moments_are_reached_once_each_and_the_end_is_one(images: int, count: int, batch_size: int) -> None:
-    moments = Moments(images, count, batch_size)
+    schedules = Schedule(images, count, batch_size)
     ends = range(batch_size, images + batch_size, batch_size)
-    due = [end for end in ends if moments.due(end)]
+    due = [end for end in ends if schedules.due(end)]
     assert due[-1] == ends[-1]
     assert len(due) == min(count, len(due))
     if len(ends) >= count and images >= count * batch_size:
         assert len(due) == count
-    assert not moments.due(0)
-    assert not moments.due(ends[-1] + batch_size)
+    assert not schedules.due(0)
+    assert not schedules.due(ends[-1] + batch_size)
 
 
 def scale(images_seen: int, decay: str) -> float:
@@ -36,8 +36,8 @@ def scale(images_seen: int, decay: str) -> float:
         ("linear", 0, 1.0),
         ("linear", 600, 1.0),
         ("linear", 800, 0.5),
-        ("linear", 1000, LOWEST_SCALE),
-        ("linear", 1100, LOWEST_SCALE),
+        ("linear", 1000, MIN_SCALE),
+        ("linear", 1100, MIN_SCALE),
         ("cosine", 600, 1.0),
         ("cosine", 800, 0.5),
         ("cosine", 900, 0.14644660940672627),

@@ -13,7 +13,7 @@ from digitgan.cli.signals import say_nothing_more
 
 
 @final
-class TellingConsole(Console):
+class PipeSafeConsole(Console):
     """A console whose reader may go.
 
     Rich ends the program then, wherever it is. Here a training, which takes SIGPIPE for a wish to stop (see

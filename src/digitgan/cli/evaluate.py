@@ -16,11 +16,11 @@ from digitgan.cli.threads import share_cores
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from digitgan.evaluation.summary import Portion
+    from digitgan.evaluation.summary import Chunk
 
 
 def evaluate(
-    subject: Annotated[str, arg(metavar="MODEL|IMAGES.npz")] = "mnist",
+    source: Annotated[str, arg(metavar="MODEL|IMAGES.npz")] = "mnist",
     /,
     *,
     data: Annotated[str | None, arg(help_behavior_hint="(default: what the model was trained on, or mnist)")] = None,
@@ -39,7 +39,7 @@ def evaluate(
     """Say what a model's images are worth, or those of a file, beside real ones: report.html and report.json.
 
     Args:
-        subject: a run's folder, a model file, the name of a shipped model, or images as NPZ
+        source: a run's folder, a model file, the name of a shipped model, or images as NPZ
         data: the real images: mnist, digits, a folder or an NPZ file
         data_dir: where downloaded data sets lie
         images: how many are drawn from a model
@@ -56,12 +56,12 @@ def evaluate(
     share_cores()  # before anything loads torch
 
     from digitgan import api
-    from digitgan.session.session import teller
+    from digitgan.session.session import console_printer
 
     output = Output(quiet, json_)
     console = Output(quiet or json_, json_).console()
     found = api.evaluate(
-        subject,
+        source,
         data=data,
         data_dir=data_dir,
         images=images,
@@ -72,43 +72,43 @@ def evaluate(
         report=report,
         overwrite=overwrite,
         device=device,
-        say=teller(console),
-        watch=functools.partial(_watched, console),
+        notify=console_printer(console),
+        track=functools.partial(_watched, console),
     )
     output.lines(*_table(found.record), f"report     {found.html}")
     output.result({**found.record, "report": str(found.html)})
 
 
-def _watched(console: Console, portions: Iterator[Portion], count: int) -> Iterator[Portion]:
-    """The portions, while a bar shows how many of the images have been drawn and judged."""
+def _watched(console: Console, chunks: Iterator[Chunk], count: int) -> Iterator[Chunk]:
+    """The chunks, while a bar shows how many of the images have been drawn and judged."""
     from rich.progress import Progress
 
     with Progress(console=console, transient=True, disable=console.quiet or not console.is_terminal) as progress:
         task = progress.add_task("drawing and judging", total=count)
-        for images, labels in portions:
+        for images, labels in chunks:
             yield images, labels
             progress.advance(task, len(images))
 
 
 def _table(record: dict[str, Any]) -> list[str]:
     rows = [f"{'':22} {'value':>10}  {'95 % interval':>23}  {'real images':>11}"]
-    for figure in record["figures"].values():
-        if figure["missing"]:
-            rows.append(f"{figure['title']:22} {figure['missing']}")
+    for metric in record["metrics"].values():
+        if metric["missing"]:
+            rows.append(f"{metric['title']:22} {metric['missing']}")
             continue
-        between = f"{figure['low']:.4g} to {figure['high']:.4g}"
-        floor = "–" if figure["floor"] is None else f"{figure['floor']:.4g}"
-        rows.append(f"{figure['title']:22} {figure['value']:>10.4g}  {between:>23}  {floor:>11}")
+        between = f"{metric['low']:.4g} to {metric['high']:.4g}"
+        baseline = "–" if metric["baseline"] is None else f"{metric['baseline']:.4g}"
+        rows.append(f"{metric['title']:22} {metric['value']:>10.4g}  {between:>23}  {baseline:>11}")
     near = record["memorisation"]["closer_than_any_held_out"]
     rows.append(f"{'Memorised':22} {near:>10.2%}  nearer to a training image than any held-out one")
-    if record["usefulness"]:
-        useful = record["usefulness"]
+    if record["train_on_synthetic"]:
+        tstr = record["train_on_synthetic"]
         rows.append(
-            f"{'Useful':22} {useful['drawn_on_real']:>10.2%}  right on real images after learning from these; "
-            f"from real ones {useful['real_on_real']:.2%}"
+            f"{'Useful':22} {tstr['drawn_on_real']:>10.2%}  right on real images after learning from these; "
+            f"from real ones {tstr['real_on_real']:.2%}"
         )
     if record["inception"]:
         seen = record["inception"]
-        rows.append(f"{'FID by Inception':22} {seen['frechet_distance']:>10.4g}  {'':>23}  {seen['frechet_floor']:>11.4g}")
-        rows.append(f"{'KID by Inception':22} {seen['kernel_distance']:>10.4g}  {'':>23}  {seen['kernel_floor']:>11.4g}")
+        rows.append(f"{'FID by Inception':22} {seen['frechet_distance']:>10.4g}  {'':>23}  {seen['frechet_baseline']:>11.4g}")
+        rows.append(f"{'KID by Inception':22} {seen['kernel_distance']:>10.4g}  {'':>23}  {seen['kernel_baseline']:>11.4g}")
     return [record["headline"], "", *rows, *(f"mind: {flag}" for flag in record["flags"]), ""]

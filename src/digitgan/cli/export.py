@@ -41,7 +41,7 @@ def export(
     share_cores()  # before anything loads torch
 
     from digitgan.exporters import run
-    from digitgan.session.session import teller
+    from digitgan.session.session import console_printer
 
     done = run.export(
         model,
@@ -51,13 +51,13 @@ def export(
         out=out,
         overwrite=overwrite,
         data_dir=data_dir,
-        say=teller(Output(quiet or json_, json_).console()),
+        notify=console_printer(Output(quiet or json_, json_).console()),
     )
     output = Output(quiet, json_)
     output.lines(f"{done.size:,} bytes  {done.path}")
     output.lines(f"a pixel differs by at most {done.largest_difference:.1e} of 2 from the model's, in 64 images")
-    for name, figures in done.quality.items():
-        words = (f"{key.replace('_', ' ')} {value:.4g}" for key, value in figures.items())
+    for name, metrics in done.quality.items():
+        words = (f"{key.replace('_', ' ')} {value:.4g}" for key, value in metrics.items())
         output.lines(f"{name}: {', '.join(words)}")
     output.result(
         {
@@ -98,8 +98,8 @@ def import_(
 
     names = None if class_names is None else [name.strip() for name in class_names.split(",")]
     done = import_keras(source, weights=weights, class_names=names, out=out, overwrite=overwrite)
-    form = done.model.generator.form
+    spec = done.model.generator.spec
     output = Output(quiet, json_)
-    output.lines(f"{form.height}x{form.width}, {len(done.model.class_names)} classes  {done.path}")
-    facts = {"height": form.height, "width": form.width, "channels": form.channels, "class_names": done.model.class_names}
+    output.lines(f"{spec.height}x{spec.width}, {len(done.model.class_names)} classes  {done.path}")
+    facts = {"height": spec.height, "width": spec.width, "channels": spec.channels, "class_names": done.model.class_names}
     output.result({"out": str(done.path), **facts})

@@ -84,11 +84,11 @@ def doctor(
         json_: print one machine-readable result
     """
     from digitgan.model.doctor import examine
-    from digitgan.networks.describe import judge_untrained
+    from digitgan.networks.describe import score_untrained
 
     output = Output(quiet, json_)
     if untrained is not None:
-        told = judge_untrained(untrained)
+        told = score_untrained(untrained)
         output.lines(f"untrained {untrained}: its discriminator gives its generator's image the score {told['score']:+.4f}")
         output.lines(f"as a probability of being real: {told['probability']:.4f}; a half is no idea at all")
         output.result({"recipe": untrained, **told})

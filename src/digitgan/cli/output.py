@@ -37,6 +37,6 @@ class Output:
 
     def console(self) -> Console:
         """Where progress is shown."""
-        from digitgan.cli.console import TellingConsole
+        from digitgan.cli.console import PipeSafeConsole
 
-        return TellingConsole(stderr=True, quiet=self.quiet, soft_wrap=True, highlight=False)
+        return PipeSafeConsole(stderr=True, quiet=self.quiet, soft_wrap=True, highlight=False)

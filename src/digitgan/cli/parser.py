@@ -77,12 +77,12 @@ def print_completion(shell: str, commands: Commands, groups: Groups, about: str)
 
 def _tyro(argv: Sequence[str], commands: Commands, groups: Groups, about: str) -> Callable[[], None]:
     app = SubcommandApp()
-    rooms = {"": app} | {name: SubcommandApp() for name in groups}
+    services = {"": app} | {name: SubcommandApp() for name in groups}
     for name, function in commands.items():
         group, _, own = name.rpartition(" ")
-        rooms[group].command(name=own)(_later(function))
+        services[group].command(name=own)(_later(function))
     for name, description in groups.items():
-        app.command(rooms[name], name=name, help=description)
+        app.command(services[name], name=name, help=description)
     markers = (FlagCreatePairsOff, DisallowNone, PositionalMetavarFromFieldName)
     result: Callable[[], None] = app.cli(prog="digitgan", description=about, args=argv, config=markers)
     return result

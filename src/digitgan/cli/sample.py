@@ -49,7 +49,7 @@ def sample(
         zero_latent: the image of the all-zero latent instead, one of each class
         seed: image i is a function of the model, this seed, i and its label (and of the filters, where there are any)
         truncation: keep the latents within plus and minus this: likelier images, of less variety
-        min_confidence: draw anew what the judge doesn't take for its class with this probability
+        min_confidence: draw anew what the classifier doesn't take for its class with this probability
         unique: draw anew what is nearer to a training image than real images come
         statement: a card in the set that says what its images are worth (some minutes)
         data: what filters and statement know as real images
@@ -66,10 +66,10 @@ def sample(
     """
     share_cores()  # before anything loads torch
 
-    from digitgan.generation import Order, draw_to_files
-    from digitgan.session.session import teller
+    from digitgan.generation import SampleRequest, sample_to_files
+    from digitgan.session.session import console_printer
 
-    order = Order(
+    request = SampleRequest(
         model=model,
         labels=labels,
         per_class=per_class,
@@ -92,8 +92,8 @@ def sample(
         device=device,
     )
     console = Output(quiet or json_, json_).console()
-    drawn = draw_to_files(order, console, teller(console))
-    if order.sharded and drawn.manifest is None:
+    drawn = sample_to_files(request, console, console_printer(console))
+    if request.sharded and drawn.manifest is None:
         return  # of several processes that torchrun started, the first one tells
     output = Output(quiet, json_)
     output.lines(f"{drawn.count:,} images  {drawn.path}")

@@ -45,9 +45,9 @@ def serve(
 
     output = Output(quiet, json_)
 
-    def say(line: str) -> None:
+    def notify(line: str) -> None:
         output.lines(line)
         if line.startswith("the studio: "):
             output.result({"url": line.removeprefix("the studio: "), "runs": str(runs)})
 
-    run_server(runs, host, port, token, device, say)
+    run_server(runs, host, port, token, device, notify)

@@ -35,7 +35,7 @@ def stopping_on_signals(control: Control, *, quiet: bool) -> Iterator[list[int]]
     """While the context lasts, Ctrl-C and SIGTERM ask the training to stop; a second one ends the program at once,
     unless torchrun has started it.
 
-    So do SIGHUP, which comes when the terminal is closed, and SIGPIPE, which comes from `TellingConsole`, or where another
+    So do SIGHUP, which comes when the terminal is closed, and SIGPIPE, which comes from `PipeSafeConsole`, or where another
     process of the training is lost, which ends it with an error of its own.
 
     Yields:

@@ -71,14 +71,14 @@ def train(
     """
     share_cores()  # before anything loads torch
 
-    from digitgan.session.options import Wish
-    from digitgan.session.plan import make_plan
-    from digitgan.session.session import run_plan, teller
+    from digitgan.session.options import TrainOptions
+    from digitgan.session.plan import plan_training
+    from digitgan.session.session import console_printer, run_training
     from digitgan.training import Control
 
     output = Output(quiet, json_)
     console = output.console()
-    wish = Wish(
+    options = TrainOptions(
         recipe=recipe,
         config=config,
         settings=set_,
@@ -96,11 +96,11 @@ def train(
         resume=resume,
         overwrite=overwrite,
     )
-    plan = make_plan(wish, teller(console))
+    plan = plan_training(options, console_printer(console))
     control = Control()
     if plan.follows and not dry_run:
         with stopping_on_signals(control, quiet=True) as received:  # the process that leads hears of it, and says when to end
-            result = run_plan(plan, console, "none", control)
+            result = run_training(plan, console, "none", control)
         _end(result, received)
     if plan.follows:
         return
@@ -110,7 +110,7 @@ def train(
         return
     console.print("\n".join(plan.summary()), markup=False)
     with stopping_on_signals(control, quiet=quiet) as received:
-        result = run_plan(plan, console, "none" if quiet else "auto", control)
+        result = run_training(plan, console, "none" if quiet else "auto", control)
     run = plan.run
     state = "finished" if result.finished else f"stopped; go on with: digitgan train --resume --out {run.path}"
     output.lines(

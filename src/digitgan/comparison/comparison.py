@@ -10,16 +10,16 @@ from typing import Any, Final, final
 
 from rich.console import Console
 
-from digitgan.comparison.differences import COMPARED, floor, table, words_about
+from digitgan.comparison.differences import COMPARED, baseline, table, words_about
 from digitgan.comparison.entries import Entry, finished, trained
 from digitgan.comparison.pictures import draw_curves, draw_samples
 from digitgan.errors import UsageError, nearest
-from digitgan.evaluation import FEWEST, METRICS
-from digitgan.evaluation.run import MOST_IMAGES
+from digitgan.evaluation import METRICS, MIN_IMAGES
+from digitgan.evaluation.run import MAX_IMAGES
 from digitgan.files import replacing
-from digitgan.recipes import RECIPES
-from digitgan.session.options import Wish
-from digitgan.session.session import ProgressKind, teller
+from digitgan.recipes import ALIASES, RECIPES
+from digitgan.session.options import TrainOptions
+from digitgan.session.session import ProgressKind, console_printer
 from digitgan.training import Control
 
 FOLDER: Final = Path("comparison")
@@ -86,16 +86,16 @@ def compare(
     """
     if seeds < 1 or first_seed < 0:
         raise UsageError(f"--seeds {seeds} --first-seed {first_seed}: at least one seed, and none below 0, is right")
-    if not FEWEST <= draw <= MOST_IMAGES:
-        raise UsageError(f"--draw {draw}: {FEWEST} to {MOST_IMAGES:,} is right")
+    if not MIN_IMAGES <= draw <= MAX_IMAGES:
+        raise UsageError(f"--draw {draw}: {MIN_IMAGES} to {MAX_IMAGES:,} is right")
     names, folder = [str(name) for name in what], Path(out)
     console = Console(stderr=True, quiet=progress == "none")
-    say = teller(console)
+    notify = console_printer(console)
     data_folder = None if data_dir is None else Path(data_dir)
     control = control or Control()
-    are_recipes = [name in RECIPES for name in names]
+    are_recipes = [ALIASES.get(name, name) in RECIPES for name in names]
     if all(are_recipes):
-        budget = Wish(images=images, minutes=minutes, data=data, data_dir=data_folder, settings=settings, device=device)
+        budget = TrainOptions(images=images, minutes=minutes, data=data, data_dir=data_folder, settings=settings, device=device)
         entries = trained(
             names,
             seeds=range(first_seed, first_seed + seeds),
@@ -105,7 +105,7 @@ def compare(
             console=console,
             progress=progress,
             control=control,
-            say=say,
+            notify=notify,
         )
         return _compared(entries, folder)
     if any(are_recipes):
@@ -119,7 +119,7 @@ def compare(
         )
     runs = [Path(name) for name in names]
     return _compared(
-        finished(runs, data=data, data_dir=data_folder, draw=draw, folder=folder, control=control, say=say), folder
+        finished(runs, data=data, data_dir=data_folder, draw=draw, folder=folder, control=control, notify=notify), folder
     )
 
 
@@ -134,11 +134,11 @@ def _compared(entries: Sequence[Entry], folder: Path) -> Comparison:
                 "status": entry.status,
                 "seconds": entry.seconds,
                 "images_seen": entry.images_seen,
-                **{name: entry.figure(name) for name in (metric.name for metric in METRICS)},
+                **{name: entry.metric(name) for name in (metric.name for metric in METRICS)},
             }
             for entry in entries
         ],
-        "floor": {name: floor(entries, name) for name in COMPARED},
+        "baseline": {name: baseline(entries, name) for name in COMPARED},
         "words": list(words),
         "protocol": next((entry.record["protocol"] for entry in entries if entry.record is not None), None),
     }

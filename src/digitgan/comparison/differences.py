@@ -21,9 +21,9 @@ LUCK: Final = 0.05
 """A difference that comes about more often than this where there is none is called luck."""
 
 
-def floor(entries: Sequence[Entry], name: str) -> float | None:
+def baseline(entries: Sequence[Entry], name: str) -> float | None:
     """What a figure is for real images: the same for all entries that have it."""
-    floors = [entry.record["figures"][name]["floor"] for entry in entries if entry.record is not None]
+    floors = [entry.record["metrics"][name]["baseline"] for entry in entries if entry.record is not None]
     return next((value for value in floors if value is not None), None)
 
 
@@ -38,15 +38,15 @@ def table(entries: Sequence[Entry]) -> str:
         others = [entry.status for entry in group if entry.status != "finished"]
         seeds = str(len(group)) + (f" ({', '.join(others)})" if others else "")
         cells = [_spread([entry.images_seen for entry in group], ",.0f"), _spread([entry.seconds for entry in group], ".4g")]
-        cells += [_spread(_values(group, figure), ".4g") for figure in COMPARED]
+        cells += [_spread(_values(group, metric), ".4g") for metric in COMPARED]
         rows.append(f"| {name} | {seeds} | {' | '.join(cells)} |")
-    floors = [floor(entries, name) for name in COMPARED]
+    floors = [baseline(entries, name) for name in COMPARED]
     rows.append("| real images | | | | " + " | ".join("–" if value is None else f"{value:.4g}" for value in floors) + " |")
     return "\n".join(rows)
 
 
 def _values(group: Sequence[Entry], name: str) -> list[float]:
-    return [value for entry in group if (value := entry.figure(name)) is not None]
+    return [value for entry in group if (value := entry.metric(name)) is not None]
 
 
 def _spread(values: Sequence[float], form: str) -> str:

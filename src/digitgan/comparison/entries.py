@@ -12,15 +12,15 @@ from typing import Any, Final, final
 
 from rich.console import Console
 
-from digitgan.data import Say
+from digitgan.data import ProgressFn
 from digitgan.errors import DivergenceError, RunError, StoppedError, UsageError
 from digitgan.evaluation.run import evaluate
 from digitgan.files import replacing
 from digitgan.recipes import Recipe
 from digitgan.runs import RunFolder, open_run
-from digitgan.session.options import Wish, check_lengths
-from digitgan.session.plan import make_plan
-from digitgan.session.session import ProgressKind, run_plan
+from digitgan.session.options import TrainOptions, check_lengths
+from digitgan.session.plan import plan_training
+from digitgan.session.session import ProgressKind, run_training
 from digitgan.training import Control
 
 SCORED: Final = 6
@@ -62,9 +62,9 @@ class Entry:
         seen, seconds = told.get("images_seen", 0), told.get("seconds", 0.0)
         return Entry(name, told["seed"], run.path, told.get("status", "stopped"), seen, seconds, record)
 
-    def figure(self, name: str) -> float | None:
+    def metric(self, name: str) -> float | None:
         """The value of one figure."""
-        value: float | None = None if self.record is None else self.record["figures"][name]["value"]
+        value: float | None = None if self.record is None else self.record["metrics"][name]["value"]
         return value
 
 
@@ -77,7 +77,14 @@ def groups(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
 
 
 def finished(
-    paths: Sequence[Path], *, data: str | None, data_dir: Path | None, draw: int, folder: Path, control: Control, say: Say
+    paths: Sequence[Path],
+    *,
+    data: str | None,
+    data_dir: Path | None,
+    draw: int,
+    folder: Path,
+    control: Control,
+    notify: ProgressFn,
 ) -> list[Entry]:
     """Evaluate finished runs.
 
@@ -90,7 +97,7 @@ def finished(
         draw: images from each model.
         folder: of the comparison, where the reports are kept; the runs are left as they are.
         control: ends it early when asked.
-        say: takes a line now and then.
+        notify: takes a line now and then.
 
     Raises:
         DigitganError: for what is no run, or has no model; or if they can't be judged by the same real images.
@@ -103,7 +110,7 @@ def finished(
     for number, run in enumerate(opened, start=1):
         _go_on(control, folder)
         report = folder / "reports" / f"{number}-{run.path.resolve().name}"
-        found = evaluate(run.path, data=data, data_dir=data_dir, images=draw, report=report, reuse=True, say=say)
+        found = evaluate(run.path, data=data, data_dir=data_dir, images=draw, report=report, reuse=True, notify=notify)
         if entries and entries[0].record and found.record["inputs"]["training_sha256"] != _training(entries[0]):
             raise UsageError(
                 f"{entries[0].run} and {run.path} were trained on different data; judge them by the same, such as --data mnist"
@@ -116,13 +123,13 @@ def trained(
     recipes: Sequence[str],
     *,
     seeds: Sequence[int],
-    budget: Wish,
+    budget: TrainOptions,
     draw: int,
     folder: Path,
     console: Console,
     progress: ProgressKind,
     control: Control,
-    say: Say,
+    notify: ProgressFn,
 ) -> list[Entry]:
     """Train recipes over seeds under one budget, one run after another, and evaluate each.
 
@@ -137,7 +144,7 @@ def trained(
         console: where progress of the trainings is shown.
         progress: how.
         control: ends it early when asked; what is there by then is gone on with the next time.
-        say: takes a line now and then.
+        notify: takes a line now and then.
 
     Raises:
         DigitganError: where a recipe or the budget makes no sense, or the folder's runs have another, before anything is
@@ -149,7 +156,7 @@ def trained(
         raise UsageError("a comparison needs two different recipes at least")
     for name in recipes:
         # What can be refused is refused before anything is trained.
-        make_plan(
+        plan_training(
             dataclasses.replace(budget, recipe=name, images=1 if budget.images is None else budget.images, minutes=None),
             lambda line: None,
         )
@@ -160,16 +167,16 @@ def trained(
     runs = list(itertools.product(seeds, recipes))
     for number, (seed, recipe) in enumerate(runs, start=1):
         _go_on(control, folder)
-        say(f"run {number} of {len(runs)}: {recipe}, seed {seed}")
+        notify(f"run {number} of {len(runs)}: {recipe}, seed {seed}")
         run = RunFolder(folder / "runs" / f"{recipe}-{seed}")
         try:
-            _train(run, recipe, seed, budget, console, progress, control, say)
+            _train(run, recipe, seed, budget, console, progress, control, notify)
         except DivergenceError as problem:
-            say(str(problem))
+            notify(str(problem))
         _go_on(control, folder)
         found = None
         if run.model.is_file():
-            found = evaluate(run.path, data_dir=budget.data_dir, images=draw, report=run.path, reuse=True, say=say).record
+            found = evaluate(run.path, data_dir=budget.data_dir, images=draw, report=run.path, reuse=True, notify=notify).record
         entries.append(Entry.of(recipe, run, found))
     return entries
 
@@ -212,7 +219,7 @@ def _read_asked(path: Path) -> dict[str, Any]:
 
 
 def _go_on(control: Control, folder: Path) -> None:
-    if control.stop_asked:
+    if control.stop_requested:
         raise StoppedError(f"{folder}: stopped; the same words go on with it")
 
 
@@ -225,25 +232,25 @@ def _train(
     run: RunFolder,
     recipe: str,
     seed: int,
-    budget: Wish,
+    budget: TrainOptions,
     console: Console,
     progress: ProgressKind,
     control: Control,
-    say: Say,
+    notify: ProgressFn,
 ) -> None:
     begun = run.record.is_file()
     if begun and run.read_record().get("status") in ("finished", "failed"):
-        say(f"{run.path} is there already")
+        notify(f"{run.path} is there already")
         return
-    wish = dataclasses.replace(budget, out=run.path, seed=seed, recipe=recipe)
+    options = dataclasses.replace(budget, out=run.path, seed=seed, recipe=recipe)
     if begun:
         # The length was decided at its start, and is not measured anew.
-        wish = Wish(out=run.path, resume=True, device=budget.device, data_dir=budget.data_dir)
-    plan = make_plan(wish, say)
+        options = TrainOptions(out=run.path, resume=True, device=budget.device, data_dir=budget.data_dir)
+    plan = plan_training(options, notify)
     if not begun and not plan.recipe.training.evaluate_every:
         training = dataclasses.replace(plan.recipe.training, evaluate_every=-(-plan.recipe.training.images // SCORED))
         plan = dataclasses.replace(plan, recipe=dataclasses.replace(plan.recipe, training=training))
-    run_plan(plan, console, progress, control)
+    run_training(plan, console, progress, control)
 
 
 SAME_LENGTH: Final = 1.25

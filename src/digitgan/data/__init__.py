@@ -5,7 +5,7 @@ from __future__ import annotations
 from digitgan.data.datasets import DATASETS, Dataset, RemoteFile
 from digitgan.data.digits import embedded_digits
 from digitgan.data.download import fetch
-from digitgan.data.files import Say, silent
+from digitgan.data.files import ProgressFn, silent
 from digitgan.data.folders import read_folder, read_picture
 from digitgan.data.idx import read_idx, read_idx_set, write_idx
 from digitgan.data.image_set import ImageSet, Labels, Pixels
@@ -23,8 +23,8 @@ __all__ = [
     "ImageSet",
     "Labels",
     "Pixels",
+    "ProgressFn",
     "RemoteFile",
-    "Say",
     "Split",
     "SplitFacts",
     "cache_folder",

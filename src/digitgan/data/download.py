@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from digitgan.data.datasets import Dataset, RemoteFile
-from digitgan.data.files import Say, content_sha256, placed, silent
+from digitgan.data.files import ProgressFn, content_sha256, placed, silent
 from digitgan.data.idx import find_idx
 from digitgan.data.mirrors import MirrorError, pieces_from
 from digitgan.errors import DataError, DownloadError
@@ -21,7 +21,7 @@ NO_NETWORK_SECONDS = 9.0
 to fail. They share this much, so that the user learns of it within ten seconds."""
 
 DEADLINE_BASE = 20.0
-SLOWEST = 200_000
+MIN_SPEED = 200_000
 """Unpacked bytes a second: about 40 kB/s on the wire for MNIST's images. With the base, seconds in which a file must
 have come from one mirror: a server that trickles is given up, a slow line is not."""
 
@@ -39,7 +39,7 @@ def fetch(
     mirrors: Sequence[str] | None = None,
     timeout: float = TIMEOUT,
     deadline: float | None = None,
-    report: Say = silent,
+    notify: ProgressFn = silent,
 ) -> None:
     """Bring the files of a data set that a folder lacks.
 
@@ -53,7 +53,7 @@ def fetch(
         timeout: seconds of silence after which a server is given up. Its first answer may have less: all mirrors
             together get 9 seconds for that.
         deadline: seconds for one file from one mirror; left out: 20, and one for each 200 kB of content.
-        report: takes a line now and then about the bytes that have come.
+        notify: takes a line now and then about the bytes that have come.
 
     Raises:
         DownloadError: if no mirror delivered a file; it lists each with its reason.
@@ -70,7 +70,7 @@ def fetch(
         raise _unwritable(folder, error) from error
     try:
         for file in missing:
-            working = _fetch_file(dataset, file, folder, addresses, timeout, deadline, report)
+            working = _fetch_file(dataset, file, folder, addresses, timeout, deadline, notify)
             # The next file starts where this one was had, instead of waiting again for those that do not answer.
             addresses.remove(working)
             addresses.insert(0, working)
@@ -105,19 +105,19 @@ def _fetch_file(
     mirrors: Sequence[str],
     timeout: float,
     deadline: float | None,
-    report: Say,
+    notify: ProgressFn,
 ) -> str:
     """Place one file, and say which mirror it came from."""
     first_timeout = min(timeout, NO_NETWORK_SECONDS / max(1, len(mirrors)))
-    allowed = DEADLINE_BASE + file.size / SLOWEST if deadline is None else deadline
+    allowed = DEADLINE_BASE + file.size / MIN_SPEED if deadline is None else deadline
     failures = []
     for mirror in mirrors:
         address = f"{mirror.rstrip('/')}/{file.name}"
         try:
-            _fetch_from(address, file, folder / file.name, (first_timeout, timeout, allowed), report)
+            _fetch_from(address, file, folder / file.name, (first_timeout, timeout, allowed), notify)
         except MirrorError as error:
             failures.append(f"  {address}: {error}")
-            report(f"{address}: {error}")
+            notify(f"{address}: {error}")
         except OSError as error:
             raise _unwritable(folder, error) from error
         else:
@@ -136,7 +136,7 @@ def _fetch_file(
     )
 
 
-def _fetch_from(address: str, file: RemoteFile, target: Path, seconds: tuple[float, float, float], report: Say) -> None:
+def _fetch_from(address: str, file: RemoteFile, target: Path, seconds: tuple[float, float, float], notify: ProgressFn) -> None:
     received = 0
     begin = b""
     reported = time.monotonic()
@@ -147,10 +147,10 @@ def _fetch_from(address: str, file: RemoteFile, target: Path, seconds: tuple[flo
             received += len(piece)
             if time.monotonic() - reported >= SECONDS_BETWEEN_REPORTS:
                 reported = time.monotonic()
-                report(f"{file.name}: {_megabytes(received)}{f' of {_megabytes(announced)}' if announced else ''}")
+                notify(f"{file.name}: {_megabytes(received)}{f' of {_megabytes(announced)}' if announced else ''}")
         output.flush()
         _check(Path(output.name), file, received, begin)
-    report(f"{file.name}: {_megabytes(received)} from {address}")
+    notify(f"{file.name}: {_megabytes(received)} from {address}")
 
 
 def _check(path: Path, file: RemoteFile, received: int, begin: bytes) -> None:

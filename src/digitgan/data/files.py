@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from digitgan.errors import DataError
 
-Say = Callable[[str], None]
+ProgressFn = Callable[[str], None]
 """What takes the short plain lines that tell how something long is getting on."""
 
 CHUNK = 1 << 20

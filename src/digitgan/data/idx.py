@@ -23,7 +23,7 @@ UINT8 = 0x08
 
 TYPES = ((0x08, "uint8"), (0x09, "int8"), (0x0B, "int16"), (0x0C, "int32"), (0x0D, "float32"), (0x0E, "float64"))
 
-MOST_DIMENSIONS = 4
+MAX_DIMENSIONS = 4
 """Count, height, width and channels: nothing this program reads has more."""
 
 GZIP_LEVEL = 6
@@ -75,10 +75,10 @@ def write_idx(path: Path | str, array: Pixels) -> None:
         OutputError: if the file can't be written.
     """
     path = Path(path)
-    if array.dtype != np.uint8 or not 1 <= array.ndim <= MOST_DIMENSIONS or array.size == 0:
+    if array.dtype != np.uint8 or not 1 <= array.ndim <= MAX_DIMENSIONS or array.size == 0:
         raise DataError(
             f"{path}: an array of {array.dtype} {array.shape} can't be written as IDX; "
-            f"uint8 with 1 to {MOST_DIMENSIONS} dimensions, none of them 0, is right"
+            f"uint8 with 1 to {MAX_DIMENSIONS} dimensions, none of them 0, is right"
         )
     content = (_header(array.shape), np.ascontiguousarray(array).data)
     try:
@@ -162,8 +162,8 @@ def _read_shape(content: Content, path: Path) -> tuple[int, ...]:
         held = dict(TYPES).get(magic[2], "of no known type")
         raise DataError(f"{path}: its values are {held} (type byte 0x{magic[2]:02x}); only uint8 (0x08) is read")
     dimensions = magic[3]
-    if not 1 <= dimensions <= MOST_DIMENSIONS:
-        raise DataError(f"{path}: its header states {dimensions} dimensions; 1 to {MOST_DIMENSIONS} is right")
+    if not 1 <= dimensions <= MAX_DIMENSIONS:
+        raise DataError(f"{path}: its header states {dimensions} dimensions; 1 to {MAX_DIMENSIONS} is right")
     sizes = read_at_most(content.stream, 4 * dimensions)
     if len(sizes) < 4 * dimensions:
         raise DataError(f"{path}: truncated: it ends within its header; fetch it again")

@@ -27,10 +27,10 @@ from digitgan.data.image_set import UNLABELLED, ImageSet, Labels, Pixels
 from digitgan.data.splits import SPLITS, Split
 from digitgan.errors import DataError, nearest
 
-MOST_BYTES = 8 << 30
+MAX_BYTES = 8 << 30
 """8 GiB unpacked: ten million 28×28 images. Packed arrays are unpacked into memory; those of `np.savez` stay in the file."""
 
-MOST_UNNAMED_CLASSES = 10_000
+MAX_UNNAMED_CLASSES = 10_000
 """Without class names one is made up for every label up to the highest; a higher one than this is no class but some
 other number, and would make up names until the memory is full."""
 
@@ -109,9 +109,9 @@ def _labels(archive: zipfile.ZipFile, path: Path, name: str) -> Labels:
 def _class_names(archive: zipfile.ZipFile, path: Path, labels: Labels) -> tuple[str, ...]:
     if "class_names.npy" not in archive.namelist():
         highest = int(labels.max(initial=-1))
-        if highest >= MOST_UNNAMED_CLASSES:
+        if highest >= MAX_UNNAMED_CLASSES:
             raise DataError(
-                f"{path}: label {highest} is too high for a class without a name (at most {MOST_UNNAMED_CLASSES - 1}); "
+                f"{path}: label {highest} is too high for a class without a name (at most {MAX_UNNAMED_CLASSES - 1}); "
                 "number the classes from 0, or add class_names"
             )
         return tuple(map(str, range(highest + 1)))
@@ -124,8 +124,8 @@ def _class_names(archive: zipfile.ZipFile, path: Path, labels: Labels) -> tuple[
 def _check_size(archive: zipfile.ZipFile, path: Path) -> None:
     """Believe the zip's table of contents only as far as the file's own size bears it out."""
     unpacked = sum(entry.file_size for entry in archive.infolist())
-    if unpacked > MOST_BYTES:
-        raise DataError(f"{path}: unpacks to {unpacked} bytes; at most {MOST_BYTES} (8 GiB) are read")
+    if unpacked > MAX_BYTES:
+        raise DataError(f"{path}: unpacks to {unpacked} bytes; at most {MAX_BYTES} (8 GiB) are read")
     size = path.stat().st_size
     for entry in archive.infolist():
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):

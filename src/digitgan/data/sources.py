@@ -11,7 +11,7 @@ from typing import TypedDict, final
 from digitgan.data.datasets import DATASETS, Dataset
 from digitgan.data.digits import embedded_digits
 from digitgan.data.download import fetch
-from digitgan.data.files import Say, silent
+from digitgan.data.files import ProgressFn, silent
 from digitgan.data.folders import class_folders, read_folder, sorted_classes
 from digitgan.data.idx import find_idx, idx_sha256, idx_splits, idx_stems, read_idx_pair, read_idx_set
 from digitgan.data.image_set import ImageSet
@@ -37,7 +37,7 @@ def load_image_set(
     split: Split = "train",
     data_dir: Path | None = None,
     allow_download: bool = True,
-    report: Say = silent,
+    notify: ProgressFn = silent,
 ) -> ImageSet:
     """Load one split of a data source.
 
@@ -49,7 +49,7 @@ def load_image_set(
         data_dir: where downloaded data sets are kept, each in a folder of its name (files that lie in `data_dir` itself
             are found too); left out: $DIGITGAN_DATA, and without that the user's cache folder.
         allow_download: whether a data set that is not there may be fetched.
-        report: takes a line now and then while something is fetched.
+        notify: takes a line now and then while something is fetched.
 
     Raises:
         DataError: if the source is unknown, missing or damaged, is not what it claims to be, or lacks that split.
@@ -59,7 +59,7 @@ def load_image_set(
     check_split(split)
     try:
         if source in DATASETS:
-            return _load_dataset(DATASETS[source], split, data_dir, allow_download, report)
+            return _load_dataset(DATASETS[source], split, data_dir, allow_download, notify)
         found = _find(source)
         if split not in found.splits:
             parts = " or ".join(found.splits)
@@ -135,13 +135,13 @@ def _absent(dataset: Dataset, data_dir: Path | None) -> DataError:
     )
 
 
-def _load_dataset(dataset: Dataset, split: Split, data_dir: Path | None, allow_download: bool, report: Say) -> ImageSet:
+def _load_dataset(dataset: Dataset, split: Split, data_dir: Path | None, allow_download: bool, notify: ProgressFn) -> ImageSet:
     folder = _folder_with(split, dataset, data_dir)
     if folder is None:
         if not allow_download:
             raise _absent(dataset, data_dir)
         folder = data_folder(data_dir) / dataset.name
-        fetch(dataset, folder, report=report)
+        fetch(dataset, folder, notify=notify)
     images, labels = read_idx_pair(folder, split)
     hashes = {file.stem: file.sha256 for file in dataset.files}
     for stem, array in zip(idx_stems(split), (images, labels.astype("uint8")), strict=True):

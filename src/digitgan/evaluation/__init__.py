@@ -1,61 +1,69 @@
 """Evaluation: what drawn images are worth."""
 
 from digitgan.evaluation.classifier import (
-    Judge,
+    FeatureClassifier,
     class_accuracy,
-    judge_images,
-    judged_labels,
-    load_judge,
-    save_judge,
-    train_judge,
+    classify_images,
+    load_classifier,
+    predicted_labels,
+    save_classifier,
+    train_classifier,
 )
-from digitgan.evaluation.classifier_cache import KnownJudge, judge_of
-from digitgan.evaluation.inception import Inception, InceptionFigures, check_inception, measure_inception
-from digitgan.evaluation.measure import Evaluation, Figure, Reference, Subject, check_subject, evaluate, floor_count
-from digitgan.evaluation.metric_table import FEWEST, METRICS, Comparison, Metric
-from digitgan.evaluation.metrics import Moments, frechet_distance, neighbourhoods
-from digitgan.evaluation.reference import RealSide, evenly, kept_real_side, real_side
+from digitgan.evaluation.classifier_cache import CachedClassifier, classifier_for
+from digitgan.evaluation.inception import Inception, InceptionMetrics, check_inception, measure_inception
+from digitgan.evaluation.measure import (
+    Evaluation,
+    EvaluationSource,
+    MetricResult,
+    Reference,
+    baseline_count,
+    check_source,
+    evaluate,
+)
+from digitgan.evaluation.metric_table import METRICS, MIN_IMAGES, Comparison, Metric
+from digitgan.evaluation.metrics import FeatureMoments, frechet_distance, neighbourhoods
+from digitgan.evaluation.reference import ReferenceStatistics, cached_reference_statistics, evenly, reference_statistics
 from digitgan.evaluation.report import page, pictures, record, report_paths, write_report
-from digitgan.evaluation.tstr import Usefulness, check_useful, measure_usefulness
+from digitgan.evaluation.tstr import TrainOnSynthetic, check_tstr, measure_tstr
 
 __all__ = [
-    "FEWEST",
     "METRICS",
+    "MIN_IMAGES",
+    "CachedClassifier",
     "Comparison",
     "Evaluation",
-    "Figure",
+    "EvaluationSource",
+    "FeatureClassifier",
+    "FeatureMoments",
     "Inception",
-    "InceptionFigures",
-    "Judge",
-    "KnownJudge",
+    "InceptionMetrics",
     "Metric",
-    "Moments",
-    "RealSide",
+    "MetricResult",
     "Reference",
-    "Subject",
-    "Usefulness",
+    "ReferenceStatistics",
+    "TrainOnSynthetic",
+    "baseline_count",
+    "cached_reference_statistics",
     "check_inception",
-    "check_subject",
-    "check_useful",
+    "check_source",
+    "check_tstr",
     "class_accuracy",
+    "classifier_for",
+    "classify_images",
     "evaluate",
     "evenly",
-    "floor_count",
     "frechet_distance",
-    "judge_images",
-    "judge_of",
-    "judged_labels",
-    "kept_real_side",
-    "load_judge",
+    "load_classifier",
     "measure_inception",
-    "measure_usefulness",
+    "measure_tstr",
     "neighbourhoods",
     "page",
     "pictures",
-    "real_side",
+    "predicted_labels",
     "record",
+    "reference_statistics",
     "report_paths",
-    "save_judge",
-    "train_judge",
+    "save_classifier",
+    "train_classifier",
     "write_report",
 ]

@@ -18,7 +18,7 @@ def set_card(facts: dict[str, Any], record: dict[str, Any]) -> str:
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["figure"] = lambda value: "–" if value is None else f"{value:.4g}"
+    environment.filters["number"] = lambda value: "–" if value is None else f"{value:.4g}"
     environment.globals["share"] = lambda value: "–" if value is None else f"{value:.2%}"
     text = importlib.resources.files("digitgan.evaluation").joinpath(TEMPLATE).read_text(encoding="utf-8")
     return environment.from_string(text).render(set=facts, report=record) + "\n"

@@ -14,11 +14,11 @@ import numpy.typing as npt
 import torch
 
 from digitgan import rng
-from digitgan.data import ImageSet, Say
+from digitgan.data import ImageSet, ProgressFn
 from digitgan.errors import UsageError
-from digitgan.evaluation.measure import Evaluation, Subject
-from digitgan.evaluation.metrics import Moments, frechet_distance, kernel_distance
-from digitgan.evaluation.reference import RealSide
+from digitgan.evaluation.measure import Evaluation, EvaluationSource
+from digitgan.evaluation.metrics import FeatureMoments, frechet_distance, kernel_distance
+from digitgan.evaluation.reference import ReferenceStatistics
 from digitgan.files import file_hash
 from digitgan.images import Picture
 
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 WIDTH: Final = 2048
 """Of Inception's last pooled layer, which FID is defined by (Heusel et al. 2017)."""
 
-FEWEST: Final = WIDTH + 1
+MIN_IMAGES: Final = WIDTH + 1
 """Images that a covariance of full rank needs; papers take 10,000 at least."""
 
 PUBLISHED: Final = "6726825d"
 """How the SHA-256 of the weights begins that torch-fidelity publishes, converted from those that FID was defined by."""
 
-AT_ONCE: Final = 50
+BATCH_SIZE: Final = 50
 """Images that go through Inception together: each is enlarged to 299x299."""
 
 MISSING: Final = "needs torch-fidelity, which comes with the extra `inception`: pip install 'digitgan[inception]'"
@@ -42,7 +42,7 @@ MISSING: Final = "needs torch-fidelity, which comes with the extra `inception`: 
 
 @final
 @dataclass(frozen=True)
-class InceptionFigures:
+class InceptionMetrics:
     """What Inception's features say; each distance beside its floor, what other real images come to.
 
     Attributes:
@@ -51,9 +51,9 @@ class InceptionFigures:
         images: drawn ones that were compared.
         real_images: those they were compared with.
         frechet_distance: FID.
-        frechet_floor: of real images.
+        frechet_baseline: of real images.
         kernel_distance: KID.
-        kernel_floor: of real images.
+        kernel_baseline: of real images.
     """
 
     weights_sha256: str
@@ -61,9 +61,9 @@ class InceptionFigures:
     images: int
     real_images: int
     frechet_distance: float
-    frechet_floor: float
+    frechet_baseline: float
     kernel_distance: float
-    kernel_floor: float
+    kernel_baseline: float
 
 
 @final
@@ -86,49 +86,49 @@ class Inception:
     def features(self, images: Picture) -> npt.NDArray[np.float32]:
         """(n, WIDTH) of uint8 images (n, height, width[, channels])."""
         pixels = torch.from_numpy(images).reshape(len(images), *images.shape[1:3], -1).permute(0, 3, 1, 2)
-        found = [self.network(part.expand(-1, 3, -1, -1).contiguous())[0] for part in torch.split(pixels, AT_ONCE)]
+        found = [self.network(part.expand(-1, 3, -1, -1).contiguous())[0] for part in torch.split(pixels, BATCH_SIZE)]
         features: npt.NDArray[np.float32] = torch.cat(found).float().numpy()
         return features
 
 
-def check_inception(subject: Subject, training: ImageSet, held_out: ImageSet) -> None:
+def check_inception(source: EvaluationSource, training: ImageSet, held_out: ImageSet) -> None:
     """Refuse fewer images than a covariance of Inception's features needs.
 
     Raises:
         UsageError: for them.
     """
-    fewest = min(subject.count, len(training), len(held_out))
-    if fewest < FEWEST:
-        raise UsageError(f"--inception: {fewest:,} images; its {WIDTH:,} features need {FEWEST:,} at least on each side")
+    fewest = min(source.count, len(training), len(held_out))
+    if fewest < MIN_IMAGES:
+        raise UsageError(f"--inception: {fewest:,} images; its {WIDTH:,} features need {MIN_IMAGES:,} at least on each side")
 
 
-def measure_inception(weights: Inception, found: Evaluation, real: RealSide, say: Say) -> InceptionFigures:
+def measure_inception(weights: Inception, found: Evaluation, real: ReferenceStatistics, notify: ProgressFn) -> InceptionMetrics:
     """Compare the samples of an evaluation by Inception's features.
 
     Args:
         weights: see `Inception`.
         found: the evaluation, of as many images as `check_inception` asks for.
         real: its real side.
-        say: is told what is being looked at: a core sees about twenty images a second.
+        notify: is told what is being looked at: a core sees about twenty images a second.
     """
-    compared, floor = (real.held_out, real.training) if found.reference == "test" else (real.training, real.held_out)
-    sets = {found.subject.name: found.images.images, "the real images": compared.images, "other real images": floor.images}
+    compared, baseline = (real.held_out, real.training) if found.reference == "test" else (real.training, real.held_out)
+    sets = {found.source.name: found.images.images, "the real images": compared.images, "other real images": baseline.images}
     features = []
     for name, images in sets.items():
-        say(f"Inception looks at {len(images):,} images of {name} …")
+        notify(f"Inception looks at {len(images):,} images of {name} …")
         features.append(weights.features(images))
     # The kernel distance is of blocks, which are to be like the whole: images often come class by class.
     drawn, reference, other = (some[rng.permutation(0, "kernel blocks", 0, len(some))] for some in features)
-    moments = [Moments.of(some) for some in features]
-    return InceptionFigures(
+    moments = [FeatureMoments.of(some) for some in features]
+    return InceptionMetrics(
         weights_sha256=weights.sha256,
         published=weights.sha256.startswith(PUBLISHED),
         images=len(drawn),
         real_images=len(reference),
         frechet_distance=frechet_distance(moments[0], moments[1]),
-        frechet_floor=frechet_distance(moments[2], moments[1]),
+        frechet_baseline=frechet_distance(moments[2], moments[1]),
         kernel_distance=kernel_distance(drawn, reference).value,
-        kernel_floor=kernel_distance(other, reference).value,
+        kernel_baseline=kernel_distance(other, reference).value,
     )
 
 

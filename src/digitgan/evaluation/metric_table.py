@@ -13,9 +13,9 @@ import numpy.typing as npt
 from digitgan import rng
 from digitgan.evaluation.classifier import FEATURES
 from digitgan.evaluation.metrics import (
-    Answers,
+    ClassificationSummary,
+    FeatureMoments,
     Interval,
-    Moments,
     Neighbourhoods,
     frechet_distance,
     interval,
@@ -25,7 +25,7 @@ from digitgan.evaluation.metrics import (
 from digitgan.evaluation.metrics.kernel import BLOCK
 from digitgan.evaluation.summary import NEIGHBOURS, Summary
 
-FEWEST: Final = 100
+MIN_IMAGES: Final = 100
 """Of fewer images than this nothing is said."""
 
 NORMAL_95: Final = 1.96
@@ -77,18 +77,18 @@ def per_class_frechet(compared: Comparison) -> list[float | None]:
     return [frechet_distance(*pair) if min(side.count for side in pair) > FEATURES else None for pair in pairs]
 
 
-def _of_answers(figure: Callable[[Answers], float]) -> Callable[[Comparison], Interval]:
+def _of_answers(metric: Callable[[ClassificationSummary], float]) -> Callable[[Comparison], Interval]:
     def of(compared: Comparison) -> Interval:
-        groups = compared.images.answers
-        return interval(len(groups), lambda weights: figure(Answers.weighted(groups, weights)))
+        groups = compared.images.classification
+        return interval(len(groups), lambda weights: metric(ClassificationSummary.weighted(groups, weights)))
 
     return of
 
 
 def _frechet(compared: Comparison) -> Interval:
     groups, real = compared.images.moments, compared.real.moments
-    all_real = Moments.weighted(real, np.ones(len(real)))
-    return interval(len(groups), lambda weights: frechet_distance(Moments.weighted(groups, weights), all_real))
+    all_real = FeatureMoments.weighted(real, np.ones(len(real)))
+    return interval(len(groups), lambda weights: frechet_distance(FeatureMoments.weighted(groups, weights), all_real))
 
 
 def _kernel(compared: Comparison) -> Interval:
@@ -113,17 +113,17 @@ def _of_neighbourhoods(values: Callable[[Neighbourhoods], npt.NDArray[Any]]) -> 
 METRICS: Final = (
     Metric(
         name="class_accuracy",
-        title="Right class",
-        meaning="share of the images that the judge takes for the class they were asked for as",
+        title="Class accuracy",
+        meaning="share of the images that the classifier assigns to the class asked for",
         better="higher",
-        needs=FEWEST,
+        needs=MIN_IMAGES,
         by_class=True,
-        of=_of_answers(lambda answers: answers.accuracy),
+        of=_of_answers(lambda classification: classification.accuracy),
     ),
     Metric(
         name="frechet_distance",
         title="Fréchet distance",
-        meaning="how far mean and covariance of the judge's features are from the real images' (Heusel et al. 2017)",
+        meaning="how far mean and covariance of the classifier's features are from the real images' (Heusel et al. 2017)",
         better="lower",
         needs=FEATURES + 1,
         by_class=False,
@@ -143,7 +143,7 @@ METRICS: Final = (
         title="Precision",
         meaning="share of the images that look like some real one (Kynkäänniemi et al. 2019)",
         better="higher",
-        needs=FEWEST,
+        needs=MIN_IMAGES,
         by_class=False,
         of=_of_neighbourhoods(lambda found: found.within > 0),
     ),
@@ -152,7 +152,7 @@ METRICS: Final = (
         title="Recall",
         meaning="share of the real images that look like some of these (Kynkäänniemi et al. 2019)",
         better="higher",
-        needs=FEWEST,
+        needs=MIN_IMAGES,
         by_class=False,
         of=_of_neighbourhoods(lambda found: found.recalled),
     ),
@@ -161,7 +161,7 @@ METRICS: Final = (
         title="Density",
         meaning="how many real images these stand beside; 1 for real ones (Naeem et al. 2020)",
         better="higher",
-        needs=FEWEST,
+        needs=MIN_IMAGES,
         by_class=False,
         of=_of_neighbourhoods(lambda found: found.within / found.neighbours),
     ),
@@ -170,27 +170,27 @@ METRICS: Final = (
         title="Coverage",
         meaning="share of the real images that have one of these beside them; low where kinds are missing (Naeem et al. 2020)",
         better="higher",
-        needs=FEWEST,
+        needs=MIN_IMAGES,
         by_class=False,
         of=_of_neighbourhoods(lambda found: found.covered),
     ),
     Metric(
-        name="class_score",
-        title="Class score",
-        meaning="how clearly each is of one class while all come up: the Inception score (Salimans et al. 2016) by the judge",
+        name="inception_score",
+        title="Inception score",
+        meaning="confidence in one class per image and variety over images (Salimans et al. 2016), by the classifier",
         better="higher",
-        needs=FEWEST,
+        needs=MIN_IMAGES,
         by_class=False,
-        of=_of_answers(lambda answers: answers.class_score),
+        of=_of_answers(lambda classification: classification.inception_score),
     ),
     Metric(
-        name="balance_divergence",
-        title="Imbalance of classes",
-        meaning="Jensen-Shannon divergence, in nats, of the classes found from the classes asked for",
+        name="class_balance",
+        title="Class balance",
+        meaning="Jensen-Shannon divergence, in nats, of the predicted classes from the classes asked for; 0 where they agree",
         better="lower",
-        needs=FEWEST,
+        needs=MIN_IMAGES,
         by_class=False,
-        of=_of_answers(lambda answers: answers.balance_divergence),
+        of=_of_answers(lambda classification: classification.class_balance),
     ),
 )
 """Every figure there is; a new one is a new entry."""

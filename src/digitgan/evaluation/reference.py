@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from digitgan import rng
-from digitgan.data import ImageSet, Say, cache_folder
+from digitgan.data import ImageSet, ProgressFn, cache_folder
 from digitgan.errors import OutputError
-from digitgan.evaluation.classifier import FEATURES, Judge
-from digitgan.evaluation.classifier_cache import KnownJudge
+from digitgan.evaluation.classifier import FEATURES, FeatureClassifier
+from digitgan.evaluation.classifier_cache import CachedClassifier
 from digitgan.evaluation.metrics import Nearest, nearest_images
-from digitgan.evaluation.summary import SAMPLE, Said, Summary, summarise
+from digitgan.evaluation.summary import SAMPLE, Predictions, Summary, summarise
 from digitgan.files import replacing
 
 FORMAT: Final = "1"
@@ -25,11 +25,11 @@ FORMAT: Final = "1"
 
 @final
 @dataclass(frozen=True)
-class RealSide:
+class ReferenceStatistics:
     """What an evaluation needs of real images.
 
     Attributes:
-        training: of training images, as many as the floor takes, evenly spread.
+        training: of training images, as many as the real baseline takes, evenly spread.
         held_out: of all held-out images.
         nearest: of the held-out images' sample, the nearest of all training images: how near chance comes.
     """
@@ -39,36 +39,48 @@ class RealSide:
     nearest: Nearest
 
 
-def real_side(judge: Judge, training: ImageSet, held_out: ImageSet, count: int) -> RealSide:
+def reference_statistics(
+    classifier: FeatureClassifier, training: ImageSet, held_out: ImageSet, count: int
+) -> ReferenceStatistics:
     """Find it.
 
     Args:
-        judge: a classifier of the training images.
+        classifier: a classifier of the training images.
         training: the real images that were trained on.
         held_out: others of their kind.
-        count: training images that the floor takes.
+        count: training images that the real baseline takes.
     """
     shown = evenly(training, count)
-    return _put_together(judge, shown, held_out, Said.of(judge, shown.images), Said.of(judge, held_out.images), training, None)
+    return _put_together(
+        classifier,
+        shown,
+        held_out,
+        Predictions.of(classifier, shown.images),
+        Predictions.of(classifier, held_out.images),
+        training,
+        None,
+    )
 
 
-def kept_real_side(known: KnownJudge, training: ImageSet, held_out: ImageSet, count: int, report: Say) -> RealSide:
-    """Take it from the cache folder, or find it and keep it there; see `real_side`.
+def cached_reference_statistics(
+    known: CachedClassifier, training: ImageSet, held_out: ImageSet, count: int, notify: ProgressFn
+) -> ReferenceStatistics:
+    """Take it from the cache folder, or find it and keep it there; see `reference_statistics`.
 
-    What was kept of another judge's features is not taken, and `report` told of it.
+    What was kept of another classifier's features is not taken, and `notify` told of it.
     """
     shown = evenly(training, count)
     images = f"{FORMAT} {training.content_hash} {held_out.content_hash} {count}"
     path = cache_folder() / "statistics" / f"{hashlib.sha256(images.encode()).hexdigest()[:16]}.safetensors"
-    kept = _read(path, images, known.sha256, (len(shown), len(held_out), known.judge.form.classes), report)
+    kept = _read(path, images, known.sha256, (len(shown), len(held_out), known.classifier.spec.classes), notify)
     if kept is not None:
-        return _put_together(known.judge, shown, held_out, *kept[:2], training, kept[2])
-    of_shown, of_held_out = Said.of(known.judge, shown.images), Said.of(known.judge, held_out.images)
-    found = _put_together(known.judge, shown, held_out, of_shown, of_held_out, training, None)
+        return _put_together(known.classifier, shown, held_out, *kept[:2], training, kept[2])
+    of_shown, of_held_out = Predictions.of(known.classifier, shown.images), Predictions.of(known.classifier, held_out.images)
+    found = _put_together(known.classifier, shown, held_out, of_shown, of_held_out, training, None)
     try:
         _write(path, images, known.sha256, of_shown, of_held_out, found.nearest)
     except OutputError as problem:
-        report(f"{problem}; what was found of the real images is not kept")
+        notify(f"{problem}; what was found of the real images is not kept")
     return found
 
 
@@ -79,23 +91,23 @@ def evenly(image_set: ImageSet, count: int) -> ImageSet:
 
 
 def _put_together(
-    judge: Judge,
+    classifier: FeatureClassifier,
     shown: ImageSet,
     held_out: ImageSet,
-    of_shown: Said,
-    of_held_out: Said,
+    of_shown: Predictions,
+    of_held_out: Predictions,
     training: ImageSet,
     nearest: Nearest | None,
-) -> RealSide:
-    summary = summarise(judge, [(held_out.images, held_out.labels)], len(held_out), of_held_out)
-    return RealSide(
-        summarise(judge, [(shown.images, shown.labels)], len(shown), of_shown),
+) -> ReferenceStatistics:
+    summary = summarise(classifier, [(held_out.images, held_out.labels)], len(held_out), of_held_out)
+    return ReferenceStatistics(
+        summarise(classifier, [(shown.images, shown.labels)], len(shown), of_shown),
         summary,
         nearest or nearest_images(summary.images, training.images),
     )
 
 
-def _write(path: Path, images: str, features_sha256: str, shown: Said, held_out: Said, nearest: Nearest) -> None:
+def _write(path: Path, images: str, features_sha256: str, shown: Predictions, held_out: Predictions, nearest: Nearest) -> None:
     from safetensors.numpy import save
 
     arrays: dict[str, npt.NDArray[Any]] = {
@@ -111,9 +123,9 @@ def _write(path: Path, images: str, features_sha256: str, shown: Said, held_out:
 
 
 def _read(
-    path: Path, images: str, features_sha256: str, sizes: tuple[int, int, int], report: Say
-) -> tuple[Said, Said, Nearest] | None:
-    """What is kept in a file; None where there is none, it is damaged, or it is of other images or another judge's features."""
+    path: Path, images: str, features_sha256: str, sizes: tuple[int, int, int], notify: ProgressFn
+) -> tuple[Predictions, Predictions, Nearest] | None:
+    """Read kept statistics; return None if the file is missing, damaged, or of other images or another classifier."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -125,7 +137,7 @@ def _read(
     if told.get("images") != images:
         return None
     if told.get("features_sha256") != features_sha256:
-        report(
+        notify(
             f"{path}: was found with other features ({str(told.get('features_sha256'))[:12]}, here {features_sha256[:12]}); "
             "it is found anew"
         )
@@ -146,8 +158,8 @@ def _read(
     if told.get("sha256") != _digest(arrays):
         return None
     return (
-        Said(arrays["training_features"], arrays["training_probabilities"]),
-        Said(arrays["held_out_features"], arrays["held_out_probabilities"]),
+        Predictions(arrays["training_features"], arrays["training_probabilities"]),
+        Predictions(arrays["held_out_features"], arrays["held_out_probabilities"]),
         Nearest(arrays["nearest_distances"], arrays["nearest_indices"]),
     )
 

@@ -14,11 +14,11 @@ from typing import Any, Final, final
 import numpy as np
 from PIL import Image
 
-from digitgan.evaluation.inception import InceptionFigures
+from digitgan.evaluation.inception import InceptionMetrics
 from digitgan.evaluation.measure import Evaluation
 from digitgan.evaluation.metrics.bootstrap import CONFIDENCE, RESAMPLES
 from digitgan.evaluation.summary import NEIGHBOURS, SAMPLE, Summary
-from digitgan.evaluation.tstr import Usefulness
+from digitgan.evaluation.tstr import TrainOnSynthetic
 from digitgan.files import replacing
 from digitgan.images import Picture, enlarged, grid
 
@@ -27,7 +27,7 @@ ACROSS: Final = 12
 """Images of each class that are shown."""
 
 WORST: Final = 24
-"""Images that are shown of those in which the judge sees the class asked for least."""
+"""Images that are shown of those in which the classifier sees the class asked for least."""
 
 PAIRS: Final = 12
 """Pairs of an image and its nearest training image that are shown."""
@@ -37,50 +37,50 @@ DECILES: Final = tuple(range(0, 101, 10))
 
 def record(
     found: Evaluation,
-    useful: Usefulness | None,
+    tstr: TrainOnSynthetic | None,
     protocol: dict[str, Any],
     command: str,
-    inception: InceptionFigures | None = None,
+    inception: InceptionMetrics | None = None,
 ) -> dict[str, Any]:
     """All of an evaluation as JSON values: what report.json holds.
 
     Args:
         found: by `evaluate`.
-        useful: by `measure_usefulness`, where it was asked for.
-        protocol: what else was done and with what: the judge and its hash, the data, versions.
+        tstr: by `measure_tstr`, where it was asked for.
+        protocol: what else was done and with what: the classifier and its hash, the data, versions.
         command: that does it again.
         inception: by `measure_inception`, where it was asked for.
     """
-    figures = {
-        figure.metric.name: {
-            "title": figure.metric.title,
-            "meaning": figure.metric.meaning,
-            "better": figure.metric.better,
-            "value": None if figure.found is None else _round(figure.found.value),
-            "low": None if figure.found is None else _round(figure.found.low),
-            "high": None if figure.found is None else _round(figure.found.high),
-            "floor": None if figure.floor is None else _round(figure.floor),
-            "missing": figure.missing,
+    metrics = {
+        metric.metric.name: {
+            "title": metric.metric.title,
+            "meaning": metric.metric.meaning,
+            "better": metric.metric.better,
+            "value": None if metric.found is None else _round(metric.found.value),
+            "low": None if metric.found is None else _round(metric.found.low),
+            "high": None if metric.found is None else _round(metric.found.high),
+            "baseline": None if metric.baseline is None else _round(metric.baseline),
+            "missing": metric.missing,
         }
-        for figure in found.figures
+        for metric in found.metrics
     }
-    subject = found.subject
+    source = found.source
     compared_with = f"{found.real.count:,} {'held-out' if found.reference == 'test' else 'training'} images"
     return {
-        "headline": headline(figures, found),
-        "subject": {"name": subject.name, "images": subject.count, **subject.facts},
-        "figures": figures,
+        "headline": headline(metrics, found),
+        "source": {"name": source.name, "images": source.count, **source.facts},
+        "metrics": metrics,
         "per_class": _per_class(found),
         "confusion": _confusion(found.images),
         "memorisation": _memorisation(found),
-        "usefulness": None if useful is None else _values(useful),
+        "train_on_synthetic": None if tstr is None else _values(tstr),
         "inception": None if inception is None else _values(inception),
         "flags": list(found.flags),
         "protocol": {
             **protocol,
-            "judge_accuracy_on_held_out": _round(found.held_out_accuracy),
+            "classifier_accuracy_on_held_out": _round(found.held_out_accuracy),
             "compared_with": compared_with,
-            "floor": f"{'training' if found.reference == 'test' else 'held-out'} images in place of these",
+            "baseline": f"{'training' if found.reference == 'test' else 'held-out'} images in place of these",
             "neighbours": NEIGHBOURS,
             "sample": f"at most {SAMPLE:,} images, evenly spread, for neighbourhoods, kernel distance and memorisation",
             "intervals": f"{CONFIDENCE:.0%}, bootstrap of {RESAMPLES} resamples; the kernel distance's by its standard error",
@@ -90,13 +90,13 @@ def record(
     }
 
 
-def headline(figures: dict[str, dict[str, Any]], found: Evaluation) -> str:
+def headline(metrics: dict[str, dict[str, Any]], found: Evaluation) -> str:
     """The most important in a sentence."""
     parts = []
-    accuracy, frechet, coverage = (figures[name] for name in ("class_accuracy", "frechet_distance", "coverage"))
+    accuracy, frechet, coverage = (metrics[name] for name in ("class_accuracy", "frechet_distance", "coverage"))
 
-    def beside(figure: dict[str, Any], form: str) -> str:
-        return "" if figure["floor"] is None else f" (real ones {figure['floor']:{form}})"
+    def beside(metric: dict[str, Any], form: str) -> str:
+        return "" if metric["baseline"] is None else f" (real ones {metric['baseline']:{form}})"
 
     if accuracy["value"] is not None:
         parts.append(f"{accuracy['value']:.2%} are taken for the class they were asked for as{beside(accuracy, '.2%')}")
@@ -104,12 +104,10 @@ def headline(figures: dict[str, dict[str, Any]], found: Evaluation) -> str:
         parts.append(f"their Fréchet distance is {frechet['value']:.3g}{beside(frechet, '.3g')}")
     if coverage["value"] is not None:
         parts.append(f"they cover {coverage['value']:.1%} of the real images{beside(coverage, '.1%')}")
-    return (
-        f"Of {found.subject.count:,} images " + ("; ".join(parts) or "nothing can be said: there are too few real ones") + "."
-    )
+    return f"Of {found.source.count:,} images " + ("; ".join(parts) or "nothing can be said: there are too few real ones") + "."
 
 
-def _values(found: Usefulness | InceptionFigures) -> dict[str, Any]:
+def _values(found: TrainOnSynthetic | InceptionMetrics) -> dict[str, Any]:
     values = dataclasses.asdict(found)
     return {key: _round(value) if isinstance(value, float) else value for key, value in values.items()}
 
@@ -120,21 +118,21 @@ def _round(value: float) -> float:
 
 
 def _confusion(images: Summary) -> list[list[int]] | None:
-    if not images.answers[0].asked:
+    if not images.classification[0].asked:
         return None
     table: list[list[int]] = images.confusion.tolist()
     return table
 
 
 def _per_class(found: Evaluation) -> list[dict[str, Any]]:
-    confusion, names = _confusion(found.images), found.subject.class_names
+    confusion, names = _confusion(found.images), found.source.class_names
     rows = []
-    for index, (distance, floor) in enumerate(found.per_class):
+    for index, (distance, baseline) in enumerate(found.per_class):
         row: dict[str, Any] = {
-            "class": names[index] if found.subject.by_class else str(index),
+            "class": names[index] if found.source.by_class else str(index),
             "images": found.images.by_class[index].count,
             "frechet_distance": None if distance is None else _round(distance),
-            "frechet_floor": None if floor is None else _round(floor),
+            "frechet_baseline": None if baseline is None else _round(baseline),
         }
         if confusion is not None:
             asked = confusion[index]
@@ -165,7 +163,7 @@ def _memorisation(found: Evaluation) -> dict[str, Any]:
 
 @final
 @dataclass(frozen=True)
-class Shown:
+class ReportImage:
     """A picture of the page.
 
     Attributes:
@@ -184,46 +182,47 @@ class Shown:
         return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
-def pictures(found: Evaluation, training: Picture) -> dict[str, Shown]:
+def pictures(found: Evaluation, training: Picture) -> dict[str, ReportImage]:
     """The pictures of a page: every class, the images that look least like it, and the nearest training images.
 
     Args:
         found: by `evaluate`.
         training: the images that were trained on.
     """
-    images, by_class = found.images, found.subject.by_class
-    names = found.subject.class_names
+    images, by_class = found.images, found.source.by_class
+    names = found.source.class_names
     shown = {"classes": _classes(images, len(images.by_class), by_class)}
     if by_class:
         worst = np.argsort(images.certainty, kind="stable")[:WORST]
         asked = ", ".join(f"{names[images.labels[index]]} ({images.certainty[index]:.0%})" for index in worst)
-        shown["worst"] = Shown(
+        shown["worst"] = ReportImage(
             enlarged(grid(images.images[worst], columns=WORST // 2), 2),
-            f"The images in which the judge sees the class asked for least, row by row, with that class and how probable it "
+            "The images in which the classifier sees the class asked for least, row by row, with that class "
+            "and how probable it "
             f"is to it: {asked}",
         )
     near = found.memorisation.images
     closest = np.argsort(near.distances)[:PAIRS]
     pairs = np.concatenate([images.images[closest], training[near.indices[closest]]])
     distances = ", ".join(f"{near.distances[index]:.1f}" for index in closest)
-    shown["pairs"] = Shown(
+    shown["pairs"] = ReportImage(
         enlarged(grid(pairs, columns=PAIRS), 2),
         f"Above, the images nearest to a training image; below each, that training image. Distances: {distances}",
     )
     return shown
 
 
-def _classes(images: Summary, classes: int, by_class: bool) -> Shown:
+def _classes(images: Summary, classes: int, by_class: bool) -> ReportImage:
     if not by_class:
-        return Shown(enlarged(grid(images.images[: ACROSS * 10], columns=ACROSS), 2), f"The first {ACROSS * 10} images")
+        return ReportImage(enlarged(grid(images.images[: ACROSS * 10], columns=ACROSS), 2), f"The first {ACROSS * 10} images")
     rows = []
     for label in range(classes):
         some = images.images[images.labels == label][:ACROSS]
         rows.append(np.concatenate([some, np.zeros((ACROSS - len(some), *images.images.shape[1:]), dtype=np.uint8)]))
-    return Shown(enlarged(grid(np.concatenate(rows), columns=ACROSS), 2), f"{ACROSS} images of each class, a row each")
+    return ReportImage(enlarged(grid(np.concatenate(rows), columns=ACROSS), 2), f"{ACROSS} images of each class, a row each")
 
 
-def page(report: dict[str, Any], shown: dict[str, Shown], curves: bytes | None) -> str:
+def page(report: dict[str, Any], shown: dict[str, ReportImage], curves: bytes | None) -> str:
     """The page: HTML that needs nothing else.
 
     Args:
@@ -234,7 +233,7 @@ def page(report: dict[str, Any], shown: dict[str, Shown], curves: bytes | None) 
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["figure"] = lambda value: "–" if value is None else f"{value:.4g}"
+    environment.filters["number"] = lambda value: "–" if value is None else f"{value:.4g}"
     text = importlib.resources.files("digitgan.evaluation").joinpath(TEMPLATE).read_text(encoding="utf-8")
     address = None if curves is None else f"data:image/png;base64,{base64.b64encode(curves).decode()}"
     return environment.from_string(text).render(report=report, shown=shown, curves=address, deciles=DECILES)

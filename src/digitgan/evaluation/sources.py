@@ -8,14 +8,14 @@ import numpy as np
 
 from digitgan import rng
 from digitgan.data import ImageSet
-from digitgan.evaluation.measure import Subject
-from digitgan.evaluation.summary import Portion
+from digitgan.evaluation.measure import EvaluationSource
+from digitgan.evaluation.summary import Chunk
 from digitgan.model.file import Model
 
 LABELS_AT_ONCE = 10_000
 
 
-def subject_of_model(model: Model, sha256: str, name: str, training: ImageSet, count: int, seed: int) -> Subject:
+def source_of_model(model: Model, sha256: str, name: str, training: ImageSet, count: int, seed: int) -> EvaluationSource:
     """Images drawn from a model, as many of each class as there are among so many evenly spread training images.
 
     Args:
@@ -28,7 +28,7 @@ def subject_of_model(model: Model, sha256: str, name: str, training: ImageSet, c
     """
     by_class = len(model.class_names) > 1
 
-    def portions() -> Iterator[Portion]:
+    def chunks() -> Iterator[Chunk]:
         for start in range(0, count, LABELS_AT_ONCE):
             place = rng.spread(0, "drawn labels", start, min(count, start + LABELS_AT_ONCE), count, len(training))
             labels = training.labels[place] if by_class else np.zeros(len(place), dtype=np.int64)
@@ -47,18 +47,18 @@ def subject_of_model(model: Model, sha256: str, name: str, training: ImageSet, c
         "trained_on_sha256": card.get("data", {}).get("content_hash"),
         "drawn_with_seed": seed,
     }
-    form = model.generator.form
-    shape = (form.channels, form.height, form.width)
-    return Subject(name, facts, count, portions, shape, model.class_names, by_class)
+    spec = model.generator.spec
+    shape = (spec.channels, spec.height, spec.width)
+    return EvaluationSource(name, facts, count, chunks, shape, model.class_names, by_class)
 
 
-def subject_of_images(images: ImageSet, name: str) -> Subject:
+def source_of_images(images: ImageSet, name: str) -> EvaluationSource:
     """Images of a file, with their labels if they have any."""
     by_class = len(images.class_names) > 1
 
-    def portions() -> Iterator[Portion]:
+    def chunks() -> Iterator[Chunk]:
         yield images.images, images.labels if by_class else None
 
-    return Subject(
-        name, {"content_sha256": images.content_hash}, len(images), portions, images.shape, images.class_names, by_class
+    return EvaluationSource(
+        name, {"content_sha256": images.content_hash}, len(images), chunks, images.shape, images.class_names, by_class
     )

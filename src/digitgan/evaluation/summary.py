@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from digitgan import rng
-from digitgan.evaluation.classifier import FEATURES, Judge, judge_images
-from digitgan.evaluation.metrics import Answers, Features, Labels, Moments, Vector, radii
+from digitgan.evaluation.classifier import FEATURES, FeatureClassifier, classify_images
+from digitgan.evaluation.metrics import ClassificationSummary, FeatureMoments, Features, Labels, Vector, radii
 from digitgan.images import Picture
 
 NEIGHBOURS: Final = 5
@@ -25,10 +25,10 @@ GROUPS = 50
 SAMPLE = 10_000
 """Images that are kept for what has to see pairs of images: the neighbourhoods, the kernel distance, memorisation."""
 
-PORTION = 500
-"""Images that go through the judge at once."""
+CHUNK_SIZE = 500
+"""Images that go through the classifier at once."""
 
-Portion = tuple[Picture, Labels | None]
+Chunk = tuple[Picture, Labels | None]
 """uint8 images (n, height, width[, channels]) and the labels (n,) they were asked for by, if they were."""
 
 
@@ -40,18 +40,19 @@ class Summary:
     Attributes:
         count: of images.
         moments: of the features, a group each.
-        answers: the judge's, a group each.
-        by_class: moments of the features of each class's images; where none was asked for, of those the judge takes for it.
+        classification: the classifier's, a group each.
+        by_class: moments of the features of each class's images; where none was asked for, of those the classifier takes for
+        it.
         images: the sample: at most `SAMPLE`, evenly spread over the set.
-        labels: of the sample; where there were none, what the judge takes the images for.
+        labels: of the sample; where there were none, what the classifier takes the images for.
         features: of the sample.
-        certainty: of the sample, the judge's probability of the class asked for.
+        certainty: of the sample, the classifier's probability of the class asked for.
     """
 
     count: int
-    moments: list[Moments]
-    answers: list[Answers]
-    by_class: list[Moments]
+    moments: list[FeatureMoments]
+    classification: list[ClassificationSummary]
+    by_class: list[FeatureMoments]
     images: Picture
     labels: Labels
     features: Features
@@ -64,20 +65,22 @@ class Summary:
 
     @property
     def class_accuracy(self) -> float:
-        """The share of the images that the judge takes for the class they were asked for by."""
+        """The share of the images that the classifier takes for the class they were asked for by."""
         return float(self.confusion.trace() / self.confusion.sum())
 
     @property
     def confusion(self) -> npt.NDArray[np.int64]:
-        """See `Answers.confusion`."""
-        counted: npt.NDArray[np.int64] = np.sum([answers.confusion for answers in self.answers], axis=0).astype(np.int64)
+        """See `ClassificationSummary.confusion`."""
+        counted: npt.NDArray[np.int64] = np.sum(
+            [classification.confusion for classification in self.classification], axis=0
+        ).astype(np.int64)
         return counted
 
 
 @final
 @dataclass(frozen=True)
-class Said:
-    """What a judge has said of all images of a set, in portions as `summarise` takes them.
+class Predictions:
+    """What a classifier has said of all images of a set, in chunks as `summarise` takes them.
 
     Attributes:
         features: (n, FEATURES).
@@ -88,51 +91,56 @@ class Said:
     probabilities: npt.NDArray[np.float32]
 
     @staticmethod
-    def of(judge: Judge, images: Picture) -> Said:
-        """Ask the judge."""
-        found = [judge_images(judge, images[start : start + PORTION]) for start in range(0, len(images), PORTION)]
-        return Said(*(np.concatenate(column) for column in zip(*found, strict=True)))
+    def of(classifier: FeatureClassifier, images: Picture) -> Predictions:
+        """Ask the classifier."""
+        found = [classify_images(classifier, images[start : start + CHUNK_SIZE]) for start in range(0, len(images), CHUNK_SIZE)]
+        return Predictions(*(np.concatenate(column) for column in zip(*found, strict=True)))
 
 
-def summarise(judge: Judge, portions: Iterable[Portion], count: int, said: Said | None = None) -> Summary:
+def summarise(
+    classifier: FeatureClassifier, chunks: Iterable[Chunk], count: int, predictions: Predictions | None = None
+) -> Summary:
     """Judge images as they come.
 
     Args:
-        judge: whose features and answers are kept.
-        portions: images and labels, of any size each; all together `count`.
+        classifier: whose features and answers are kept.
+        chunks: images and labels, of any size each; all together `count`.
         count: how many there will be.
-        said: what the judge says of them, where that is known already.
+        predictions: what the classifier says of them, where that is known already.
 
     Raises:
-        UsageError: for images of another size than the judge's.
+        UsageError: for images of another size than the classifier's.
     """
     groups = min(GROUPS, count)
-    classes = judge.form.classes
-    moments = [Moments.none(FEATURES) for _ in range(groups)]
-    answers: list[Answers | None] = [None] * groups
-    by_class = [Moments.none(FEATURES) for _ in range(classes)]
+    classes = classifier.spec.classes
+    moments = [FeatureMoments.none(FEATURES) for _ in range(groups)]
+    classification: list[ClassificationSummary | None] = [None] * groups
+    by_class = [FeatureMoments.none(FEATURES) for _ in range(classes)]
     kept: list[tuple[Picture, Labels, Features, Vector]] = []
     sample = rng.spread(0, "sample of images", 0, min(SAMPLE, count), min(SAMPLE, count), count)
-    for start, (images, asked) in zip(itertools.count(step=PORTION), _of_size(portions, PORTION)):
-        if said is None:
-            features, probabilities = judge_images(judge, images)
+    for start, (images, asked) in zip(itertools.count(step=CHUNK_SIZE), _of_size(chunks, CHUNK_SIZE)):
+        if predictions is None:
+            features, probabilities = classify_images(classifier, images)
         else:
-            place = slice(start, start + PORTION)
-            features, probabilities = said.features[place], said.probabilities[place]
+            place = slice(start, start + CHUNK_SIZE)
+            features, probabilities = predictions.features[place], predictions.probabilities[place]
         labels = probabilities.argmax(axis=1) if asked is None else asked
         group_of = _groups(start, len(images), groups)
         for group in np.unique(group_of):
             mine = group_of == group
-            moments[group] += Moments.of(features[mine])
-            more, before = Answers.of(probabilities[mine], None if asked is None else asked[mine]), answers[group]
-            answers[group] = more if before is None else before + more
+            moments[group] += FeatureMoments.of(features[mine])
+            more, before = (
+                ClassificationSummary.of(probabilities[mine], None if asked is None else asked[mine]),
+                classification[group],
+            )
+            classification[group] = more if before is None else before + more
         for label in np.unique(labels):
-            by_class[label] += Moments.of(features[labels == label])
+            by_class[label] += FeatureMoments.of(features[labels == label])
         taken = sample[(start <= sample) & (sample < start + len(images))] - start
         certainty = probabilities[np.arange(len(labels)), labels].astype(np.float64)
         kept.append((images[taken], labels[taken], features[taken], certainty[taken]))
     columns = (np.concatenate(column) for column in zip(*kept, strict=True))
-    return Summary(count, moments, [found for found in answers if found is not None], by_class, *columns)
+    return Summary(count, moments, [found for found in classification if found is not None], by_class, *columns)
 
 
 def _groups(start: int, length: int, groups: int) -> npt.NDArray[np.intp]:
@@ -145,16 +153,16 @@ def _groups(start: int, length: int, groups: int) -> npt.NDArray[np.intp]:
     return order.reshape(-1)[start - first * groups :][:length]
 
 
-def _of_size(portions: Iterable[Portion], size: int) -> Iterator[Portion]:
-    """The same images in portions of `size`, the last one shorter."""
+def _of_size(chunks: Iterable[Chunk], size: int) -> Iterator[Chunk]:
+    """The same images in chunks of `size`, the last one shorter."""
     images: list[Picture] = []
     labels: list[Labels] = []
     waiting = 0
 
-    def together() -> Portion:
+    def together() -> Chunk:
         return np.concatenate(images), np.concatenate(labels) if labels else None
 
-    for more_images, more_labels in portions:
+    for more_images, more_labels in chunks:
         start = 0
         while start < len(more_images):
             end = start + size - waiting

@@ -10,8 +10,8 @@ import numpy as np
 from digitgan import rng
 from digitgan.data import ImageSet
 from digitgan.errors import UsageError
-from digitgan.evaluation.classifier import class_accuracy, train_judge
-from digitgan.evaluation.measure import Subject
+from digitgan.evaluation.classifier import class_accuracy, train_classifier
+from digitgan.evaluation.measure import EvaluationSource
 from digitgan.evaluation.reference import evenly
 
 STEPS_OF_IMAGES: Final = 120_000
@@ -20,7 +20,7 @@ STEPS_OF_IMAGES: Final = 120_000
 
 @final
 @dataclass(frozen=True)
-class Usefulness:
+class TrainOnSynthetic:
     """Accuracies of classifiers, all of one kind, trained for the same number of steps on as many images.
 
     Attributes:
@@ -36,36 +36,36 @@ class Usefulness:
     real_on_real: float
 
 
-def check_useful(subject: Subject) -> None:
+def check_tstr(source: EvaluationSource) -> None:
     """Refuse images without labels.
 
     Raises:
         UsageError: for them.
     """
-    if not subject.by_class:
+    if not source.by_class:
         raise UsageError(
-            f"{subject.name}: its images have no classes, which a classifier could learn; leave out --train-on-synthetic"
+            f"{source.name}: its images have no classes, which a classifier could learn; leave out --train-on-synthetic"
         )
 
 
-def measure_usefulness(subject: Subject, training: ImageSet, held_out: ImageSet) -> Usefulness:
+def measure_tstr(source: EvaluationSource, training: ImageSet, held_out: ImageSet) -> TrainOnSynthetic:
     """Train two classifiers and try them.
 
     Args:
-        subject: images with the labels they were asked for by.
+        source: images with the labels they were asked for by.
         training: real images; of the subject's no more are taken than there are of these.
         held_out: others of their kind.
 
     Raises:
-        UsageError: see `check_useful`.
+        UsageError: see `check_tstr`.
     """
-    check_useful(subject)
-    count = min(subject.count, len(training))
-    drawn = _collected(subject, count)
+    check_tstr(source)
+    count = min(source.count, len(training))
+    drawn = _collected(source, count)
     epochs = max(1, round(STEPS_OF_IMAGES / count))
-    by_drawn = train_judge(evenly(drawn, count), epochs=epochs)
-    by_real = train_judge(evenly(training, count), epochs=epochs)
-    return Usefulness(
+    by_drawn = train_classifier(evenly(drawn, count), epochs=epochs)
+    by_real = train_classifier(evenly(training, count), epochs=epochs)
+    return TrainOnSynthetic(
         images=count,
         drawn_on_real=class_accuracy(by_drawn, held_out.images, held_out.labels),
         real_on_drawn=class_accuracy(by_real, drawn.images, drawn.labels),
@@ -73,14 +73,14 @@ def measure_usefulness(subject: Subject, training: ImageSet, held_out: ImageSet)
     )
 
 
-def _collected(subject: Subject, count: int) -> ImageSet:
+def _collected(source: EvaluationSource, count: int) -> ImageSet:
     """So many images of a subject, evenly spread over it, at once."""
     images, labels, seen = [], [], 0
-    chosen = rng.spread(0, "images of a set", 0, count, count, subject.count)
-    for some_images, some_labels in subject.portions():
+    chosen = rng.spread(0, "images of a set", 0, count, count, source.count)
+    for some_images, some_labels in source.chunks():
         taken = chosen[(seen <= chosen) & (chosen < seen + len(some_images))] - seen
         seen += len(some_images)
         assert some_labels is not None
         images.append(some_images[taken])
         labels.append(some_labels[taken])
-    return ImageSet(np.concatenate(images), np.concatenate(labels), subject.class_names, subject.name)
+    return ImageSet(np.concatenate(images), np.concatenate(labels), source.class_names, source.name)

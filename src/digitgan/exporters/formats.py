@@ -87,7 +87,7 @@ def facts(package: Package, quantize: str | None = None) -> dict[str, Any]:
         "class_names": list(model.class_names),
         "conditional": model.recipe.conditional,
         "latent": model.generator.latent,
-        "image_form": dataclasses.asdict(model.generator.form),
+        "image_spec": dataclasses.asdict(model.generator.spec),
         "images": "float32 NCHW in [-1, 1]",
         "z": "float32 (n, latent), standard normal",
         "labels": "int64 (n,), each an index of class_names",

@@ -20,7 +20,7 @@ MODEL: Final = "model.safetensors"
 ACROSS: Final = 10
 """Images of each class in the picture."""
 
-MOST_ROWS: Final = 10
+MAX_ROWS: Final = 10
 
 
 @final
@@ -39,9 +39,9 @@ class HuggingFace(Format):
         package = dataclasses.replace(package, sha256=file_hash(path / MODEL))  # of this file, which is what people have
         config = {**facts(package), "card": model.card}
         (path / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
-        labels = np.repeat(np.arange(min(MOST_ROWS, len(model.class_names))), ACROSS)
+        labels = np.repeat(np.arange(min(MAX_ROWS, len(model.class_names))), ACROSS)
         if not model.recipe.conditional:
-            labels = np.zeros(MOST_ROWS * ACROSS, dtype=np.int64)
+            labels = np.zeros(MAX_ROWS * ACROSS, dtype=np.int64)
         save_png(path / "grid.png", enlarged(grid(model.sample(labels), ACROSS), 2))
         (path / "README.md").write_text(_card(package), encoding="utf-8")
 
@@ -62,13 +62,15 @@ def _card(package: Package) -> str:
         "recipe": model.recipe.name,
         "conditional": model.recipe.conditional,
         "class_names": model.class_names,
-        "form": model.generator.form,
+        "form": model.generator.spec,
         "latent": model.generator.latent,
         "parameters": sum(weight.numel() for weight in model.generator.parameters()),
         "sha256": package.sha256,
         "card": model.card,
         "data": data,
-        "metrics": {name: value for name, value in measured.items() if isinstance(value, float) and "judge" not in name},
+        "metrics": {
+            name: value for name, value in measured.items() if isinstance(value, float) and not name.endswith("_on_test_images")
+        },
         "protocol": measured.get("class_accuracy_protocol"),
     }
     return environment.from_string(text).render(described).rstrip("\n") + "\n"

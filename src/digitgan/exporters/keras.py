@@ -45,11 +45,11 @@ class KerasFiles(Format):
         if package.discriminator is not None:
             told = model.recipe.discriminator.conditional
             _save(keras_discriminator(package.discriminator, conditional=told), path, "discriminator")
-        form = model.generator.form
+        spec = model.generator.spec
         labelled = 'labels = np.arange(10, dtype="int32").reshape(-1, 1) % {classes}\nimages = generator.predict([z, labels])'
-        call = labelled.format(classes=form.classes) if model.recipe.conditional else "images = generator.predict(z)"
+        call = labelled.format(classes=spec.classes) if model.recipe.conditional else "images = generator.predict(z)"
         text = EXAMPLE.format(
-            latent=model.generator.latent, call=call, height=form.height, width=form.width, channels=form.channels
+            latent=model.generator.latent, call=call, height=spec.height, width=spec.width, channels=spec.channels
         )
         (path / "draw.py").write_text(text, encoding="utf-8")
 

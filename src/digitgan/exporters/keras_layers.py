@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from digitgan.errors import UsageError
 from digitgan.networks.conditioning import ClassConditionalBatchNorm
-from digitgan.networks.layers import SameTransposedConvolution, UnitSigmoid, Unlabelled
+from digitgan.networks.layers import IgnoreLabel, SameTransposedConvolution, UnitSigmoid
 
 Array = npt.NDArray[np.float32]
 Places = npt.NDArray[np.int64]
@@ -116,7 +116,7 @@ class KerasBuilder:
                 join = self.layers.Multiply if kind == "gain" else self.layers.Add
                 maps = join(name=f"{name}_with_{kind}")([maps, self.over_pixels(row, f"{name}_{kind}")])
             return maps
-        inner = layer.layer if isinstance(layer, Unlabelled) else layer
+        inner = layer.layer if isinstance(layer, IgnoreLabel) else layer
         return maps if isinstance(inner, nn.Identity) else self._batch_norm(inner, maps, name, order)
 
     def over_pixels(self, row: KerasTensor, name: str) -> KerasTensor:

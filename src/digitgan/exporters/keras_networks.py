@@ -18,8 +18,8 @@ from digitgan.exporters.keras_layers import Array, KerasBuilder, KerasModel, Ker
 from digitgan.networks import Discriminator, Generator
 from digitgan.networks.conditioning import Head, LabelBias, LabelPlanes, LabelVector, MaskPlane, NoLabel, OneHotPlanes, RowPlane
 from digitgan.networks.convolutional import ConvolutionalDiscriminator, ConvolutionalGenerator
-from digitgan.networks.keras_graph import Joined, Layer, Lstm, Multiplied, Summed
-from digitgan.networks.keras_graph.generator import LayeredGenerator
+from digitgan.networks.keras_graph import Add, Concatenate, Layer, Lstm, Multiply
+from digitgan.networks.keras_graph.generator import KerasGraphGenerator
 from digitgan.networks.layers import ToUnit
 from digitgan.networks.recurrent import RecurrentDiscriminator, RecurrentGenerator
 
@@ -51,12 +51,12 @@ def keras_discriminator(discriminator: Discriminator, *, conditional: bool) -> K
         A model: [images float32 (n, height, width, channels) in [-1, 1], labels int32 (n, 1)] -> scores float32 (n, 1), and
         with an auxiliary classifier its logits (n, classes) too; of images alone where it is told no label.
     """
-    build, form = KerasBuilder(), discriminator.form
-    images = build.input((form.height, form.width, form.channels), "images")
+    build, spec = KerasBuilder(), discriminator.spec
+    images = build.input((spec.height, spec.width, spec.channels), "images")
     labels = build.labels() if conditional else None
     maps = build.layers.Rescaling(0.5, offset=0.5, name="unit")(images) if isinstance(discriminator.input, ToUnit) else images
-    judgement = DISCRIMINATORS[type(discriminator)](build, discriminator, maps, labels)
-    return build.model([images] if labels is None else [images, labels], judgement, "discriminator")
+    output = DISCRIMINATORS[type(discriminator)](build, discriminator, maps, labels)
+    return build.model([images] if labels is None else [images, labels], output, "discriminator")
 
 
 def _convolutional_generator(
@@ -79,9 +79,9 @@ def _convolutional_generator(
 def _recurrent_generator(
     build: KerasBuilder, generator: RecurrentGenerator, z: KerasTensor, labels: KerasTensor | None
 ) -> KerasTensor:
-    form, layers = generator.form, build.layers
+    spec, layers = generator.spec, build.layers
     features = build.relu(0.0, build.dense(generator.dense, _with_label(build, generator, z, labels), "dense"), "dense_relu")
-    features = layers.Reshape((form.height, generator.row_features), name="rows")(features)
+    features = layers.Reshape((spec.height, generator.row_features), name="rows")(features)
     if generator.autoregressive:
         rows = _one_after_another(build, generator, features)
     else:
@@ -89,13 +89,13 @@ def _recurrent_generator(
         hidden = lstm(features)
         lstm.set_weights(weights)
         rows = build.output(generator.output, build.dense(generator.pixels, hidden, "pixels"), "pixels_in_range")
-    images = layers.Reshape((form.height, form.channels, form.width), name="channels_in_rows")(rows)
+    images = layers.Reshape((spec.height, spec.channels, spec.width), name="channels_in_rows")(rows)
     return layers.Permute((1, 3, 2), name="images")(images)
 
 
 def _one_after_another(build: KerasBuilder, generator: RecurrentGenerator, features: KerasTensor) -> KerasTensor:
     """The rows of an autoregressive generator: the same two layers for each row, which is given the one above."""
-    layers, height = build.layers, generator.form.height
+    layers, height = build.layers, generator.spec.height
     lstm, weights = build.lstm(generator.lstm, "lstm", return_sequences=True, return_state=True)
     pixels = layers.Dense(generator.row, name="pixels")
     # Above the first row all is black, -1; made by a layer, since only a layer's output has the batch's length.
@@ -113,14 +113,14 @@ def _one_after_another(build: KerasBuilder, generator: RecurrentGenerator, featu
     return layers.Concatenate(axis=1, name="all_rows")(drawn)
 
 
-def _layered_generator(
-    build: KerasBuilder, generator: LayeredGenerator, z: KerasTensor, labels: KerasTensor | None
+def _keras_graph_generator(
+    build: KerasBuilder, generator: KerasGraphGenerator, z: KerasTensor, labels: KerasTensor | None
 ) -> KerasTensor:
     """A generator that came from Keras, whose layers and settings are Keras' own."""
-    layers, form = build.layers, generator.form
+    layers, spec = build.layers, generator.spec
     results: list[Any] = [z]
     if generator.label_input == "one-hot":
-        results.append(build.table(labels, _unit_rows(form.classes), "label"))
+        results.append(build.table(labels, _unit_rows(spec.classes), "label"))
     elif labels is not None:
         results.append(labels if generator.label_shape else layers.Reshape((), name="label")(labels))
     made: dict[int, Any] = {}
@@ -132,7 +132,7 @@ def _layered_generator(
         if isinstance(layer, Lstm):
             result = made[place](given[0], initial_state=given[1:] or None)
         else:
-            result = made[place](given if isinstance(layer, Joined | Summed | Multiplied) else given[0])
+            result = made[place](given if isinstance(layer, Concatenate | Add | Multiply) else given[0])
         results.append(list(result) if isinstance(result, tuple | list) else result)
         assert isinstance(layer, Layer)
         made[place].set_weights([array(weight) for weight in layer.own_weights()])
@@ -140,20 +140,20 @@ def _layered_generator(
     scale, offset = generator.to_signed
     if (scale, offset) != (1.0, 0.0):
         images = layers.Rescaling(scale, offset=offset, name="signed")(images)
-    shape = (form.height, form.width, form.channels)
+    shape = (spec.height, spec.width, spec.channels)
     return images if images.shape[1:] == shape else layers.Reshape(shape, name="images")(images)
 
 
 def _convolutional_discriminator(
     build: KerasBuilder, discriminator: ConvolutionalDiscriminator, maps: KerasTensor, labels: KerasTensor | None
 ) -> Any:
-    form, layers, slope = discriminator.form, build.layers, discriminator.relu.negative_slope
+    spec, layers, slope = discriminator.spec, build.layers, discriminator.relu.negative_slope
     if discriminator.entry is not None:
         values = layers.Flatten(name="pixels")(maps)
-        inputs = channels_last(form.channels, form.height, form.width)
+        inputs = channels_last(spec.channels, spec.height, spec.width)
         if discriminator.label is not None:
-            values = build.joined(values, build.table(labels, _unit_rows(form.classes), "label"), "pixels_and_label")
-            inputs = np.concatenate([inputs, len(inputs) + np.arange(form.classes)])
+            values = build.joined(values, build.table(labels, _unit_rows(spec.classes), "label"), "pixels_and_label")
+            inputs = np.concatenate([inputs, len(inputs) + np.arange(spec.classes)])
         channels, height, width = discriminator.entry_maps
         outputs = channels_last(channels, height, width)
         entry = build.dense(discriminator.entry, values, "entry", inputs=inputs, outputs=outputs)
@@ -176,25 +176,25 @@ def _convolutional_discriminator(
     _, height, width, channels = maps.shape
     features, inputs = layers.Flatten(name="flat")(maps), channels_last(channels, height, width)
     if discriminator.dense is None:
-        return _judgement(build, discriminator.score, features, labels, inputs)
+        return _output(build, discriminator.score, features, labels, inputs)
     features = build.relu(slope, build.dense(discriminator.dense, features, "features", inputs=inputs), "features_relu")
-    return _judgement(build, discriminator.score, features, labels)
+    return _output(build, discriminator.score, features, labels)
 
 
 def _recurrent_discriminator(
     build: KerasBuilder, discriminator: RecurrentDiscriminator, maps: KerasTensor, labels: KerasTensor | None
 ) -> Any:
-    form, layers = discriminator.form, build.layers
+    spec, layers = discriminator.spec, build.layers
     if discriminator.planes is not None:
         maps = build.joined(maps, _planes(build, discriminator.planes, labels), "image_and_label")
     rows = layers.Permute((1, 3, 2), name="channels_in_rows")(maps)
-    rows = layers.Reshape((form.height, discriminator.lstm.input_size), name="rows")(rows)
+    rows = layers.Reshape((spec.height, discriminator.lstm.input_size), name="rows")(rows)
     lstm, weights = build.lstm(discriminator.lstm, "lstm")
     features = lstm(rows)
     lstm.set_weights(weights)
     if discriminator.dense is not None:
         features = build.relu(0.0, build.dense(discriminator.dense, features, "features"), "features_relu")
-    return _judgement(build, discriminator.score, features, labels)
+    return _output(build, discriminator.score, features, labels)
 
 
 def _with_label(
@@ -202,7 +202,7 @@ def _with_label(
 ) -> KerasTensor:
     if isinstance(generator.label, NoLabel):
         return z
-    return build.joined(z, build.table(labels, _rows_of(generator.label, generator.form.classes), "label"), "latent_and_label")
+    return build.joined(z, build.table(labels, _rows_of(generator.label, generator.spec.classes), "label"), "latent_and_label")
 
 
 def _rows_of(label: LabelVector, classes: int) -> Array:
@@ -217,22 +217,22 @@ def _unit_rows(classes: int) -> Array:
 
 def _planes(build: KerasBuilder, planes: LabelPlanes, labels: KerasTensor | None) -> KerasTensor:
     """A label's planes (n, height, width, channels): its row, laid out, and repeated where all of a side is the same."""
-    layers, form = build.layers, planes.form
+    layers, spec = build.layers, planes.spec
     match planes:
         case OneHotPlanes():
-            point = build.over_pixels(build.table(labels, _unit_rows(form.classes), "label"), "label")
-            return layers.UpSampling2D((form.height, form.width), name="label_planes")(point)
+            point = build.over_pixels(build.table(labels, _unit_rows(spec.classes), "label"), "label")
+            return layers.UpSampling2D((spec.height, spec.width), name="label_planes")(point)
         case RowPlane():
             row = build.table(labels, array(planes.table.weight), "label")
-            column = layers.Reshape((form.height, 1, 1), name="label_column")(row)
-            return layers.UpSampling2D((1, form.width), name="label_planes")(column)
+            column = layers.Reshape((spec.height, 1, 1), name="label_column")(row)
+            return layers.UpSampling2D((1, spec.width), name="label_planes")(column)
         case MaskPlane():
             row = build.table(labels, array(planes.table.weight), "label")
-            return layers.Reshape((form.height, form.width, 1), name="label_planes")(row)
+            return layers.Reshape((spec.height, spec.width, 1), name="label_planes")(row)
     raise NotImplementedError(f"label planes {type(planes).__name__}: say here how Keras makes them")
 
 
-def _judgement(
+def _output(
     build: KerasBuilder, head: Head, features: KerasTensor, labels: KerasTensor | None, inputs: Places | None = None
 ) -> Any:
     """The score, and the classifier's logits where there is one; `inputs` is where each feature lies here."""
@@ -256,7 +256,7 @@ GENERATORS: Final[Mapping[type[Generator], Callable[[KerasBuilder, Any, KerasTen
         {
             ConvolutionalGenerator: _convolutional_generator,
             RecurrentGenerator: _recurrent_generator,
-            LayeredGenerator: _layered_generator,
+            KerasGraphGenerator: _keras_graph_generator,
         }
     )
 )

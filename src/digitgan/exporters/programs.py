@@ -187,12 +187,12 @@ def _in_int8(proto: Any, model: Model) -> Any:
 
     class Portions(quantization.CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:
-            self.portions = iter(
+            self.chunks = iter(
                 {name: values[first : first + 64] for name, values in given.items()} for first in range(0, CALIBRATION, 64)
             )
 
         def get_next(self) -> dict[str, Any] | None:
-            return next(self.portions, None)
+            return next(self.chunks, None)
 
     with tempfile.TemporaryDirectory() as scratch, _quiet():
         plain, prepared, small = (str(Path(scratch) / f"{name}.onnx") for name in ("plain", "prepared", "small"))

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 
 from digitgan import rng
-from digitgan.data import Say
+from digitgan.data import ProgressFn
 from digitgan.errors import DataError, UsageError
-from digitgan.evaluation import Moments, evenly, frechet_distance, judge_images, judge_of
-from digitgan.evaluation.run import halves_of
+from digitgan.evaluation import FeatureMoments, classifier_for, classify_images, evenly, frechet_distance
+from digitgan.evaluation.run import train_test_split
 from digitgan.exporters import (
     FORMATS,
     Format,
@@ -38,13 +38,13 @@ from digitgan.training.checkpoint import newest_discriminator
 JUDGED: Final = 10_000
 """Images by which the quality of a quantised model is compared with that of the model itself."""
 
-PORTION: Final = 500
+CHUNK_SIZE: Final = 500
 """Images drawn at once for that."""
 
 
 @final
 @dataclass(frozen=True)
-class Exported:
+class ExportResult:
     """What `export` left.
 
     Attributes:
@@ -71,8 +71,8 @@ def export(
     out: Path | str | None = None,
     overwrite: bool = False,
     data_dir: Path | str | None = None,
-    say: Say = lambda line: None,
-) -> Exported:
+    notify: ProgressFn = lambda line: None,
+) -> ExportResult:
     """Write a model down for other programs, and compare what was written with the model.
 
     Args:
@@ -83,7 +83,7 @@ def export(
         out: where to; by default the format's usual name, or the next free one.
         overwrite: replace what is there.
         data_dir: where downloaded data sets lie, with which the quality of a quantised model is measured.
-        say: takes a line now and then.
+        notify: takes a line now and then.
 
     Raises:
         DigitganError: where the model can't be read, something that the format needs isn't installed, or the path can't be
@@ -111,9 +111,9 @@ def export(
         with whole_folder(path) as folder:
             form.write(package, folder, quantize)
     files = (path,) if path.is_file() else tuple(sorted(each for each in path.iterdir() if not each.name.startswith(".")))
-    quality = {} if quantize is None else _quality(form, path, loaded, data_dir, say)
+    quality = {} if quantize is None else _quality(form, path, loaded, data_dir, notify)
     size = sum(each.stat().st_size for each in files)
-    return Exported(path, files, size, largest_difference(form, path, loaded), quality)
+    return ExportResult(path, files, size, largest_difference(form, path, loaded), quality)
 
 
 def _discriminator(name: str, model: Model) -> Discriminator:
@@ -128,23 +128,25 @@ def _discriminator(name: str, model: Model) -> Discriminator:
         raise UsageError(
             f"--with-discriminator: {name} is a generator alone; name the folder of a run, whose checkpoint has both"
         )
-    discriminator = build_discriminator(model.recipe, model.generator.form)
+    discriminator = build_discriminator(model.recipe, model.generator.spec)
     newest_discriminator(run.checkpoints, discriminator)
     return discriminator.eval()
 
 
-def _quality(form: Format, path: Path, model: Model, data_dir: Path | str | None, say: Say) -> dict[str, dict[str, float]]:
+def _quality(
+    form: Format, path: Path, model: Model, data_dir: Path | str | None, notify: ProgressFn
+) -> dict[str, dict[str, float]]:
     """Figures of a quantised model beside those of the model itself, against training images; of the same latents."""
     source = model.card.get("data", {}).get("source")
     try:
         if source is None:
             raise DataError("the model's card names no data")
-        training = halves_of(source, None if data_dir is None else Path(data_dir), say).training
+        training = train_test_split(source, None if data_dir is None else Path(data_dir), notify).training
     except DataError as problem:
-        say(f"its quality was not measured: {problem}")
+        notify(f"its quality was not measured: {problem}")
         return {}
-    judge = judge_of(training, say).judge
-    real = Moments.of(judge_images(judge, evenly(training, min(JUDGED, len(training))).images)[0])
+    classifier = classifier_for(training, notify).classifier
+    real = FeatureMoments.of(classify_images(classifier, evenly(training, min(JUDGED, len(training))).images)[0])
     z = rng.normals(0, "drawn latents", 0, JUDGED, model.generator.latent)
     labels = np.arange(JUDGED, dtype=np.int64) % len(model.class_names)
     ways: dict[str, Callable[[Latents, Labels], Images]] = {
@@ -153,19 +155,21 @@ def _quality(form: Format, path: Path, model: Model, data_dir: Path | str | None
     }
     found = {}
     for name, way in ways.items():
-        parts = [way(z[first : first + PORTION], labels[first : first + PORTION]) for first in range(0, JUDGED, PORTION)]
-        features, answers = judge_images(judge, from_network(torch.from_numpy(np.concatenate(parts))))
-        figures: dict[str, Any] = {"frechet_distance": round(frechet_distance(Moments.of(features), real), 6)}
+        parts = [
+            way(z[first : first + CHUNK_SIZE], labels[first : first + CHUNK_SIZE]) for first in range(0, JUDGED, CHUNK_SIZE)
+        ]
+        features, classification = classify_images(classifier, from_network(torch.from_numpy(np.concatenate(parts))))
+        metrics: dict[str, Any] = {"frechet_distance": round(frechet_distance(FeatureMoments.of(features), real), 6)}
         if model.recipe.conditional:
-            right = float((answers.argmax(axis=1) == labels).mean())
-            figures = {"class_accuracy": round(right, 6), **figures}
-        found[name] = figures
+            right = float((classification.argmax(axis=1) == labels).mean())
+            metrics = {"class_accuracy": round(right, 6), **metrics}
+        found[name] = metrics
     return found
 
 
 @final
 @dataclass(frozen=True)
-class Imported:
+class ImportResult:
     """What `import_keras` left.
 
     Attributes:
@@ -184,7 +188,7 @@ def import_keras(
     class_names: Sequence[str] | None = None,
     out: Path | str | None = None,
     overwrite: bool = False,
-) -> Imported:
+) -> ImportResult:
     """Take a generator that was saved by Keras 3 into a model file. Nothing in it is run.
 
     Args:
@@ -201,4 +205,4 @@ def import_keras(
     claim_output(path, overwrite=overwrite)
     model = read_keras(Path(source), None if weights is None else Path(weights), class_names)
     save_model(path, model)
-    return Imported(path, model)
+    return ImportResult(path, model)

@@ -69,7 +69,7 @@ def _facts(package: Package) -> dict[str, Any]:
     return {
         **{
             name: known[name]
-            for name in ("recipe", "class_names", "conditional", "latent", "image_form", "model_sha256", "digitgan")
+            for name in ("recipe", "class_names", "conditional", "latent", "image_spec", "model_sha256", "digitgan")
         },
         "source": package.source if "/" not in package.source else Path(package.source).name,
         "directions": np.round(directions.astype(np.float64), 7).tolist(),

@@ -22,7 +22,7 @@ KEPT: Final = 64
 
 
 @final
-class DrawnImages(Dataset[tuple[Tensor, int]]):
+class GeneratedDataset(Dataset[tuple[Tensor, int]]):
     """Images drawn when they are asked for, as a dataset.
 
     Image i is the one that `model.sample(labels, seed)[i]` is, in whatever order they are asked for, and in each of a
@@ -81,8 +81,8 @@ class DrawnImages(Dataset[tuple[Tensor, int]]):
 
     def signature(self, kind: Any) -> tuple[Any, Any]:
         """What `batches` yields, in terms of TensorFlow: `kind` is `tf.TensorSpec`."""
-        form = self.model.generator.form
-        return kind((None, form.height, form.width, form.channels), "uint8"), kind((None,), "int64")
+        spec = self.model.generator.spec
+        return kind((None, spec.height, spec.width, spec.channels), "uint8"), kind((None,), "int64")
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the blocks in memory: a loader's worker draws its own."""

@@ -18,11 +18,11 @@ from digitgan.images import Picture
 from digitgan.model.batching import BLOCK
 from digitgan.model.file import Model
 
-MOST_TRIES: Final = 100
+MAX_ATTEMPTS: Final = 100
 """For one image; where the hundredth is not wanted either, hardly any of its class would be."""
 
 Yes = npt.NDArray[np.bool_]
-Tries = npt.NDArray[np.int64]
+Attempts = npt.NDArray[np.int64]
 
 
 class Filter(ABC):
@@ -47,12 +47,12 @@ class Block:
     Attributes:
         images: uint8 (n, height, width[, channels]).
         labels: (n,).
-        tries: (n,), how many were drawn for each.
+        attempts: (n,), how many were drawn for each.
     """
 
     images: Picture
     labels: Labels
-    tries: Tries
+    attempts: Attempts
 
 
 def filtered(
@@ -71,24 +71,24 @@ def filtered(
         labels_of: gives the labels of a span.
 
     Returns:
-        The function. It raises UsageError where an image of a class is not to be had in `MOST_TRIES`.
+        The function. It raises UsageError where an image of a class is not to be had in `MAX_ATTEMPTS`.
     """
 
     def draw(span: range) -> Block:
         labels = labels_of(span)
         images = model.draw(model.latents(seed, span, truncation), torch.from_numpy(labels), span.start % BLOCK)
-        tries = np.ones(len(span), dtype=np.int64)
+        attempts = np.ones(len(span), dtype=np.int64)
         place = span.start % BLOCK
         missing = ~_wanted(filters, images, labels, place)
         while missing.any():
-            attempt = int(tries[missing][0])
-            if attempt == MOST_TRIES:
+            attempt = int(attempts[missing][0])
+            if attempt == MAX_ATTEMPTS:
                 refuse(filters, model.class_names[int(labels[missing][0])])
             again = model.draw(model.latents(seed, span, truncation, attempt), torch.from_numpy(labels), place)
             images[missing] = again[missing]
-            tries[missing] += 1
+            attempts[missing] += 1
             missing &= ~_wanted(filters, images, labels, place)
-        return Block(images, labels, tries)
+        return Block(images, labels, attempts)
 
     return draw
 

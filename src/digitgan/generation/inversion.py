@@ -33,7 +33,7 @@ by latents that no drawing would ever have, and nothing near them is a digit."""
 
 @final
 @dataclass(frozen=True)
-class Inverted:
+class Inversion:
     """What redraws an image best.
 
     Attributes:
@@ -49,7 +49,7 @@ class Inverted:
     error: float
 
 
-def invert(model: Model, image: Picture, label: int | None = None, seed: int = 0) -> Inverted:
+def invert(model: Model, image: Picture, label: int | None = None, seed: int = 0) -> Inversion:
     """Find them by going down the gradient of the pixels' squared error through the generator, from several starts.
 
     Args:
@@ -61,13 +61,13 @@ def invert(model: Model, image: Picture, label: int | None = None, seed: int = 0
     Raises:
         UsageError: for an image of another size or kind.
     """
-    form = model.generator.form
-    right = (form.height, form.width) if form.channels == 1 else (form.height, form.width, form.channels)
+    spec = model.generator.spec
+    right = (spec.height, spec.width) if spec.channels == 1 else (spec.height, spec.width, spec.channels)
     if image.shape != right:
         raise UsageError(f"the image is {_size(image.shape)}, this model draws {_size(right)}")
     device = next(model.generator.parameters()).device
-    pixels = torch.from_numpy(image).reshape(1, form.height, form.width, -1).permute(0, 3, 1, 2).to(device)
-    classes = range(form.classes) if label is None else [label]
+    pixels = torch.from_numpy(image).reshape(1, spec.height, spec.width, -1).permute(0, 3, 1, 2).to(device)
+    classes = range(spec.classes) if label is None else [label]
     labels = torch.tensor([each for each in classes for _ in range(STARTS)], device=device)
     z = to_device(rng.normals(seed, "starts of an inversion", 0, len(labels), model.generator.latent), device)
     z, labels, errors = _descend(model, to_network(pixels), z, labels, FIRST_STEPS)
@@ -77,7 +77,7 @@ def invert(model: Model, image: Picture, label: int | None = None, seed: int = 0
     differences = (drawn.astype(np.float64) - image) ** 2
     found = np.sqrt(differences.reshape(len(drawn), -1).mean(axis=1))
     winner = int(found.argmin())
-    return Inverted(z[winner].cpu().numpy(), int(labels[winner]), drawn[winner], float(found[winner]))
+    return Inversion(z[winner].cpu().numpy(), int(labels[winner]), drawn[winner], float(found[winner]))
 
 
 def _descend(model: Model, image: Tensor, z: Tensor, labels: Tensor, steps: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -16,7 +16,7 @@ from digitgan.errors import UsageError, nearest
 Labels = npt.NDArray[np.int64]
 """(n,), class indices."""
 
-MOST_IMAGES = 10_000_000_000
+MAX_IMAGES = 10_000_000_000
 """More than this in one call is a slip of the finger: it would take days and terabytes."""
 
 
@@ -86,7 +86,7 @@ def spread_labels(classes: Sequence[int], *, per_class: int | None, count: int |
         count: so many in all, the classes taking turns. With neither, ten of each.
 
     Raises:
-        UsageError: for both, for counts below 1, or for more than `MOST_IMAGES` in all.
+        UsageError: for both, for counts below 1, or for more than `MAX_IMAGES` in all.
     """
     if per_class is not None and count is not None:
         raise UsageError("--per-class and --count exclude each other; give one")
@@ -137,9 +137,9 @@ def weighted_labels(text: str, class_names: Sequence[str], count: int) -> Labell
 
 
 def _few_enough(labelling: Labelling) -> Labelling:
-    if labelling.count > MOST_IMAGES:
+    if labelling.count > MAX_IMAGES:
         raise UsageError(
-            f"{labelling.count:,} images are more than one call draws ({MOST_IMAGES:,}); draw them in portions, by --seed"
+            f"{labelling.count:,} images are more than one call draws ({MAX_IMAGES:,}); draw them in chunks, by --seed"
         )
     return labelling
 

@@ -14,7 +14,7 @@ from digitgan import rng
 from digitgan.data import read_picture
 from digitgan.errors import DataError, UsageError
 from digitgan.files import claim_output, free_path, replacing, whole_folder
-from digitgan.generation.inversion import Inverted, invert
+from digitgan.generation.inversion import Inversion, invert
 from digitgan.generation.labels import parse_labels
 from digitgan.generation.walking import Interpolation, Start, drawn_steps, find_walk
 from digitgan.images import Picture, enlarged, grid, save_gif, save_png
@@ -23,8 +23,8 @@ from digitgan.model.registry import load
 
 WalkFormat = Literal["gif", "png", "frames"]
 
-MOST_STEPS: Final = 1000
-MOST_ACROSS: Final = 24
+MAX_STEPS: Final = 1000
+MAX_ACROSS: Final = 24
 """Columns of a walk's picture; of more steps, so many evenly spread ones are shown."""
 
 STEPS: Final = {"gif": 20, "png": 8, "frames": 20}
@@ -39,7 +39,7 @@ DARK: Final = 127.5
 
 @final
 @dataclass(frozen=True)
-class Walked:
+class WalkResult:
     """What `walk_to_file` left.
 
     Attributes:
@@ -66,7 +66,7 @@ def walk_to_file(
     out: Path | None,
     overwrite: bool,
     device: str,
-) -> Walked:
+) -> WalkResult:
     """`digitgan walk`: a way through latents or classes, as an animation, a picture, or its frames.
 
     Raises:
@@ -75,8 +75,8 @@ def walk_to_file(
     walk = find_walk(kind)
     rng.check_seed(seed)
     steps = STEPS[format_name] if steps is None else steps
-    if not 2 <= steps <= MOST_STEPS:
-        raise UsageError(f"--steps {steps}: 2 to {MOST_STEPS} is right")
+    if not 2 <= steps <= MAX_STEPS:
+        raise UsageError(f"--steps {steps}: 2 to {MAX_STEPS} is right")
     model = load(name, device)
     if labels is not None and not model.recipe.conditional:
         raise UsageError(f"--labels {labels}: the recipe of this model, {model.recipe.name}, is unconditional; leave it out")
@@ -97,12 +97,12 @@ def walk_to_file(
             with whole_folder(path) as folder:
                 for number, frame in enumerate(frames):
                     save_png(folder / f"{number:05d}.png", frame)
-    return Walked(path, len(drawn), planned.names)
+    return WalkResult(path, len(drawn), planned.names)
 
 
 @final
 @dataclass(frozen=True)
-class Redrawn:
+class InversionResult:
     """What `invert_to_file` left.
 
     Attributes:
@@ -115,14 +115,14 @@ class Redrawn:
 
     path: Path
     latent: Path
-    found: Inverted
+    found: Inversion
     class_name: str
     reversed: bool
 
 
 def invert_to_file(
     image: Path, name: str, *, label: str | None, seed: int, out: Path | None, overwrite: bool, device: str
-) -> Redrawn:
+) -> InversionResult:
     """`digitgan invert`: what redraws an image best, beside it, and the same hand in every class.
 
     Raises:
@@ -145,12 +145,12 @@ def invert_to_file(
     save_png(path, enlarged(grid(row, columns=len(row), background=64), 3))
     with replacing(latent) as file:
         np.save(file, found.z, allow_pickle=False)
-    return Redrawn(path, latent, found, model.class_names[found.label], turned)
+    return InversionResult(path, latent, found, model.class_names[found.label], turned)
 
 
 def _save_sheet(path: Path, steps: list[Picture]) -> None:
     """A row for each cell, a column for each step."""
-    shown = [steps[index] for index in np.linspace(0, len(steps) - 1, min(len(steps), MOST_ACROSS)).round().astype(int)]
+    shown = [steps[index] for index in np.linspace(0, len(steps) - 1, min(len(steps), MAX_ACROSS)).round().astype(int)]
     cells = np.stack(shown, axis=1)
     save_png(path, enlarged(grid(cells.reshape(-1, *cells.shape[2:]), columns=len(shown)), ENLARGEMENT))
 
@@ -168,15 +168,15 @@ def _read_latent(path: Path, model: Model) -> npt.NDArray[np.float32]:
 
 def _as_drawn(pixels: Picture, model: Model, path: Path) -> Picture:
     """A picture in the kind of image that the model draws: grey as colour where it draws colour."""
-    form = model.generator.form
-    if pixels.shape[:2] != (form.height, form.width):
+    spec = model.generator.spec
+    if pixels.shape[:2] != (spec.height, spec.width):
         raise DataError(
-            f"{path}: is {pixels.shape[0]}x{pixels.shape[1]}, this model draws {form.height}x{form.width} (height x width): "
+            f"{path}: is {pixels.shape[0]}x{pixels.shape[1]}, this model draws {spec.height}x{spec.width} (height x width): "
             "bring it to that"
         )
-    if form.channels == 1 and pixels.ndim == 3:
+    if spec.channels == 1 and pixels.ndim == 3:
         raise DataError(f"{path}: is coloured, and this model draws grey images; save it as grey")
-    return np.repeat(pixels[:, :, None], 3, axis=2) if form.channels == 3 and pixels.ndim == 2 else pixels
+    return np.repeat(pixels[:, :, None], 3, axis=2) if spec.channels == 3 and pixels.ndim == 2 else pixels
 
 
 def _ink_on_dark(pixels: Picture) -> tuple[Picture, bool]:

@@ -7,41 +7,41 @@ from typing import final
 import numpy as np
 import torch
 
-from digitgan.evaluation.classifier import Judge, judge_images
+from digitgan.evaluation.classifier import FeatureClassifier, classify_images
 from digitgan.generation.filtering import Filter, Yes
 from digitgan.generation.labels import Labels
 from digitgan.images import Picture
 
 
 @final
-class Recognised(Filter):
-    """Wants images that the judge takes for their class with some confidence.
+class ConfidenceFilter(Filter):
+    """Wants images that the classifier takes for their class with some confidence.
 
     Args:
-        judge: a classifier of the training images.
+        classifier: a classifier of the training images.
         confidence: the least probability it gives the class asked for, 0 to 1.
     """
 
     name = "--min-confidence"
 
-    def __init__(self, judge: Judge, confidence: float) -> None:
-        self.judge = judge
+    def __init__(self, classifier: FeatureClassifier, confidence: float) -> None:
+        self.classifier = classifier
         self.confidence = confidence
 
     def wants(self, images: Picture, labels: Labels) -> Yes:
         """See `Filter.wants`."""
-        probabilities = judge_images(self.judge, images)[1]
+        probabilities = classify_images(self.classifier, images)[1]
         found: Yes = probabilities[np.arange(len(labels)), labels] >= self.confidence
         return found
 
 
 @final
-class New(Filter):
+class UniqueFilter(Filter):
     """Wants images that are no nearer to a training image than real images ever come.
 
     Args:
         training: the images that were trained on.
-        nearest: how near held-out real images come to them, in levels of 255; see `RealSide.nearest`.
+        nearest: how near held-out real images come to them, in levels of 255; see `ReferenceStatistics.nearest`.
     """
 
     name = "--unique"

@@ -35,10 +35,10 @@ class SetPlan:
         labelling: which label each image has.
         seed: image i is a function of the model, this seed, i, its label and the filters.
         truncation: of the latents; None for none.
-        min_confidence: with which the judge has to recognise an image; None for any.
+        min_confidence: with which the classifier has to recognise an image; None for any.
         unique: whether near-duplicates of training images are drawn anew.
-        judged_by: which data the filters compare with; None where there are none.
-        judge_sha256: the hash of the judge's weights, likewise.
+        classifier: which data the filters compare with; None where there are none.
+        judge_sha256: the hash of the classifier's weights, likewise.
         format: of the files.
         shard_size: images in a file.
         version: of digitgan.
@@ -53,8 +53,8 @@ class SetPlan:
     truncation: float | None
     min_confidence: float | None
     unique: bool
-    judged_by: str | None
-    judge_sha256: str | None
+    classifier: str | None
+    classifier_sha256: str | None
     format: str
     shard_size: int
     version: str
@@ -95,7 +95,7 @@ class SetPlan:
         words += [] if self.truncation is None else ["--truncation", f"{self.truncation:g}"]
         words += [] if self.min_confidence is None else ["--min-confidence", f"{self.min_confidence:g}"]
         words += ["--unique"] if self.unique else []
-        words += [] if self.judged_by is None else ["--data", self.judged_by]
+        words += [] if self.classifier is None else ["--data", self.classifier]
         return shlex.join(words)
 
 

@@ -78,11 +78,11 @@ def write_shard(plan: SetPlan, folder: SetFolder, shard: int, draw: Callable[[It
     """
     span = plan.span(shard)
     labels = plan.labelling.of(span)
-    tries = np.zeros(len(plan.class_names), dtype=np.int64)
+    attempts = np.zeros(len(plan.class_names), dtype=np.int64)
 
     def images() -> Iterator[Picture]:
         for block in draw(spans(span.start, len(span))):
-            np.add.at(tries, block.labels, block.tries)
+            np.add.at(attempts, block.labels, block.attempts)
             yield block.images
 
     name = f"{shard:05d}-of-{plan.shards:05d}"
@@ -100,7 +100,7 @@ def write_shard(plan: SetPlan, folder: SetFolder, shard: int, draw: Callable[[It
             "first": span.start,
             "images": len(span),
             "counts": np.bincount(labels, minlength=len(plan.class_names)).tolist(),
-            "tries": tries.tolist(),
+            "tries": attempts.tolist(),
             "files": files,
         }
         with replacing(folder.record(shard)) as file:
@@ -117,7 +117,7 @@ def write_shard(plan: SetPlan, folder: SetFolder, shard: int, draw: Callable[[It
 def manifest_of(plan: SetPlan, folder: SetFolder) -> dict[str, Any]:
     """What the manifest of a set says whose files are all there."""
     records = [json.loads(folder.record(shard).read_text(encoding="utf-8")) for shard in range(plan.shards)]
-    tries = np.sum([record["tries"] for record in records], axis=0)
+    attempts = np.sum([record["tries"] for record in records], axis=0)
     counts = np.sum([record["counts"] for record in records], axis=0)
     values = plan.values()
     return {
@@ -130,15 +130,15 @@ def manifest_of(plan: SetPlan, folder: SetFolder) -> dict[str, Any]:
         "seed": plan.seed,
         "truncation": plan.truncation,
         "filter": None
-        if plan.judged_by is None
+        if plan.classifier is None
         else {
             "min_confidence": plan.min_confidence,
             "unique": plan.unique,
-            "data": plan.judged_by,
-            "judge_sha256": plan.judge_sha256,
+            "data": plan.classifier,
+            "classifier_sha256": plan.classifier_sha256,
             "accepted": {
                 name: round(count / tried, 6) if tried else None
-                for name, count, tried in zip(plan.class_names, counts.tolist(), tries.tolist(), strict=True)
+                for name, count, tried in zip(plan.class_names, counts.tolist(), attempts.tolist(), strict=True)
             },
         },
         "command": plan.command(),

@@ -22,7 +22,7 @@ UNSTEADINESS = 0.35
 """How far each character strays from its hand, as the share of its latent (in standard deviations) that is its own: enough
 that two equal digits differ, little enough that they are of one hand."""
 
-LONGEST = 1000
+MAX_LENGTH = 1000
 
 MARKS: Final[Mapping[str, Sequence[tuple[float, float, float, float]]]] = types.MappingProxyType(
     {
@@ -76,8 +76,8 @@ class Sheet:
     def __init__(self, model: Model, text: str) -> None:
         if not text.strip():
             raise UsageError("there is nothing to write; give a text such as 2026")
-        if len(text) > LONGEST:
-            raise UsageError(f"the text has {len(text):,} characters; {LONGEST:,} at most go into one picture")
+        if len(text) > MAX_LENGTH:
+            raise UsageError(f"the text has {len(text):,} characters; {MAX_LENGTH:,} at most go into one picture")
         if not model.recipe.conditional:
             raise UsageError("this model is unconditional: one can't ask it for a digit, and so not write with it")
         known = {name: label for label, name in enumerate(model.class_names) if len(name) == 1}

@@ -22,7 +22,7 @@ from digitgan.model.batching import side_by_side
 from digitgan.model.registry import load
 
 
-def draw_by_workers(
+def sample_by_workers(
     plan: SetPlan, folder: SetFolder, shards: Sequence[int], workers: int, data_dir: Path | None, device: str
 ) -> Iterator[int]:
     """Draw files of a set in so many processes; yields each that is finished.

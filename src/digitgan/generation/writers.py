@@ -21,7 +21,7 @@ from digitgan.images import Picture, enlarged, grid, save_png
 Writer = Callable[[Path, Iterable[Picture], Labels, Sequence[str]], None]
 """Takes the path, blocks of images as they are drawn, all labels, and the class names."""
 
-MOST_IN_A_GRID = 10_000
+MAX_IN_A_GRID = 10_000
 GRID_ENLARGEMENT = 2
 
 ROWS: Final = 1000
@@ -41,7 +41,7 @@ def find_writer(name: str) -> Writer:
 
 def write_grid(path: Path, blocks: Iterable[Picture], labels: Labels, class_names: Sequence[str]) -> None:
     """One PNG of all images, ten in a row, or a whole class in a row where each has as many."""
-    if len(labels) > MOST_IN_A_GRID:
+    if len(labels) > MAX_IN_A_GRID:
         raise UsageError(f"a picture of {len(labels):,} images can't be looked at; --format folder, npz or idx is right")
     _, counts = np.unique(labels, return_counts=True)
     runs_of_one_class = len(counts) > 1 and len(set(counts.tolist())) == 1 and bool(np.all(np.diff(labels) >= 0))
@@ -128,15 +128,15 @@ def write_parquet(path: Path, blocks: Iterable[Picture], labels: Labels, class_n
     done = 0
     # PNG is compressed already.
     with replacing(path) as file, pq.ParquetWriter(file, schema, compression="none") as table:
-        for portion in _of_rows(blocks):
-            pictures = [{"bytes": _png(image), "path": f"{index:08d}.png"} for index, image in enumerate(portion, done)]
-            columns = [pa.array(pictures, schema.field(0).type), pa.array(labels[done : done + len(portion)])]
+        for chunk in _of_rows(blocks):
+            pictures = [{"bytes": _png(image), "path": f"{index:08d}.png"} for index, image in enumerate(chunk, done)]
+            columns = [pa.array(pictures, schema.field(0).type), pa.array(labels[done : done + len(chunk)])]
             table.write_table(pa.Table.from_arrays(columns, schema=schema))
-            done += len(portion)
+            done += len(chunk)
 
 
 def _of_rows(blocks: Iterable[Picture]) -> Iterator[Picture]:
-    """The images in portions of about `ROWS`."""
+    """The images in chunks of about `ROWS`."""
     waiting: list[Picture] = []
     for block in blocks:
         waiting.append(block)

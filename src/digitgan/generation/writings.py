@@ -15,7 +15,7 @@ from digitgan.model.registry import load
 WRITING_ENLARGEMENT = 3
 
 
-MOST_WRITINGS = 100_000
+MAX_WRITINGS = 100_000
 
 
 TRUTH = "truth.csv"
@@ -39,8 +39,8 @@ def write_to_file(
         DigitganError: of the kind that fits, where the text, the model or the path can't be.
     """
     rng.check_seed(seed)
-    if repeat is not None and not 1 <= repeat <= MOST_WRITINGS:
-        raise UsageError(f"--repeat {repeat}: 1 to {MOST_WRITINGS:,} pictures is right")
+    if repeat is not None and not 1 <= repeat <= MAX_WRITINGS:
+        raise UsageError(f"--repeat {repeat}: 1 to {MAX_WRITINGS:,} pictures is right")
     loaded = load(model, device)
     first = enlarged(write(loaded, text, seed, style), WRITING_ENLARGEMENT if repeat is None else 1)
     plain = "".join(character if character.isalnum() else "-" for character in text)[:40]

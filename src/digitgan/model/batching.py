@@ -26,7 +26,7 @@ Made = TypeVar("Made")
 
 
 def spans(start: int, count: int) -> Iterator[range]:
-    """Indices `start` to `start + count` in portions of one block each: the first and the last may be parts of theirs."""
+    """Indices `start` to `start + count` in chunks of one block each: the first and the last may be parts of theirs."""
     stop = start + count
     edges = [start, *range((start // BLOCK + 1) * BLOCK, stop, BLOCK), stop]
     return (range(first, last) for first, last in pairwise(edges))

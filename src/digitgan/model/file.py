@@ -29,13 +29,13 @@ from digitgan.errors import ModelFileError, RecipeError, UsageError
 from digitgan.files import replacing
 from digitgan.images import Picture, from_network
 from digitgan.model.batching import BLOCK, side_by_side, spans
-from digitgan.networks import Generator, ImageForm, build_generator
+from digitgan.networks import Generator, ImageSpec, build_generator
 from digitgan.recipes import BLANK, Recipe, from_toml, to_toml
 
 FORMAT = "digitgan-model"
 VERSION = 1
 
-MOST_BYTES = 256 << 20
+MAX_BYTES = 256 << 20
 """Of a model file: sixty-four million weights. A file that claims to be one and is larger is not read into memory."""
 
 
@@ -130,8 +130,8 @@ class Model:
 
     def at_origin(self, labels: Sequence[int] | npt.NDArray[np.int64]) -> Iterator[Picture]:
         """The image of the all-zero latent, the middle of all there are, for each label; in blocks as `sample_blocks`."""
-        for portion in torch.split(torch.from_numpy(self.checked(labels)), BLOCK):
-            yield self.draw(torch.zeros(len(portion), self.generator.latent), portion)
+        for chunk in torch.split(torch.from_numpy(self.checked(labels)), BLOCK):
+            yield self.draw(torch.zeros(len(chunk), self.generator.latent), chunk)
 
     @torch.inference_mode()
     def draw(self, z: Tensor, labels: Tensor, place: int = 0) -> Picture:
@@ -154,8 +154,8 @@ class Model:
 
     def draw_many(self, z: Tensor, labels: Tensor) -> Picture:
         """`draw`, for any number of latents."""
-        portions = list(zip(torch.split(z, BLOCK), torch.split(labels, BLOCK), strict=True))
-        return np.concatenate(list(side_by_side(lambda portion: self.draw(*portion), portions)))
+        chunks = list(zip(torch.split(z, BLOCK), torch.split(labels, BLOCK), strict=True))
+        return np.concatenate(list(side_by_side(lambda chunk: self.draw(*chunk), chunks)))
 
     def to(self, device: torch.device) -> Model:
         """The same model on another device."""
@@ -187,7 +187,7 @@ def save_model(path: Path, model: Model) -> None:
         "format": FORMAT,
         "version": str(VERSION),
         "recipe": to_toml(model.recipe),
-        "form": json.dumps(dataclasses.asdict(model.generator.form)),
+        "form": json.dumps(dataclasses.asdict(model.generator.spec)),
         "class_names": json.dumps(model.class_names),
         "card": json.dumps(model.card, sort_keys=True),
     }
@@ -212,14 +212,14 @@ def load_model(path: Path) -> Model:
         raise ModelFileError(f"{path}: altered or damaged: its contents do not match its own SHA-256; get the file anew")
     try:
         recipe = from_toml(header["recipe"], str(path), BLANK)
-        form = ImageForm(**json.loads(header["form"]))
-        generator = build_generator(recipe, form)
+        spec = ImageSpec(**json.loads(header["form"]))
+        generator = build_generator(recipe, spec)
         generator.load_state_dict(tensors)
         names, card = json.loads(header["class_names"]), json.loads(header["card"])
     except (KeyError, TypeError, ValueError, RuntimeError, OverflowError, RecursionError, RecipeError) as problem:
         raise ModelFileError(f"{path}: its recipe and its weights do not go together: {problem}") from problem
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or len(names) != form.classes:
-        raise ModelFileError(f"{path}: its class names are not {form.classes} texts; it was not written by digitgan")
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or len(names) != spec.classes:
+        raise ModelFileError(f"{path}: its class names are not {spec.classes} texts; it was not written by digitgan")
     if not isinstance(card, dict):
         raise ModelFileError(f"{path}: its card is no table; it was not written by digitgan")
     if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
@@ -230,8 +230,8 @@ def load_model(path: Path) -> Model:
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     try:
         size = path.stat().st_size
-        if size > MOST_BYTES:
-            raise ModelFileError(f"{path}: has {size:,} bytes, more than a generator of small images can need ({MOST_BYTES:,})")
+        if size > MAX_BYTES:
+            raise ModelFileError(f"{path}: has {size:,} bytes, more than a generator of small images can need ({MAX_BYTES:,})")
         content = path.read_bytes()
     except OSError as problem:
         raise ModelFileError(f"{path}: cannot be read ({problem.strerror}); name a run's folder or a model file") from problem

@@ -9,9 +9,9 @@ from typing import Any, Final
 import torch
 
 from digitgan import rng
-from digitgan.networks.base import Discriminator, Generator, ImageForm, Judgement
+from digitgan.networks.base import Discriminator, DiscriminatorOutput, Generator, ImageSpec
 from digitgan.networks.convolutional import ConvolutionalDiscriminator, ConvolutionalGenerator
-from digitgan.networks.keras_graph.generator import LayeredGenerator
+from digitgan.networks.keras_graph.generator import KerasGraphGenerator
 from digitgan.networks.recurrent import RecurrentDiscriminator, RecurrentGenerator
 from digitgan.recipes import Recipe
 
@@ -19,26 +19,26 @@ __all__ = [
     "DISCRIMINATORS",
     "GENERATORS",
     "Discriminator",
+    "DiscriminatorOutput",
     "Generator",
-    "ImageForm",
-    "Judgement",
+    "ImageSpec",
     "build_discriminator",
     "build_generator",
     "trained_parameters",
 ]
 
-GENERATORS: Final[Mapping[str, Callable[[Any, ImageForm], Generator]]] = types.MappingProxyType(
-    {"convolutional": ConvolutionalGenerator, "recurrent": RecurrentGenerator, "layered": LayeredGenerator}
+GENERATORS: Final[Mapping[str, Callable[[Any, ImageSpec], Generator]]] = types.MappingProxyType(
+    {"convolutional": ConvolutionalGenerator, "recurrent": RecurrentGenerator, "layered": KerasGraphGenerator}
 )
 """The generators by the family that a recipe names; each takes the section of its family."""
 
-DISCRIMINATORS: Final[Mapping[str, Callable[[Any, ImageForm], Discriminator]]] = types.MappingProxyType(
+DISCRIMINATORS: Final[Mapping[str, Callable[[Any, ImageSpec], Discriminator]]] = types.MappingProxyType(
     {"convolutional": ConvolutionalDiscriminator, "recurrent": RecurrentDiscriminator}
 )
 """The discriminators, likewise."""
 
 
-def build_generator(recipe: Recipe, form: ImageForm, seed: int = 0) -> Generator:
+def build_generator(recipe: Recipe, spec: ImageSpec, seed: int = 0) -> Generator:
     """The recipe's generator for images of this form, its weights a function of the seed.
 
     Raises:
@@ -46,15 +46,15 @@ def build_generator(recipe: Recipe, form: ImageForm, seed: int = 0) -> Generator
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(rng.torch_seed(seed, "generator weights"))
-        network = GENERATORS[recipe.generator.family](recipe.generator, form)
+        network = GENERATORS[recipe.generator.family](recipe.generator, spec)
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
-def build_discriminator(recipe: Recipe, form: ImageForm, seed: int = 0) -> Discriminator:
+def build_discriminator(recipe: Recipe, spec: ImageSpec, seed: int = 0) -> Discriminator:
     """The recipe's discriminator for images of this form, its weights a function of the seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(rng.torch_seed(seed, "discriminator weights"))
-        network = DISCRIMINATORS[recipe.discriminator.family](recipe.discriminator, form)
+        network = DISCRIMINATORS[recipe.discriminator.family](recipe.discriminator, spec)
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 

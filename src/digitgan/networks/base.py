@@ -13,7 +13,7 @@ from digitgan.device import initialize_vector_math
 
 @final
 @dataclass(frozen=True)
-class ImageForm:
+class ImageSpec:
     """The images a network makes or judges.
 
     Attributes:
@@ -30,33 +30,33 @@ class ImageForm:
 
 
 @final
-class Judgement(NamedTuple):
+class DiscriminatorOutput(NamedTuple):
     """What a discriminator says of images.
 
     Attributes:
-        scores: (n,), any real number, higher for more real.
-        classes: (n, classes) logits of the auxiliary classifier; None where the discriminator has none.
+        logits: (n,), any real number, higher for more real.
+        class_logits: (n, classes) logits of the auxiliary classifier; None where the discriminator has none.
     """
 
-    scores: Tensor
-    classes: Tensor | None
+    logits: Tensor
+    class_logits: Tensor | None
 
 
 class Generator(nn.Module, ABC):
     """Turns latents and labels into images.
 
     Attributes:
-        form: the images it makes.
+        spec: the images it makes.
         latent: width of the latent vector z.
         dense: the first layer, of z and then the label's vector.
     """
 
     dense: nn.Linear
 
-    def __init__(self, form: ImageForm, latent: int) -> None:
+    def __init__(self, spec: ImageSpec, latent: int) -> None:
         super().__init__()
         initialize_vector_math()
-        self.form = form
+        self.spec = spec
         self.latent = latent
 
     @abstractmethod
@@ -76,19 +76,19 @@ class Discriminator(nn.Module, ABC):
     """Scores how real an image is, as an image of its label where it is told one.
 
     Attributes:
-        form: the images it judges.
+        spec: the images it judges.
     """
 
-    def __init__(self, form: ImageForm) -> None:
+    def __init__(self, spec: ImageSpec) -> None:
         super().__init__()
         initialize_vector_math()
-        self.form = form
+        self.spec = spec
 
     @abstractmethod
-    def forward(self, images: Tensor, labels: Tensor) -> Judgement:
+    def forward(self, images: Tensor, labels: Tensor) -> DiscriminatorOutput:
         """A judgement of images (n, channels, height, width) in [-1, 1] with labels (n,)."""
 
-    def __call__(self, images: Tensor, labels: Tensor) -> Judgement:
+    def __call__(self, images: Tensor, labels: Tensor) -> DiscriminatorOutput:
         """See `forward`."""
-        judgement: Judgement = super().__call__(images, labels)
-        return judgement
+        output: DiscriminatorOutput = super().__call__(images, labels)
+        return output

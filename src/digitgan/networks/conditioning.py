@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from digitgan.networks.base import ImageForm, Judgement
+from digitgan.networks.base import DiscriminatorOutput, ImageSpec
 
 
 def rows_of(table: nn.Embedding, labels: Tensor) -> Tensor:
@@ -105,13 +105,13 @@ class LabelPlanes(nn.Module, ABC):
     """A label as planes of the image's size, further channels beside the image's own.
 
     Attributes:
-        form: the images.
+        spec: the images.
         channels: how many planes.
     """
 
-    def __init__(self, form: ImageForm, channels: int) -> None:
+    def __init__(self, spec: ImageSpec, channels: int) -> None:
         super().__init__()
-        self.form = form
+        self.spec = spec
         self.channels = channels
 
     @abstractmethod
@@ -123,52 +123,52 @@ class LabelPlanes(nn.Module, ABC):
 class OneHotPlanes(LabelPlanes):
     """A plane for each class: full of ones for the label's, of zeros for the others."""
 
-    def __init__(self, form: ImageForm) -> None:
-        super().__init__(form, form.classes)
+    def __init__(self, spec: ImageSpec) -> None:
+        super().__init__(spec, spec.classes)
 
     def forward(self, labels: Tensor) -> Tensor:
         """See `LabelPlanes.forward`."""
-        marks = functional.one_hot(labels, self.form.classes).float()[:, :, None, None]
-        return marks.expand(-1, -1, self.form.height, self.form.width)
+        marks = functional.one_hot(labels, self.spec.classes).float()[:, :, None, None]
+        return marks.expand(-1, -1, self.spec.height, self.spec.width)
 
 
 @final
 class RowPlane(LabelPlanes):
     """One plane: a learned number for each class and row, the same all along the row."""
 
-    def __init__(self, form: ImageForm) -> None:
-        super().__init__(form, 1)
-        self.table = nn.Embedding(form.classes, form.height)
+    def __init__(self, spec: ImageSpec) -> None:
+        super().__init__(spec, 1)
+        self.table = nn.Embedding(spec.classes, spec.height)
 
     def forward(self, labels: Tensor) -> Tensor:
         """See `LabelPlanes.forward`."""
         rows: Tensor = self.table(labels)
-        return rows[:, None, :, None].expand(-1, 1, -1, self.form.width)
+        return rows[:, None, :, None].expand(-1, 1, -1, self.spec.width)
 
 
 @final
 class MaskPlane(LabelPlanes):
     """One plane: a learned number for each class and pixel."""
 
-    def __init__(self, form: ImageForm) -> None:
-        super().__init__(form, 1)
-        self.table = nn.Embedding(form.classes, form.height * form.width)
+    def __init__(self, spec: ImageSpec) -> None:
+        super().__init__(spec, 1)
+        self.table = nn.Embedding(spec.classes, spec.height * spec.width)
 
     def forward(self, labels: Tensor) -> Tensor:
         """See `LabelPlanes.forward`."""
         mask: Tensor = self.table(labels)
-        return mask.view(-1, 1, self.form.height, self.form.width)
+        return mask.view(-1, 1, self.spec.height, self.spec.width)
 
 
-def label_planes(kind: str, form: ImageForm) -> LabelPlanes | None:
+def label_planes(kind: str, spec: ImageSpec) -> LabelPlanes | None:
     """The planes of that name (`discriminator.label_input`); None for the ways that have none."""
     match kind:
         case "one-hot":
-            return OneHotPlanes(form)
+            return OneHotPlanes(spec)
         case "row-plane":
-            return RowPlane(form)
+            return RowPlane(spec)
         case "mask-plane":
-            return MaskPlane(form)
+            return MaskPlane(spec)
     return None
 
 
@@ -231,9 +231,9 @@ class Head(nn.Module):
         if self.table is not None:
             nn.init.normal_(self.table.weight, std=1 / math.sqrt(features))
 
-    def forward(self, features: Tensor, labels: Tensor) -> Judgement:
+    def forward(self, features: Tensor, labels: Tensor) -> DiscriminatorOutput:
         """A judgement from features (n, features) and labels (n,)."""
         scores: Tensor = self.linear(features)[:, 0]
         if self.table is not None:
             scores = scores + (features * self.table(labels)).sum(dim=1)
-        return Judgement(scores, None if self.classifier is None else self.classifier(features))
+        return DiscriminatorOutput(scores, None if self.classifier is None else self.classifier(features))

@@ -10,15 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from digitgan.errors import RecipeError
-from digitgan.networks.base import Discriminator, Generator, ImageForm, Judgement
+from digitgan.networks.base import Discriminator, DiscriminatorOutput, Generator, ImageSpec
 from digitgan.networks.conditioning import ClassConditionalBatchNorm, Head, LabelBias, OneHot, label_planes, label_vector
 from digitgan.networks.layers import (
+    IgnoreLabel,
     ImageConvolution,
     SameTransposedConvolution,
-    Unlabelled,
+    apply_spectral_norm,
     initialise,
     input_layer,
-    normalise_spectrum,
     output_layer,
     same_convolution,
 )
@@ -35,19 +35,19 @@ class ConvolutionalGenerator(Generator):
     A norm and a (leaky) ReLU stand before each transposed convolution and before the last layer.
     """
 
-    def __init__(self, recipe: ConvolutionalGeneratorRecipe, form: ImageForm) -> None:
-        super().__init__(form, recipe.latent)
+    def __init__(self, recipe: ConvolutionalGeneratorRecipe, spec: ImageSpec) -> None:
+        super().__init__(spec, recipe.latent)
         ups = len(recipe.channels) - 1
         strides = recipe.strides if len(recipe.strides) == ups else recipe.strides * ups
-        self.start = _start_size(form, math.prod(strides) * recipe.image_stride, recipe)
+        self.start = _start_size(spec, math.prod(strides) * recipe.image_stride, recipe)
         self.channels = recipe.channels
         self.units_first = recipe.dense_norm == "units"
-        self.label = label_vector(recipe.label_input, form.classes, recipe.label_embedding)
+        self.label = label_vector(recipe.label_input, spec.classes, recipe.label_embedding)
         units = math.prod(self.start) * recipe.channels[0]
         self.dense = nn.Linear(recipe.latent + self.label.width, units, bias=recipe.biases != "none")
-        self.norms = nn.ModuleList(_norm(recipe, form, width) for width in recipe.channels)
+        self.norms = nn.ModuleList(_norm(recipe, spec, width) for width in recipe.channels)
         if self.units_first and recipe.norm == "batch":
-            self.norms[0] = Unlabelled(nn.BatchNorm1d(units, recipe.norm_epsilon, recipe.norm_momentum))
+            self.norms[0] = IgnoreLabel(nn.BatchNorm1d(units, recipe.norm_epsilon, recipe.norm_momentum))
         self.ups = nn.ModuleList(
             SameTransposedConvolution(narrow, wide, recipe.kernel, stride, bias=recipe.biases == "all")
             for (narrow, wide), stride in zip(pairwise(recipe.channels), strides, strict=True)
@@ -56,9 +56,9 @@ class ConvolutionalGenerator(Generator):
         last, bias = recipe.channels[-1], recipe.biases != "none"
         self.image: nn.Module
         if recipe.image_stride > 1:
-            self.image = SameTransposedConvolution(last, form.channels, recipe.image_kernel, recipe.image_stride, bias=bias)
+            self.image = SameTransposedConvolution(last, spec.channels, recipe.image_kernel, recipe.image_stride, bias=bias)
         else:
-            self.image = ImageConvolution(last, form.channels, recipe.image_kernel, bias=bias)
+            self.image = ImageConvolution(last, spec.channels, recipe.image_kernel, bias=bias)
         self.output = output_layer(recipe.output)
         initialise(self, recipe.initialisation, recipe.slope)
         if recipe.initialisation == "he" and isinstance(self.image, nn.Conv2d):
@@ -82,27 +82,27 @@ class ConvolutionalGenerator(Generator):
 class ConvolutionalDiscriminator(Discriminator):
     """Strided convolutions -> dense features, if any -> score; leaky ReLU throughout."""
 
-    def __init__(self, recipe: ConvolutionalDiscriminatorRecipe, form: ImageForm) -> None:
-        super().__init__(form)
+    def __init__(self, recipe: ConvolutionalDiscriminatorRecipe, spec: ImageSpec) -> None:
+        super().__init__(spec)
         self.input = input_layer(recipe.pixels)
-        height, width, channels = form.height, form.width, form.channels
+        height, width, channels = spec.height, spec.width, spec.channels
         self.entry = None
         self.planes = None
         if recipe.entry_channels:
-            self.label = OneHot(form.classes) if recipe.label_input == "one-hot" else None
-            pixels = channels * height * width + (form.classes if self.label else 0)
+            self.label = OneHot(spec.classes) if recipe.label_input == "one-hot" else None
+            pixels = channels * height * width + (spec.classes if self.label else 0)
             height, width, channels = math.ceil(height / ENTRY_SHRINKS), math.ceil(width / ENTRY_SHRINKS), recipe.entry_channels
             self.entry = nn.Linear(pixels, channels * height * width)
             self.entry_maps = (channels, height, width)
         else:
-            self.planes = label_planes(recipe.label_input, form)
+            self.planes = label_planes(recipe.label_input, spec)
             channels += self.planes.channels if self.planes is not None else 0
         self.downs = nn.ModuleList()
         for after, kernel in zip(recipe.channels, _kernels(recipe), strict=True):
             self.downs.append(same_convolution(channels, after, kernel, 2, (height, width)))
             height, width, channels = math.ceil(height / 2), math.ceil(width / 2), after
         biased = recipe.channels[1:] if recipe.label_biases else ()
-        self.biases = nn.ModuleList(LabelBias(form.classes, width) for width in biased)
+        self.biases = nn.ModuleList(LabelBias(spec.classes, width) for width in biased)
         normed = recipe.channels[1:] if recipe.norm == "batch" else ()
         self.norms = nn.ModuleList(nn.BatchNorm2d(width) for width in normed)
         self.relu = nn.LeakyReLU(recipe.slope)
@@ -110,12 +110,12 @@ class ConvolutionalDiscriminator(Discriminator):
         flat = channels * height * width
         self.dense = nn.Linear(flat, recipe.features) if recipe.features else None
         projection = recipe.label_input == "projection"
-        self.score = Head(form.classes, recipe.features or flat, projection=projection, classifier=recipe.auxiliary_classifier)
+        self.score = Head(spec.classes, recipe.features or flat, projection=projection, classifier=recipe.auxiliary_classifier)
         initialise(self, recipe.initialisation, recipe.slope)
         if recipe.spectral_norm:
-            normalise_spectrum(self)
+            apply_spectral_norm(self)
 
-    def forward(self, images: Tensor, labels: Tensor) -> Judgement:
+    def forward(self, images: Tensor, labels: Tensor) -> DiscriminatorOutput:
         """See `Discriminator.forward`."""
         maps = self.input(images)
         if self.entry is not None:
@@ -136,28 +136,28 @@ class ConvolutionalDiscriminator(Discriminator):
         features = maps.flatten(start_dim=1)
         if self.dense is not None:
             features = self.relu(self.dense(features))
-        judgement: Judgement = self.score(features, labels)
-        return judgement
+        output: DiscriminatorOutput = self.score(features, labels)
+        return output
 
 
-def _norm(recipe: ConvolutionalGeneratorRecipe, form: ImageForm, channels: int) -> nn.Module:
+def _norm(recipe: ConvolutionalGeneratorRecipe, spec: ImageSpec, channels: int) -> nn.Module:
     match recipe.norm:
         case "class-batch":
-            return ClassConditionalBatchNorm(form.classes, channels, recipe.norm_momentum, recipe.norm_epsilon)
+            return ClassConditionalBatchNorm(spec.classes, channels, recipe.norm_momentum, recipe.norm_epsilon)
         case "batch":
-            return Unlabelled(nn.BatchNorm2d(channels, recipe.norm_epsilon, recipe.norm_momentum))
-    return Unlabelled(nn.Identity())
+            return IgnoreLabel(nn.BatchNorm2d(channels, recipe.norm_epsilon, recipe.norm_momentum))
+    return IgnoreLabel(nn.Identity())
 
 
 def _kernels(recipe: ConvolutionalDiscriminatorRecipe) -> list[int]:
     return [recipe.kernel] * (len(recipe.channels) - 1) + [recipe.last_kernel]
 
 
-def _start_size(form: ImageForm, factor: int, recipe: ConvolutionalGeneratorRecipe) -> tuple[int, int]:
+def _start_size(spec: ImageSpec, factor: int, recipe: ConvolutionalGeneratorRecipe) -> tuple[int, int]:
     """(height, width) of the smallest maps, where each side of the image is `factor` times that."""
-    if form.height % factor or form.width % factor:
+    if spec.height % factor or spec.width % factor:
         raise RecipeError(
             f"generator.channels = {list(recipe.channels)} needs images whose sides are multiples of {factor}; these are "
-            f"{form.height}x{form.width}. Resize the images, or list fewer channels"
+            f"{spec.height}x{spec.width}. Resize the images, or list fewer channels"
         )
-    return form.height // factor, form.width // factor
+    return spec.height // factor, spec.width // factor

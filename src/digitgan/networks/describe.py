@@ -13,7 +13,7 @@ from digitgan import rng
 from digitgan.errors import UsageError
 from digitgan.files import claim_output, free_path
 from digitgan.images import save_png, stacked
-from digitgan.networks import Discriminator, Generator, ImageForm, build_discriminator, build_generator, trained_parameters
+from digitgan.networks import Discriminator, Generator, ImageSpec, build_discriminator, build_generator, trained_parameters
 from digitgan.networks.summary import diagram as draw_network
 from digitgan.networks.summary import layer_table
 from digitgan.recipes import DEFAULT_RECIPE, find_recipe
@@ -21,7 +21,7 @@ from digitgan.recipes import DEFAULT_RECIPE, find_recipe
 
 @final
 @dataclass(frozen=True)
-class Described:
+class RecipeDescription:
     """What `describe_recipe` tells of a recipe's networks.
 
     Attributes:
@@ -35,7 +35,7 @@ class Described:
     parameters: dict[str, int]
 
 
-def describe_recipe(name: str | None, *, summary: bool, diagram: bool, out: Path | None, overwrite: bool) -> Described:
+def describe_recipe(name: str | None, *, summary: bool, diagram: bool, out: Path | None, overwrite: bool) -> RecipeDescription:
     """`digitgan recipes NAME --summary` or `--diagram`: its networks for images like MNIST's.
 
     Raises:
@@ -46,10 +46,10 @@ def describe_recipe(name: str | None, *, summary: bool, diagram: bool, out: Path
             f"--{'summary' if summary else 'diagram'} is of one recipe: digitgan recipes {DEFAULT_RECIPE} --summary"
         )
     recipe = find_recipe(name)
-    form = ImageForm(1, 28, 28, 10)
+    spec = ImageSpec(1, 28, 28, 10)
     networks: dict[str, Generator | Discriminator] = {
-        "generator": build_generator(recipe, form),
-        "discriminator": build_discriminator(recipe, form),
+        "generator": build_generator(recipe, spec),
+        "discriminator": build_discriminator(recipe, spec),
     }
     counts = {kind: trained_parameters(network) for kind, network in networks.items()}
     tables = [f"{kind} of {name}\n{layer_table(network)}" for kind, network in networks.items()] if summary else []
@@ -58,10 +58,10 @@ def describe_recipe(name: str | None, *, summary: bool, diagram: bool, out: Path
         path = out or free_path(Path(f"{name}.png"))
         claim_output(path, overwrite=overwrite)
         save_png(path, stacked([np.asarray(draw_network(network)) for network in networks.values()]))
-    return Described(tables, path, counts)
+    return RecipeDescription(tables, path, counts)
 
 
-def judge_untrained(recipe_name: str, seed: int = 0) -> dict[str, float]:
+def score_untrained(recipe_name: str, seed: int = 0) -> dict[str, float]:
     """`digitgan doctor --untrained RECIPE`: what its untrained discriminator says of one image of its untrained generator.
 
     Returns:
@@ -71,10 +71,10 @@ def judge_untrained(recipe_name: str, seed: int = 0) -> dict[str, float]:
         RecipeError: for an unknown recipe.
     """
     recipe = find_recipe(recipe_name)
-    form = ImageForm(1, 28, 28, 10)
+    spec = ImageSpec(1, 28, 28, 10)
     labels = torch.zeros(1, dtype=torch.int64)
     with torch.no_grad():
         z = torch.from_numpy(rng.normals(seed, "drawn latents", 0, 1, recipe.generator.latent))
-        image = build_generator(recipe, form, seed).eval()(z, labels)
-        score = build_discriminator(recipe, form, seed).eval()(image, labels).scores
+        image = build_generator(recipe, spec, seed).eval()(z, labels)
+        score = build_discriminator(recipe, spec, seed).eval()(image, labels).logits
     return {"score": round(float(score), 6), "probability": round(float(score.sigmoid()), 6)}

@@ -104,7 +104,7 @@ class ImageConvolution(nn.Conv2d):
 
 
 @final
-class Unlabelled(nn.Module):
+class IgnoreLabel(nn.Module):
     """A layer that takes a label beside its input, and no notice of it.
 
     Attributes:
@@ -194,7 +194,7 @@ def _start_lstm(layer: nn.LSTM) -> None:
     nn.init.ones_(bias.detach()[layer.hidden_size : 2 * layer.hidden_size])  # the gates are i f g o
 
 
-def normalise_spectrum(network: nn.Module) -> None:
+def apply_spectral_norm(network: nn.Module) -> None:
     """Divide every convolution's and dense layer's weights by their largest singular value (Miyato et al. 2018).
 
     It is estimated by one power iteration at each pass in training.

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from digitgan.errors import UsageError
-from digitgan.networks.base import Discriminator, Generator, ImageForm, Judgement
+from digitgan.networks.base import Discriminator, DiscriminatorOutput, Generator, ImageSpec
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -63,8 +63,8 @@ def diagram(network: Generator | Discriminator) -> Image:
 
 def _inputs(network: Generator | Discriminator) -> list[tuple[tuple[int, ...], torch.dtype]]:
     """Sizes and types of what the network is given: for a batch of one."""
-    form: ImageForm = network.form
-    first = (1, network.latent) if isinstance(network, Generator) else (1, form.channels, form.height, form.width)
+    spec: ImageSpec = network.spec
+    first = (1, network.latent) if isinstance(network, Generator) else (1, spec.channels, spec.height, spec.width)
     return [(first, torch.float32), ((1,), torch.int64)]
 
 
@@ -78,5 +78,5 @@ class _ScoresAlone(nn.Module):
 
     def forward(self, first: Tensor, labels: Tensor) -> Tensor:
         """Images, or scores."""
-        made = self.network(first, labels % self.network.form.classes)
-        return made.scores if isinstance(made, Judgement) else made
+        made = self.network(first, labels % self.network.spec.classes)
+        return made.logits if isinstance(made, DiscriminatorOutput) else made

@@ -9,11 +9,11 @@ from digitgan.recipes.networks import (
     ConvolutionalGeneratorRecipe,
     DiscriminatorRecipe,
     GeneratorRecipe,
-    LayeredGeneratorRecipe,
+    KerasGraphGeneratorRecipe,
     RecurrentDiscriminatorRecipe,
     RecurrentGeneratorRecipe,
 )
-from digitgan.recipes.presets import DEFAULT_RECIPE, RECIPES
+from digitgan.recipes.presets import ALIASES, DEFAULT_RECIPE, RECIPES
 from digitgan.recipes.settings import (
     EmaRecipe,
     GuardRecipe,
@@ -28,6 +28,7 @@ from digitgan.recipes.toml import BLANK, differences, find_recipe, from_toml, re
 from digitgan.recipes.validation import check_recipe
 
 __all__ = [
+    "ALIASES",
     "BLANK",
     "DEFAULT_RECIPE",
     "RECIPES",
@@ -37,7 +38,7 @@ __all__ = [
     "EmaRecipe",
     "GeneratorRecipe",
     "GuardRecipe",
-    "LayeredGeneratorRecipe",
+    "KerasGraphGeneratorRecipe",
     "LossRecipe",
     "OptimizerRecipe",
     "PenaltyRecipe",

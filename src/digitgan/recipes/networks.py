@@ -110,7 +110,7 @@ class RecurrentGeneratorRecipe:
 
 @final
 @dataclass(frozen=True)
-class LayeredGeneratorRecipe:
+class KerasGraphGeneratorRecipe:
     """A generator that was made elsewhere: what a description says, layer by layer. It is drawn from, not trained.
 
     Attributes:
@@ -211,7 +211,7 @@ class RecurrentDiscriminatorRecipe:
         return self.label_input != "none"
 
 
-GeneratorRecipe = ConvolutionalGeneratorRecipe | RecurrentGeneratorRecipe | LayeredGeneratorRecipe
+GeneratorRecipe = ConvolutionalGeneratorRecipe | RecurrentGeneratorRecipe | KerasGraphGeneratorRecipe
 DiscriminatorRecipe = ConvolutionalDiscriminatorRecipe | RecurrentDiscriminatorRecipe
 
 FAMILY_SECTIONS: Final[Mapping[str, Mapping[str, type]]] = types.MappingProxyType(
@@ -219,7 +219,7 @@ FAMILY_SECTIONS: Final[Mapping[str, Mapping[str, type]]] = types.MappingProxyTyp
         "generator": {
             "convolutional": ConvolutionalGeneratorRecipe,
             "recurrent": RecurrentGeneratorRecipe,
-            "layered": LayeredGeneratorRecipe,
+            "layered": KerasGraphGeneratorRecipe,
         },
         "discriminator": {"convolutional": ConvolutionalDiscriminatorRecipe, "recurrent": RecurrentDiscriminatorRecipe},
     }

@@ -4,8 +4,8 @@ The five reference systems (`lstm-cgan`, `onehot-cgan`, `mask-cgan`, `plain-gan`
 Keras' defaults, which their descriptions leave unsaid: initialisation, batch norm's momentum and epsilon, Adam's rates. Where
 a description doesn't say how the updates are ordered, both networks learn from one pass, as in the tutorial code of their kind;
 where it gives no batch size or length, those are of the others' order. Their guard watches for little more than numbers that
-are no longer finite: the published systems have none, and what goes wrong in them is meant to be seen. A mended recipe
-(`…-mended`) is its system with the fewest changes that make it work.
+are no longer finite: the published systems have none, and what goes wrong in them is meant to be seen. A fixed recipe
+(`…-fixed`) is its system with the fewest changes that make it work.
 """
 
 from __future__ import annotations
@@ -55,11 +55,11 @@ def _keras_adam(learning_rate: float, beta1: float = 0.9) -> OptimizerRecipe:
     )
 
 
-def _mended(published: Recipe, how: str, learning_rate: float = 1e-3) -> Recipe:
+def _fixed(published: Recipe, how: str, learning_rate: float = 1e-3) -> Recipe:
     """A published system with what all of them need; `how` says what is changed."""
     return dataclasses.replace(
         published,
-        name=f"{published.name}-mended",
+        name=f"{published.name}-fixed",
         description=f"{published.name} with {how}.",
         # Adam's defaults remember ten steps of the gradient and a thousand of its size; the opponent has moved on by then.
         optimizer=dataclasses.replace(_keras_adam(learning_rate), beta1=0.0, beta2=0.95),
@@ -100,7 +100,7 @@ _LSTM_CGAN = Recipe(
     guard=_NO_GUARD,
 )
 
-_LSTM_CGAN_MENDED = _mended(_LSTM_CGAN, "a short memory in Adam, and drawn from the average of its weights")
+_LSTM_CGAN_FIXED = _fixed(_LSTM_CGAN, "a short memory in Adam, and drawn from the average of its weights")
 
 _TUTORIAL_GENERATOR = ConvolutionalGeneratorRecipe(
     latent=100,
@@ -147,8 +147,8 @@ _ONEHOT_CGAN = Recipe(
     guard=_NO_GUARD,
 )
 
-_ONEHOT_CGAN_MENDED = dataclasses.replace(
-    _mended(_ONEHOT_CGAN, "pixels that reach the convolutions as they are, a short memory in Adam, and an average"),
+_ONEHOT_CGAN_FIXED = dataclasses.replace(
+    _fixed(_ONEHOT_CGAN, "pixels that reach the convolutions as they are, a short memory in Adam, and an average"),
     # A dense layer before the convolutions throws away which pixel is beside which.
     discriminator=dataclasses.replace(_ONEHOT_DISCRIMINATOR, entry_channels=0),
 )
@@ -182,8 +182,8 @@ _MASK_CGAN = Recipe(
     guard=_NO_GUARD,
 )
 
-_MASK_CGAN_MENDED = dataclasses.replace(
-    _mended(
+_MASK_CGAN_FIXED = dataclasses.replace(
+    _fixed(
         _MASK_CGAN, "a loud label and no dropout in the discriminator, faster learning, Adam's short memory, and an average"
     ),
     # At first the mask is ±0.03 beside pixels of ±1: the discriminator looks past it.
@@ -264,11 +264,11 @@ _TABLE: Final = (
     _FAST,
     _QUALITY,
     _LSTM_CGAN,
-    _LSTM_CGAN_MENDED,
+    _LSTM_CGAN_FIXED,
     _ONEHOT_CGAN,
-    _ONEHOT_CGAN_MENDED,
+    _ONEHOT_CGAN_FIXED,
     _MASK_CGAN,
-    _MASK_CGAN_MENDED,
+    _MASK_CGAN_FIXED,
     _PLAIN_GAN,
     _DCGAN,
     _WGAN_GP,
@@ -277,3 +277,8 @@ _TABLE: Final = (
 
 RECIPES: Final[Mapping[str, Recipe]] = types.MappingProxyType({recipe.name: recipe for recipe in _TABLE})
 """The recipes that come with the program, by name."""
+
+ALIASES: Final[Mapping[str, str]] = types.MappingProxyType(
+    {name.replace("-fixed", "-mended"): name for name in RECIPES if name.endswith("-fixed")}
+)
+"""Former names of recipes, and today's."""

@@ -122,7 +122,7 @@ class EmaRecipe:
 @final
 @dataclass(frozen=True)
 class TrainingRecipe:
-    """How long, in what portions, and how often something is shown or saved.
+    """How long, in what chunks, and how often something is shown or saved.
 
     Attributes:
         images: length of the run in images seen.

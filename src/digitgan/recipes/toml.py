@@ -11,22 +11,23 @@ from typing import Any, Final, get_type_hints
 
 from digitgan.errors import RecipeError, nearest
 from digitgan.recipes.networks import FAMILY_SECTIONS
-from digitgan.recipes.presets import DEFAULT_RECIPE, RECIPES
+from digitgan.recipes.presets import ALIASES, DEFAULT_RECIPE, RECIPES
 from digitgan.recipes.settings import Recipe
 
 BLANK: Final = Recipe(name="unnamed", description="")
 """The plain defaults of every setting: the base of recipes read from runs and model files, whatever the table says today."""
 
-MOST_BYTES: Final = 1 << 20
+MAX_BYTES: Final = 1 << 20
 """Of a recipe's file; more would only keep the parser busy."""
 
 
 def find_recipe(name: str) -> Recipe:
-    """The recipe of that name.
+    """Return the recipe of that name, which may be a former one (`ALIASES`).
 
     Raises:
         RecipeError: if there is none; the nearest name is suggested.
     """
+    name = ALIASES.get(name, name)
     if name not in RECIPES:
         raise RecipeError(f"unknown recipe {name!r}: {nearest(name, RECIPES)}")
     return RECIPES[name]
@@ -61,7 +62,7 @@ def read_recipe(path: Path) -> Recipe:
         RecipeError: if the file is missing or not TOML, or a key or value in it is wrong (with its line).
     """
     try:
-        if path.stat().st_size > MOST_BYTES:
+        if path.stat().st_size > MAX_BYTES:
             raise RecipeError(f"{path}: is no recipe: it has {path.stat().st_size:,} bytes, and a recipe a few thousand")
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:

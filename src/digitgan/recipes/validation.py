@@ -8,7 +8,7 @@ from digitgan.errors import RecipeError
 from digitgan.recipes.networks import (
     ConvolutionalDiscriminatorRecipe,
     ConvolutionalGeneratorRecipe,
-    LayeredGeneratorRecipe,
+    KerasGraphGeneratorRecipe,
 )
 from digitgan.recipes.settings import Recipe
 
@@ -16,7 +16,7 @@ CROSS_ENTROPIES: Final = ("binary-cross-entropy", "non-saturating")
 """Losses whose target for a real image is a probability, which can be smoothed."""
 
 PAIRED_LOSSES: Final = ("relativistic",)
-"""Losses that judge each fake against a real image of its label."""
+"""Losses that classifier each fake against a real image of its label."""
 
 
 def check_recipe(recipe: Recipe) -> None:
@@ -165,7 +165,7 @@ def _networks(recipe: Recipe) -> _Checks:
     generator, discriminator = recipe.generator, recipe.discriminator
     checks: _Checks = [
         (
-            isinstance(generator, LayeredGeneratorRecipe),
+            isinstance(generator, KerasGraphGeneratorRecipe),
             'generator.family = "layered"',
             'such a generator was made elsewhere and is drawn from; "convolutional" or "recurrent" is right to train one',
         )

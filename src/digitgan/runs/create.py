@@ -47,7 +47,7 @@ def check_out(path: Path, *, overwrite: bool) -> None:
 
 
 def sweep_run(run: RunFolder) -> None:
-    """Remove what writes that were cut off left behind; while the run is held (see `held`)."""
+    """Remove what writes that were cut off left behind; while the run is held (see `locked`)."""
     for path in run.cut_off_files():
         path.unlink(missing_ok=True)
 

@@ -13,7 +13,7 @@ from digitgan.runs.folder import RunFolder
 
 
 @contextlib.contextmanager
-def held(run: RunFolder) -> Iterator[None]:
+def locked(run: RunFolder) -> Iterator[None]:
     """While it lasts, no other process may train in this run's folder, which is made if it isn't there.
 
     It is the folder itself that is locked, so that nothing is left in it; the lock dies with its process. Where the system
@@ -46,8 +46,8 @@ def held(run: RunFolder) -> Iterator[None]:
         os.close(folder)
 
 
-def is_held(run: RunFolder) -> bool:
-    """Whether a process is training in this run's folder just now; False where the system has no such locks (see `held`)."""
+def is_locked(run: RunFolder) -> bool:
+    """Whether a process is training in this run's folder just now; False where the system has no such locks (see `locked`)."""
     if sys.platform == "win32" or not run.path.is_dir():
         return False
     import fcntl

@@ -19,7 +19,7 @@ PRETRAINING = 50
 
 @final
 @dataclass(frozen=True)
-class Wish:
+class TrainOptions:
     """What a user asks for; None is "as it comes": the default for a new run, what it has for a resumed one.
 
     Attributes:
@@ -59,43 +59,43 @@ class Wish:
     overwrite: bool = False
 
 
-def check_lengths(wish: Wish) -> None:
+def check_lengths(options: TrainOptions) -> None:
     """Refuse a length or a seed that can't be meant.
 
     Raises:
         UsageError: for it, or for two lengths.
     """
-    given = [f"--{name}" for name in ("images", "epochs", "minutes") if getattr(wish, name) is not None]
+    given = [f"--{name}" for name in ("images", "epochs", "minutes") if getattr(options, name) is not None]
     if len(given) > 1:
         raise UsageError(f"{' and '.join(given)} exclude each other; give one")
-    for name, value in (("images", wish.images), ("epochs", wish.epochs), ("minutes", wish.minutes)):
+    for name, value in (("images", options.images), ("epochs", options.epochs), ("minutes", options.minutes)):
         if value is not None and not 0 < value < 10**12:
             below = ", below a trillion," if value > 0 else ""
             raise UsageError(f"--{name} {value}: a number above 0{below} is right")
-    if wish.seed is not None:
-        rng.check_seed(wish.seed)
+    if options.seed is not None:
+        rng.check_seed(options.seed)
 
 
-def asked_recipe(wish: Wish, base: Recipe | None = None) -> Recipe:
+def requested_recipe(options: TrainOptions, base: Recipe | None = None) -> Recipe:
     """The recipe asked for; one that isn't named is `base`, or the default."""
-    if wish.config is not None and wish.recipe is not None:
+    if options.config is not None and options.recipe is not None:
         raise UsageError("a recipe's name and --config exclude each other: the file's `base` names the recipe it changes")
-    if wish.config is not None:
-        recipe = read_recipe(wish.config)
-    elif wish.recipe is None and base is not None:
+    if options.config is not None:
+        recipe = read_recipe(options.config)
+    elif options.recipe is None and base is not None:
         recipe = base
     else:
-        recipe = find_recipe(wish.recipe or DEFAULT_RECIPE)
-    if wish.pretrain_discriminator:
+        recipe = find_recipe(options.recipe or DEFAULT_RECIPE)
+    if options.pretrain_discriminator:
         recipe = with_settings(recipe, [f"training.pretraining={PRETRAINING}"])
-    if wish.evaluate_every is not None:
-        if wish.evaluate_every < 1:
-            raise UsageError(f"--evaluate-every {wish.evaluate_every}: a number of images is right, such as 20000")
-        recipe = with_settings(recipe, [f"training.evaluate_every={wish.evaluate_every}"])
-    return with_settings(recipe, wish.settings)
+    if options.evaluate_every is not None:
+        if options.evaluate_every < 1:
+            raise UsageError(f"--evaluate-every {options.evaluate_every}: a number of images is right, such as 20000")
+        recipe = with_settings(recipe, [f"training.evaluate_every={options.evaluate_every}"])
+    return with_settings(recipe, options.settings)
 
 
-def checked_parts(recipe: Recipe) -> Recipe:
+def checked_recipe(recipe: Recipe) -> Recipe:
     """The recipe, its names looked up and its parts seen to go together: before any data is loaded."""
     find_loss(recipe.loss.name)
     find_penalty(recipe.penalty.name)

@@ -11,14 +11,14 @@ from typing import Any, final
 
 import torch
 
-from digitgan.data import ImageSet, Say, load_image_set, silent
+from digitgan.data import ImageSet, ProgressFn, load_image_set, silent
 from digitgan.device import arithmetic, choose_precision, prepare
 from digitgan.errors import DataError, DownloadError, RecipeError, RunError, UsageError
-from digitgan.networks import ImageForm, build_discriminator, build_generator, trained_parameters
-from digitgan.recipes import BLANK, RECIPES, Recipe, differences, from_toml, to_toml
+from digitgan.networks import ImageSpec, build_discriminator, build_generator, trained_parameters
+from digitgan.recipes import ALIASES, BLANK, RECIPES, Recipe, differences, from_toml, to_toml
 from digitgan.runs import RunFolder, check_out, free_run_path, open_run
 from digitgan.session.callbacks import check_tensorboard
-from digitgan.session.options import Wish, asked_recipe, check_lengths, checked_parts
+from digitgan.session.options import TrainOptions, check_lengths, checked_recipe, requested_recipe
 from digitgan.training import Ranks, checkpoints, join_ranks
 from digitgan.training.speed import images_within, training_speed
 from digitgan.version import versions
@@ -26,7 +26,7 @@ from digitgan.version import versions
 RUNS = Path("runs")
 """Where runs go that are given no other place."""
 
-MOST_IMAGES = 10**12
+MAX_IMAGES = 10**12
 """Longest run, in images; a slip of the finger lies beyond."""
 
 AUTO = "auto"
@@ -38,7 +38,7 @@ MINUTES_SHARE = 0.96
 
 @final
 @dataclass(frozen=True)
-class Plan:
+class TrainPlan:
     """A training, fully decided.
 
     Attributes:
@@ -75,9 +75,9 @@ class Plan:
         return self.ranks is not None and not self.ranks.leads
 
     @property
-    def form(self) -> ImageForm:
+    def spec(self) -> ImageSpec:
         """The form of the images it trains on."""
-        return image_form(self.image_set)
+        return image_spec(self.image_set)
 
     def arithmetic(self) -> dict[str, Any]:
         """What decides how its sums round; see `digitgan.device.arithmetic`."""
@@ -112,8 +112,8 @@ class Plan:
 
     def summary(self) -> list[str]:
         """The plan in words, a line each."""
-        generator = trained_parameters(build_generator(self.recipe, self.form))
-        discriminator = trained_parameters(build_discriminator(self.recipe, self.form))
+        generator = trained_parameters(build_generator(self.recipe, self.spec))
+        discriminator = trained_parameters(build_discriminator(self.recipe, self.spec))
         channels, height, width = self.image_set.shape
         training = self.recipe.training
         return [
@@ -126,12 +126,12 @@ class Plan:
         ]
 
 
-def make_plan(wish: Wish, say: Say) -> Plan:
+def plan_training(options: TrainOptions, notify: ProgressFn) -> TrainPlan:
     """Decide everything that a wish leaves open, and refuse what can't be; nothing is written.
 
     Args:
-        wish: what is asked for.
-        say: is told, a line at a time, of anything that takes a while or turns out otherwise than asked.
+        options: what is asked for.
+        notify: is told, a line at a time, of anything that takes a while or turns out otherwise than asked.
 
     Raises:
         DigitganError: of the kind that fits, where an option is wrong, the data can't be had, or a run that is to be resumed
@@ -139,63 +139,63 @@ def make_plan(wish: Wish, say: Say) -> Plan:
     """
     ranks = join_ranks()
     if ranks is not None and not ranks.leads:
-        say = silent
-    check_lengths(wish)
-    if wish.data == "":
+        notify = silent
+    check_lengths(options)
+    if options.data == "":
         raise UsageError("--data is empty; leave it out, or name a source")
-    if wish.out is not None and not wish.resume:
-        check_out(wish.out, overwrite=wish.overwrite)
-    if wish.tensorboard:
+    if options.out is not None and not options.resume:
+        check_out(options.out, overwrite=options.overwrite)
+    if options.tensorboard:
         check_tensorboard()
-    plan = _resumed(wish, say) if wish.resume else _new(wish, say)
-    plan = dataclasses.replace(plan, tensorboard=wish.tensorboard, ranks=ranks)
+    plan = _resumed(options, notify) if options.resume else _new(options, notify)
+    plan = dataclasses.replace(plan, tensorboard=options.tensorboard, ranks=ranks)
     return plan if ranks is None else _agreed(plan, ranks)
 
 
-def image_form(image_set: ImageSet) -> ImageForm:
+def image_spec(image_set: ImageSet) -> ImageSpec:
     """The form of a set's images."""
-    return ImageForm(*image_set.shape, classes=len(image_set.class_names))
+    return ImageSpec(*image_set.shape, classes=len(image_set.class_names))
 
 
-def _new(wish: Wish, say: Say) -> Plan:
-    recipe = checked_parts(asked_recipe(wish))
-    seed = 0 if wish.seed is None else wish.seed
-    device, threads = prepare(wish.device)
-    source, labelled = _load("mnist" if wish.data is None else wish.data, wish.data_dir, say)
+def _new(options: TrainOptions, notify: ProgressFn) -> TrainPlan:
+    recipe = checked_recipe(requested_recipe(options))
+    seed = 0 if options.seed is None else options.seed
+    device, threads = prepare(options.device)
+    source, labelled = _load("mnist" if options.data is None else options.data, options.data_dir, notify)
     image_set = _for_recipe(labelled, recipe)
     _check_scores(recipe, labelled)
-    form = image_form(image_set)
+    spec = image_spec(image_set)
     # Networks that can't be built for these images are refused here, before a run's folder is touched.
-    build_generator(recipe, form)
-    build_discriminator(recipe, form)
+    build_generator(recipe, spec)
+    build_discriminator(recipe, spec)
     started = time.monotonic()
     recipe = _with_precision(recipe, device)
-    recipe = _with_length(recipe, wish, image_set, form, device, started, say)
-    path = wish.out or free_run_path(RUNS, recipe.name, Path(source).stem)
-    return Plan(
-        recipe, image_set, labelled, source, seed, device, threads, RunFolder(path), resumed=False, overwrite=wish.overwrite
+    recipe = _with_length(recipe, options, image_set, spec, device, started, notify)
+    path = options.out or free_run_path(RUNS, recipe.name, Path(source).stem)
+    return TrainPlan(
+        recipe, image_set, labelled, source, seed, device, threads, RunFolder(path), resumed=False, overwrite=options.overwrite
     )
 
 
-def _resumed(wish: Wish, say: Say) -> Plan:
-    if wish.out is None:
+def _resumed(options: TrainOptions, notify: ProgressFn) -> TrainPlan:
+    if options.out is None:
         raise UsageError("--resume needs --out: the folder of the run to go on with")
-    if wish.overwrite:
+    if options.overwrite:
         raise UsageError("--resume and --overwrite exclude each other; give one")
-    run = open_run(wish.out)
+    run = open_run(options.out)
     recipe, record = run.read_recipe(), run.read_record()
     _check_record(run, record)
-    device, threads = prepare(wish.device)
-    source, labelled = _load(wish.data or record["data"]["source"], wish.data_dir, say)
+    device, threads = prepare(options.device)
+    source, labelled = _load(options.data or record["data"]["source"], options.data_dir, notify)
     image_set = _for_recipe(labelled, recipe)
-    length = _with_length(recipe, wish, image_set, image_form(image_set), device, time.monotonic(), say)
-    named = wish.recipe, wish.config, wish.evaluate_every
-    if any(value is not None for value in named) or wish.settings or wish.pretrain_discriminator:
-        asked = asked_recipe(wish, recipe)
+    length = _with_length(recipe, options, image_set, image_spec(image_set), device, time.monotonic(), notify)
+    named = options.recipe, options.config, options.evaluate_every
+    if any(value is not None for value in named) or options.settings or options.pretrain_discriminator:
+        asked = requested_recipe(options, recipe)
         asked = _like(asked, recipe)
         _refuse(run, "recipe", differences(recipe, asked))
-    if wish.seed is not None and wish.seed != record["seed"]:
-        _refuse(run, "seed", [f"{record['seed']} -> {wish.seed}"])
+    if options.seed is not None and options.seed != record["seed"]:
+        _refuse(run, "seed", [f"{record['seed']} -> {options.seed}"])
     if image_set.content_hash != record["data"]["content_hash"]:
         before, now = record["data"], image_set
         _refuse(
@@ -206,10 +206,10 @@ def _resumed(wish: Wish, say: Say) -> Plan:
                 f"{now.name}, {len(now):,} images, SHA-256 {now.content_hash[:12]}…"
             ],
         )
-    return Plan(length, image_set, labelled, source, record["seed"], device, threads, run, resumed=True, overwrite=False)
+    return TrainPlan(length, image_set, labelled, source, record["seed"], device, threads, run, resumed=True, overwrite=False)
 
 
-def _agreed(plan: Plan, ranks: Ranks) -> Plan:
+def _agreed(plan: TrainPlan, ranks: Ranks) -> TrainPlan:
     """The leader's plan, which measured the speed and chose a folder, on every rank."""
     ranks.share_of(plan.recipe.updates.microbatches)
     own = [to_toml(plan.recipe), plan.seed, str(plan.run.path), plan.image_set.content_hash]
@@ -247,19 +247,21 @@ def _refuse(run: RunFolder, what: str, changes: list[str]) -> None:
 
 
 def _like(asked: Recipe, recipe: Recipe) -> Recipe:
-    """The recipe asked for, with the length, and a precision left open, as they are in another."""
+    """Return the recipe asked for, with the length, a former name, and a precision left open as they are in another."""
+    if ALIASES.get(recipe.name) == asked.name:
+        asked = dataclasses.replace(asked, name=recipe.name)
     precision = recipe.training.precision if asked.training.precision == AUTO else asked.training.precision
     training = dataclasses.replace(asked.training, images=recipe.training.images, precision=precision)
     return dataclasses.replace(asked, training=training)
 
 
-def _load(source: str, data_dir: Path | None, say: Say) -> tuple[str, ImageSet]:
+def _load(source: str, data_dir: Path | None, notify: ProgressFn) -> tuple[str, ImageSet]:
     if source != AUTO:
-        return source, load_image_set(source, "train", data_dir, report=say)
+        return source, load_image_set(source, "train", data_dir, notify=notify)
     try:
-        return "mnist", load_image_set("mnist", "train", data_dir, report=say)
+        return "mnist", load_image_set("mnist", "train", data_dir, notify=notify)
     except DownloadError:
-        say("MNIST is not on this machine and could not be downloaded: training on the embedded digits instead.")
+        notify("MNIST is not on this machine and could not be downloaded: training on the embedded digits instead.")
         return "digits", load_image_set("digits", "train")
 
 
@@ -296,21 +298,27 @@ def _with_precision(recipe: Recipe, device: torch.device) -> Recipe:
 
 
 def _with_length(
-    recipe: Recipe, wish: Wish, image_set: ImageSet, form: ImageForm, device: torch.device, started: float, say: Say
+    recipe: Recipe,
+    options: TrainOptions,
+    image_set: ImageSet,
+    spec: ImageSpec,
+    device: torch.device,
+    started: float,
+    notify: ProgressFn,
 ) -> Recipe:
     """The recipe with its length in images; `started` is when the minutes began to count."""
-    if wish.images is not None:
-        images = wish.images
-    elif wish.epochs is not None:
-        images = round(wish.epochs * len(image_set))
-    elif wish.minutes is not None:
-        say("measuring the speed of training on this machine …")
-        speed = training_speed(recipe, form, device, 60 * wish.minutes)
-        seconds = 60 * wish.minutes * MINUTES_SHARE - (time.monotonic() - started)
-        images = images_within(seconds, recipe, form, device, speed)
+    if options.images is not None:
+        images = options.images
+    elif options.epochs is not None:
+        images = round(options.epochs * len(image_set))
+    elif options.minutes is not None:
+        notify("measuring the speed of training on this machine …")
+        speed = training_speed(recipe, spec, device, 60 * options.minutes)
+        seconds = 60 * options.minutes * MINUTES_SHARE - (time.monotonic() - started)
+        images = images_within(seconds, recipe, spec, device, speed)
     else:
         return recipe
     images = max(recipe.training.batch_size, images)
-    if images > MOST_IMAGES:
-        raise UsageError(f"this would be {images:,} images; {MOST_IMAGES:,} at most are possible")
+    if images > MAX_IMAGES:
+        raise UsageError(f"this would be {images:,} images; {MAX_IMAGES:,} at most are possible")
     return dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, images=images))

@@ -12,12 +12,12 @@ from urllib.parse import unquote
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from digitgan.studio.errors import refuse
+from digitgan.studio.errors import send_error
 
-MOST_BODY: Final = 1_000_000
+MAX_BODY: Final = 1_000_000
 """Bytes of a request's body."""
 
-TOO_LARGE: Final = f"the body is larger than {MOST_BODY:,} bytes"
+TOO_LARGE: Final = f"the body is larger than {MAX_BODY:,} bytes"
 
 COOKIE: Final = "digitgan-token"
 
@@ -47,7 +47,7 @@ HEADERS: Final = (
 
 @final
 @dataclass(frozen=True)
-class Door:
+class AccessPolicy:
     """Who is let in.
 
     Attributes:
@@ -60,16 +60,16 @@ class Door:
 
 
 @final
-class Safety:
+class AccessControl:
     """Refuses what doesn't belong here, and tells browsers what a page may load.
 
     A page elsewhere could otherwise have a browser ask this server: by its own name for 127.0.0.1 (DNS rebinding, seen by the
     Host header) or from its own scripts (seen by the Origin header).
     """
 
-    def __init__(self, app: ASGIApp, door: Door) -> None:
+    def __init__(self, app: ASGIApp, access_policy: AccessPolicy) -> None:
         self.app = app
-        self.door = door
+        self.access_policy = access_policy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
@@ -81,7 +81,7 @@ class Safety:
         given, in_address = self._given_token(headers, scope)
         refusal = self._refusal(headers, given, scope)
         if refusal is not None:
-            await refuse(send, *refusal, headers=HEADERS)
+            await send_error(send, *refusal, headers=HEADERS)
             return
         body = _Body(receive)
 
@@ -89,8 +89,8 @@ class Safety:
             if message["type"] == "http.response.start":
                 there = {name for name, _ in message.get("headers", [])}
                 message["headers"] = [*message.get("headers", []), *(pair for pair in HEADERS if pair[0] not in there)]
-                if in_address and self.door.token is not None:
-                    cookie = f"{_cookie_of(scope)}={self.door.token}; HttpOnly; SameSite=Strict; Path=/"
+                if in_address and self.access_policy.token is not None:
+                    cookie = f"{_cookie_of(scope)}={self.access_policy.token}; HttpOnly; SameSite=Strict; Path=/"
                     message["headers"].append((b"set-cookie", cookie.encode()))
             await send(message)
 
@@ -98,18 +98,18 @@ class Safety:
 
     def _refusal(self, headers: MutableMapping[str, str], given: str, scope: Scope) -> tuple[int, str] | None:
         host = _host_of(headers.get("host", ""))
-        if self.door.hosts and host not in self.door.hosts:
-            return 421, f"this server isn't called {host[:100]!r}; ask {self.door.hosts[0]}"
+        if self.access_policy.hosts and host not in self.access_policy.hosts:
+            return 421, f"this server isn't called {host[:100]!r}; ask {self.access_policy.hosts[0]}"
         origin = headers.get("origin")
         elsewhere = origin is not None and origin.partition("://")[2] != headers.get("host", "")
         if elsewhere or headers.get("sec-fetch-site") == "cross-site":
             return 403, "only the server's own pages may ask it"
         # Health is asked by machines that know no token.
-        wanted = None if scope["path"] == "/health" else self.door.token
+        wanted = None if scope["path"] == "/health" else self.access_policy.token
         if wanted is not None and not hmac.compare_digest(given.encode(), wanted.encode()):
             return 401, "a token is needed: open the address that the server printed, or send `Authorization: Bearer TOKEN`"
         length = headers.get("content-length", "0")
-        if not length.isdecimal() or int(length[:20]) > MOST_BODY:
+        if not length.isdecimal() or int(length[:20]) > MAX_BODY:
             return 413, TOO_LARGE
         return None
 
@@ -140,7 +140,7 @@ class _Body:
     async def receive(self) -> Message:
         message = await self._receive()
         self._count += len(message.get("body", b""))
-        if self._count > MOST_BODY:
+        if self._count > MAX_BODY:
             raise HTTPException(413, TOO_LARGE)  # which FastAPI hands on where it reads a body
         return message
 

@@ -7,9 +7,9 @@ from typing import Final, final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from digitgan.studio.errors import refuse
+from digitgan.studio.errors import send_error
 
-MOST_AT_ONCE: Final = 64
+MAX_AT_ONCE: Final = 64
 """Requests for pictures: four times as many as sixteen busy connections, and a tenth of a second's work."""
 
 DRAWING: Final = ("/api/v1/sample", "/api/v1/write", "/api/v1/morph")
@@ -28,7 +28,7 @@ class Admission:
         inside: requests that are worked on.
     """
 
-    def __init__(self, app: ASGIApp, refused: Callable[[], object], most: int = MOST_AT_ONCE) -> None:
+    def __init__(self, app: ASGIApp, refused: Callable[[], object], most: int = MAX_AT_ONCE) -> None:
         self.app = app
         self.refused = refused
         self.most = most
@@ -42,7 +42,7 @@ class Admission:
         if self.inside >= self.most:
             self.refused()
             why = f"{self.inside} requests for pictures are worked on already; ask again in a second"
-            await refuse(send, 429, why, [(b"retry-after", b"1")])
+            await send_error(send, 429, why, [(b"retry-after", b"1")])
             return
         self.inside += 1
         try:

@@ -18,16 +18,16 @@ from digitgan.device import use_threads
 from digitgan.errors import DigitganError, nearest
 from digitgan.studio import image_routes as drawing_routes
 from digitgan.studio import run_routes
-from digitgan.studio.access import Door, Safety
+from digitgan.studio.access import AccessControl, AccessPolicy
 from digitgan.studio.admission import Admission
-from digitgan.studio.batcher import Painter
+from digitgan.studio.batcher import DynamicBatcher
 from digitgan.studio.errors import BusyError, NotThereError, StateError
 from digitgan.studio.metrics import Counting, Metrics
-from digitgan.studio.model_cache import Shelf
+from digitgan.studio.model_cache import ModelCache
 from digitgan.studio.new_runs import NewRun
-from digitgan.studio.process_manager import Trainings
-from digitgan.studio.run_monitor import Watch
-from digitgan.studio.services import Rooms, rooms_of
+from digitgan.studio.process_manager import ProcessManager
+from digitgan.studio.run_monitor import RunMonitor
+from digitgan.studio.services import Services, services_of
 from digitgan.version import __version__
 
 STATUSES: Final[Mapping[type[Exception], int]] = {BusyError: 429, NotThereError: 404, StateError: 409}
@@ -36,26 +36,30 @@ STATUSES: Final[Mapping[type[Exception], int]] = {BusyError: 429, NotThereError:
 ABOUT: Final = "Draw labelled digits, watch trainings, start new ones. Names and errors are those of the command line."
 
 
-def create_app(runs: Path, door: Door, device: str = "cpu") -> FastAPI:
+def create_app(runs: Path, access_policy: AccessPolicy, device: str = "cpu") -> FastAPI:
     """The application.
 
     Args:
         runs: the folder in which the runs lie.
-        door: who is let in.
+        access_policy: who is let in.
         device: where models draw.
     """
     # A core is left to the server itself.
-    shelf, painter, trainings = Shelf(runs, device), Painter(max(1, use_threads() - 1)), Trainings(runs)
-    rooms = Rooms(shelf, painter, trainings, Watch(shelf, trainings), Metrics(painter))
+    model_cache, batcher, process_manager = (
+        ModelCache(runs, device),
+        DynamicBatcher(max(1, use_threads() - 1)),
+        ProcessManager(runs),
+    )
+    services = Services(model_cache, batcher, process_manager, RunMonitor(model_cache, process_manager), Metrics(batcher))
 
     @contextlib.asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
         yield
-        trainings.close()
-        painter.close()
+        process_manager.close()
+        batcher.close()
 
     app = FastAPI(title="digitgan", version=__version__, description=ABOUT, docs_url=None, redoc_url=None, lifespan=life)
-    app.state.rooms = rooms
+    app.state.services = services
     app.include_router(drawing_routes.routes)
     app.include_router(run_routes.routes)
     app.add_exception_handler(DigitganError, _refused)
@@ -75,16 +79,18 @@ def create_app(runs: Path, door: Door, device: str = "cpu") -> FastAPI:
     @app.get("/metrics", tags=["server"], responses={200: {"content": {"text/plain": {}}}})
     async def metrics(request: Request) -> Response:
         """What the server has done, in Prometheus' text format."""
-        return Response(rooms_of(request).metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(services_of(request).metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> FileResponse:
         return FileResponse(page / "docs.html")
 
     app.mount("/", StaticFiles(directory=page, html=True), name="page")
-    app.add_middleware(Admission, refused=rooms.metrics.turned_away.inc)
-    app.add_middleware(Safety, door=door)
-    app.add_middleware(Counting, metrics=rooms.metrics)  # the last is the first to hear: who is refused at the door counts too
+    app.add_middleware(Admission, refused=services.metrics.turned_away.inc)
+    app.add_middleware(AccessControl, access_policy=access_policy)
+    app.add_middleware(
+        Counting, metrics=services.metrics
+    )  # the last is the first to hear: who is refused at the door counts too
     return app
 
 

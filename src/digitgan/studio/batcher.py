@@ -27,10 +27,10 @@ from digitgan.model.file import Model
 from digitgan.networks import Generator
 from digitgan.studio.errors import BusyError
 
-MOST_IMAGES: Final = 1_000
+MAX_IMAGES: Final = 1_000
 """Images in one request: more is what `digitgan sample` is for."""
 
-MOST_WAITING: Final = 2_048
+MAX_WAITING: Final = 2_048
 """Images that may wait: about a fifth of a second's work, beyond which it is kinder to refuse than to let wait."""
 
 SECONDS_LEFT: Final = 10.0
@@ -65,7 +65,7 @@ class _Piece:
 
 
 @final
-class Painter:
+class DynamicBatcher:
     """Draws for requests, in threads of its own.
 
     Args:
@@ -78,7 +78,7 @@ class Painter:
         refused: requests so far.
     """
 
-    def __init__(self, threads: int, most_waiting: int = MOST_WAITING) -> None:
+    def __init__(self, threads: int, most_waiting: int = MAX_WAITING) -> None:
         self.most_waiting = most_waiting
         self.drawn = self.batches = self.refused = 0
         self._pieces: deque[_Piece] = deque()

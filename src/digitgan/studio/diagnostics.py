@@ -23,7 +23,7 @@ EARLY: Final = 0.05
 
 @final
 @dataclass(frozen=True)
-class Remark:
+class Diagnostic:
     """A finding in words.
 
     Attributes:
@@ -41,7 +41,7 @@ class Remark:
         return {"tone": self.tone, "title": self.title, "text": self.text}
 
 
-def remarks(history: list[dict[str, Any]], alarms: list[str], images: Any, recipe: Recipe | None) -> list[Remark]:
+def diagnose(history: list[dict[str, Any]], alarms: list[str], images: Any, recipe: Recipe | None) -> list[Diagnostic]:
     """What there is to notice in a run as it is.
 
     Args:
@@ -50,11 +50,11 @@ def remarks(history: list[dict[str, Any]], alarms: list[str], images: Any, recip
         images: length of the run, where it is known.
         recipe: of the run, where it can be read.
     """
-    found = [Remark("warning", "The guard has stepped in", alarm) for alarm in alarms[-2:]]
+    found = [Diagnostic("warning", "The guard has stepped in", alarm) for alarm in alarms[-2:]]
     if not history:
         return [
             *found,
-            Remark("note", "Nothing to see yet", "The first point of the curves comes after a two-hundredth of the run."),
+            Diagnostic("note", "Nothing to see yet", "The first point of the curves comes after a two-hundredth of the run."),
         ]
     real, fake = _mean(history, "accuracy_real"), _mean(history, "accuracy_fake")
     paired = recipe is not None and recipe.loss.name == "relativistic"
@@ -63,7 +63,7 @@ def remarks(history: list[dict[str, Any]], alarms: list[str], images: Any, recip
     share = history[-1]["images_seen"] / images if isinstance(images, int) and images > 0 else None
     if share is not None and share < EARLY:
         found.append(
-            Remark(
+            Diagnostic(
                 "note",
                 "It has only just begun",
                 "At first the generator draws blots. Watch the previews: strokes come before shapes, and shapes before digits.",
@@ -72,7 +72,7 @@ def remarks(history: list[dict[str, Any]], alarms: list[str], images: Any, recip
     swing = _swing(history)
     if swing is not None and swing > 0.5 and (share is None or share > EARLY):
         found.append(
-            Remark(
+            Diagnostic(
                 "note",
                 "The generator's loss swings",
                 "That is no sign of harm by itself: its opponent changes too, so there is no value it should come to. The "
@@ -82,7 +82,7 @@ def remarks(history: list[dict[str, Any]], alarms: list[str], images: Any, recip
     scale = history[-1].get("learning_rate_scale")
     if isinstance(scale, int | float) and scale < 0.95:
         found.append(
-            Remark(
+            Diagnostic(
                 "note",
                 f"The learning rates have fallen to {scale:.0%}",
                 "Towards the end both networks take smaller steps, so that strokes settle: the last part of a run sharpens "
@@ -92,13 +92,13 @@ def remarks(history: list[dict[str, Any]], alarms: list[str], images: Any, recip
     return found
 
 
-def _of_accuracy(real: float, fake: float, *, paired: bool) -> Remark:
+def _of_accuracy(real: float, fake: float, *, paired: bool) -> Diagnostic:
     right = (real + fake) / 2
     told = f"It tells {right:.0%} of the images rightly"
     if paired:
         told = f"It gives {right:.0%} of the real images a higher score than the drawn one beside it"
     if right > WINNING:
-        return Remark(
+        return Diagnostic(
             "warning",
             "The discriminator is winning",
             f"{told}, because the drawn images still differ in something easy to see. As long as they get better, that is how "
@@ -106,13 +106,13 @@ def _of_accuracy(real: float, fake: float, *, paired: bool) -> Remark:
             "discriminator, or a stronger penalty, holds it back.",
         )
     if right < FOOLED:
-        return Remark(
+        return Diagnostic(
             "note",
             "The discriminator is all but fooled",
             f"{told}, where guessing would be half. Either the images have become good, or it has stopped learning: look at "
             "the previews. If they are bad, raise its learning rate, or weaken the penalty.",
         )
-    return Remark(
+    return Diagnostic(
         "good",
         "The two are well matched",
         f"{told}, so each still has something to learn from the other. That is what a good run looks like most of the time.",

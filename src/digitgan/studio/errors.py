@@ -15,20 +15,20 @@ from starlette.types import Send
 from digitgan.errors import DigitganError, nearest
 
 
-class Refusal(BaseModel):
+class ErrorResponse(BaseModel):
     """What is wrong, and what would be right."""
 
     error: str
 
 
-REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
-    400: {"model": Refusal, "description": "something asked for can't be"},
-    401: {"model": Refusal, "description": "a token is needed"},
-    404: {"model": Refusal, "description": "no run, model or picture of that name"},
-    409: {"model": Refusal, "description": "the run is in no state for that"},
-    413: {"model": Refusal, "description": "the body is too large"},
-    422: {"model": Refusal, "description": "a parameter that is no number, out of range, or unknown"},
-    429: {"model": Refusal, "description": "too much is asked now; Retry-After says when to ask again"},
+ERROR_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
+    400: {"model": ErrorResponse, "description": "something asked for can't be"},
+    401: {"model": ErrorResponse, "description": "a token is needed"},
+    404: {"model": ErrorResponse, "description": "no run, model or picture of that name"},
+    409: {"model": ErrorResponse, "description": "the run is in no state for that"},
+    413: {"model": ErrorResponse, "description": "the body is too large"},
+    422: {"model": ErrorResponse, "description": "a parameter that is no number, out of range, or unknown"},
+    429: {"model": ErrorResponse, "description": "too much is asked now; Retry-After says when to ask again"},
 }
 """The answers that every route may give instead, for its description."""
 
@@ -48,7 +48,7 @@ async def known_parameters_only(request: Request) -> None:
             raise RequestValidationError([{"loc": ("query", name[:100]), "msg": unknown}])
 
 
-async def refuse(send: Send, status: int, why: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
+async def send_error(send: Send, status: int, why: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
     """Answer a request with an error before any route hears of it."""
     body = json.dumps({"error": why}).encode()
     own = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]

@@ -16,12 +16,12 @@ from digitgan.generation.text import Sheet
 from digitgan.generation.walking import REACH
 from digitgan.images import grid
 from digitgan.model.file import Model
-from digitgan.studio.batcher import MOST_IMAGES
-from digitgan.studio.errors import REFUSALS, known_parameters_only
+from digitgan.studio.batcher import MAX_IMAGES
+from digitgan.studio.errors import ERROR_RESPONSES, known_parameters_only
 from digitgan.studio.pictures import Spot, check_label, checked_seed, npz, png
-from digitgan.studio.services import rooms_of
+from digitgan.studio.services import services_of
 
-routes = APIRouter(prefix="/api/v1", tags=["drawing"], responses=REFUSALS, dependencies=[Depends(known_parameters_only)])
+routes = APIRouter(prefix="/api/v1", tags=["drawing"], responses=ERROR_RESPONSES, dependencies=[Depends(known_parameters_only)])
 
 ModelName = Annotated[
     str, Query(max_length=200, description="a shipped model, a run, or one of its models: RUN@51200, RUN@best")
@@ -35,10 +35,10 @@ PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}, "des
 @routes.get("/models")
 async def models(request: Request) -> list[dict[str, Any]]:
     """The models there are: shipped ones, then the runs'."""
-    rooms = rooms_of(request)
+    services = services_of(request)
 
     def all_of_them() -> list[dict[str, Any]]:
-        return [{"name": name} for name in rooms.shelf.names()]
+        return [{"name": name} for name in services.model_cache.names()]
 
     return await asyncio.to_thread(all_of_them)
 
@@ -46,7 +46,7 @@ async def models(request: Request) -> list[dict[str, Any]]:
 @routes.get("/models/{name}")
 async def one_model(request: Request, name: Annotated[str, Path(max_length=200)]) -> dict[str, Any]:
     """A model: its classes, the form of its images, where it comes from."""
-    return await asyncio.to_thread(rooms_of(request).shelf.describe, name)
+    return await asyncio.to_thread(services_of(request).model_cache.describe, name)
 
 
 @routes.get(
@@ -63,9 +63,9 @@ async def sample(
     model: ModelName = "mnist",
     labels: Annotated[str | None, Query(max_length=4000, description='"7", "0-9", "1,3,5" or class names; every class')] = None,
     per_class: Annotated[
-        int | None, Query(ge=1, le=MOST_IMAGES, description="so many of each; one, where nothing is said")
+        int | None, Query(ge=1, le=MAX_IMAGES, description="so many of each; one, where nothing is said")
     ] = None,
-    count: Annotated[int | None, Query(ge=1, le=MOST_IMAGES, description="so many in all, the classes taking turns")] = None,
+    count: Annotated[int | None, Query(ge=1, le=MAX_IMAGES, description="so many in all, the classes taking turns")] = None,
     seed: Seed = 0,
     start: Annotated[int, Query(ge=0, lt=2**53, description="index of the first image in the sequence the seed names")] = 0,
     truncation: Annotated[float | None, Query(gt=0, le=100, description="likelier images, of less variety")] = None,
@@ -73,11 +73,11 @@ async def sample(
     scale: Scale = 1,
 ) -> Response:
     """Labelled images, as `digitgan sample` draws them: the same ones, to the last bit."""
-    rooms = rooms_of(request)
-    loaded = await rooms.model(model)
+    services = services_of(request)
+    loaded = await services.model(model)
     wanted = _labels(loaded, labels, per_class, count)
     z = loaded.latents(checked_seed(seed), range(start, start + len(wanted)), truncation)
-    images = await rooms.painter.draw(loaded, z, torch.tensor(wanted), start)
+    images = await services.batcher.draw(loaded, z, torch.tensor(wanted), start)
     if format == "json":
         named = [loaded.class_names[label] for label in wanted]
         return JSONResponse(
@@ -103,10 +103,10 @@ async def written(
     scale: Scale = 3,
 ) -> Response:
     """A string of digits as one picture, in one hand, as `digitgan write` draws it."""
-    rooms = rooms_of(request)
-    loaded = await rooms.model(model)
+    services = services_of(request)
+    loaded = await services.model(model)
     sheet = Sheet(loaded, text)
-    images = await rooms.painter.draw(loaded, sheet.latents(checked_seed(seed), style, (x, y)), sheet.labels)
+    images = await services.batcher.draw(loaded, sheet.latents(checked_seed(seed), style, (x, y)), sheet.labels)
     return await _picture(sheet.joined(images), scale)
 
 
@@ -125,18 +125,18 @@ async def morph(
     scale: Scale = 1,
 ) -> Response:
     """One image at a place among all there are: a latent moved along its two main directions, between two classes."""
-    rooms = rooms_of(request)
-    loaded = await rooms.model(model)
+    services = services_of(request)
+    loaded = await services.model(model)
     begin = check_label(loaded, first)
     end = begin if second is None else check_label(loaded, second)
     spot = Spot(checked_seed(seed), index, x, y, begin, end, share)
     if every_class:
-        images = await rooms.painter.draw(loaded, *spot.every_class(loaded))
+        images = await services.batcher.draw(loaded, *spot.every_class(loaded))
         return await _picture(grid(images, columns=min(len(images), 10)), scale)
     if begin != end and not loaded.recipe.conditional:
         raise UsageError("this model is unconditional: there is no way from class to class")
     between = spot.shares(loaded) if 0 < share < 1 and begin != end else torch.tensor([end if share == 1 else begin])
-    images = await rooms.painter.draw(loaded, spot.latent(loaded), between)
+    images = await services.batcher.draw(loaded, spot.latent(loaded), between)
     return await _picture(images[0], scale)
 
 
@@ -148,7 +148,7 @@ async def spot(
     index: Annotated[int, Query(ge=0, lt=2**53, description="which latent of the seed's")] = 0,
 ) -> dict[str, float]:
     """Where a latent lies along the two main directions, in standard deviations."""
-    loaded = await rooms_of(request).model(model)
+    loaded = await services_of(request).model(model)
     x, y = Spot(checked_seed(seed), index, None, None, 0, 0, 0.0).where(loaded)
     return {"x": x, "y": y}
 
@@ -162,8 +162,8 @@ def _labels(model: Model, labels: str | None, per_class: int | None, count: int 
         wanted = [classes[n % len(classes)] for n in range(count)]
     else:
         wanted = np.repeat(classes, per_class or 1).tolist()
-    if len(wanted) > MOST_IMAGES:
-        raise UsageError(f"{len(wanted):,} images: {MOST_IMAGES:,} at most in one request; `digitgan sample` draws any number")
+    if len(wanted) > MAX_IMAGES:
+        raise UsageError(f"{len(wanted):,} images: {MAX_IMAGES:,} at most in one request; `digitgan sample` draws any number")
     return wanted
 
 

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 if TYPE_CHECKING:
-    from digitgan.studio.batcher import Painter
+    from digitgan.studio.batcher import DynamicBatcher
 
 BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Seconds."""
@@ -20,10 +20,10 @@ class Metrics:
     """Counters of one application.
 
     Args:
-        painter: whose queue is told of.
+        batcher: whose queue is told of.
     """
 
-    def __init__(self, painter: Painter) -> None:
+    def __init__(self, batcher: DynamicBatcher) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter("digitgan_requests", "Requests answered.", ("route", "status"), registry=self.registry)
         self.seconds = Histogram(
@@ -39,13 +39,13 @@ class Metrics:
             registry=self.registry,
         )
         for name, text, value in (
-            ("digitgan_images_waiting", "Images asked for and not yet begun.", lambda: painter.waiting),
-            ("digitgan_images_drawn", "Images drawn so far.", lambda: painter.drawn),
-            ("digitgan_batches_drawn", "Batches in which they were drawn.", lambda: painter.batches),
+            ("digitgan_images_waiting", "Images asked for and not yet begun.", lambda: batcher.waiting),
+            ("digitgan_images_drawn", "Images drawn so far.", lambda: batcher.drawn),
+            ("digitgan_batches_drawn", "Batches in which they were drawn.", lambda: batcher.batches),
             (
                 "digitgan_draws_refused",
                 "Requests refused because too many images waited.",
-                lambda: painter.refused,
+                lambda: batcher.refused,
             ),
         ):
             Gauge(name, text, registry=self.registry).set_function(value)

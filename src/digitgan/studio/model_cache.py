@@ -15,7 +15,7 @@ from digitgan.model.registry import find_model, shipped_models
 from digitgan.runs import RunFolder
 from digitgan.studio.errors import NotThereError
 
-MOST_LOADED: Final = 4
+MAX_LOADED: Final = 4
 """Models kept in memory, the last used ones: a shipped one takes two megabytes, one of a faithful recipe ten."""
 
 RUN_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -23,7 +23,7 @@ RUN_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @final
-class Shelf:
+class ModelCache:
     """Finds runs and models, and keeps the models that were used last.
 
     Args:
@@ -86,15 +86,15 @@ class Shelf:
     def describe(self, name: str) -> dict[str, Any]:
         """What a page must know of a model: its classes, the form of its images, and where it comes from."""
         model = self.model(name)
-        form = model.generator.form
+        spec = model.generator.spec
         return {
             "name": name,
             "class_names": list(model.class_names),
             "conditional": model.recipe.conditional,
             "latent": model.generator.latent,
-            "height": form.height,
-            "width": form.width,
-            "channels": form.channels,
+            "height": spec.height,
+            "width": spec.width,
+            "channels": spec.channels,
             "recipe": model.recipe.name,
             "images_seen": model.card.get("images_seen"),
             "data": model.card.get("data", {}).get("name") if isinstance(model.card.get("data"), dict) else None,
@@ -111,7 +111,7 @@ class Shelf:
             if key not in self._loaded:
                 self._loaded[key] = load_model(path).to(choose_device(self.device))
             self._loaded.move_to_end(key)
-            while len(self._loaded) > MOST_LOADED:
+            while len(self._loaded) > MAX_LOADED:
                 self._loaded.popitem(last=False)
             return self._loaded[key]
 

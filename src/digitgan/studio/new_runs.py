@@ -10,11 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from digitgan import rng
 from digitgan.data.datasets import DATASETS
 from digitgan.recipes import RECIPES, Recipe
-from digitgan.session.options import Wish, asked_recipe, check_lengths, checked_parts
+from digitgan.session.options import TrainOptions, check_lengths, checked_recipe, requested_recipe
 from digitgan.training.losses import LOSSES
 from digitgan.training.penalties import PENALTIES
 
-MOST_MINUTES: Final = 24 * 60.0
+MAX_MINUTES: Final = 24 * 60.0
 
 
 class NewRun(BaseModel):
@@ -27,7 +27,7 @@ class NewRun(BaseModel):
     name: str | None = Field(None, max_length=100, description="of the run; the next free one where it is left out")
     seed: int = Field(0, ge=0, lt=2**63, description="of everything random")
     images: int | None = Field(None, gt=0, le=10**9, description="length in images seen; or")
-    minutes: float | None = Field(None, gt=0, le=MOST_MINUTES, description="in minutes; a minute where neither is said")
+    minutes: float | None = Field(None, gt=0, le=MAX_MINUTES, description="in minutes; a minute where neither is said")
     evaluate_every: int | None = Field(None, ge=1000, le=10**9, description="score what is drawn after every so many images")
     settings: list[str] = Field(default_factory=list, max_length=50, description='changes to the recipe: "section.key=value"')
 
@@ -111,9 +111,9 @@ def arguments_of(new: NewRun) -> list[str]:
     """
     rng.check_seed(new.seed)
     minutes = 1.0 if new.images is None and new.minutes is None else new.minutes
-    wish = Wish(recipe=new.recipe, settings=tuple(new.settings), images=new.images, minutes=minutes)
-    check_lengths(wish)
-    checked_parts(asked_recipe(wish))
+    options = TrainOptions(recipe=new.recipe, settings=tuple(new.settings), images=new.images, minutes=minutes)
+    check_lengths(options)
+    checked_recipe(requested_recipe(options))
     length = ["--images", str(new.images)] if new.images is not None else ["--minutes", f"{minutes:g}"]
     scored = ["--evaluate-every", str(new.evaluate_every)] if new.evaluate_every else []
     changes = [part for setting in new.settings for part in ("--set", setting)]

@@ -17,7 +17,7 @@ from digitgan.generation.walking import REACH, principal_directions
 from digitgan.images import Picture, enlarged
 from digitgan.model.file import Model
 
-LARGEST_PICTURE: Final = 16_000_000
+MAX_PICTURE: Final = 16_000_000
 """Pixels of one picture."""
 
 
@@ -101,8 +101,8 @@ def png(picture: Picture, scale: int = 1) -> bytes:
     Raises:
         UsageError: if it would be too large.
     """
-    if picture.shape[0] * picture.shape[1] * scale**2 > LARGEST_PICTURE:
-        raise UsageError(f"a picture of more than {LARGEST_PICTURE // 10**6} million pixels; fewer images, or a smaller scale")
+    if picture.shape[0] * picture.shape[1] * scale**2 > MAX_PICTURE:
+        raise UsageError(f"a picture of more than {MAX_PICTURE // 10**6} million pixels; fewer images, or a smaller scale")
     file = io.BytesIO()
     Image.fromarray(enlarged(picture, scale) if scale > 1 else picture).save(file, format="PNG", compress_level=1)
     return file.getvalue()

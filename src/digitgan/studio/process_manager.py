@@ -20,14 +20,14 @@ from typing import Any, Final, Literal, final
 
 from digitgan.errors import OutputError, UsageError
 from digitgan.files import replacing
-from digitgan.runs import RunFolder, is_held
+from digitgan.runs import RunFolder, is_locked
 from digitgan.studio.errors import BusyError, StateError
 from digitgan.studio.model_cache import RUN_NAME
 
 STATE: Final = ".studio"
 """The folder, beside the runs, for what the studio must remember."""
 
-MOST_AT_ONCE: Final = 2
+MAX_AT_ONCE: Final = 2
 """Trainings at once: more of them only slow each other."""
 
 SECONDS_TO_START: Final = 60.0
@@ -41,7 +41,7 @@ Phase = Literal["starting", "training", "paused", "ending", "stopped", "finished
 
 
 @final
-class Trainings:
+class ProcessManager:
     """Starts, pauses and stops trainings in a folder of runs.
 
     Args:
@@ -78,8 +78,8 @@ class Trainings:
         with self._alone():
             if self._is_alive(name):
                 raise StateError(f"{name}: trains already")
-            if len(self.alive()) >= MOST_AT_ONCE:
-                raise BusyError(f"{MOST_AT_ONCE} trainings are under way already; stop one, or wait for its end")
+            if len(self.alive()) >= MAX_AT_ONCE:
+                raise BusyError(f"{MAX_AT_ONCE} trainings are under way already; stop one, or wait for its end")
             command = [sys.executable, "-m", "digitgan", "train", *arguments, "--out", str(self.runs / name)]
             try:
                 self._state(name).parent.mkdir(parents=True, exist_ok=True)
@@ -138,7 +138,7 @@ class Trainings:
             if self._known(name).get("stopping"):
                 raise StateError(f"{name}: is being stopped")
             self._signal(name, signal.SIGSTOP)
-            if not is_held(RunFolder(self.runs / name)):  # it was about to begin or to end, and must be let do so
+            if not is_locked(RunFolder(self.runs / name)):  # it was about to begin or to end, and must be let do so
                 self._signal(name, signal.SIGCONT)
                 raise StateError(f"{name}: doesn't train just now")
             self._remember(name, **{**self._known(name), "paused": True})
@@ -241,7 +241,7 @@ class Trainings:
             record: as it was read.
         """
         known, alive = self._known(run.path.name), self._is_alive(run.path.name)
-        if is_held(run):
+        if is_locked(run):
             return "paused" if alive and known.get("paused") else "training"
         if alive:
             return "starting" if run.record.stat().st_mtime < known.get("started", 0.0) else "ending"
@@ -256,10 +256,10 @@ class Trainings:
 
     def _signal(self, name: str, number: int) -> None:
         if not self._is_alive(name):
-            held = is_held(RunFolder(self.runs / name))
+            locked = is_locked(RunFolder(self.runs / name))
             raise StateError(
                 f"{name}: was not started by a studio; steer it where it was started, by Ctrl-C say"
-                if held
+                if locked
                 else f"{name}: doesn't train just now"
             )
         with contextlib.suppress(ProcessLookupError):

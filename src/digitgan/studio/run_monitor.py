@@ -12,15 +12,15 @@ from typing import Any, Final, final
 from digitgan.errors import DigitganError
 from digitgan.recipes import Recipe
 from digitgan.runs import RunFolder
-from digitgan.studio.diagnostics import Remark, remarks
+from digitgan.studio.diagnostics import Diagnostic, diagnose
 from digitgan.studio.errors import NotThereError, StateError
-from digitgan.studio.model_cache import Shelf
-from digitgan.studio.process_manager import Trainings
+from digitgan.studio.model_cache import ModelCache
+from digitgan.studio.process_manager import ProcessManager
 
 BETWEEN_LOOKS: Final = 0.4
 """Seconds between two looks at a run that is being watched."""
 
-MOST_WATCHERS: Final = 32
+MAX_WATCHERS: Final = 32
 """Pages that may watch at once: each keeps a connection open."""
 
 ENDED: Final = ("finished", "failed", "stopped", "interrupted")
@@ -29,7 +29,7 @@ ENDED: Final = ("finished", "failed", "stopped", "interrupted")
 
 @final
 @dataclass(frozen=True)
-class Look:
+class RunView:
     """One look at a run.
 
     Attributes:
@@ -46,17 +46,17 @@ class Look:
 
 
 @final
-class Watch:
+class RunMonitor:
     """Looks at runs.
 
     Args:
-        shelf: finds them.
-        trainings: knows which of them are under way.
+        model_cache: finds them.
+        process_manager: knows which of them are under way.
     """
 
-    def __init__(self, shelf: Shelf, trainings: Trainings) -> None:
-        self.shelf = shelf
-        self.trainings = trainings
+    def __init__(self, model_cache: ModelCache, process_manager: ProcessManager) -> None:
+        self.model_cache = model_cache
+        self.process_manager = process_manager
         self.watchers = 0
 
     def brief(self, run: RunFolder) -> dict[str, Any]:
@@ -74,13 +74,13 @@ class Watch:
             StateError: if it begins, and there is nothing of it yet.
         """
         try:
-            return self.shelf.run(name)
+            return self.model_cache.run(name)
         except NotThereError:
-            if self.trainings.pending().get(name) == "":
+            if self.process_manager.pending().get(name) == "":
                 raise StateError(f"{name}: begins, and there is nothing of it to be seen yet; ask again in a second") from None
             raise
 
-    def look(self, name: str) -> Look:
+    def view(self, name: str) -> RunView:
         """A run as it is now.
 
         Raises:
@@ -101,14 +101,14 @@ class Watch:
             "precision": record.get("precision"),
             "alarms": _alarms(record),
             "rollbacks": len(_rollbacks(record)),
-            "started_here": name in self.trainings.alive(),
+            "started_here": name in self.process_manager.alive(),
             "best": run.best.is_file(),
             "scores": _scores(run),
         }
         if facts["phase"] == "interrupted":
-            facts["problem"] = self.trainings.last_words(name) or None
-        facts["remarks"] = [remark.as_json() for remark in _remarks(facts, recipe, history)]
-        return Look(run, facts, history, previews)
+            facts["problem"] = self.process_manager.last_words(name) or None
+        facts["diagnostics"] = [diagnostic.as_json() for diagnostic in _remarks(facts, recipe, history)]
+        return RunView(run, facts, history, previews)
 
     async def follow(self, name: str) -> AsyncIterator[str]:
         """A run as server-sent events, until it has ended: `facts`, `history` (new lines) and `previews` (new counts).
@@ -120,7 +120,7 @@ class Watch:
         try:
             seen, shown, before, rollbacks = -1, -1, "", None
             while True:
-                look = await asyncio.to_thread(self.look, name)
+                look = await asyncio.to_thread(self.view, name)
                 facts = json.dumps(look.facts)
                 # The guard has taken it back, or a resume has, and what was told of since then isn't so any more.
                 behind = bool(look.history) and look.history[-1]["images_seen"] < seen
@@ -156,7 +156,7 @@ class Watch:
             seen = history[-1]["images_seen"] if history else 0
         facts = {
             "name": run.path.name,
-            "phase": self.trainings.phase(run, record),
+            "phase": self.process_manager.phase(run, record),
             "recipe": record.get("recipe"),
             "data": data.get("name") if isinstance(data, dict) else None,
             "seed": record.get("seed"),
@@ -207,5 +207,5 @@ def _scores(run: RunFolder) -> list[dict[str, Any]]:
     return found
 
 
-def _remarks(facts: dict[str, Any], recipe: Recipe | None, history: list[dict[str, Any]]) -> list[Remark]:
-    return remarks(history, facts["alarms"], facts["images"], recipe)
+def _remarks(facts: dict[str, Any], recipe: Recipe | None, history: list[dict[str, Any]]) -> list[Diagnostic]:
+    return diagnose(history, facts["alarms"], facts["images"], recipe)

@@ -11,12 +11,12 @@ from fastapi.responses import FileResponse, StreamingResponse
 
 from digitgan.errors import UsageError, nearest
 from digitgan.runs import RunFolder
-from digitgan.studio.errors import REFUSALS, BusyError, NotThereError, StateError, known_parameters_only
+from digitgan.studio.errors import ERROR_RESPONSES, BusyError, NotThereError, StateError, known_parameters_only
 from digitgan.studio.new_runs import KNOBS, NewRun, arguments_of, data_sources, recipe_table
-from digitgan.studio.run_monitor import MOST_WATCHERS
-from digitgan.studio.services import rooms_of
+from digitgan.studio.run_monitor import MAX_WATCHERS
+from digitgan.studio.services import services_of
 
-routes = APIRouter(prefix="/api/v1", tags=["runs"], responses=REFUSALS, dependencies=[Depends(known_parameters_only)])
+routes = APIRouter(prefix="/api/v1", tags=["runs"], responses=ERROR_RESPONSES, dependencies=[Depends(known_parameters_only)])
 
 RunName = Annotated[str, Path(max_length=100, description="of a run's folder")]
 
@@ -30,11 +30,11 @@ async def recipes() -> dict[str, Any]:
 @routes.get("/runs")
 async def runs(request: Request) -> dict[str, Any]:
     """The runs in the folder, the newest first, and trainings that have no folder yet or could not begin."""
-    rooms = rooms_of(request)
+    services = services_of(request)
 
     def all_of_them() -> dict[str, Any]:
-        found = [rooms.watch.brief(run) for run in rooms.shelf.all_runs()]
-        pending = [{"name": name, "problem": words} for name, words in rooms.trainings.pending().items()]
+        found = [services.monitor.brief(run) for run in services.model_cache.all_runs()]
+        pending = [{"name": name, "problem": words} for name, words in services.process_manager.pending().items()]
         return {"runs": found, "pending": pending}
 
     return await asyncio.to_thread(all_of_them)
@@ -43,7 +43,7 @@ async def runs(request: Request) -> dict[str, Any]:
 @routes.post("/runs", status_code=201)
 async def start(request: Request, new: NewRun) -> dict[str, str]:
     """Begin a training, in a process of its own."""
-    rooms = rooms_of(request)
+    services = services_of(request)
 
     def begin() -> str:
         if new.data not in data_sources():
@@ -52,10 +52,10 @@ async def start(request: Request, new: NewRun) -> dict[str, str]:
             )
         arguments = arguments_of(new)
         if new.name is None:
-            return rooms.trainings.start_anew(new.recipe, new.data, arguments)
-        if (rooms.shelf.runs / new.name).exists():
+            return services.process_manager.start_anew(new.recipe, new.data, arguments)
+        if (services.model_cache.runs / new.name).exists():
             raise StateError(f"{new.name}: there is a run of that name already; choose another")
-        rooms.trainings.start(new.name, arguments)
+        services.process_manager.start(new.name, arguments)
         return new.name
 
     return {"name": await asyncio.to_thread(begin)}
@@ -64,7 +64,7 @@ async def start(request: Request, new: NewRun) -> dict[str, str]:
 @routes.get("/runs/{name}")
 async def run(request: Request, name: RunName) -> dict[str, Any]:
     """A run as it is now: how far it is, what the guard has found, and what a beginner should notice."""
-    return (await asyncio.to_thread(rooms_of(request).watch.look, name)).facts
+    return (await asyncio.to_thread(services_of(request).monitor.view, name)).facts
 
 
 @routes.get("/runs/{name}/history")
@@ -74,20 +74,20 @@ async def history(
     after: Annotated[int, Query(ge=-1, le=10**13, description="only lines beyond this count of images")] = -1,
 ) -> list[dict[str, Any]]:
     """The lines of a run's history: losses and scores, averaged between evenly spread moments."""
-    look = await asyncio.to_thread(rooms_of(request).watch.look, name)
+    look = await asyncio.to_thread(services_of(request).monitor.view, name)
     return [line for line in look.history if line["images_seen"] > after]
 
 
 @routes.get("/runs/{name}/previews")
 async def previews(request: Request, name: RunName) -> list[int]:
     """The counts of images at which there is a preview."""
-    return (await asyncio.to_thread(rooms_of(request).watch.look, name)).previews
+    return (await asyncio.to_thread(services_of(request).monitor.view, name)).previews
 
 
 @routes.get("/runs/{name}/previews/{images}", responses={200: {"content": {"image/png": {}}}}, response_class=FileResponse)
 async def preview(request: Request, name: RunName, images: Annotated[int, Path(ge=0, le=10**13)]) -> FileResponse:
     """A preview: a grid of images, the same latents at every count."""
-    found = await asyncio.to_thread(rooms_of(request).watch.run, name)
+    found = await asyncio.to_thread(services_of(request).monitor.run, name)
     path = found.preview(images)
     if not path.is_file() or path.is_symlink():
         raise NotThereError(f"{name}: has no preview at {images:,} images")
@@ -97,12 +97,12 @@ async def preview(request: Request, name: RunName, images: Annotated[int, Path(g
 @routes.get("/runs/{name}/events", responses={200: {"content": {"text/event-stream": {}}}}, response_class=StreamingResponse)
 async def events(request: Request, name: RunName) -> StreamingResponse:
     """A run while it trains, as server-sent events: `facts`, `history`, `previews`, `again` (it was taken back), `end`."""
-    rooms = rooms_of(request)
-    await asyncio.to_thread(rooms.watch.run, name)
-    if rooms.watch.watchers >= MOST_WATCHERS:
-        raise BusyError(f"{MOST_WATCHERS} pages watch already")
+    services = services_of(request)
+    await asyncio.to_thread(services.monitor.run, name)
+    if services.monitor.watchers >= MAX_WATCHERS:
+        raise BusyError(f"{MAX_WATCHERS} pages watch already")
     return StreamingResponse(
-        rooms.watch.follow(name),
+        services.monitor.follow(name),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
@@ -121,25 +121,30 @@ async def act(
     ],
 ) -> dict[str, Any]:
     """Steer a training."""
-    rooms = rooms_of(request)
-    trainings = rooms.trainings
+    services = services_of(request)
+    process_manager = services.process_manager
 
     def steer() -> None:
         if action == "forget":
-            if not RunFolder(rooms.shelf.runs / name).record.is_file() and name in trainings.pending():
-                trainings.forget(name)
+            if not RunFolder(services.model_cache.runs / name).record.is_file() and name in process_manager.pending():
+                process_manager.forget(name)
                 return
             raise NotThereError(f"no training {name!r} that could not begin")
-        if action == "stop" and name in trainings.pending():
-            trainings.stop(name)
+        if action == "stop" and name in process_manager.pending():
+            process_manager.stop(name)
             return
-        run = rooms.watch.run(name)
+        run = services.monitor.run(name)
         if action == "resume":
-            if trainings.phase(run, run.read_record()) == "finished":
+            if process_manager.phase(run, run.read_record()) == "finished":
                 raise StateError(f"{name}: has finished; `digitgan train --resume --images N --out {run.path}` makes it longer")
-            trainings.start(name, ["--resume"])
+            process_manager.start(name, ["--resume"])
             return
-        {"pause": trainings.pause, "go-on": trainings.go_on, "step": trainings.step, "stop": trainings.stop}[action](name)
+        {
+            "pause": process_manager.pause,
+            "go-on": process_manager.go_on,
+            "step": process_manager.step,
+            "stop": process_manager.stop,
+        }[action](name)
 
     await asyncio.to_thread(steer)
     return {"name": name, "action": action}

@@ -13,10 +13,10 @@ import uvicorn
 
 from digitgan.device import choose_device
 from digitgan.errors import UsageError
-from digitgan.studio.access import LOOPBACK, Door
+from digitgan.studio.access import LOOPBACK, AccessPolicy
 from digitgan.studio.app import create_app
 
-MOST_CONNECTIONS: Final = 2048
+MAX_CONNECTIONS: Final = 2048
 """Beyond them the server answers 503 without looking at what is asked."""
 
 TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{16,200}")
@@ -29,7 +29,7 @@ KEEP_ALIVE: Final = 15
 """Seconds that a connection may stay idle."""
 
 
-def serve(runs: Path, host: str, port: int, token: str | None, device: str, say: Callable[[str], None]) -> None:
+def serve(runs: Path, host: str, port: int, token: str | None, device: str, notify: Callable[[str], None]) -> None:
     """Serve until told to stop.
 
     Args:
@@ -38,7 +38,7 @@ def serve(runs: Path, host: str, port: int, token: str | None, device: str, say:
         port: 0 for a free one.
         token: that requests must bring; made up where another address than this machine's own is listened on.
         device: where models draw.
-        say: is told the address.
+        notify: is told the address.
 
     Raises:
         UsageError: if the address can't be listened on, or the runs' folder is a file.
@@ -66,19 +66,19 @@ def serve(runs: Path, host: str, port: int, token: str | None, device: str, say:
         raise UsageError(
             f"--host {host} --port {port}: can't be listened on ({reason}); choose another, or --port 0, which takes a free one"
         ) from problem
-    door = Door(LOOPBACK if at_home else (), token)
-    app = create_app(runs, door, device)
+    access_policy = AccessPolicy(LOOPBACK if at_home else (), token)
+    app = create_app(runs, access_policy, device)
     number = listening.getsockname()[1]
     here = EVERY_ADDRESS.get(host, host)
-    say(f"the studio: http://{f'[{here}]' if ':' in here else here}:{number}/{f'?token={token}' if token else ''}")
+    notify(f"the studio: http://{f'[{here}]' if ':' in here else here}:{number}/{f'?token={token}' if token else ''}")
     if here != host:
-        say(f"from elsewhere, by any name of this machine ({socket.gethostname()}, say), with the same token")
-    say(f"runs in {runs.resolve()}; Ctrl-C ends the server, trainings go on")
+        notify(f"from elsewhere, by any name of this machine ({socket.gethostname()}, say), with the same token")
+    notify(f"runs in {runs.resolve()}; Ctrl-C ends the server, trainings go on")
     config = uvicorn.Config(
         app,
         log_level="error",
         access_log=False,
-        limit_concurrency=MOST_CONNECTIONS,
+        limit_concurrency=MAX_CONNECTIONS,
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=3,
         server_header=False,

@@ -9,39 +9,39 @@ from typing import final
 from starlette.requests import Request
 
 from digitgan.model.file import Model
-from digitgan.studio.batcher import Painter
+from digitgan.studio.batcher import DynamicBatcher
 from digitgan.studio.metrics import Metrics
-from digitgan.studio.model_cache import Shelf
-from digitgan.studio.process_manager import Trainings
-from digitgan.studio.run_monitor import Watch
+from digitgan.studio.model_cache import ModelCache
+from digitgan.studio.process_manager import ProcessManager
+from digitgan.studio.run_monitor import RunMonitor
 
 
 @final
 @dataclass(frozen=True)
-class Rooms:
+class Services:
     """What stands behind the page.
 
     Attributes:
-        shelf: runs and models by name.
-        painter: draws.
-        trainings: under way.
-        watch: looks at runs.
+        model_cache: runs and models by name.
+        batcher: draws.
+        process_manager: under way.
+        monitor: looks at runs.
         metrics: counts.
     """
 
-    shelf: Shelf
-    painter: Painter
-    trainings: Trainings
-    watch: Watch
+    model_cache: ModelCache
+    batcher: DynamicBatcher
+    process_manager: ProcessManager
+    monitor: RunMonitor
     metrics: Metrics
 
     async def model(self, name: str) -> Model:
-        """The model of that name; see `Shelf.model`."""
-        at_hand = self.shelf.at_hand(name)
-        return at_hand if at_hand is not None else await asyncio.to_thread(self.shelf.model, name)
+        """The model of that name; see `ModelCache.model`."""
+        at_hand = self.model_cache.at_hand(name)
+        return at_hand if at_hand is not None else await asyncio.to_thread(self.model_cache.model, name)
 
 
-def rooms_of(request: Request) -> Rooms:
+def services_of(request: Request) -> Services:
     """Those of the application that a request came to."""
-    rooms: Rooms = request.app.state.rooms
-    return rooms
+    services: Services = request.app.state.services
+    return services

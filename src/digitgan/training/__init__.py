@@ -1,8 +1,8 @@
-"""Training: the rules of the game, one step of it, the loop, and the state it can be resumed from."""
+"""Training: the rules of the trainer, one step of it, the loop, and the state it can be resumed from."""
 
 from digitgan.training.checkpoint import checkpoints, restore_checkpoint, save_checkpoint, sweep
 from digitgan.training.control import Control
-from digitgan.training.ema import settle
+from digitgan.training.ema import recalibrate_batchnorm
 from digitgan.training.events import (
     CheckpointDue,
     Ended,
@@ -14,20 +14,19 @@ from digitgan.training.events import (
     Stepped,
 )
 from digitgan.training.followers import follow, hand_over, leading
-from digitgan.training.loop import play
-from digitgan.training.noise import Draws
+from digitgan.training.loop import train_loop
+from digitgan.training.noise import NoiseSource
 from digitgan.training.pretraining import StopInPretrainingError, pretrain
 from digitgan.training.ranks import Ranks, join_ranks
-from digitgan.training.trainer import Game, StepReport
+from digitgan.training.trainer import StepReport, Trainer
 
 __all__ = [
     "CheckpointDue",
     "Control",
-    "Draws",
     "Ended",
     "EvaluationDue",
     "Event",
-    "Game",
+    "NoiseSource",
     "PreviewDue",
     "Ranks",
     "RollbackDue",
@@ -35,15 +34,16 @@ __all__ = [
     "StepReport",
     "Stepped",
     "StopInPretrainingError",
+    "Trainer",
     "checkpoints",
     "follow",
     "hand_over",
     "join_ranks",
     "leading",
-    "play",
     "pretrain",
+    "recalibrate_batchnorm",
     "restore_checkpoint",
     "save_checkpoint",
-    "settle",
     "sweep",
+    "train_loop",
 ]

@@ -28,26 +28,26 @@ from torch import Tensor, nn
 
 from digitgan.errors import CheckpointError, OutputError, why_not_written
 from digitgan.recipes import Recipe, to_toml
-from digitgan.training.trainer import Game
+from digitgan.training.trainer import Trainer
 
-FORMAT = 1
+FORMAT = 2
 KEPT = 2
 """Checkpoints kept: the newest, and the one before it in case the disk damages the newest."""
 
-Moments = Mapping[Tensor, dict[str, Tensor]]
+AdamMoments = Mapping[Tensor, dict[str, Tensor]]
 """What Adam keeps for each parameter: its count of steps, and the gradient's first and second moment."""
 
 _TEMPORARY = ".part"
 _TENSORS, _STATE, _MANIFEST = "state.safetensors", "state.json", "manifest.json"
 
 
-def save_checkpoint(folder: Path, game: Game, observers: dict[str, Any]) -> Path:
-    """Write the game's state, then remove all but the newest checkpoints.
+def save_checkpoint(folder: Path, trainer: Trainer, callbacks: dict[str, Any]) -> Path:
+    """Write the trainer's state, then remove all but the newest checkpoints.
 
     Args:
         folder: where the run's checkpoints lie.
-        game: between two steps.
-        observers: what those who watch need to go on, as JSON values, by their names.
+        trainer: between two steps.
+        callbacks: what those who watch need to go on, as JSON values, by their names.
 
     Returns:
         The checkpoint's folder.
@@ -55,20 +55,20 @@ def save_checkpoint(folder: Path, game: Game, observers: dict[str, Any]) -> Path
     Raises:
         OutputError: if it can't be written; what was there is unchanged.
     """
-    target = folder / f"{game.images_seen:08d}"
+    target = folder / f"{trainer.images_seen:08d}"
     if target.exists():
         return target
     temporary = target.with_name(target.name + _TEMPORARY)
     contents = {
-        _TENSORS: tensors_to_bytes(game_tensors(game)),
+        _TENSORS: tensors_to_bytes(trainer_tensors(trainer)),
         _STATE: _json(
             {
                 "format": FORMAT,
-                "images_seen": game.images_seen,
-                "recipe": _digest(game.recipe),
-                "seed": game.seed,
-                "rollbacks": game.rollbacks,
-                "observers": observers,
+                "images_seen": trainer.images_seen,
+                "recipe": _digest(trainer.recipe),
+                "seed": trainer.seed,
+                "rollbacks": trainer.rollbacks,
+                "callbacks": callbacks,
             }
         ),
     }
@@ -103,15 +103,15 @@ def checkpoints(folder: Path) -> list[Path]:
     )
 
 
-def restore_checkpoint(folder: Path, game: Game) -> dict[str, Any]:
-    """Put a checkpoint's state into a game built from the same recipe, data and seed.
+def restore_checkpoint(folder: Path, trainer: Trainer) -> dict[str, Any]:
+    """Put a checkpoint's state into a trainer built from the same recipe, data and seed.
 
     Returns:
-        What `save_checkpoint` was given for the observers.
+        What `save_checkpoint` was given for the callbacks.
 
     Raises:
         CheckpointError: if a file is missing or does not match the manifest, or the state is another recipe's, be it only by
-            a learning rate, or another seed's; the game is then unchanged.
+            a learning rate, or another seed's; the trainer is then unchanged.
     """
     contents = _verified(folder)
     state = json.loads(contents[_STATE])
@@ -121,25 +121,25 @@ def restore_checkpoint(folder: Path, game: Game) -> dict[str, Any]:
         saved = tensors_from_bytes(contents[_TENSORS])
     except SafetensorError as problem:
         raise CheckpointError(f"{folder}: {_TENSORS} is not a safetensors file: {problem}") from problem
-    if not _fits(game, saved):
+    if not _fits(trainer, saved):
         raise CheckpointError(f"{folder}: its networks are not those of the run's recipe")
-    if state.get("recipe", _digest(game.recipe)) != _digest(game.recipe):
+    if state.get("recipe", _digest(trainer.recipe)) != _digest(trainer.recipe):
         raise CheckpointError(
             f"{folder}: was trained by another recipe than the run's recipe.toml is now: that was changed or damaged. Put back "
             "what it was, or start a new run with another --out"
         )
     known = state["rollbacks"]
-    later = game.rollbacks[len(known) :]  # which can have led to no place before this one
-    same = state["seed"] == game.seed and game.rollbacks[: len(known)] == known
+    later = trainer.rollbacks[len(known) :]  # which can have led to no place before this one
+    same = state["seed"] == trainer.seed and trainer.rollbacks[: len(known)] == known
     if not same or any(point < state["images_seen"] for point in later):
         raise CheckpointError(
             f"{folder}: was trained with another seed, or other rollbacks, than run.json says now: that was changed or "
             "damaged. Put back what it was, or start a new run with another --out"
         )
-    set_game_tensors(game, saved)
-    game.images_seen = state["images_seen"]
-    observers: dict[str, Any] = state["observers"]
-    return observers
+    set_trainer_tensors(trainer, saved)
+    trainer.images_seen = state["images_seen"]
+    callbacks: dict[str, Any] = state["callbacks"]
+    return callbacks
 
 
 def newest_discriminator(folder: Path, discriminator: nn.Module) -> None:
@@ -162,22 +162,22 @@ def newest_discriminator(folder: Path, discriminator: nn.Module) -> None:
         raise CheckpointError(f"{checkpoint}: its discriminator is not that of the run's recipe") from problem
 
 
-def game_tensors(game: Game) -> dict[str, Tensor]:
-    """Copies on the CPU of every tensor that makes a game what it is: weights, statistics, optimiser state, average."""
-    moments = {weight: moment for *_, optimizer in _optimizers(game) for weight, moment in optimizer.state.items()}
-    return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in _live_tensors(game, moments).items()}
+def trainer_tensors(trainer: Trainer) -> dict[str, Tensor]:
+    """Copies on the CPU of every tensor that makes a trainer what it is: weights, statistics, optimiser state, average."""
+    moments = {weight: moment for *_, optimizer in _optimizers(trainer) for weight, moment in optimizer.state.items()}
+    return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in _live_tensors(trainer, moments).items()}
 
 
-def set_game_tensors(game: Game, saved: Mapping[str, Tensor]) -> bool:
-    """Put what `game_tensors` gave into a game; False, and the game unchanged, if it was a game of another recipe."""
-    if not _fits(game, saved):
+def set_trainer_tensors(trainer: Trainer, saved: Mapping[str, Tensor]) -> bool:
+    """Load the tensors of `trainer_tensors` into a trainer; return False, and change nothing, if they are of another recipe."""
+    if not _fits(trainer, saved):
         return False
-    fresh = _fresh_moments(game, saved)
-    places = _live_tensors(game, fresh)
+    fresh = _fresh_moments(trainer, saved)
+    places = _live_tensors(trainer, fresh)
     with torch.no_grad():
         for name, tensor in places.items():
             tensor.copy_(saved[name])
-    for _, network, optimizer in _optimizers(game):
+    for _, network, optimizer in _optimizers(trainer):
         optimizer.state.clear()
         optimizer.state.update({weight: fresh[weight] for weight in network.parameters() if weight in fresh})
     return True
@@ -189,34 +189,34 @@ def sweep(folder: Path) -> None:
         shutil.rmtree(leftover, ignore_errors=True)
 
 
-def _fits(game: Game, saved: Mapping[str, Tensor]) -> bool:
-    """Whether tensors are those of a game with these networks, by names and shapes."""
-    places = _live_tensors(game, _fresh_moments(game, saved))
+def _fits(trainer: Trainer, saved: Mapping[str, Tensor]) -> bool:
+    """Whether tensors are those of a trainer with these networks, by names and shapes."""
+    places = _live_tensors(trainer, _fresh_moments(trainer, saved))
     return {name: tensor.shape for name, tensor in places.items()} == {name: tensor.shape for name, tensor in saved.items()}
 
 
-def _live_tensors(game: Game, moments: Moments) -> dict[str, Tensor]:
+def _live_tensors(trainer: Trainer, moments: AdamMoments) -> dict[str, Tensor]:
     networks: dict[str, nn.Module] = {
-        "generator": game.generator,
-        "discriminator": game.discriminator,
-        "ema": game.ema.generator,
+        "generator": trainer.generator,
+        "discriminator": trainer.discriminator,
+        "ema": trainer.ema.generator,
     }
     tensors = {f"{part}.{name}": tensor for part, network in networks.items() for name, tensor in network.state_dict().items()}
-    for part, network, _ in _optimizers(game):
+    for part, network, _ in _optimizers(trainer):
         for name, parameter in network.named_parameters():
             for key, tensor in moments.get(parameter, {}).items():
                 tensors[f"{part}_optimizer.{name}.{key}"] = tensor
     return tensors
 
 
-def _optimizers(game: Game) -> list[tuple[str, nn.Module, torch.optim.Adam]]:
+def _optimizers(trainer: Trainer) -> list[tuple[str, nn.Module, torch.optim.Adam]]:
     return [
-        ("generator", game.generator, game.generator_optimizer),
-        ("discriminator", game.discriminator, game.discriminator_optimizer),
+        ("generator", trainer.generator, trainer.generator_optimizer),
+        ("discriminator", trainer.discriminator, trainer.discriminator_optimizer),
     ]
 
 
-def _fresh_moments(game: Game, saved: Mapping[str, Tensor]) -> Moments:
+def _fresh_moments(trainer: Trainer, saved: Mapping[str, Tensor]) -> AdamMoments:
     """The state that the optimisers make for themselves at their first step, in their parameters' memory layout.
 
     The fused kernel walks parameters and state side by side in memory, so the state must not keep the layout it was saved in.
@@ -228,7 +228,7 @@ def _fresh_moments(game: Game, saved: Mapping[str, Tensor]) -> Moments:
             "exp_avg": torch.zeros_like(parameter, memory_format=torch.preserve_format),
             "exp_avg_sq": torch.zeros_like(parameter, memory_format=torch.preserve_format),
         }
-        for part, network, _ in _optimizers(game)
+        for part, network, _ in _optimizers(trainer)
         for name, parameter in network.named_parameters()
         if f"{part}_optimizer.{name}.step" in saved
     }

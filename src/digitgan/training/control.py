@@ -25,7 +25,7 @@ class Control:
         self._stop.set()
 
     def raise_alarm(self, alarm: str) -> None:
-        """Say what has gone wrong: nothing more is saved of the game as it is, and the loop asks for a rollback."""
+        """Say what has gone wrong: nothing more is saved of the trainer as it is, and the loop asks for a rollback."""
         self._alarm = self._alarm or alarm
 
     @property
@@ -39,6 +39,6 @@ class Control:
         return alarm
 
     @property
-    def stop_asked(self) -> bool:
+    def stop_requested(self) -> bool:
         """Whether `stop` was called."""
         return self._stop.is_set()

@@ -19,7 +19,7 @@ class Ema:
 
     Attributes:
         generator: the average, never trained. Its batch-norm statistics are averaged like its weights, and recomputed by
-            `settle` before anything is drawn from it.
+            `recalibrate_batchnorm` before anything is drawn from it.
     """
 
     def __init__(self, generator: Generator, recipe: EmaRecipe) -> None:
@@ -37,36 +37,36 @@ class Ema:
         """Move the average towards the generator as it is after this step, counted from 0."""
         torch._foreach_lerp_(self._averages, self._sources, 1 - self.decay_at(step))
 
-    def drawn_from(self, portions: Iterable[tuple[Tensor, Tensor]]) -> Generator:
+    def drawn_from(self, chunks: Iterable[tuple[Tensor, Tensor]]) -> Generator:
         """A copy of the generator to draw from, its batch-norm statistics as the recipe has them.
 
         Args:
-            portions: (z, labels) pairs from which they are recomputed, where they are.
+            chunks: (z, labels) pairs from which they are recomputed, where they are.
         """
         if self.recipe.statistics == "running":
             return copy.deepcopy(self.generator)
-        return settle(self.generator, portions)
+        return recalibrate_batchnorm(self.generator, chunks)
 
 
 @torch.no_grad()
-def settle(generator: Generator, portions: Iterable[tuple[Tensor, Tensor]]) -> Generator:
+def recalibrate_batchnorm(generator: Generator, chunks: Iterable[tuple[Tensor, Tensor]]) -> Generator:
     """A copy of the generator with its batch-norm statistics recomputed, ready to draw from.
 
     Averaged weights meet other activations than those whose statistics were gathered in training; the copy's are the plain
-    mean over these portions.
+    mean over these chunks.
 
     Args:
         generator: left as it is.
-        portions: (z, labels) pairs to run through it.
+        chunks: (z, labels) pairs to run through it.
     """
     settled = copy.deepcopy(generator)
     norms = [layer for layer in settled.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
     if norms:
         for norm in norms:
             norm.reset_running_stats()
-            norm.momentum = None  # torch's way to say: the plain mean over all portions
+            norm.momentum = None  # torch's way to say: the plain mean over all chunks
         settled.train()
-        for z, labels in portions:
+        for z, labels in chunks:
             settled(z, labels)
     return settled.eval()
 

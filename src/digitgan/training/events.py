@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-from digitgan.training.trainer import Game, StepReport
+from digitgan.training.trainer import StepReport, Trainer
 
 
 @final
@@ -19,41 +19,41 @@ class Stepped:
 @final
 @dataclass(frozen=True)
 class PreviewDue:
-    """A sample grid is due; the game is as it was after the last step."""
+    """A sample grid is due; the trainer is as it was after the last step."""
 
-    game: Game
+    trainer: Trainer
 
 
 @final
 @dataclass(frozen=True)
 class EvaluationDue:
-    """What the game draws is to be scored; it is as it was after the last step."""
+    """What the trainer draws is to be scored; it is as it was after the last step."""
 
-    game: Game
+    trainer: Trainer
 
 
 @final
 @dataclass(frozen=True)
 class SnapshotDue:
-    """A numbered model is due; the game is as it was after the last step."""
+    """A numbered model is due; the trainer is as it was after the last step."""
 
-    game: Game
+    trainer: Trainer
 
 
 @final
 @dataclass(frozen=True)
 class CheckpointDue:
-    """A checkpoint is due; the game is as it was after the last step."""
+    """A checkpoint is due; the trainer is as it was after the last step."""
 
-    game: Game
+    trainer: Trainer
 
 
 @final
 @dataclass(frozen=True)
 class RollbackDue:
-    """Something has gone wrong, and the game is to be taken back to where it was well, in place, before the loop goes on."""
+    """Something has gone wrong, and the trainer is to be taken back to where it was well, in place, before the loop goes on."""
 
-    game: Game
+    trainer: Trainer
     alarm: str
 
 
@@ -62,7 +62,7 @@ class RollbackDue:
 class Ended:
     """The loop is over; `finished` is false where it was told to stop before the run's end."""
 
-    game: Game
+    trainer: Trainer
     finished: bool
 
 

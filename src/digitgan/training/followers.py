@@ -1,4 +1,4 @@
-"""How the ranks of a training keep one game: the leader hands its own over, and the others play along."""
+"""How the ranks of a training keep one trainer: the leader hands its own over, and the others play along."""
 
 from __future__ import annotations
 
@@ -11,59 +11,59 @@ from safetensors.torch import save as tensors_to_bytes
 
 from digitgan.data import Batches
 from digitgan.errors import RankError
-from digitgan.training.checkpoint import game_tensors, set_game_tensors
-from digitgan.training.noise import Draws
-from digitgan.training.ranks import Order
-from digitgan.training.trainer import Game
+from digitgan.training.checkpoint import set_trainer_tensors, trainer_tensors
+from digitgan.training.noise import NoiseSource
+from digitgan.training.ranks import RankCommand
+from digitgan.training.trainer import Trainer
 
 
-def hand_over(game: Game) -> None:
+def hand_over(trainer: Trainer) -> None:
     """Give the leader's game to all ranks: where it begins, after a checkpoint was restored, after a rollback."""
-    if game.ranks is not None:
-        game.ranks.order(Order.TAKE_OVER)
-        _hand_over(game)
+    if trainer.ranks is not None:
+        trainer.ranks.send(RankCommand.TAKE_OVER)
+        _hand_over(trainer)
 
 
 @contextlib.contextmanager
-def leading(game: Game) -> Iterator[None]:
-    """Hand the game over to the other ranks, if there are any; when the context is left, they are told that it is over.
+def leading(trainer: Trainer) -> Iterator[None]:
+    """Hand the trainer over to the other ranks, if there are any; when the context is left, they are told that it is over.
 
     In the middle of a step they are not, since they would take the message for a gradient; they notice when this process ends.
     """
-    hand_over(game)
+    hand_over(trainer)
     try:
         yield
     except BaseException:
         with contextlib.suppress(RankError):  # they may be what was lost
-            _dismiss(game)
+            _dismiss(trainer)
         raise
-    _dismiss(game)
+    _dismiss(trainer)
 
 
-def follow(game: Game, batches: Batches, draws: Draws) -> None:
+def follow(trainer: Trainer, batches: Batches, noise_source: NoiseSource) -> None:
     """Do what the leader says, until it says that it is over; game, batches and draws are as its own."""
-    ranks = game.ranks
+    ranks = trainer.ranks
     assert ranks is not None
-    while (order := ranks.ordered()) != Order.END:
-        if order == Order.TAKE_OVER:
-            _hand_over(game)
+    while (order := ranks.receive()) != RankCommand.END:
+        if order == RankCommand.TAKE_OVER:
+            _hand_over(trainer)
         else:
-            game.step(batches.at(game.images_seen), draws.at(game.images_seen, game.tries))
+            trainer.step(batches.at(trainer.images_seen), noise_source.at(trainer.images_seen, trainer.attempts))
 
 
-def _hand_over(game: Game) -> None:
-    assert game.ranks is not None
-    leads = game.ranks.leads
-    place = game.ranks.hand_out(json.dumps([game.images_seen, game.rollbacks]).encode() if leads else b"")
-    tensors = game.ranks.hand_out(tensors_to_bytes(game_tensors(game)) if leads else b"")
+def _hand_over(trainer: Trainer) -> None:
+    assert trainer.ranks is not None
+    leads = trainer.ranks.leads
+    place = trainer.ranks.hand_out(json.dumps([trainer.images_seen, trainer.rollbacks]).encode() if leads else b"")
+    tensors = trainer.ranks.hand_out(tensors_to_bytes(trainer_tensors(trainer)) if leads else b"")
     if not leads:
-        game.images_seen, game.rollbacks = json.loads(place)
-        if not set_game_tensors(game, tensors_from_bytes(tensors)):
+        trainer.images_seen, trainer.rollbacks = json.loads(place)
+        if not set_trainer_tensors(trainer, tensors_from_bytes(tensors)):
             raise RankError(
                 "this process was given networks of another recipe than the first one's; start all with one version"
             )
 
 
-def _dismiss(game: Game) -> None:
-    if game.ranks is not None and not game.ranks.in_step:
-        game.ranks.order(Order.END)
+def _dismiss(trainer: Trainer) -> None:
+    if trainer.ranks is not None and not trainer.ranks.in_step:
+        trainer.ranks.send(RankCommand.END)

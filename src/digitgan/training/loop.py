@@ -1,4 +1,4 @@
-"""The training loop. It knows no file, no terminal, no plot: it plays the game and says what happens."""
+"""The training loop. It knows no file, no terminal, no plot: it plays the trainer and says what happens."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from digitgan.training.events import (
     SnapshotDue,
     Stepped,
 )
-from digitgan.training.noise import Draws
-from digitgan.training.schedule import moments_of
-from digitgan.training.trainer import Game
+from digitgan.training.noise import NoiseSource
+from digitgan.training.schedule import schedules_of
+from digitgan.training.trainer import Trainer
 
 
-def play(game: Game, batches: Batches, draws: Draws, control: Control) -> Iterator[Event]:
+def train_loop(trainer: Trainer, batches: Batches, noise_source: NoiseSource, control: Control) -> Iterator[Event]:
     """Play until the recipe's count of images is reached, or `control` asks to stop.
 
-    A game that has already seen images goes on where it stands. The last step takes the same road as every other: what is due
-    after it is due because the run's end is itself a moment for a preview and a checkpoint.
+    A trainer that has already seen images goes on where it stands. The last step takes the same road as every other: what is
+    due after it is due because the run's end is itself a moment for a preview and a checkpoint.
 
     Args:
-        game: what is played; changed by every step.
+        trainer: what is played; changed by every step.
         batches: real images, by count of images seen.
-        draws: latents and the like, by count of images seen.
+        noise_source: latents and the like, by count of images seen.
         control: looked at between steps.
 
     Yields:
@@ -38,26 +38,26 @@ def play(game: Game, batches: Batches, draws: Draws, control: Control) -> Iterat
         `RollbackDue` after an alarm, until which nothing else is due; `Ended` last. A loop that was stopped makes a checkpoint
         due before it ends.
     """
-    training = game.recipe.training
-    moments = moments_of(training, batches.images_an_epoch)
+    training = trainer.recipe.training
+    schedules = schedules_of(training, batches.images_an_epoch)
     while True:
-        finished = game.images_seen >= training.images
-        if finished or control.stop_asked:
-            if not moments.checkpoints.due(game.images_seen):
-                yield CheckpointDue(game)
+        finished = trainer.images_seen >= training.images
+        if finished or control.stop_requested:
+            if not schedules.checkpoints.due(trainer.images_seen):
+                yield CheckpointDue(trainer)
             if control.alarm is None:
-                yield Ended(game, finished)
+                yield Ended(trainer, finished)
             if control.alarm is None:
                 return
         else:
-            yield Stepped(game.step(batches.at(game.images_seen), draws.at(game.images_seen, game.tries)))
-            if control.alarm is None and moments.previews.due(game.images_seen):
-                yield PreviewDue(game)
-            if control.alarm is None and moments.evaluations.due(game.images_seen):
-                yield EvaluationDue(game)
-            if control.alarm is None and moments.snapshots.due(game.images_seen):
-                yield SnapshotDue(game)
-            if control.alarm is None and moments.checkpoints.due(game.images_seen):
-                yield CheckpointDue(game)
+            yield Stepped(trainer.step(batches.at(trainer.images_seen), noise_source.at(trainer.images_seen, trainer.attempts)))
+            if control.alarm is None and schedules.previews.due(trainer.images_seen):
+                yield PreviewDue(trainer)
+            if control.alarm is None and schedules.evaluations.due(trainer.images_seen):
+                yield EvaluationDue(trainer)
+            if control.alarm is None and schedules.snapshots.due(trainer.images_seen):
+                yield SnapshotDue(trainer)
+            if control.alarm is None and schedules.checkpoints.due(trainer.images_seen):
+                yield CheckpointDue(trainer)
         if control.alarm is not None:
-            yield RollbackDue(game, control.take_alarm())
+            yield RollbackDue(trainer, control.take_alarm())

@@ -19,7 +19,7 @@ from digitgan.errors import RecipeError, nearest
 
 
 class Loss(ABC):
-    """The rules of the game between the two networks.
+    """The rules of the trainer between the two networks.
 
     Attributes:
         paired: whether row i of the real and of the fake scores must be of the same label, and the generator's loss needs the

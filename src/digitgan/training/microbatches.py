@@ -24,8 +24,8 @@ from digitgan.data import Batch
 from digitgan.device import one_thread
 from digitgan.images import to_network
 from digitgan.networks import Discriminator, Generator
-from digitgan.training.noise import Draw
-from digitgan.training.penalties import Shown
+from digitgan.training.noise import StepNoise
+from digitgan.training.penalties import LabelledImages
 from digitgan.training.ranks import Ranks
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -44,20 +44,20 @@ class Microbatch:
         generator: with the weights of the one that learns, and gradients of its own.
         discriminator: likewise.
         batch: real images and their labels.
-        draw: the part's share of what the step draws.
+        noise: the part's share of what the step draws.
         fake: what the generator drew last.
     """
 
     generator: Generator
     discriminator: Discriminator
     batch: Batch
-    draw: Draw
-    fake: Shown
+    noise: StepNoise
+    fake: LabelledImages
 
     @property
-    def real(self) -> Shown:
+    def real(self) -> LabelledImages:
         """The real images as the networks take them, in the precision of the fakes."""
-        return Shown(to_network(self.batch.images).to(self.fake.images.dtype), self.batch.labels)
+        return LabelledImages(to_network(self.batch.images).to(self.fake.images.dtype), self.batch.labels)
 
 
 @final
@@ -84,14 +84,14 @@ class Microbatches:
         at_once = min(len(self.own), torch.get_num_threads()) if device.type == "cpu" else 1
         self._pool = ThreadPoolExecutor(at_once, "microbatch", torch.set_num_threads, (1,)) if at_once > 1 else None
 
-    def split(self, batch: Batch, draw: Draw) -> list[Microbatch]:
+    def split(self, batch: Batch, noise: StepNoise) -> list[Microbatch]:
         """This process's parts of a batch and of what is drawn for it, as many images in each."""
-        nothing = Shown(torch.empty(0), torch.empty(0))
+        nothing = LabelledImages(torch.empty(0), torch.empty(0))
         images, labels = batch.images.chunk(self.count), batch.labels.chunk(self.count)
-        draws = draw.split(self.count)
+        noise_source = noise.split(self.count)
         networks = zip(self.own, self.generators, self.discriminators, strict=True)
         return [
-            Microbatch(generator, discriminator, Batch(images[part], labels[part]), draws[part], nothing)
+            Microbatch(generator, discriminator, Batch(images[part], labels[part]), noise_source[part], nothing)
             for part, generator, discriminator in networks
         ]
 
@@ -130,7 +130,7 @@ def trained(network: nn.Module) -> Iterator[nn.Parameter]:
     return (weight for weight in network.parameters() if weight.requires_grad)
 
 
-def take_gradient(network: nn.Module, total: Tensor, *, again: bool = False) -> None:
+def backward_into(network: nn.Module, total: Tensor, *, again: bool = False) -> None:
     """Leave the gradient of `total` in a network's weights, and in no others; `again`: its graph will be used once more."""
     weights = list(trained(network))
     for weight in weights:

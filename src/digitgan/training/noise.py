@@ -13,15 +13,15 @@ from digitgan import rng
 from digitgan.data import to_device
 from digitgan.recipes import UpdatesRecipe
 
-SETTLING_PORTIONS = 8
-SETTLING_SIZE = 512
-"""Portions and latents in each from which a model's batch-norm statistics are taken: 4,096 images put the error of a
+CALIBRATION_BATCHES = 8
+CALIBRATION_BATCH_SIZE = 512
+"""Chunks and latents in each from which a model's batch-norm statistics are taken: 4,096 images put the error of a
 channel's mean at under 2 % of its deviation, for half a second of work."""
 
 
 @final
 @dataclass(frozen=True)
-class Draw:
+class StepNoise:
     """What one step draws.
 
     Attributes:
@@ -29,8 +29,8 @@ class Draw:
         labels: (batch,) of the fakes; None where they carry the real batch's.
         generator_z: latents of the fakes that the generator learns from, where those are its own; else None.
         generator_labels: their labels; None where they carry the real batch's.
-        wrong_by: (batch,) in [1, classes): what turns a label into a wrong one, modulo the classes.
-        mixture: (batch,) in [0, 1): where between a real and a fake image a penalty looks.
+        label_offset: (batch,) in [1, classes): what turns a label into a wrong one, modulo the classes.
+        interpolation_alpha: (batch,) in [0, 1): where between a real and a fake image a penalty looks.
         dropout_seed: of the masks.
     """
 
@@ -38,23 +38,33 @@ class Draw:
     labels: Tensor | None
     generator_z: Tensor | None
     generator_labels: Tensor | None
-    wrong_by: Tensor
-    mixture: Tensor
+    label_offset: Tensor
+    interpolation_alpha: Tensor
     dropout_seed: int
 
-    def split(self, count: int) -> list[Draw]:
+    def split(self, count: int) -> list[StepNoise]:
         """The shares of as many equal parts of the batch."""
-        z, wrong_by, mixture = (rows.chunk(count) for rows in (self.z, self.wrong_by, self.mixture))
+        z, label_offset, interpolation_alpha = (
+            rows.chunk(count) for rows in (self.z, self.label_offset, self.interpolation_alpha)
+        )
         labels, own_z, own_labels = (_chunks(rows, count) for rows in (self.labels, self.generator_z, self.generator_labels))
         return [
-            Draw(z[part], labels[part], own_z[part], own_labels[part], wrong_by[part], mixture[part], self.dropout_seed)
+            StepNoise(
+                z[part],
+                labels[part],
+                own_z[part],
+                own_labels[part],
+                label_offset[part],
+                interpolation_alpha[part],
+                self.dropout_seed,
+            )
             for part in range(count)
         ]
 
 
 @final
 @dataclass(frozen=True)
-class Draws:
+class NoiseSource:
     """What a run draws.
 
     Attributes:
@@ -73,7 +83,7 @@ class Draws:
     device: torch.device
     updates: UpdatesRecipe = field(default_factory=UpdatesRecipe)
 
-    def at(self, images_seen: int, rollbacks: int = 0) -> Draw:
+    def at(self, images_seen: int, rollbacks: int = 0) -> StepNoise:
         """What the step draws that starts at this count of images; after a rollback, other numbers than before it."""
         again = f", {rollbacks} rollbacks" if rollbacks else ""
         size, own, classes = self.batch_size, self.updates.generator_batch or self.batch_size, self.classes
@@ -82,17 +92,17 @@ class Draws:
         own_uniform = fresh and (uniform or own != size)
         # The generator's own may be more than the real images: counted from where the steps before have ended.
         start = images_seen // size * own
-        return Draw(
+        return StepNoise(
             z=self._latents(f"training latents{again}", images_seen, size),
             labels=self._uniform_labels(f"fake labels{again}", images_seen, size, classes) if uniform else None,
             generator_z=self._latents(f"generator latents{again}", start, own) if fresh else None,
             generator_labels=self._uniform_labels(f"generator labels{again}", start, own, classes) if own_uniform else None,
-            wrong_by=self._uniform_labels(f"wrong labels{again}", images_seen, size, max(1, classes - 1)) + 1,
-            mixture=self._fractions(f"mixtures{again}", images_seen, size),
+            label_offset=self._uniform_labels(f"wrong labels{again}", images_seen, size, max(1, classes - 1)) + 1,
+            interpolation_alpha=self._fractions(f"mixtures{again}", images_seen, size),
             dropout_seed=rng.torch_seed(self.seed, f"dropout{again}/{images_seen}"),
         )
 
-    def noise(self, step: int, shape: tuple[int, int, int]) -> Tensor:
+    def pretraining_noise(self, step: int, shape: tuple[int, int, int]) -> Tensor:
         """Images of uniform noise in [-1, 1] (batch_size, *shape): what a discriminator is pretrained against."""
         pixels = shape[0] * shape[1] * shape[2]
         words = rng.words(self.seed, "pretraining noise", step * self.batch_size, self.batch_size, pixels)
@@ -119,11 +129,13 @@ class Draws:
         """Fixed latents and labels for the previews: z (count, latent), and labels (count,), the classes taking turns."""
         return self._latents("preview latents", 0, count), torch.arange(count, device=self.device) % self.classes
 
-    def settling(self, portions: int = SETTLING_PORTIONS, size: int = SETTLING_SIZE) -> Iterator[tuple[Tensor, Tensor]]:
+    def calibration_batches(
+        self, chunks: int = CALIBRATION_BATCHES, size: int = CALIBRATION_BATCH_SIZE
+    ) -> Iterator[tuple[Tensor, Tensor]]:
         """The latents and labels, every class alike, from which batch-norm statistics are taken."""
         labels = torch.arange(size, device=self.device) % self.classes
-        for portion in range(portions):
-            yield self._latents("settling latents", portion * size, size), labels
+        for chunk in range(chunks):
+            yield self._latents("settling latents", chunk * size, size), labels
 
     def _latents(self, purpose: str, start: int, count: int) -> Tensor:
         return to_device(rng.normals(self.seed, purpose, start, count, self.latent), self.device)

@@ -19,7 +19,7 @@ from digitgan.networks import Discriminator
 
 @final
 @dataclass(frozen=True)
-class Shown:
+class LabelledImages:
     """Images as a discriminator is shown them.
 
     Attributes:
@@ -31,37 +31,37 @@ class Shown:
     labels: Tensor
 
 
-Penalty = Callable[[Discriminator, Shown, Shown, Tensor], Tensor]
+Penalty = Callable[[Discriminator, LabelledImages, LabelledImages, Tensor], Tensor]
 """From the discriminator, real and fake images and a mixture (n,) in [0, 1): a scalar, before its weight gamma."""
 
 
-def r1(discriminator: Discriminator, real: Shown, fake: Shown, mixture: Tensor) -> Tensor:
+def r1(discriminator: Discriminator, real: LabelledImages, fake: LabelledImages, interpolation_alpha: Tensor) -> Tensor:
     """Half the squared gradient of the score at real images: 1/2 E |∇D(x)|² (Mescheder et al. 2018, equation 9)."""
     return _squared_gradient(discriminator, real).mean() / 2
 
 
-def r2(discriminator: Discriminator, real: Shown, fake: Shown, mixture: Tensor) -> Tensor:
+def r2(discriminator: Discriminator, real: LabelledImages, fake: LabelledImages, interpolation_alpha: Tensor) -> Tensor:
     """Half the squared gradient of the score at fake images (Mescheder et al. 2018, equation 10)."""
     return _squared_gradient(discriminator, fake).mean() / 2
 
 
-def r1_and_r2(discriminator: Discriminator, real: Shown, fake: Shown, mixture: Tensor) -> Tensor:
+def r1_and_r2(discriminator: Discriminator, real: LabelledImages, fake: LabelledImages, interpolation_alpha: Tensor) -> Tensor:
     """Both, as Huang et al. 2024 have it."""
-    return r1(discriminator, real, fake, mixture) + r2(discriminator, real, fake, mixture)
+    return r1(discriminator, real, fake, interpolation_alpha) + r2(discriminator, real, fake, interpolation_alpha)
 
 
-def wgan_gp(discriminator: Discriminator, real: Shown, fake: Shown, mixture: Tensor) -> Tensor:
+def wgan_gp(discriminator: Discriminator, real: LabelledImages, fake: LabelledImages, interpolation_alpha: Tensor) -> Tensor:
     """E (|∇D(x)| - 1)² at random points x between a real and a fake image (Gulrajani et al. 2017, equation 3)."""
-    share = mixture[:, None, None, None].to(real.images.dtype)
-    between = Shown(share * real.images + (1 - share) * fake.images, real.labels)
+    share = interpolation_alpha[:, None, None, None].to(real.images.dtype)
+    between = LabelledImages(share * real.images + (1 - share) * fake.images, real.labels)
     # The root's own gradient is infinite at 0.
     return ((_squared_gradient(discriminator, between) + 1e-12).sqrt() - 1).square().mean()
 
 
-def _squared_gradient(discriminator: Discriminator, shown: Shown) -> Tensor:
+def _squared_gradient(discriminator: Discriminator, shown: LabelledImages) -> Tensor:
     """(n,): the squared length of the score's gradient at each image."""
     images = shown.images.detach().requires_grad_(True)
-    scores = discriminator(images, shown.labels).scores
+    scores = discriminator(images, shown.labels).logits
     (gradient,) = torch.autograd.grad(scores.float().sum(), images, create_graph=True)
     return gradient.float().square().sum(dim=(1, 2, 3))
 

@@ -17,28 +17,28 @@ import torch
 from torch import Tensor
 
 from digitgan import rng
-from digitgan.data import Batch, Batches, ImageSet, Say
+from digitgan.data import Batch, Batches, ImageSet, ProgressFn
 from digitgan.images import to_network
 from digitgan.recipes import Recipe
 from digitgan.training.control import Control
 from digitgan.training.microbatches import trained
-from digitgan.training.noise import Draws
-from digitgan.training.trainer import Game
+from digitgan.training.noise import NoiseSource
+from digitgan.training.trainer import Trainer
 
-MOST_PIXELS: Final = 2**24
+MAX_PIXELS: Final = 2**24
 """Of a set's images, the first that would be trained on, from which its components are taken: 21,000 of MNIST's, 64 MiB as
 float32."""
 
-LEAST_DEVIATION: Final = 1e-3
+MIN_DEVIATION: Final = 1e-3
 """Along directions in which images differ less, they are taken not to differ: the smallest step of a single pixel is 8e-3."""
 
 BETAS: Final = (0.9, 0.99)
 """Adam's, where a network learns by regression: the target stands still, so a memory helps."""
 
-MOST_AT_ONCE: Final = 128
+MAX_AT_ONCE: Final = 128
 """Images in a step of the generator's pretraining; where the recipe's batches are larger, the first of each."""
 
-MOST_OF_RUN: Final = 0.4
+MAX_OF_RUN: Final = 0.4
 """The most steps that the generator's pretraining takes, as a share of the run's own."""
 
 FALL: Final = 0.4
@@ -89,14 +89,14 @@ def principal_components(batch: Batch, classes: int, most: int, seed: int) -> Pr
         torch.manual_seed(rng.torch_seed(seed, "principal components"))
         _, values, directions = torch.svd_lowrank(images - means[labels], min(most, *images.shape), niter=4)
     deviations = values / len(images) ** 0.5
-    there = deviations > LEAST_DEVIATION
+    there = deviations > MIN_DEVIATION
     return PrincipalComponents(means, directions.T[there], deviations[there])
 
 
 def generator_steps(recipe: Recipe) -> int:
     """How many steps the generator learns alone by this recipe."""
     training = recipe.training
-    return min(training.generator_pretraining, int(MOST_OF_RUN * training.images / training.batch_size))
+    return min(training.generator_pretraining, int(MAX_OF_RUN * training.images / training.batch_size))
 
 
 @final
@@ -104,15 +104,17 @@ class StopInPretrainingError(Exception):
     """The training was told to stop before it had begun: nothing of it is worth keeping."""
 
 
-def pretrain(game: Game, image_set: ImageSet, batches: Batches, draws: Draws, say: Say, control: Control) -> dict[str, Any]:
-    """Let the networks of a game at its beginning learn alone, for as many steps each as the recipe says.
+def pretrain(
+    trainer: Trainer, image_set: ImageSet, batches: Batches, noise_source: NoiseSource, notify: ProgressFn, control: Control
+) -> dict[str, Any]:
+    """Let the networks of a trainer at its beginning learn alone, for as many steps each as the recipe says.
 
     Args:
-        game: is changed; its count of images seen is not.
+        trainer: is changed; its count of images seen is not.
         image_set: what it is about to be trained on.
         batches: of that set.
-        draws: of the game.
-        say: is told, a line for each network, what came of it.
+        noise_source: of the trainer.
+        notify: is told, a line for each network, what came of it.
         control: looked at between steps.
 
     Returns:
@@ -121,33 +123,33 @@ def pretrain(game: Game, image_set: ImageSet, batches: Batches, draws: Draws, sa
     Raises:
         StopInPretrainingError: if it is told to stop.
     """
-    training, found = game.recipe.training, {}
-    with game.microbatches.at_work():
-        steps = generator_steps(game.recipe)
+    training, found = trainer.recipe.training, {}
+    with trainer.microbatches.at_work():
+        steps = generator_steps(trainer.recipe)
         if steps:
-            found["generator"] = _teach_generator(game, steps, image_set, batches, draws, control)
-            say(
+            found["generator"] = _teach_generator(trainer, steps, image_set, batches, noise_source, control)
+            notify(
                 "the generator alone, training images from {components} principal components: {steps} steps, "
                 "mean squared error {error:.3f}".format(**found["generator"])
             )
         if training.pretraining:
             found["discriminator"] = taught = _teach_discriminator(
-                game, training.pretraining, image_set, batches, draws, control
+                trainer, training.pretraining, image_set, batches, noise_source, control
             )
             separated = taught["separated_after"]
             told = f"after {separated} steps" if separated else f"not within {training.pretraining} steps"
-            say(f"the discriminator alone, real images against noise: tells them apart without a mistake {told}")
+            notify(f"the discriminator alone, real images against noise: tells them apart without a mistake {told}")
     return found
 
 
 def _teach_generator(
-    game: Game, steps: int, image_set: ImageSet, batches: Batches, draws: Draws, control: Control
+    trainer: Trainer, steps: int, image_set: ImageSet, batches: Batches, noise_source: NoiseSource, control: Control
 ) -> dict[str, Any]:
     """To draw training images from their coordinates; the moving average begins where this ends."""
-    recipe, generator = game.recipe, game.generator
-    some = min(len(image_set), max(2, MOST_PIXELS // math.prod(image_set.shape)))
-    looked_at = Batches(image_set, some, game.seed).at(0)
-    components = principal_components(looked_at, game.form.classes, generator.latent, game.seed).to(game.device)
+    recipe, generator = trainer.recipe, trainer.generator
+    some = min(len(image_set), max(2, MAX_PIXELS // math.prod(image_set.shape)))
+    looked_at = Batches(image_set, some, trainer.seed).at(0)
+    components = principal_components(looked_at, trainer.spec.classes, generator.latent, trainer.seed).to(trainer.device)
     taken = len(components.deviations)
     rate = recipe.optimizer.generator_learning_rate
     optimizer = torch.optim.Adam(trained(generator), rate, BETAS, fused=True)
@@ -155,25 +157,25 @@ def _teach_generator(
     for step in range(steps):
         _stop_if_told(control)
         whole = batches.at(step * batches.batch_size)
-        batch = Batch(whole.images[:MOST_AT_ONCE], whole.labels[:MOST_AT_ONCE])
-        z = draws.pretraining_latents(step)[:MOST_AT_ONCE]  # for the numbers that no component takes
+        batch = Batch(whole.images[:MAX_AT_ONCE], whole.labels[:MAX_AT_ONCE])
+        z = noise_source.pretraining_latents(step)[:MAX_AT_ONCE]  # for the numbers that no component takes
         z[:, :taken] = components.coordinates(to_network(batch.images), batch.labels)
         optimizer.param_groups[0]["lr"] = rate * min(1.0, (steps - step) / (FALL * steps))
-        error = game.reconstruct(z, batch, optimizer)
-    game.begin_average()
+        error = trainer.reconstruct(z, batch, optimizer)
+    trainer.begin_average()
     return {"steps": steps, "components": taken, "error": round(float(error), 4)}
 
 
 def _teach_discriminator(
-    game: Game, steps: int, image_set: ImageSet, batches: Batches, draws: Draws, control: Control
+    trainer: Trainer, steps: int, image_set: ImageSet, batches: Batches, noise_source: NoiseSource, control: Control
 ) -> dict[str, Any]:
     """To tell real images from noise."""
     separated, accuracies = None, {}
     for step in range(steps):
         _stop_if_told(control)
         batch = batches.at(step * batches.batch_size)
-        noise = draws.noise(step, image_set.shape)
-        terms = game.pretrain(batch, noise, draws.pretraining_dropout(step))
+        noise = noise_source.pretraining_noise(step, image_set.shape)
+        terms = trainer.pretrain(batch, noise, noise_source.pretraining_dropout(step))
         accuracies = {name: float(terms[name]) for name in ("accuracy_real", "accuracy_fake")}
         if separated is None and min(accuracies.values()) == 1.0:
             separated = step + 1
@@ -181,5 +183,5 @@ def _teach_discriminator(
 
 
 def _stop_if_told(control: Control) -> None:
-    if control.stop_asked:
+    if control.stop_requested:
         raise StopInPretrainingError

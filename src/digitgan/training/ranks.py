@@ -1,7 +1,7 @@
 """Several processes at one training, on one machine or many: each takes its share of a batch's parts, and all learn alike.
 
 `torchrun` starts the same command in every process, and says to each who it is and where the others are. The first rank, the
-leader, decides, shows and writes. The others hold the same game and follow: they are told of each step, compute their parts
+leader, decides, shows and writes. The others hold the same trainer and follow: they are told of each step, compute their parts
 of its batch, average gradients with the rest, and so arrive at the same networks. What comes out depends on how many parts a
 batch has, which is the recipe's, and not on how many ranks share them.
 
@@ -15,13 +15,13 @@ from typing import final
 
 import torch
 
-from digitgan.distributed import Meeting, world
+from digitgan.distributed import ProcessGroup, world
 from digitgan.errors import RecipeError
 from digitgan.training.control import Control
 
 
 @final
-class Order(IntEnum):
+class RankCommand(IntEnum):
     """What the leader tells the others to do next."""
 
     END = 0
@@ -30,7 +30,7 @@ class Order(IntEnum):
 
 
 @final
-class Ranks(Meeting):
+class Ranks(ProcessGroup):
     """This process among those of a training.
 
     Attributes:
@@ -68,18 +68,18 @@ class Ranks(Meeting):
         """From now on, where one rank is asked to stop, all are: a scheduler may speak to any of them."""
         self._control = control
 
-    def order(self, order: Order) -> None:
+    def send(self, order: RankCommand) -> None:
         """Tell the others what to do next; they must do it together with the leader."""
         self._agree(order)
-        self.in_step = order == Order.STEP
+        self.in_step = order == RankCommand.STEP
 
-    def ordered(self) -> Order:
+    def receive(self) -> RankCommand:
         """What the leader says is to be done next; waits for it."""
-        return Order(self._agree(0))
+        return RankCommand(self._agree(0))
 
     def _agree(self, order: int) -> int:
         """The order, which the leader alone gives; and whether any rank was asked to stop, which may have been any of them."""
-        asked = self._control is not None and self._control.stop_asked
+        asked = self._control is not None and self._control.stop_requested
         told = self.sum_of(torch.tensor([order, int(asked)]))
         if self._control is not None and told[1]:
             self._control.stop()

@@ -8,7 +8,7 @@ from typing import final
 
 from digitgan.recipes import Recipe, TrainingRecipe
 
-LOWEST_SCALE = 1e-3
+MIN_SCALE = 1e-3
 """Share of the learning rate left at the very end, so that the last step is a step like any other."""
 
 
@@ -21,12 +21,12 @@ def learning_rate_scale(recipe: Recipe, images_seen: int) -> float:
     share = min(1.0, max(0.0, left / optimizer.decay_share))
     if optimizer.decay == "cosine":
         share = (1 - math.cos(math.pi * share)) / 2
-    return max(LOWEST_SCALE, share)
+    return max(MIN_SCALE, share)
 
 
 @final
 @dataclass(frozen=True)
-class Moments:
+class Schedule:
     """Evenly spread moments of a run at which something is due.
 
     Attributes:
@@ -49,7 +49,7 @@ class Moments:
 
 @final
 @dataclass(frozen=True)
-class Intervals:
+class IntervalSchedule:
     """Moments after every so many images, and at the run's end.
 
     Attributes:
@@ -71,7 +71,7 @@ class Intervals:
 
 @final
 @dataclass(frozen=True)
-class RunMoments:
+class RunSchedules:
     """When in a run what is due.
 
     Attributes:
@@ -81,24 +81,24 @@ class RunMoments:
         evaluations: scores of what is drawn.
     """
 
-    previews: Moments | Intervals
-    checkpoints: Moments | Intervals
-    snapshots: Moments | Intervals
-    evaluations: Moments | Intervals
+    previews: Schedule | IntervalSchedule
+    checkpoints: Schedule | IntervalSchedule
+    snapshots: Schedule | IntervalSchedule
+    evaluations: Schedule | IntervalSchedule
 
 
-def moments_of(training: TrainingRecipe, images_an_epoch: int) -> RunMoments:
+def schedules_of(training: TrainingRecipe, images_an_epoch: int) -> RunSchedules:
     """A run's moments, by count or by epochs as its recipe has it."""
 
-    def spread(count: int, epochs: float) -> Moments | Intervals:
+    def spread(count: int, epochs: float) -> Schedule | IntervalSchedule:
         if epochs:
-            return Intervals(training.images, epochs * images_an_epoch, training.batch_size)
-        return Moments(training.images, count, training.batch_size)
+            return IntervalSchedule(training.images, epochs * images_an_epoch, training.batch_size)
+        return Schedule(training.images, count, training.batch_size)
 
     every = training.evaluate_every
-    return RunMoments(
+    return RunSchedules(
         previews=spread(training.previews, training.preview_epochs),
         checkpoints=spread(training.checkpoints, training.checkpoint_epochs),
         snapshots=spread(training.snapshots, 0.0),
-        evaluations=Intervals(training.images, every, training.batch_size) if every else spread(0, 0.0),
+        evaluations=IntervalSchedule(training.images, every, training.batch_size) if every else spread(0, 0.0),
     )

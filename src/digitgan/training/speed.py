@@ -10,11 +10,11 @@ from typing import final
 import torch
 
 from digitgan.data import Batch
-from digitgan.networks import ImageForm
+from digitgan.networks import ImageSpec
 from digitgan.recipes import Recipe
-from digitgan.training.noise import Draws
-from digitgan.training.pretraining import MOST_AT_ONCE, MOST_OF_RUN
-from digitgan.training.trainer import Game
+from digitgan.training.noise import NoiseSource
+from digitgan.training.pretraining import MAX_AT_ONCE, MAX_OF_RUN
+from digitgan.training.trainer import Trainer
 
 SPEED_SECONDS = 2.5
 """Time spent at most on measuring the speed of training: long enough to be within a few percent."""
@@ -23,17 +23,17 @@ SPEED_SHARE = 0.04
 """The most that it may take of the time there is."""
 
 
-def training_speed(recipe: Recipe, form: ImageForm, device: torch.device, budget: float) -> float:
-    """Images a second that a training by this recipe gets through here, measured on a game that is thrown away.
+def training_speed(recipe: Recipe, spec: ImageSpec, device: torch.device, budget: float) -> float:
+    """Images a second that a training by this recipe gets through here, measured on a trainer that is thrown away.
 
     Args:
         recipe: with its precision decided.
-        form: of the images.
+        spec: of the images.
         device: where it is to be.
         budget: the seconds that it is measured for.
     """
     enough = min(SPEED_SECONDS, SPEED_SHARE * budget)
-    trial, interval = Trial(recipe, form, device, recipe.training.precision), recipe.penalty.interval
+    trial, interval = Trial(recipe, spec, device, recipe.training.precision), recipe.penalty.interval
     # Whole intervals, so that the penalty has its share. The first runs slowly, while kernels are prepared, and others may meet
     # a neighbour's work: their median is what a longer training gets.
     seconds: list[float] = []
@@ -45,53 +45,53 @@ def training_speed(recipe: Recipe, form: ImageForm, device: torch.device, budget
     return recipe.training.batch_size * interval / statistics.median(seconds)
 
 
-def images_within(seconds: float, recipe: Recipe, form: ImageForm, device: torch.device, speed: float) -> int:
+def images_within(seconds: float, recipe: Recipe, spec: ImageSpec, device: torch.device, speed: float) -> int:
     """The length of a run that takes so long, the generator's pretraining included.
 
     Args:
         seconds: that there are.
         recipe: with its precision decided.
-        form: of the images.
+        spec: of the images.
         device: where it is to be.
         speed: images a second, from `training_speed`.
     """
     whole, size = round(speed * seconds), recipe.training.batch_size
     if not recipe.training.generator_pretraining:
         return whole
-    trial = Trial(recipe, form, device, recipe.training.precision)
+    trial = Trial(recipe, spec, device, recipe.training.precision)
     alone = statistics.median(trial.seconds_alone() for _ in range(5))
     # A run that is long enough has all of it, a shorter one so much for each of its own steps.
     long = round(speed * (seconds - alone * recipe.training.generator_pretraining))
-    short = round(seconds / (1 / speed + alone * MOST_OF_RUN / size))
+    short = round(seconds / (1 / speed + alone * MAX_OF_RUN / size))
     return max(long, min(short, whole))
 
 
 @final
 class Trial:
-    """A game that is played to see how long its steps take, and thrown away."""
+    """A trainer that is played to see how long its steps take, and thrown away."""
 
-    def __init__(self, recipe: Recipe, form: ImageForm, device: torch.device, precision: str) -> None:
+    def __init__(self, recipe: Recipe, spec: ImageSpec, device: torch.device, precision: str) -> None:
         training = dataclasses.replace(recipe.training, images=10**12, precision=precision)
-        self.game = Game(dataclasses.replace(recipe, training=training), form, seed=0, device=device)
+        self.trainer = Trainer(dataclasses.replace(recipe, training=training), spec, seed=0, device=device)
         size = training.batch_size
-        pixels = torch.zeros(size, form.channels, form.height, form.width, dtype=torch.uint8, device=device)
-        self.batch = Batch(pixels, torch.arange(size, device=device) % form.classes)
-        self.draw = Draws(0, self.game.generator.latent, form.classes, size, device, recipe.updates).at(0)
+        pixels = torch.zeros(size, spec.channels, spec.height, spec.width, dtype=torch.uint8, device=device)
+        self.batch = Batch(pixels, torch.arange(size, device=device) % spec.classes)
+        self.noise = NoiseSource(0, self.trainer.generator.latent, spec.classes, size, device, recipe.updates).at(0)
 
     def seconds(self, steps: int) -> float:
         """How long so many steps take."""
         started = time.perf_counter()
         for _ in range(steps):
-            self.game.step(self.batch, self.draw)
-        _wait(self.game.device)
+            self.trainer.step(self.batch, self.noise)
+        _wait(self.trainer.device)
         return time.perf_counter() - started
 
     def seconds_alone(self) -> float:
         """How long a step of the generator's pretraining takes."""
         started = time.perf_counter()
-        batch = Batch(self.batch.images[:MOST_AT_ONCE], self.batch.labels[:MOST_AT_ONCE])
-        self.game.reconstruct(self.draw.z[:MOST_AT_ONCE], batch, self.game.generator_optimizer)
-        _wait(self.game.device)
+        batch = Batch(self.batch.images[:MAX_AT_ONCE], self.batch.labels[:MAX_AT_ONCE])
+        self.trainer.reconstruct(self.noise.z[:MAX_AT_ONCE], batch, self.trainer.generator_optimizer)
+        _wait(self.trainer.device)
         return time.perf_counter() - started
 
 

@@ -1,4 +1,4 @@
-"""The game: two networks, and one step of their contest."""
+"""The trainer: two networks, and one step of their contest."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from torch import Tensor, nn
 
 from digitgan.data import Batch
 from digitgan.images import to_network
-from digitgan.networks import Discriminator, Generator, ImageForm, build_discriminator, build_generator
+from digitgan.networks import Discriminator, Generator, ImageSpec, build_discriminator, build_generator
 from digitgan.recipes import OptimizerRecipe, Recipe
 from digitgan.training.ema import Ema
-from digitgan.training.microbatches import Microbatch, Microbatches, take_gradient, trained
-from digitgan.training.noise import Draw
-from digitgan.training.objective import Rules
-from digitgan.training.penalties import Shown
-from digitgan.training.ranks import Order, Ranks
+from digitgan.training.microbatches import Microbatch, Microbatches, backward_into, trained
+from digitgan.training.noise import StepNoise
+from digitgan.training.objective import Objective
+from digitgan.training.penalties import LabelledImages
+from digitgan.training.ranks import RankCommand, Ranks
 from digitgan.training.schedule import learning_rate_scale
 
 
@@ -39,12 +39,12 @@ class StepReport:
 
 
 @final
-class Game:
+class Trainer:
     """The two networks, their optimisers, the moving average, and the rules they play by.
 
     Attributes:
         recipe: the rules as they were asked for.
-        form: of the images.
+        spec: of the images.
         seed: of the first weights.
         ranks: the processes that play it together; None where there is one.
         generator: (batch, latent), (batch,) -> (batch, channels, height, width) in [-1, 1].
@@ -53,26 +53,26 @@ class Game:
         discriminator_optimizer: Adam on the discriminator.
         ema: the generator one draws from.
         images_seen: real images the discriminator has been shown: the progress counter.
-        rollbacks: the counts of images to which the game was taken back, in their order.
+        rollbacks: the counts of images to which the trainer was taken back, in their order.
 
     Raises:
         RecipeError: if the recipe names an unknown part, or does not fit the images.
     """
 
-    def __init__(self, recipe: Recipe, form: ImageForm, seed: int, device: torch.device, ranks: Ranks | None = None) -> None:
+    def __init__(self, recipe: Recipe, spec: ImageSpec, seed: int, device: torch.device, ranks: Ranks | None = None) -> None:
         self.recipe = recipe
-        self.form = form
+        self.spec = spec
         self.seed = seed
         self.device = device
         self.ranks = ranks
-        self.rules = Rules(recipe)
+        self.objective = Objective(recipe)
         self.rollbacks: list[int] = []
         self.begin()
 
     def begin(self) -> None:
         """Set everything but the list of rollbacks to where a training begins."""
-        self.generator: Generator = build_generator(self.recipe, self.form, self.seed).to(self.device)
-        self.discriminator: Discriminator = build_discriminator(self.recipe, self.form, self.seed).to(self.device)
+        self.generator: Generator = build_generator(self.recipe, self.spec, self.seed).to(self.device)
+        self.discriminator: Discriminator = build_discriminator(self.recipe, self.spec, self.seed).to(self.device)
         optimizer = self.recipe.optimizer
         self.generator_optimizer = _adam(self.generator, optimizer.generator_learning_rate, optimizer)
         self.discriminator_optimizer = _adam(self.discriminator, optimizer.discriminator_learning_rate, optimizer)
@@ -92,22 +92,22 @@ class Game:
         return self.images_seen // self.recipe.training.batch_size
 
     @property
-    def tries(self) -> int:
+    def attempts(self) -> int:
         """How many of its rollbacks lie behind this point of the run."""
         return sum(point <= self.images_seen for point in self.rollbacks)
 
-    def step(self, batch: Batch, draw: Draw) -> StepReport:
+    def step(self, batch: Batch, noise: StepNoise) -> StepReport:
         """One update of the discriminator and, at every `discriminator_steps`-th, one of the generator.
 
         Args:
             batch: uint8 images (batch, channels, height, width) and their labels (batch,).
-            draw: what the step draws.
+            noise: what the step draws.
         """
         if self.ranks is not None and self.ranks.leads:
-            self.ranks.order(Order.STEP)
+            self.ranks.send(RankCommand.STEP)
         learn = self._learn_at_once if self.recipe.updates.order == "simultaneous" else self._learn_in_turn
-        with self._seeded(draw.dropout_seed), self.microbatches.at_work():
-            terms = learn(self.microbatches.split(batch, draw))
+        with self._seeded(noise.dropout_seed), self.microbatches.at_work():
+            terms = learn(self.microbatches.split(batch, noise))
         self.images_seen += len(batch.labels)
         if self.ranks is not None:
             self.ranks.in_step = False
@@ -116,26 +116,26 @@ class Game:
     def _learn_in_turn(self, parts: list[Microbatch]) -> dict[str, Tensor]:
         """The discriminator learns, then the generator from the discriminator as it is by then."""
         generator_learns = (self.steps_done + 1) % self.recipe.updates.discriminator_steps == 0
-        shares_fakes = generator_learns and parts[0].draw.generator_z is None
+        shares_fakes = generator_learns and parts[0].noise.generator_z is None
 
         def teach_discriminator(part: Microbatch) -> dict[str, Tensor]:
             with torch.set_grad_enabled(shares_fakes):
-                part.fake = self._draw(part, part.draw.z, part.draw.labels)
-            real, fake = part.real, Shown(part.fake.images.detach(), part.fake.labels)
+                part.fake = self._draw(part, part.noise.z, part.noise.labels)
+            real, fake = part.real, LabelledImages(part.fake.images.detach(), part.fake.labels)
             with self._precision():
-                verdict = self.rules.judge(part.discriminator, real, fake)
-                verdict = self.rules.judge_further(verdict, part.discriminator, real, fake, part.draw, self.steps_done)
-            judged = self.rules.discriminator(verdict, real, fake)
-            take_gradient(part.discriminator, judged.total)
+                scored = self.objective.score(part.discriminator, real, fake)
+                scored = self.objective.regularize(scored, part.discriminator, real, fake, part.noise, self.steps_done)
+            judged = self.objective.discriminator(scored, real, fake)
+            backward_into(part.discriminator, judged.total)
             return judged.terms
 
         def teach_generator(part: Microbatch) -> dict[str, Tensor]:
-            if part.draw.generator_z is not None:
-                part.fake = self._draw(part, part.draw.generator_z, part.draw.generator_labels)
+            if part.noise.generator_z is not None:
+                part.fake = self._draw(part, part.noise.generator_z, part.noise.generator_labels)
             with self._precision():
-                verdict = self.rules.judge_fakes(part.discriminator, part.real, part.fake)
-            fooled = self.rules.generator(verdict, part.fake)
-            take_gradient(part.generator, fooled.total)
+                scored = self.objective.score_fakes(part.discriminator, part.real, part.fake)
+            fooled = self.objective.generator(scored, part.fake)
+            backward_into(part.generator, fooled.total)
             return fooled.terms
 
         terms = self.microbatches.each(teach_discriminator, parts)
@@ -149,14 +149,14 @@ class Game:
         """Both gradients are taken from one pass through both networks, then both networks learn."""
 
         def teach_both(part: Microbatch) -> dict[str, Tensor]:
-            part.fake = fake = self._draw(part, part.draw.z, part.draw.labels)
+            part.fake = fake = self._draw(part, part.noise.z, part.noise.labels)
             real = part.real
             with self._precision():
-                verdict = self.rules.judge(part.discriminator, real, fake)
-                further = self.rules.judge_further(verdict, part.discriminator, real, fake, part.draw, self.steps_done)
-            judged, fooled = self.rules.discriminator(further, real, fake), self.rules.generator(verdict, fake)
-            take_gradient(part.discriminator, judged.total, again=True)
-            take_gradient(part.generator, fooled.total)
+                scored = self.objective.score(part.discriminator, real, fake)
+                further = self.objective.regularize(scored, part.discriminator, real, fake, part.noise, self.steps_done)
+            judged, fooled = self.objective.discriminator(further, real, fake), self.objective.generator(scored, fake)
+            backward_into(part.discriminator, judged.total, again=True)
+            backward_into(part.generator, fooled.total)
             return judged.terms | fooled.terms
 
         terms = self.microbatches.each(teach_both, parts)
@@ -172,12 +172,12 @@ class Game:
             noise: (batch, channels, height, width) in [-1, 1], which is given the same labels.
             dropout_seed: of the masks.
         """
-        real = Shown(to_network(batch.images), batch.labels)
-        fake = Shown(noise.contiguous(memory_format=torch.channels_last), batch.labels)
+        real = LabelledImages(to_network(batch.images), batch.labels)
+        fake = LabelledImages(noise.contiguous(memory_format=torch.channels_last), batch.labels)
         with self._seeded(dropout_seed), self._precision():
-            verdict = self.rules.judge(self.discriminator, real, fake)
-        judged = self.rules.discriminator(verdict, real, fake)
-        take_gradient(self.discriminator, judged.total)
+            scored = self.objective.score(self.discriminator, real, fake)
+        judged = self.objective.discriminator(scored, real, fake)
+        backward_into(self.discriminator, judged.total)
         self._descend(self.discriminator_optimizer, self.recipe.optimizer.discriminator_learning_rate)
         return judged.terms
 
@@ -195,14 +195,14 @@ class Game:
         with self._precision():
             drawn = self.generator(z, batch.labels)
         error = (drawn.float() - to_network(batch.images)).square().mean()
-        take_gradient(self.generator, error)
+        backward_into(self.generator, error)
         optimizer.step()
         return error.detach()
 
-    def _draw(self, part: Microbatch, z: Tensor, labels: Tensor | None) -> Shown:
+    def _draw(self, part: Microbatch, z: Tensor, labels: Tensor | None) -> LabelledImages:
         labels = part.batch.labels if labels is None else labels
         with self._precision():
-            return Shown(part.generator(z, labels), labels)
+            return LabelledImages(part.generator(z, labels), labels)
 
     def _descend_discriminator(self) -> None:
         self.microbatches.average(self.microbatches.discriminators)
@@ -215,7 +215,7 @@ class Game:
 
     def _descend(self, optimizer: torch.optim.Adam, learning_rate: float) -> None:
         """One step down the gradient that was taken, at the learning rate of this point of the run."""
-        scale = learning_rate_scale(self.recipe, self.images_seen) * self.recipe.guard.learning_rate_factor**self.tries
+        scale = learning_rate_scale(self.recipe, self.images_seen) * self.recipe.guard.learning_rate_factor**self.attempts
         optimizer.param_groups[0]["lr"] = scale * learning_rate
         optimizer.step()
 

@@ -26,7 +26,7 @@ class Interval:
     high: float
 
 
-def interval(count: int, figure: Callable[[Vector], float], seed: int = 0) -> Interval:
+def interval(count: int, statistic: Callable[[Vector], float], seed: int = 0) -> Interval:
     """A figure with its interval, found by asking for it again with things left out and others taken twice.
 
     It is the percentile interval, moved by as much as the resamples are off on average. A resample has fewer different images
@@ -35,14 +35,14 @@ def interval(count: int, figure: Callable[[Vector], float], seed: int = 0) -> In
 
     Args:
         count: of things that are drawn from with replacement: images, or groups of images.
-        figure: of weights (count,), how often each was taken; the sample itself is all ones. Never negative.
+        statistic: of weights (count,), how often each was taken; the sample itself is all ones. Never negative.
         seed: of the resampling.
     """
 
     def of_sample(indices: Vector) -> float:
-        return figure(np.bincount(indices.astype(np.int64), minlength=count).astype(np.float64))
+        return statistic(np.bincount(indices.astype(np.int64), minlength=count).astype(np.float64))
 
-    value = figure(np.ones(count))
+    value = statistic(np.ones(count))
     resampled = stats.bootstrap(
         (np.arange(count),),
         of_sample,

@@ -17,7 +17,7 @@ TINY = 1e-300
 
 @final
 @dataclass(frozen=True)
-class Answers:
+class ClassificationSummary:
     """A classifier's answers, summed up in one pass.
 
     Attributes:
@@ -32,25 +32,25 @@ class Answers:
     negative_entropy: float
 
     @staticmethod
-    def of(answers: Probabilities, labels: Labels | None) -> Answers:
+    def of(classification: Probabilities, labels: Labels | None) -> ClassificationSummary:
         """Those of answers (n, classes) to images asked for by labels (n,)."""
-        exact = answers.astype(np.float64)
+        exact = classification.astype(np.float64)
         classes = exact.shape[1]
         confusion = np.zeros((1 if labels is None else classes, classes), dtype=np.float64)
         asked = np.zeros(len(exact), dtype=np.int64) if labels is None else labels
         np.add.at(confusion, (asked, exact.argmax(axis=1)), 1)
-        return Answers(confusion, exact.sum(axis=0), float((exact * np.log(exact.clip(min=TINY))).sum()))
+        return ClassificationSummary(confusion, exact.sum(axis=0), float((exact * np.log(exact.clip(min=TINY))).sum()))
 
-    def __add__(self, other: Answers) -> Answers:
+    def __add__(self, other: ClassificationSummary) -> ClassificationSummary:
         """Those to both sets of images."""
-        return Answers(
+        return ClassificationSummary(
             self.confusion + other.confusion, self.total + other.total, self.negative_entropy + other.negative_entropy
         )
 
     @staticmethod
-    def weighted(groups: Sequence[Answers], weights: Vector) -> Answers:
+    def weighted(groups: Sequence[ClassificationSummary], weights: Vector) -> ClassificationSummary:
         """Those of groups together, each taken as often as its weight says."""
-        return Answers(
+        return ClassificationSummary(
             np.tensordot(weights, [group.confusion for group in groups], axes=1),
             np.tensordot(weights, [group.total for group in groups], axes=1),
             float(weights @ [group.negative_entropy for group in groups]),
@@ -72,7 +72,7 @@ class Answers:
         return float(np.trace(self.confusion)) / self.count
 
     @property
-    def class_score(self) -> float:
+    def inception_score(self) -> float:
         """exp of the mean of KL(p(y|x) || p(y)), 1 to the number of classes (Salimans et al. 2016, section 4).
 
         High where each image is clearly of one class and all classes come up equally. It looks at no real image.
@@ -82,7 +82,7 @@ class Answers:
         return float(np.exp(self.negative_entropy / self.count + entropy))
 
     @property
-    def balance_divergence(self) -> float:
+    def class_balance(self) -> float:
         """How far the classes found are from the classes asked for: the Jensen-Shannon divergence of their shares, in nats.
 
         0 where they are in balance, ln 2 where nothing is what was asked for; unlike the Kullback-Leibler divergence it stays

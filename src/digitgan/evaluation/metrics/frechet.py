@@ -14,7 +14,7 @@ from digitgan.evaluation.metrics.interface import Features, Vector
 
 @final
 @dataclass(frozen=True)
-class Moments:
+class FeatureMoments:
     """Count, sum and sum of outer products, in float64: all that a mean and a covariance need, in memory that never grows.
 
     Attributes:
@@ -28,24 +28,24 @@ class Moments:
     products: npt.NDArray[np.float64]
 
     @staticmethod
-    def none(width: int) -> Moments:
+    def none(width: int) -> FeatureMoments:
         """Those of no vectors at all."""
-        return Moments(0, np.zeros(width), np.zeros((width, width)))
+        return FeatureMoments(0, np.zeros(width), np.zeros((width, width)))
 
     @staticmethod
-    def of(features: Features) -> Moments:
+    def of(features: Features) -> FeatureMoments:
         """Those of vectors (n, width)."""
         exact = features.astype(np.float64)
-        return Moments(len(exact), exact.sum(axis=0), exact.T @ exact)
+        return FeatureMoments(len(exact), exact.sum(axis=0), exact.T @ exact)
 
-    def __add__(self, other: Moments) -> Moments:
+    def __add__(self, other: FeatureMoments) -> FeatureMoments:
         """Those of both sets together."""
-        return Moments(self.count + other.count, self.total + other.total, self.products + other.products)
+        return FeatureMoments(self.count + other.count, self.total + other.total, self.products + other.products)
 
     @staticmethod
-    def weighted(groups: Sequence[Moments], weights: Vector) -> Moments:
+    def weighted(groups: Sequence[FeatureMoments], weights: Vector) -> FeatureMoments:
         """Those of groups together, each taken as often as its weight says."""
-        return Moments(
+        return FeatureMoments(
             int(sum(weight * group.count for group, weight in zip(groups, weights, strict=True))),
             np.tensordot(weights, [group.total for group in groups], axes=1),
             np.tensordot(weights, [group.products for group in groups], axes=1),
@@ -63,7 +63,7 @@ class Moments:
         return (self.products - self.count * np.outer(mean, mean)) / (self.count - 1)
 
 
-def frechet_distance(first: Moments, second: Moments) -> float:
+def frechet_distance(first: FeatureMoments, second: FeatureMoments) -> float:
     """The Fréchet distance between normal distributions of these moments (Heusel et al. 2017, equation 6).
 
     d² = |m1 - m2|² + tr(C1 + C2 - 2 (C1 C2)^(1/2)). The trace of the root is the sum of the roots of the eigenvalues of C1 C2,

@@ -17,27 +17,27 @@ from digitgan.errors import ModelFileError, RecipeError
 from digitgan.exporters.keras_import.architecture import Architecture, read_architecture
 from digitgan.exporters.keras_import.weights import read_weights
 from digitgan.model.file import Model
-from digitgan.networks import ImageForm, build_generator
+from digitgan.networks import ImageSpec, build_generator
 from digitgan.networks.keras_graph import Layer
-from digitgan.networks.keras_graph.generator import LayeredGenerator, lay_out
-from digitgan.recipes import LayeredGeneratorRecipe, Recipe
+from digitgan.networks.keras_graph.generator import KerasGraphGenerator, lay_out
+from digitgan.recipes import KerasGraphGeneratorRecipe, Recipe
 from digitgan.version import __version__
 
 __all__ = ["read_keras"]
 
 WHOLE: Final = "generator.keras"
 
-MOST_JSON: Final = 32 * 2**20
-MOST_WEIGHTS: Final = 256 * 2**20
+MAX_JSON: Final = 32 * 2**20
+MAX_WEIGHTS: Final = 256 * 2**20
 """Bytes that are read of an architecture, and of weights: far more than a generator of small images has."""
 
 TRIED: Final = 64
 """Images by which the range of the pixels is checked."""
 
-MOST_SIDE: Final = 4096
+MAX_SIDE: Final = 4096
 """Pixels of an image's side."""
 
-MOST_CLASSES: Final = 1_000_000
+MAX_CLASSES: Final = 1_000_000
 
 
 def read_keras(path: Path, weights: Path | None, class_names: Sequence[str] | None) -> Model:
@@ -64,11 +64,11 @@ def read_keras(path: Path, weights: Path | None, class_names: Sequence[str] | No
         missing = "its weights are missing; give them as --weights"
         other = "is no .keras file; such a one is right, or an architecture as JSON with --weights"
         raise ModelFileError(f"{path}: {missing if path.suffix == '.json' else other}")
-    content = _read(path, MOST_JSON if weights is not None else MOST_WEIGHTS)
+    content = _read(path, MAX_JSON if weights is not None else MAX_WEIGHTS)
     if weights is None:
         text, stored = _unpack(content, path)
         return _model(read_architecture(text, str(path)), stored, path, str(path), class_names, [content])
-    stored_bytes = _read(weights, MOST_WEIGHTS)
+    stored_bytes = _read(weights, MAX_WEIGHTS)
     architecture = read_architecture(content, str(path))
     return _model(architecture, io.BytesIO(stored_bytes), path, str(weights), class_names, [content, stored_bytes])
 
@@ -81,15 +81,15 @@ def _model(
     class_names: Sequence[str] | None,
     contents: Sequence[bytes],
 ) -> Model:
-    made = LayeredGeneratorRecipe(
+    made = KerasGraphGeneratorRecipe(
         latent=architecture.latent,
         label_input=architecture.label_input,
         pixels=architecture.pixels or "signed",
         layers=architecture.description(),
     )
     recipe = Recipe(name="imported", description=f"generator {architecture.name!r}, made elsewhere", generator=made)
-    if not 1 <= architecture.classes <= MOST_CLASSES:
-        raise ModelFileError(f"{path}: {architecture.classes} classes; 1 to {MOST_CLASSES:,} are right")
+    if not 1 <= architecture.classes <= MAX_CLASSES:
+        raise ModelFileError(f"{path}: {architecture.classes} classes; 1 to {MAX_CLASSES:,} are right")
     names = tuple(class_names) if class_names is not None else tuple(str(label) for label in range(architecture.classes))
     if len(names) != architecture.classes:
         raise ModelFileError(f"{path}: draws {architecture.classes} classes, and --class-names has {len(names)}")
@@ -98,14 +98,14 @@ def _model(
         if (
             len(shape) not in (2, 3)
             or shape[2:] not in ((), (1,), (3,))
-            or not all(1 <= side <= MOST_SIDE for side in shape[:2])
+            or not all(1 <= side <= MAX_SIDE for side in shape[:2])
         ):
             raise ModelFileError(f"{path}: gives arrays of shape {shape}; images (height, width, 1 or 3) are right")
         height, width, channels = (*shape, 1)[:3]
-        generator = build_generator(recipe, ImageForm(channels, height, width, architecture.classes))
+        generator = build_generator(recipe, ImageSpec(channels, height, width, architecture.classes))
     except RecipeError as problem:
         raise ModelFileError(f"{path}: {str(problem).removeprefix('generator.layers: ')}") from problem
-    assert isinstance(generator, LayeredGenerator)
+    assert isinstance(generator, KerasGraphGenerator)
     layers = {
         each["name"]: layer
         for each, layer in zip(architecture.layers, generator.layers, strict=True)
@@ -125,11 +125,11 @@ def _model(
     return Model(generator.eval(), recipe, names, card)
 
 
-def _check_pixels(generator: LayeredGenerator, path: Path, *, known: bool) -> None:
+def _check_pixels(generator: KerasGraphGenerator, path: Path, *, known: bool) -> None:
     """Refuse what gives no pixels in [-1, 1]; where its layers don't tell the range, by what it draws."""
     z = torch.from_numpy(rng.normals(0, "drawn latents", 0, TRIED, generator.latent))
     with torch.inference_mode():
-        images = generator(z, torch.arange(TRIED) % generator.form.classes)
+        images = generator(z, torch.arange(TRIED) % generator.spec.classes)
     low, high = float(images.min()), float(images.max())
     if not (low >= -1.001 and high <= 1.001) or not (known or low < 0):
         raise ModelFileError(
@@ -154,7 +154,7 @@ def _unpack(content: bytes, path: Path) -> tuple[bytes, IO[bytes]]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             parts = []
-            for name, most in (("config.json", MOST_JSON), ("model.weights.h5", MOST_WEIGHTS)):
+            for name, most in (("config.json", MAX_JSON), ("model.weights.h5", MAX_WEIGHTS)):
                 size = archive.getinfo(name).file_size
                 if size > most:
                     raise ModelFileError(f"{path}: its {name} claims {size:,} bytes, more than any generator has; not read")

@@ -10,7 +10,7 @@ from typing import Any, Final, final
 
 from digitgan.errors import ModelFileError
 from digitgan.networks.keras_graph import KINDS
-from digitgan.networks.keras_graph.generator import MOST_LAYERS
+from digitgan.networks.keras_graph.generator import MAX_LAYERS
 
 ONE_HOT: Final = "CategoryEncoding"
 LABEL_WORDS: Final = ("label", "class", "cond", "digit")
@@ -39,7 +39,7 @@ class Architecture:
     Attributes:
         name: of the model.
         layers: the layers with their settings, in Keras' order; inputs are not among them.
-        calls: see `LayeredGenerator`.
+        calls: see `KerasGraphGenerator`.
         latent: width of z.
         label_input: "none", "index" or "one-hot".
         label_shape: of one label.
@@ -59,7 +59,7 @@ class Architecture:
     stored: tuple[tuple[str, str], ...]
 
     def description(self) -> str:
-        """As `LayeredGeneratorRecipe.layers` holds it."""
+        """As `KerasGraphGeneratorRecipe.layers` holds it."""
         return json.dumps({"label_shape": self.label_shape, "layers": self.layers, "calls": self.calls}, separators=(",", ":"))
 
 
@@ -81,8 +81,8 @@ def read_architecture(text: str | bytes, source: str) -> Architecture:
                 f"{source}: a Keras {kind} of one's own code can't be imported; a Functional or Sequential model is right"
             )
         made = config["layers"]
-        if not 0 < len(made) <= MOST_LAYERS:
-            raise ModelFileError(f"{source}: {len(made)} layers; 1 to {MOST_LAYERS} are right")
+        if not 0 < len(made) <= MAX_LAYERS:
+            raise ModelFileError(f"{source}: {len(made)} layers; 1 to {MAX_LAYERS} are right")
         _check_kinds(made, source)
         return _functional(config, source) if kind != "Sequential" else _functional(_as_functional(config, source), source)
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as problem:

@@ -4,7 +4,7 @@ import { draw, model, moved, normals, placeOf } from "./generator.js";
 import * as pads from "./pad.js";
 import { byId, options, read, remember, tell } from "./place.js";
 
-const { class_names: names, latent, image_form: form, writing: hand } = model;
+const { class_names: names, latent, image_spec: spec, writing: hand } = model;
 const writing = { text: "2026", style: 0, x: 0, y: 0 };
 const exploring = { seed: 0, first: 0, second: "", share: 0, x: 0, y: 0 };
 
@@ -32,7 +32,7 @@ function newest(task) {
 
 // Pixels of one image (channels × height × width) into a picture at a place.
 function put(context, pixels, left, ink) {
-  const { width, height, channels } = form;
+  const { width, height, channels } = spec;
   const picture = context.createImageData(width, height);
   for (let at = 0; at < width * height; at += 1) {
     for (let channel = 0; channel < 3; channel += 1) {
@@ -45,7 +45,7 @@ function put(context, pixels, left, ink) {
 }
 
 function stroke(context, strokes, left, ink) {
-  const { width, height } = form;
+  const { width, height } = spec;
   context.fillStyle = ink ? "#fff" : "#000";
   context.fillRect(left, 0, width, height);
   context.strokeStyle = ink ? "#000" : "#fff";

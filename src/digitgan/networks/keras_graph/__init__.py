@@ -11,46 +11,46 @@ from typing import Final
 
 from digitgan.networks.keras_graph.layer import Layer, Numbers, Settings, Shape
 from digitgan.networks.keras_graph.plain import (
-    Activated,
-    Cropped,
-    Enlarged,
-    Joined,
-    Kept,
-    LeakilyRectified,
-    Multiplied,
-    Permuted,
-    Rectified,
-    Rescaled,
-    Shaped,
-    Summed,
+    Activation,
+    Add,
+    Concatenate,
+    Cropping2D,
+    Identity,
+    LeakyReLU,
+    Multiply,
+    Permute,
+    ReLU,
+    Rescaling,
+    Reshape,
+    UpSampling2D,
 )
 from digitgan.networks.keras_graph.weighted import BatchNorm, Convolution, ConvolutionUp, Dense, Embedding, Lstm
 
-__all__ = ["KINDS", "Dense", "Joined", "Layer", "Lstm", "Multiplied", "Numbers", "Shape", "Summed"]
+__all__ = ["KINDS", "Add", "Concatenate", "Dense", "Layer", "Lstm", "Multiply", "Numbers", "Shape"]
 
 KINDS: Final[Mapping[str, Callable[[Settings, Sequence[Shape]], Layer]]] = types.MappingProxyType(
     {
-        "Activation": Activated,
-        "Add": Summed,
+        "Activation": Activation,
+        "Add": Add,
         "BatchNormalization": BatchNorm,
-        "Concatenate": Joined,
+        "Concatenate": Concatenate,
         "Conv2D": Convolution,
         "Conv2DTranspose": ConvolutionUp,
-        "Cropping1D": Cropped,
+        "Cropping1D": Cropping2D,
         "Dense": Dense,
-        "Dropout": Kept,
+        "Dropout": Identity,
         "Embedding": Embedding,
-        "Flatten": Shaped,
-        "GaussianDropout": Kept,
-        "GaussianNoise": Kept,
+        "Flatten": Reshape,
+        "GaussianDropout": Identity,
+        "GaussianNoise": Identity,
         "LSTM": Lstm,
-        "LeakyReLU": LeakilyRectified,
-        "Multiply": Multiplied,
-        "Permute": Permuted,
-        "ReLU": Rectified,
-        "Rescaling": Rescaled,
-        "Reshape": Shaped,
-        "UpSampling2D": Enlarged,
+        "LeakyReLU": LeakyReLU,
+        "Multiply": Multiply,
+        "Permute": Permute,
+        "ReLU": ReLU,
+        "Rescaling": Rescaling,
+        "Reshape": Reshape,
+        "UpSampling2D": UpSampling2D,
     }
 )
 """The kinds of layers, by their names in Keras."""

@@ -1,6 +1,6 @@
 """The layered family: a generator that is what its description says, layer by layer, as one comes from Keras.
 
-A description is JSON (`LayeredGeneratorRecipe.layers`): layers by kind, name and settings, and the calls of them in order.
+A description is JSON (`KerasGraphGeneratorRecipe.layers`): layers by kind, name and settings, and the calls of them in order.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from digitgan.errors import RecipeError, UsageError
-from digitgan.networks.base import Generator, ImageForm
+from digitgan.networks.base import Generator, ImageSpec
 from digitgan.networks.keras_graph import KINDS, Dense, Layer, Shape
-from digitgan.recipes import LayeredGeneratorRecipe
+from digitgan.recipes import KerasGraphGeneratorRecipe
 
-MOST_LAYERS: Final = 2_000
-MOST_NUMBERS: Final = 100_000_000
+MAX_LAYERS: Final = 2_000
+MAX_NUMBERS: Final = 100_000_000
 """Weights of a network, or values of one image anywhere in it: more is a mistake, or an attack."""
 
 TO_SIGNED: Final = {"signed": (1.0, 0.0), "unit": (2.0, -1.0), "bytes": (1 / 127.5, -1.0)}
@@ -48,7 +48,7 @@ class Layout:
     shape: Shape
 
 
-def lay_out(recipe: LayeredGeneratorRecipe, classes: int) -> Layout:
+def lay_out(recipe: KerasGraphGeneratorRecipe, classes: int) -> Layout:
     """Find the sizes of a description's layers, by calling them without numbers, in no memory worth speaking of.
 
     Raises:
@@ -64,8 +64,8 @@ def lay_out(recipe: LayeredGeneratorRecipe, classes: int) -> Layout:
         raise RecipeError(
             f"generator.layers: no description of a network ({problem}); `digitgan import` writes one"
         ) from problem
-    if len(made) > MOST_LAYERS or not 0 < len(calls) <= MOST_LAYERS:
-        raise RecipeError(f"generator.layers: {len(made)} layers in {len(calls)} calls; 1 to {MOST_LAYERS} are right")
+    if len(made) > MAX_LAYERS or not 0 < len(calls) <= MAX_LAYERS:
+        raise RecipeError(f"generator.layers: {len(made)} layers in {len(calls)} calls; 1 to {MAX_LAYERS} are right")
     layers: dict[int, Layer] = {}
     numbers = 0
     with torch.device("meta"), torch.no_grad():
@@ -86,7 +86,7 @@ def lay_out(recipe: LayeredGeneratorRecipe, classes: int) -> Layout:
                 largest = _part(results, -1, 0).numel()
             except (ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError, OverflowError) as problem:
                 raise RecipeError(f"generator.layers: layer {name!r} can't be made: {problem}") from problem
-            if numbers > MOST_NUMBERS or largest > MOST_NUMBERS:
+            if numbers > MAX_NUMBERS or largest > MAX_NUMBERS:
                 raise RecipeError(f"generator.layers: layer {name!r} is larger than any generator of small images")
     if sorted(layers) != list(range(len(made))):
         raise RecipeError("generator.layers: some layers are never called")
@@ -95,7 +95,7 @@ def lay_out(recipe: LayeredGeneratorRecipe, classes: int) -> Layout:
 
 
 @final
-class LayeredGenerator(Generator):
+class KerasGraphGenerator(Generator):
     """A generator by its description.
 
     Attributes:
@@ -105,13 +105,13 @@ class LayeredGenerator(Generator):
         to_signed: factor and summand that bring what the last layer gives into [-1, 1].
     """
 
-    def __init__(self, recipe: LayeredGeneratorRecipe, form: ImageForm) -> None:
-        super().__init__(form, recipe.latent)
+    def __init__(self, recipe: KerasGraphGeneratorRecipe, spec: ImageSpec) -> None:
+        super().__init__(spec, recipe.latent)
         self.label_input = recipe.label_input
         self.to_signed = TO_SIGNED[recipe.pixels]
-        layout = lay_out(recipe, form.classes)
-        right = (form.height, form.width, form.channels)
-        if layout.shape != right and not (form.channels == 1 and layout.shape == right[:2]):
+        layout = lay_out(recipe, spec.classes)
+        right = (spec.height, spec.width, spec.channels)
+        if layout.shape != right and not (spec.channels == 1 and layout.shape == right[:2]):
             raise RecipeError(f"generator.layers: gives images of shape {layout.shape}, not {right}")
         self.calls, self.label_shape = layout.calls, layout.label_shape
         self.described: list[dict[str, Any]] = json.loads(recipe.layers)["layers"]
@@ -147,7 +147,7 @@ class LayeredGenerator(Generator):
         if labels.is_floating_point():
             return labels
         if self.label_input == "one-hot":
-            return functional.one_hot(labels, self.form.classes).float()
+            return functional.one_hot(labels, self.spec.classes).float()
         return labels.reshape(-1, *self.label_shape)
 
 

@@ -22,7 +22,7 @@ from digitgan.networks.keras_graph.layer import (
 
 
 @final
-class Shaped(Layer):
+class Reshape(Layer):
     """Reshape or Flatten."""
 
     def __init__(self, settings: Settings, shapes: Sequence[Shape]) -> None:
@@ -39,7 +39,7 @@ class Shaped(Layer):
 
 
 @final
-class Permuted(Layer):
+class Permute(Layer):
     """The axes in another order."""
 
     def __init__(self, settings: Settings, shapes: Sequence[Shape]) -> None:
@@ -55,7 +55,7 @@ class Permuted(Layer):
 
 
 @final
-class Joined(Layer):
+class Concatenate(Layer):
     """Concatenate."""
 
     def __init__(self, settings: Settings, shapes: Sequence[Shape]) -> None:
@@ -71,7 +71,7 @@ class Joined(Layer):
 
 
 @final
-class Summed(Layer):
+class Add(Layer):
     """Add."""
 
     def __init__(self, settings: Settings, shapes: Sequence[Shape]) -> None:
@@ -83,7 +83,7 @@ class Summed(Layer):
 
 
 @final
-class Multiplied(Layer):
+class Multiply(Layer):
     """Multiply."""
 
     def __init__(self, settings: Settings, shapes: Sequence[Shape]) -> None:
@@ -95,7 +95,7 @@ class Multiplied(Layer):
 
 
 @final
-class Activated(Layer):
+class Activation(Layer):
     """Activation."""
 
     def __init__(self, settings: Settings, shapes: Sequence[Shape]) -> None:
@@ -107,7 +107,7 @@ class Activated(Layer):
         return self.activation(values)
 
 
-class Rectified(Layer):
+class ReLU(Layer):
     """ReLU.
 
     Attributes:
@@ -127,14 +127,14 @@ class Rectified(Layer):
 
 
 @final
-class LeakilyRectified(Rectified):
+class LeakyReLU(ReLU):
     """LeakyReLU."""
 
     usual = 0.3
 
 
 @final
-class Rescaled(Layer):
+class Rescaling(Layer):
     """Rescaling."""
 
     def __init__(self, settings: Settings, shapes: Sequence[Shape]) -> None:
@@ -147,7 +147,7 @@ class Rescaled(Layer):
 
 
 @final
-class Enlarged(Layer):
+class UpSampling2D(Layer):
     """UpSampling2D."""
 
     def __init__(self, settings: Settings, shapes: Sequence[Shape]) -> None:
@@ -168,7 +168,7 @@ class Enlarged(Layer):
 
 
 @final
-class Cropped(Layer):
+class Cropping2D(Layer):
     """Cropping1D."""
 
     def __init__(self, settings: Settings, shapes: Sequence[Shape]) -> None:
@@ -185,7 +185,7 @@ class Cropped(Layer):
 
 
 @final
-class Kept(Layer):
+class Identity(Layer):
     """What does nothing but in training: Dropout, GaussianNoise, GaussianDropout."""
 
     def __init__(self, settings: Settings, shapes: Sequence[Shape]) -> None:

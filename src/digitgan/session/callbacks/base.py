@@ -8,11 +8,11 @@ from typing import Any
 from digitgan.training import Event
 
 
-class Observer(ABC):
-    """Watches a training loop. It reads the game and never changes it."""
+class Callback(ABC):
+    """Watches a training loop. It reads the trainer and never changes it."""
 
     @abstractmethod
-    def see(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Be shown what happened."""
 
     def state(self) -> dict[str, Any]:

@@ -19,26 +19,26 @@ import torch
 from digitgan.data import ImageSet
 from digitgan.images import Picture
 from digitgan.recipes import Recipe
-from digitgan.session.callbacks.base import Observer
-from digitgan.session.callbacks.means import Averages
+from digitgan.session.callbacks.base import Callback
+from digitgan.session.callbacks.means import RunningMeans
 from digitgan.training import (
     CheckpointDue,
     Control,
     Ended,
     EvaluationDue,
     Event,
-    Game,
     PreviewDue,
     SnapshotDue,
     Stepped,
     StepReport,
+    Trainer,
 )
 
-PORTION: Final = 50
+CHUNK_SIZE: Final = 50
 """Steps after which the sums are looked at: reading a number waits for the device."""
 
 PATIENCE: Final = 10
-"""Portions in a row, 500 steps, that a discriminator must look collapsed: a healthy one may win for a while at the start."""
+"""Chunks in a row, 500 steps, that a discriminator must look collapsed: a healthy one may win for a while at the start."""
 
 ALWAYS_WINS: Final = 0.999
 """Share of real and of fake images rightly told, above which nothing is left to learn from."""
@@ -65,7 +65,7 @@ COMPARED: Final = 20
 
 
 @final
-class Guard(Observer):
+class Guard(Callback):
     """Raises the alarm through the loop's control, with what has happened and what usually helps.
 
     Raised in words; what is then done about it is for those who run the loop.
@@ -77,14 +77,14 @@ class Guard(Observer):
         self.real_variety = variety_of(*_some_of_each_class(image_set))
         self.steps = self.winning = self.dead = self.alike = 0
         self.had_variety = False
-        self.averages = Averages()
+        self.averages = RunningMeans()
 
-    def see(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Look at a step's losses, or at the weights before something is made of them."""
         if isinstance(event, Stepped):
             self._add(event.report)
         elif isinstance(event, PreviewDue | EvaluationDue | SnapshotDue | CheckpointDue | Ended):
-            self._check_weights(event.game)
+            self._check_weights(event.trainer)
 
     def inspect(self, images: Picture, labels: npt.NDArray[np.int64], images_seen: int) -> None:
         """Look at a preview: uint8 images (n, height, width[, channels]) and their labels (n,)."""
@@ -133,7 +133,7 @@ class Guard(Observer):
         self.steps += 1
         if report.terms["discriminator_loss"].device.type == "cpu":  # where reading a number costs nothing
             self._check_finite({name: float(value) for name, value in terms.items()}, report.images_seen)
-        if self.steps == PORTION:
+        if self.steps == CHUNK_SIZE:
             self._look(report.images_seen)
             self.steps = 0
             self.averages.clear()
@@ -148,14 +148,16 @@ class Guard(Observer):
             return
         if self.winning >= PATIENCE:
             self.control.raise_alarm(
-                f"the discriminator has won at {images_seen:,} images: for {PATIENCE * PORTION} steps it told real from fake "
+                f"the discriminator has won at {images_seen:,} images: for {PATIENCE * CHUNK_SIZE} steps it "
+                "told real from fake "
                 f"images without a mistake (loss {means['discriminator_loss']:.4f}), so the generator has nothing left to "
                 "learn from. What usually helps: a lower optimizer.discriminator_learning_rate, a penalty (penalty.name=r1), "
                 "dropout, or label smoothing"
             )
         elif self.dead >= PATIENCE:
             self.control.raise_alarm(
-                f"the discriminator has gone blind at {images_seen:,} images: for {PATIENCE * PORTION} steps it gave real and "
+                f"the discriminator has gone blind at {images_seen:,} images: for {PATIENCE * CHUNK_SIZE} steps "
+                "it gave real and "
                 f"fake images the same score (within {SAME_SCORE:g}). What usually helps: a weaker penalty (penalty.gamma), or "
                 "another optimizer.discriminator_learning_rate"
             )
@@ -165,17 +167,17 @@ class Guard(Observer):
         if wrong:
             self._diverged(", ".join(wrong), images_seen)
 
-    def _check_weights(self, game: Game) -> None:
-        self._check_finite(self.averages.means(), game.images_seen)
+    def _check_weights(self, trainer: Trainer) -> None:
+        self._check_finite(self.averages.means(), trainer.images_seen)
         kept = {
-            "the generator's weights": game.generator.state_dict().values(),
-            "the discriminator's weights": game.discriminator.state_dict().values(),
-            "the average's weights": game.ema.generator.state_dict().values(),
-            "the optimisers' moments": _moments(game),
+            "the generator's weights": trainer.generator.state_dict().values(),
+            "the discriminator's weights": trainer.discriminator.state_dict().values(),
+            "the average's weights": trainer.ema.generator.state_dict().values(),
+            "the optimisers' moments": _moments(trainer),
         }
         wrong = [name for name, tensors in kept.items() if not all(bool(tensor.isfinite().all()) for tensor in tensors)]
         if wrong:
-            self._diverged(" and ".join(wrong), game.images_seen)
+            self._diverged(" and ".join(wrong), trainer.images_seen)
 
     def _diverged(self, what: str, images_seen: int) -> None:
         self.control.raise_alarm(
@@ -184,9 +186,9 @@ class Guard(Observer):
         )
 
 
-def _moments(game: Game) -> Iterator[torch.Tensor]:
+def _moments(trainer: Trainer) -> Iterator[torch.Tensor]:
     """What the optimisers keep, of which the next step is made."""
-    for optimizer in (game.generator_optimizer, game.discriminator_optimizer):
+    for optimizer in (trainer.generator_optimizer, trainer.discriminator_optimizer):
         for moments in optimizer.state.values():
             yield from moments.values()
 

@@ -11,17 +11,17 @@ from digitgan.errors import OutputError, why_not_written
 from digitgan.files import replacing
 from digitgan.recipes import Recipe
 from digitgan.runs import RunFolder, history_line
-from digitgan.session.callbacks.base import Observer
-from digitgan.session.callbacks.means import Averages
+from digitgan.session.callbacks.base import Callback
+from digitgan.session.callbacks.means import RunningMeans
 from digitgan.training import Event, Stepped
-from digitgan.training.schedule import Moments, learning_rate_scale
+from digitgan.training.schedule import Schedule, learning_rate_scale
 
 LINES = 200
 """Lines in a full run's history: enough for a smooth curve, few enough to read."""
 
 
 @final
-class History(Observer):
+class History(Callback):
     """Writes the run's history as it grows.
 
     Each line (see `digitgan.runs.history_line`) has `images_seen`; the mean of every term the steps reported since the last
@@ -40,10 +40,10 @@ class History(Observer):
         self.images_an_epoch = images_an_epoch
         self.epoch_seconds: list[float] = []
         self.epoch_ended: Callable[[int, float], None] = lambda number, seconds: None
-        self.moments = Moments(recipe.training.images, LINES, recipe.training.batch_size)
+        self.moments = Schedule(recipe.training.images, LINES, recipe.training.batch_size)
         self.lines_lost = 0
         self._lines = 0
-        self._averages = Averages()
+        self._averages = RunningMeans()
         self._seconds_before = 0.0
         self._started = self._looked = time.monotonic()
 
@@ -52,7 +52,7 @@ class History(Observer):
         """Time trained so far, earlier sittings included, and pauses not."""
         return self._seconds_before + time.monotonic() - self._started
 
-    def see(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Add up a step; write a line where one is due."""
         self._looked = time.monotonic()
         if isinstance(event, Stepped):

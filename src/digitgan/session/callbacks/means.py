@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 @final
-class Averages:
+class RunningMeans:
     """The mean of every term since the last `clear`; a term that not every step has is averaged over those that have it."""
 
     def __init__(self) -> None:

@@ -15,13 +15,13 @@ from digitgan.errors import RunError
 from digitgan.files import replacing
 from digitgan.images import Picture, from_network, grid, save_gif, save_png
 from digitgan.runs import RunFolder
-from digitgan.session.callbacks.base import Observer
-from digitgan.training import Draws, Event, Game, PreviewDue
+from digitgan.session.callbacks.base import Callback
+from digitgan.training import Event, NoiseSource, PreviewDue, Trainer
 
 CELLS = 100
 """Images in a preview, as near as whole rows of all classes come to it."""
 
-SETTLING_PORTIONS, SETTLING_SIZE = 1, 256
+CALIBRATION_BATCHES, CALIBRATION_BATCH_SIZE = 1, 256
 """Fewer latents than a model's statistics are taken from: a preview is looked at, not measured."""
 
 ALL_ALIKE = "10x10"
@@ -36,12 +36,12 @@ Inspect = Callable[[Picture, npt.NDArray[np.int64], int], None]
 
 
 @final
-class Previews(Observer):
+class Previews(Callback):
     """Writes a sample grid whenever one is due, and beside the first the latents and labels of all of them.
 
     Args:
         run: where they go.
-        draws: where the latents come from.
+        noise_source: where the latents come from.
         notice: is told of each grid's path.
         layout: the recipe's `training.grid`: "classes" for a row a latent and a column a class, or "5x5" and the like.
         inspect: is shown what was drawn.
@@ -50,39 +50,39 @@ class Previews(Observer):
     def __init__(
         self,
         run: RunFolder,
-        draws: Draws,
+        noise_source: NoiseSource,
         notice: Callable[[Path], None],
         layout: str = "classes",
         inspect: Inspect | None = None,
     ) -> None:
         self.run = run
-        self.draws = draws
+        self.noise_source = noise_source
         self.notice = notice
         self.inspect = inspect
-        if layout == "classes" and draws.classes > 1:
-            self.columns = min(draws.classes, COLUMNS)
-            latents, labels = draws.preview(per_class=CELLS // self.columns)
+        if layout == "classes" and noise_source.classes > 1:
+            self.columns = min(noise_source.classes, COLUMNS)
+            latents, labels = noise_source.preview(per_class=CELLS // self.columns)
             shown = labels < self.columns
             self.latents, self.labels = latents[shown], labels[shown]
         else:
             rows, self.columns = map(int, (ALL_ALIKE if layout == "classes" else layout).split("x"))
-            self.latents, self.labels = draws.preview_in_turn(rows * self.columns)
+            self.latents, self.labels = noise_source.preview_in_turn(rows * self.columns)
 
-    def see(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Draw and write the grid, say where it is, and let it be inspected."""
         if isinstance(event, PreviewDue):
-            images = self._draw(event.game)
-            path = self.run.preview(event.game.images_seen)
+            images = self._draw(event.trainer)
+            path = self.run.preview(event.trainer.images_seen)
             save_png(path, grid(images, columns=self.columns))
             if not self.run.preview_latents.exists():
                 self._save_latents()
             self.notice(path)
             if self.inspect is not None:
-                self.inspect(images, self.labels.cpu().numpy(), event.game.images_seen)
+                self.inspect(images, self.labels.cpu().numpy(), event.trainer.images_seen)
 
     @torch.no_grad()
-    def _draw(self, game: Game) -> Picture:
-        generator = game.ema.drawn_from(self.draws.settling(SETTLING_PORTIONS, SETTLING_SIZE))
+    def _draw(self, trainer: Trainer) -> Picture:
+        generator = trainer.ema.drawn_from(self.noise_source.calibration_batches(CALIBRATION_BATCHES, CALIBRATION_BATCH_SIZE))
         return from_network(generator(self.latents, self.labels))
 
     def _save_latents(self) -> None:

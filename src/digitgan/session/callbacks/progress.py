@@ -16,9 +16,9 @@ from rich.text import Text
 from torch import Tensor
 
 from digitgan.recipes import Recipe
-from digitgan.session.callbacks.base import Observer
+from digitgan.session.callbacks.base import Callback
 from digitgan.training import Ended, Event, Stepped, StepReport
-from digitgan.training.schedule import Moments
+from digitgan.training.schedule import Schedule
 
 REFRESH_SECONDS = 0.25
 """Reading a loss waits for the device; four times a second is fluent to the eye and costs nothing measurable."""
@@ -30,7 +30,7 @@ PLAIN_LINES = 12
 """Lines that a full run leaves in a log."""
 
 
-class ProgressObserver(Observer):
+class ProgressCallback(Callback):
     """Shows how far a training is. Used as a context, so that a live display is taken down whatever happens."""
 
     @abstractmethod
@@ -42,7 +42,7 @@ class ProgressObserver(Observer):
         """Say that an epoch, counted from 1, was completed, and how long it took."""
 
     @abstractmethod
-    def __enter__(self) -> ProgressObserver:
+    def __enter__(self) -> ProgressCallback:
         """Begin to show."""
 
     @abstractmethod
@@ -51,10 +51,10 @@ class ProgressObserver(Observer):
 
 
 @final
-class NoProgress(ProgressObserver):
+class NoProgress(ProgressCallback):
     """Shows nothing: for `--quiet`, and for Python unless asked."""
 
-    def see(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Nothing."""
 
     def notice(self, path: Path) -> None:
@@ -72,7 +72,7 @@ class NoProgress(ProgressObserver):
 
 
 @final
-class LiveProgress(ProgressObserver):
+class LiveProgress(ProgressCallback):
     """A bar with the time left, the losses, the scores, the speed and the newest preview, redrawn in place."""
 
     def __init__(self, console: Console, recipe: Recipe, images_seen: int) -> None:
@@ -97,7 +97,7 @@ class LiveProgress(ProgressObserver):
         self.task = self.bar.add_task("training", total=recipe.training.images, completed=images_seen)
         self.live = Live(console=console, refresh_per_second=4, transient=False)
 
-    def see(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Redraw, at most four times a second, and at the end."""
         if isinstance(event, Stepped):
             self.newest = event.report
@@ -140,19 +140,19 @@ class LiveProgress(ProgressObserver):
 
 
 @final
-class PlainProgress(ProgressObserver):
+class PlainProgress(ProgressCallback):
     """A line now and then: for logs and pipes."""
 
     def __init__(self, console: Console, recipe: Recipe, images_seen: int) -> None:
         self.console = console
         self.total = recipe.training.images
-        self.moments = Moments(recipe.training.images, PLAIN_LINES, recipe.training.batch_size)
+        self.moments = Schedule(recipe.training.images, PLAIN_LINES, recipe.training.batch_size)
         self.images_before = images_seen
         self.started = time.monotonic()
         self.preview = ""
         self.fooling: Tensor | None = None
 
-    def see(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Print a line where one is due."""
         if isinstance(event, Stepped) and "generator_loss" in event.report.terms:
             self.fooling = event.report.terms["generator_loss"]  # not every step has one
@@ -168,7 +168,7 @@ class PlainProgress(ProgressObserver):
             )
             self.preview = ""
         elif isinstance(event, Ended) and not event.finished:
-            self._print(f"stopped at {event.game.images_seen:,} images")
+            self._print(f"stopped at {event.trainer.images_seen:,} images")
 
     def notice(self, path: Path) -> None:
         """Remember the newest preview for the next line."""

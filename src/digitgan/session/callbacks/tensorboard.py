@@ -14,11 +14,11 @@ from PIL import Image
 from digitgan.errors import UsageError
 from digitgan.recipes import Recipe, to_toml
 from digitgan.runs import RunFolder
-from digitgan.session.callbacks.base import Observer
+from digitgan.session.callbacks.base import Callback
 from digitgan.session.callbacks.history import LINES
-from digitgan.session.callbacks.means import Averages
+from digitgan.session.callbacks.means import RunningMeans
 from digitgan.training import Ended, EvaluationDue, Event, PreviewDue, Stepped
-from digitgan.training.schedule import Moments
+from digitgan.training.schedule import Schedule
 
 GROUPS: Final = {"loss": "losses", "score": "scores", "accuracy": "accuracies"}
 """Under which heading a term is shown, by the word its name has."""
@@ -35,7 +35,7 @@ def check_tensorboard() -> None:
 
 
 @final
-class TensorBoard(Observer):
+class TensorBoard(Callback):
     """Writes event files into the run's folder; the step is the count of images seen.
 
     The terms of the steps are averaged as in the history. Previews and scores are taken from the run's folder, so those that
@@ -51,23 +51,23 @@ class TensorBoard(Observer):
         from torch.utils.tensorboard.writer import SummaryWriter
 
         self.run = run
-        self.moments = Moments(recipe.training.images, LINES, recipe.training.batch_size)
-        self._averages = Averages()
+        self.moments = Schedule(recipe.training.images, LINES, recipe.training.batch_size)
+        self._averages = RunningMeans()
         self._writer = SummaryWriter(str(run.tensorboard), purge_step=images_seen + 1 if images_seen else None)
         if not images_seen:
             indented = "\n".join(f"    {line}" for line in to_toml(recipe).splitlines())
             self._writer.add_text("recipe", indented, 0)
 
-    def see(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Add up a step; write what is due."""
         if isinstance(event, Stepped):
             self._averages.add(event.report.terms)
             if self.moments.due(event.report.images_seen):
                 self._write_terms(event.report.images_seen)
         elif isinstance(event, PreviewDue):
-            self._write_preview(event.game.images_seen)
+            self._write_preview(event.trainer.images_seen)
         elif isinstance(event, EvaluationDue):
-            self._write_scores(event.game.images_seen)
+            self._write_scores(event.trainer.images_seen)
         elif isinstance(event, Ended):
             self._writer.flush()
 

@@ -21,9 +21,9 @@ class Panel {
     this.image = make("img", { class: "pixels", alt: "" });
     this.caption = make("figcaption");
     this.charts = make("div");
-    this.remarks = make("div", { "aria-live": "polite" });
+    this.diagnostics = make("div", { "aria-live": "polite" });
     this.element = make("article", { "data-run": name }, this.title, this.state,
-      make("figure", {}, this.image, this.caption), this.charts, this.remarks);
+      make("figure", {}, this.image, this.caption), this.charts, this.diagnostics);
     this.listen();
   }
 
@@ -97,15 +97,15 @@ class Panel {
       chart("Rightly told", [{ name: "real", key: "accuracy_real", of: "first" }, { name: "drawn", key: "accuracy_fake", of: "second" }], this.history, this.length, mark, [0, 1]),
     ];
     if (facts?.scores?.length) {
-      charts.push(chart("Class accuracy of what is drawn", [{ name: "right class", key: "class_accuracy", of: "first" }], facts.scores, this.length, mark, [0, 1]));
+      charts.push(chart("Class accuracy of what is drawn", [{ name: "class accuracy", key: "class_accuracy", of: "first" }], facts.scores, this.length, mark, [0, 1]));
     }
     this.charts.replaceChildren(...charts);
-    const remarks = [...(facts?.remarks ?? [])];
-    if (facts?.problem) remarks.unshift({ tone: "warning", title: "What it said last", text: facts.problem });
-    const words = JSON.stringify(remarks);
+    const diagnostics = [...(facts?.diagnostics ?? [])];
+    if (facts?.problem) diagnostics.unshift({ tone: "warning", title: "What it said last", text: facts.problem });
+    const words = JSON.stringify(diagnostics);
     if (words === this.words) return; // what is read aloud is read aloud again whenever it is replaced
     this.words = words;
-    this.remarks.replaceChildren(...remarks.map(({ tone, title, text }) =>
+    this.diagnostics.replaceChildren(...diagnostics.map(({ tone, title, text }) =>
       make("p", { class: `remark ${tone}` }, make("strong", { text: title }), text)));
   }
 }

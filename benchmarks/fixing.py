@@ -1,0 +1,106 @@
+"""What each change of a fixed recipe does: the system as published, fixed, and fixed without one change at a time.
+
+For each, the real command is run in a process of its own, 10,000 images are drawn from what it leaves and compared with MNIST's
+test images, as in systems.py. The guard only watches for numbers that are no longer finite: what collapses is to be seen. Of a
+comparison that was interrupted, what is in the results is not trained again.
+
+    python benchmarks/fixing.py --recipes mask-cgan-fixed --images 100000
+
+The results go to benchmarks/results/fixing.json, which is written after each run, and a table to standard output.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import tyro
+from common import RESULTS, Reference, kept_rows, measured, reference_images, result_of, the_classifier
+from machine import machine
+
+from digitgan.recipes import RECIPES, Recipe
+
+TITLES = {
+    ("optimizer", "beta1"): "Adam's memory",
+    ("optimizer", "beta2"): "Adam's memory",
+    ("optimizer", "generator_learning_rate"): "learning rate",
+    ("optimizer", "discriminator_learning_rate"): "learning rate",
+    ("ema", "decay"): "moving average",
+    ("ema", "statistics"): "moving average",
+}
+"""Settings that are one change; every other is a change of its own, or one with its section."""
+
+WATCHES = ("discriminator_collapse", "mode_collapse")
+"""What the guard of a fixed recipe watches for and is not to interfere with here."""
+
+UNWATCHED = tuple(f"guard.{name}=false" for name in WATCHES)
+
+ASIDE = {("training", "images"), *(("guard", name) for name in WATCHES)}
+"""What differs too, and changes nothing in what is learned."""
+
+
+def changes(fixed: Recipe) -> dict[str, dict[str, str]]:
+    """title -> the settings that were changed, and what they were in the system as published."""
+    published = RECIPES[fixed.name.removesuffix("-fixed")]
+    found: dict[str, dict[str, str]] = {}
+    for section in ("generator", "discriminator", "loss", "penalty", "updates", "optimizer", "ema", "training", "guard"):
+        before, after = (dataclasses.asdict(getattr(recipe, section)) for recipe in (published, fixed))
+        for name, value in after.items():
+            if value != before[name] and (section, name) not in ASIDE:
+                title = TITLES.get((section, name), section if section == "penalty" else f"{section}.{name}")
+                found.setdefault(title, {})[f"{section}.{name}"] = json.dumps(before[name])
+    return found
+
+
+def main(
+    images: int = 100_000,
+    seed: int = 10,
+    recipes: tuple[str, ...] = tuple(name for name in RECIPES if name.endswith("-fixed")),
+    reference: Reference = "test",
+    grids: Path | None = None,
+    out: Path = RESULTS / "fixing.json",
+) -> None:
+    """Measure, print a table, write the JSON.
+
+    Args:
+        images: seen by each.
+        seed: of the trainings.
+        recipes: which fixed recipes.
+        reference: what drawn images are compared with.
+        grids: a folder for a picture of 100 drawn images of each.
+        out: where the results go; recipes that it has and that are not asked for now are kept.
+    """
+    here, classifier, real = machine(), the_classifier(), reference_images(reference)
+    kept = kept_rows(out, "recipes", real)
+    report = {**result_of("what each change of a fixed recipe does", classifier, real), "recipes": kept}
+    for name in recipes:
+        undone = {title: tuple(f"{key}={value}" for key, value in was.items()) for title, was in changes(RECIPES[name]).items()}
+        runs: dict[str, tuple[str, tuple[str, ...]]] = {
+            "as published": (name.removesuffix("-fixed"), ()),
+            "fixed": (name, UNWATCHED),
+            **{f"without: {title}": (name, settings + UNWATCHED) for title, settings in undone.items()},
+        }
+        before = kept.get(name, {"images": images, "variants": []})
+        done = {row["variant"]: row for row in before["variants"] if before["images"] == images and row["seed"] == seed}
+        rows: list[dict[str, Any]] = []
+        print(f"\n| {name} | class accuracy | Fréchet | coverage |\n|---|---|---|---|")
+        for title, (recipe, settings) in runs.items():
+            picture = None if grids is None else grids / f"{name}-{len(rows)}.png"
+            run = done.get(title)
+            if run is None or run["settings"] != list(settings):
+                found = measured(
+                    recipe, images, seed, settings=settings, classifier=classifier, reference=real.images, picture=picture
+                )
+                run = {"variant": title, "settings": list(settings), **found}
+            rows.append(run)
+            kept[name] = {"images": images, "machine": here, "variants": rows}
+            out.parent.mkdir(parents=True, exist_ok=True)
+            out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+            metrics = f"{run['class_accuracy']:.2%} | {run['frechet_distance']:.3f} | {run['coverage']:.3f}"
+            print(f"| {title} | {metrics} |", flush=True)
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

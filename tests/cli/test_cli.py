@@ -1,0 +1,403 @@
+"""The command line, run as a user runs it: what it prints, and one clear message with exit code 2 for everything wrong."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from digitgan.cli.commands import COMMANDS
+from digitgan.data import write_idx
+from tests import processes
+from tests.cli.commands import run
+
+
+@pytest.fixture(autouse=True)
+def _empty_folder(tmp_path: Path, isolated_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test works in an empty folder, with an empty home."""
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+
+
+def picture(path: str | Path) -> tuple[str, np.ndarray]:
+    """Mode and pixels of an image file."""
+    with Image.open(path) as image:
+        return image.mode, np.asarray(image)
+
+
+def files() -> list[str]:
+    """Everything in the working folder."""
+    return sorted(str(path.relative_to(Path.cwd())) for path in Path.cwd().rglob("*"))
+
+
+QUICK = ("--data=digits", "--images=64", "--set=training.precision=float32", "--set=training.previews=1", "--out=run")
+
+
+# --- what goes wrong ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (("trian",), "unknown command 'trian': did you mean 'train'?"),
+        (("data", "shwo"), "unknown command 'data shwo': did you mean 'show'?"),
+        (("train", "--sed", "3"), "unknown option '--sed': did you mean '--seed'?"),
+        (("train", "fats"), "unknown recipe 'fats': did you mean 'fast'?"),
+        (("recipes", "fats"), "unknown recipe 'fats': did you mean 'fast'?"),
+        (("train", "--data=mnits"), "no data source 'mnits': did you mean 'mnist'?"),
+        (("data", "verify", "digts"), "no data source 'digts': did you mean 'digits'?"),
+        (("train", "--device=gpu"), "--device"),
+        (("train", "--images=0"), "--images 0: a number above 0 is right"),
+        (("train", f"--images={10**20}"), "a number above 0, below a trillion, is right"),
+        (("train", "--images=-5"), "--images -5: a number above 0 is right"),
+        (("train", "--epochs=0"), "--epochs 0.0: a number above 0 is right"),
+        (("train", "--minutes=-1"), "--minutes -1.0: a number above 0 is right"),
+        (("train", "--minutes=nan"), "--minutes nan: a number above 0 is right"),
+        (("train", "--images=many"), "--images takes INT, not 'many'"),
+        (("train", "--images=5", "--minutes=1"), "--images and --minutes"),
+        (("train", "--seed=-1"), "--seed -1: a whole number from 0"),
+        (("train", "--set=penalty.gama=1"), "unknown setting 'gama' in section 'penalty': did you mean 'gamma'?"),
+        (("train", "--set=loss.name=hinje", "--data=digits"), "loss.name = 'hinje'"),
+        (("train", "--config=none.toml"), "none.toml: cannot be read as a recipe"),
+        (("train", "fast", "--config=none.toml"), "exclude each other"),
+        (("train", "--resume"), "--resume needs --out"),
+        (("train", "--resume", "--out=nowhere"), "nowhere: there is no such folder"),
+        (("train", "--resume", "--overwrite", "--out=x"), "--resume and --overwrite exclude each other"),
+        (("train", "one", "two"), "unexpected argument"),
+        (("sample", "nowhere"), "no model 'nowhere'"),
+        (("animate", "nowhere"), "nowhere: there is no such folder"),
+        (("plot", "nowhere"), "nowhere: there is no such folder"),
+        (("data", "show", "--split=middle"), "--split"),
+        (("--completion", "bsh"), "did you mean 'bash'?"),
+        (("--vresion",), "unknown option '--vresion': did you mean '--version'?"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_one_clear_message_and_nothing_left_behind(
+    argv: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*argv) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert message in printed.err
+    assert printed.err.startswith("digitgan: ")
+    assert "Traceback" not in printed.err
+    assert files() == []
+
+
+def make_idx(folder: Path) -> None:
+    generator = np.random.default_rng(0)
+    folder.mkdir()
+    write_idx(folder / "train-images-idx3-ubyte", generator.integers(0, 256, (80, 28, 28)).astype(np.uint8))
+    write_idx(folder / "train-labels-idx1-ubyte", (np.arange(80) % 10).astype(np.uint8))
+
+
+def cut_off(folder: Path) -> None:
+    path = folder / "train-images-idx3-ubyte"
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def empty(folder: Path) -> None:
+    (folder / "train-images-idx3-ubyte").write_bytes(b"")
+
+
+def wrong_magic(folder: Path) -> None:
+    path = folder / "train-images-idx3-ubyte"
+    path.write_bytes(b"\x00\x00\x0d\x03" + path.read_bytes()[4:])
+
+
+def missing_labels(folder: Path) -> None:
+    (folder / "train-labels-idx1-ubyte").unlink()
+
+
+def mislabelled(folder: Path) -> None:
+    images, labels = folder / "train-images-idx3-ubyte", folder / "train-labels-idx1-ubyte"
+    content = images.read_bytes()
+    images.write_bytes(labels.read_bytes())
+    labels.write_bytes(content)
+
+
+def promises_terabytes(folder: Path) -> None:
+    header = struct.pack(">BBBB3I", 0, 0, 8, 3, 2**31, 2**15, 2**15)
+    (folder / "train-images-idx3-ubyte").write_bytes(header + bytes(100))
+
+
+@pytest.mark.parametrize("damage", [cut_off, empty, wrong_magic, missing_labels, mislabelled, promises_terabytes])
+def test_a_damaged_data_file_is_named(damage, capsys: pytest.CaptureFixture[str]) -> None:  # type: ignore[no-untyped-def]
+    make_idx(Path("data"))
+    damage(Path("data"))
+    before = files()
+    assert run("train", "--data=data", "--images=64", "--out=run") == 2
+    complaint = capsys.readouterr().err
+    assert "train-" in complaint
+    assert complaint.startswith("digitgan: ")
+    assert files() == before
+
+
+def test_labels_outside_the_classes_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    np.savez("bad.npz", images=np.zeros((4, 28, 28), np.uint8), labels=[0, 1, 2, 7], class_names=["a", "b", "c"])
+    assert run("data", "verify", "bad.npz") == 2
+    assert "label 7 is outside the 3 classes" in capsys.readouterr().err
+
+
+def test_images_of_mixed_size_are_refused_with_both_files(capsys: pytest.CaptureFixture[str]) -> None:
+    for number, size in enumerate([28, 28, 32]):
+        path = Path("set") / "a" / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (size, size)).save(path)
+    assert run("train", "--data=set", "--images=64", "--out=run") == 2
+    complaint = capsys.readouterr().err
+    assert "2.png" in complaint
+    assert "32" in complaint
+    assert not Path("run").exists()
+
+
+def test_images_of_a_size_the_networks_do_not_take_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    np.savez("odd.npz", images=np.zeros((4, 30, 30), np.uint8), labels=[0, 1, 0, 1])
+    assert run("train", "--data=odd.npz", "--images=64", "--out=run") == 2
+    assert "multiples of 4; these are 30x30" in capsys.readouterr().err
+    assert not Path("run").exists()
+
+
+@pytest.fixture(scope="module")
+def trained_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run, trained by the command line."""
+    folder = tmp_path_factory.mktemp("trained")
+    command = [sys.executable, "-m", "digitgan", "train", *QUICK, "--quiet"]
+    done = processes.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
+    return folder / "run"
+
+
+@pytest.fixture
+def trained(trained_once: Path) -> Path:
+    """A copy of it in the working folder."""
+    return Path(shutil.copytree(trained_once, "run"))
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (("--labels=12",), "--labels 12: this model has 10 classes, 0 to 9"),
+        (("--labels=8-12",), "this model has 10 classes"),
+        (("--labels=seven",), "'seven' is no class"),
+        (("--labels=",), "is no class"),
+        (("--per-class=0",), "--per-class 0: at least 1 is right"),
+        (("--count=-3",), "--count -3: at least 1 is right"),
+        (("--count=3", "--per-class=3"), "exclude each other"),
+        (("--count=100000000000",), "more than one call draws"),
+        (("--seed=-1",), "--seed -1"),
+        (("--format=jpg",), "--format 'jpg'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_sample_refuses_what_cannot_be_drawn(
+    trained: Path, argv: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = files()
+    assert run("sample", "run", *argv) == 2
+    assert message in capsys.readouterr().err
+    assert files() == before
+
+
+def test_write_names_the_characters_it_cannot_draw(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("write", "20x6!", "run") == 2
+    assert "can't draw 'x', '!'" in capsys.readouterr().err
+
+
+def test_a_used_out_is_never_overwritten_silently(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = Path("run/model.safetensors").read_bytes()
+    assert run("train", *QUICK) == 2
+    assert "run: holds a run already; go on with --resume, replace it with --overwrite" in capsys.readouterr().err
+    assert Path("run/model.safetensors").read_bytes() == model
+
+    Path("mine.png").write_text("mine")
+    for argv in (
+        ("sample", "run", "--out=mine.png"),
+        ("write", "7", "run", "--out=mine.png"),
+        ("plot", "run", "--out=mine.png"),
+    ):
+        assert run(*argv) == 2
+        assert "mine.png: exists already; replace it with --overwrite" in capsys.readouterr().err
+        assert Path("mine.png").read_text() == "mine"
+    assert run("sample", "run", "--out=mine.png", "--overwrite", "--quiet") == 0
+    assert picture("mine.png")[0] == "L"
+
+
+def test_a_folder_that_is_no_run_is_not_overwritten_even_when_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("precious").mkdir()
+    Path("precious/thesis.txt").write_text("years of work")
+    for argv in (("train", *QUICK[:-1], "--out=precious", "--overwrite"),):
+        assert run(*argv) == 2
+        assert "precious: holds other things than a run" in capsys.readouterr().err
+    assert files() == ["precious", "precious/thesis.txt"]
+
+
+def test_an_unwritable_out_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("file").write_text("in the way")
+    assert run("train", *QUICK[:-1], "--out=file/run") == 2
+    assert "file/run: cannot be made" in capsys.readouterr().err
+    assert run("train", *QUICK[:-1], "--out=file") == 2
+    assert "file: is a file; --out must name a folder" in capsys.readouterr().err
+    assert files() == ["file"]
+
+
+@pytest.mark.parametrize("damage", ["truncated", "altered", "foreign", "empty"])
+def test_a_damaged_model_is_refused(trained: Path, damage: str, capsys: pytest.CaptureFixture[str]) -> None:
+    content = bytearray(Path("run/model.safetensors").read_bytes())
+    if damage == "truncated":
+        content = content[: len(content) // 2]
+    elif damage == "altered":
+        content[-100] ^= 1
+    elif damage == "foreign":
+        content = bytearray(b"PK\x03\x04 something else")
+    else:
+        content = bytearray()
+    Path("bad.safetensors").write_bytes(content)
+    assert run("sample", "bad.safetensors", "--out=x.png") == 2
+    assert "bad.safetensors" in capsys.readouterr().err
+    assert not Path("x.png").exists()
+
+
+def test_a_run_without_a_model_yet_says_so(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("run/model.safetensors").unlink()
+    assert run("sample", "run") == 2
+    assert "this run has no model yet" in capsys.readouterr().err
+
+
+# --- what goes right ----------------------------------------------------------------------------------------------------
+
+
+def test_a_dry_run_says_what_it_would_do_and_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("train", "--data=digits", "--epochs=2", "--dry-run") == 0
+    printed = capsys.readouterr().out
+    assert "3,000 images (2.00 epochs), seed 0" in printed
+    assert "nothing was written" in printed
+    assert run("train", "--data=digits", "--images=640", "--dry-run", "--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["dry_run"] is True
+    assert facts["images"] == 640
+    assert facts["data"]["images"] == 1500
+    assert files() == []
+
+
+def test_json_is_one_object_on_standard_output(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("sample", "run", "--labels=1,3", "--per-class=2", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["counts"] == {str(n): 2 if n in (1, 3) else 0 for n in range(10)}
+    for argv in (("write", "7", "run"), ("plot", "run"), ("animate", "run"), ("recipes",), ("recipes", "fast"), ("doctor",)):
+        assert run(*argv, "--json") == 0
+        assert isinstance(json.loads(capsys.readouterr().out), dict)
+    assert run("data", "verify", "digits", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["train"]["images"] == 1500
+
+
+def test_training_leaves_what_the_design_says(trained: Path) -> None:
+    left = {path.name for path in trained.iterdir()}
+    assert left == {
+        "recipe.toml",
+        "run.json",
+        "history.jsonl",
+        "previews",
+        "checkpoints",
+        "model.safetensors",
+        "losses.png",
+        "training.gif",
+    }
+    assert json.loads((trained / "run.json").read_text())["status"] == "finished"
+
+
+def test_a_recipe_printed_can_be_trained_again(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("recipes", "fast") == 0
+    Path("mine.toml").write_text(capsys.readouterr().out)
+    assert run("train", "--config=mine.toml", "--data=digits", "--dry-run") == 0
+    assert "recipe   fast" in capsys.readouterr().out
+
+
+def test_names_left_out_are_chosen_without_overwriting(trained: Path) -> None:
+    for _ in range(2):
+        assert run("sample", "run", "--quiet") == 0
+        assert run("write", "20 26", "run", "--quiet") == 0
+        assert run("data", "show", "digits", "--quiet") == 0
+    expected = {"samples.png", "samples-2.png", "20-26.png", "20-26-2.png", "first-25.png", "first-25-2.png"}
+    assert expected <= set(files())
+
+
+def test_data_show_draws_25_images_in_reversed_grey(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("data", "show", "digits", "--out=d.png") == 0
+    _, pixels = picture("d.png")
+    assert pixels.shape == (3 * (5 * 30 + 2), 3 * (5 * 30 + 2))
+    assert pixels.mean() > 128, "mostly paper"
+
+
+def test_data_verify_prints_the_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("data", "verify", "digits") == 0
+    printed = capsys.readouterr().out
+    assert "train: 1,500 images 28x28x1" in printed
+    assert "test: 297 images" in printed
+
+
+def test_auto_falls_back_to_the_embedded_digits_and_says_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from digitgan.errors import DownloadError
+    from digitgan.session import plan
+
+    real = plan.load_image_set
+
+    def without_network(source: str, *values: object, **named: object) -> object:
+        if source == "mnist":
+            raise DownloadError("no mirror answered")
+        return real(source, *values, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(plan, "load_image_set", without_network)
+    assert run("train", "--data=auto", "--dry-run", "--images=64") == 0
+    printed = capsys.readouterr()
+    assert "training on the embedded digits instead" in printed.err
+    assert "digits (train): 1,500 images" in printed.out
+
+
+def test_colour_images_of_another_size_train_and_draw() -> None:
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (40, 32, 32, 3)).astype(np.uint8)
+    np.savez("colour.npz", images=images, labels=np.arange(40) % 4, class_names=["ant", "bee", "cat", "dog"])
+    argv = ("--data=colour.npz", "--images=64", "--set=training.precision=float32", "--out=run", "--quiet")
+    assert run("train", *argv) == 0
+    assert run("sample", "run", "--labels=cat,0", "--per-class=3", "--format=folder", "--out=drawn", "--quiet") == 0
+    assert sorted(path.parent.name for path in Path("drawn").rglob("*.png")) == ["ant"] * 3 + ["cat"] * 3
+    assert picture(next(Path("drawn").rglob("*.png")))[0] == "RGB"
+
+
+# --- how fast it answers ------------------------------------------------------------------------------------------------
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, digitgan.cli\n"
+        "try: digitgan.cli.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "assert not {'torch', 'numpy', 'PIL', 'matplotlib', 'sklearn'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert all(command.split()[0] in done.stdout for command in COMMANDS)
+
+
+def test_version_and_completion(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--version") == 0
+    assert capsys.readouterr().out == "digitgan 0.1.0\n"
+    for shell in ("bash", "zsh", "fish"):
+        assert run("--completion", shell) == 0
+        assert "digitgan" in capsys.readouterr().out
+
+
+def test_every_command_says_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in COMMANDS:
+        assert run(*command.split(), "--help") == 0
+        assert "usage: digitgan " in capsys.readouterr().out

@@ -1,0 +1,111 @@
+"""The real side of an evaluation: kept, and never taken for that of other images or another judge."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from digitgan.data import ImageSet, embedded_digits
+from digitgan.evaluation import (
+    CachedClassifier,
+    FeatureClassifier,
+    ReferenceStatistics,
+    cached_reference_statistics,
+    reference_statistics,
+)
+from digitgan.evaluation.classifier_cache import weights_sha256
+from digitgan.networks import ImageSpec
+
+pytestmark = pytest.mark.usefixtures("isolated_home")
+
+COUNT = 200
+
+
+@pytest.fixture(scope="module")
+def held_out() -> ImageSet:
+    return embedded_digits("test")
+
+
+def knows_nothing(seed: int = 0) -> CachedClassifier:
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        classifier = FeatureClassifier(ImageSpec(1, 28, 28, 10)).eval()
+    return CachedClassifier(classifier, "nowhere", weights_sha256(classifier))
+
+
+def kept_files(home: Path) -> list[Path]:
+    return sorted((home / ".cache" / "digitgan" / "statistics").glob("*"))
+
+
+def assert_alike(one: ReferenceStatistics, other: ReferenceStatistics) -> None:
+    for side in ("training", "held_out"):
+        first, second = getattr(one, side), getattr(other, side)
+        np.testing.assert_array_equal(first.features, second.features)
+        np.testing.assert_array_equal(first.certainty, second.certainty)
+        np.testing.assert_array_equal(first.confusion, second.confusion)
+        np.testing.assert_array_equal(first.images, second.images)
+    np.testing.assert_array_equal(one.nearest.distances, other.nearest.distances)
+    np.testing.assert_array_equal(one.nearest.indices, other.nearest.indices)
+
+
+def test_what_is_kept_is_what_was_found(
+    digits: ImageSet, held_out: ImageSet, isolated_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, predictions = knows_nothing(), list[str]()
+    found = cached_reference_statistics(known, digits, held_out, COUNT, predictions.append)
+    assert_alike(found, reference_statistics(known.classifier, digits, held_out, COUNT))
+    assert len(kept_files(isolated_home)) == 1
+    monkeypatch.setattr("digitgan.evaluation.summary.classify_images", None)  # nothing is judged a second time
+    assert_alike(cached_reference_statistics(known, digits, held_out, COUNT, predictions.append), found)
+    assert predictions == []
+
+
+def test_features_of_another_judge_are_told_and_found_anew(digits: ImageSet, held_out: ImageSet, isolated_home: Path) -> None:
+    first, second, predictions = knows_nothing(0), knows_nothing(1), list[str]()
+    cached_reference_statistics(first, digits, held_out, COUNT, predictions.append)
+    found = cached_reference_statistics(second, digits, held_out, COUNT, predictions.append)
+    assert_alike(found, reference_statistics(second.classifier, digits, held_out, COUNT))
+    assert len(predictions) == 1
+    assert f"was found with other features ({first.sha256[:12]}, here {second.sha256[:12]}); it is found anew" in predictions[0]
+
+
+def test_other_images_have_a_file_of_their_own(digits: ImageSet, held_out: ImageSet, isolated_home: Path) -> None:
+    known = knows_nothing()
+    fewer = ImageSet(held_out.images[1:], held_out.labels[1:], held_out.class_names, held_out.name)
+    for some, count in ((held_out, COUNT), (fewer, COUNT), (held_out, COUNT + 1)):
+        found = cached_reference_statistics(known, digits, some, count, lambda line: None)
+        assert (found.held_out.count, found.training.count) == (len(some), count)
+    assert len(kept_files(isolated_home)) == 3
+
+
+@pytest.mark.parametrize("damage", ["cut", "other", "shape", "empty", "flipped"])
+def test_a_damaged_file_is_found_anew(
+    digits: ImageSet, held_out: ImageSet, isolated_home: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    known = knows_nothing()
+    found = cached_reference_statistics(known, digits, held_out, COUNT, lambda line: None)
+    (path,) = kept_files(isolated_home)
+    whole = path.read_bytes()
+    if damage == "shape":
+        few = ImageSet(held_out.images[:150], held_out.labels[:150], held_out.class_names, held_out.name)
+        cached_reference_statistics(known, digits, few, COUNT, lambda line: None)
+        (other,) = set(kept_files(isolated_home)) - {path}
+        other.replace(path)
+    else:
+        flipped = bytes([whole[-9] ^ 1])
+        spoilt = {"cut": whole[:-9], "other": b"{" * 500, "empty": b"", "flipped": whole[:-9] + flipped + whole[-8:]}
+        path.write_bytes(spoilt[damage])
+    assert_alike(cached_reference_statistics(known, digits, held_out, COUNT, lambda line: None), found)
+    monkeypatch.setattr("digitgan.evaluation.summary.classify_images", None)  # the file is whole again
+    assert_alike(cached_reference_statistics(known, digits, held_out, COUNT, lambda line: None), found)
+
+
+def test_where_nothing_can_be_kept_it_is_said(digits: ImageSet, held_out: ImageSet, isolated_home: Path) -> None:
+    (isolated_home / ".cache").write_text("a file where a folder would have to be")
+    predictions: list[str] = []
+    found = cached_reference_statistics(knows_nothing(), digits, held_out, COUNT, predictions.append)
+    assert found.training.count == COUNT
+    assert "is not kept" in predictions[0]

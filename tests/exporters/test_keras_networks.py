@@ -1,0 +1,68 @@
+"""Networks in Keras give what ours give; by its torch backend here, by TensorFlow in the scenarios."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from digitgan.exporters.keras_networks import keras_discriminator, keras_generator
+from digitgan.networks import ImageSpec
+from digitgan.recipes import RECIPES, Recipe
+from tests.exporters.networks import VARIANTS, discriminator_of, generator_of, inputs_of
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # Keras' own
+
+
+def drawn_by_keras(model, z: torch.Tensor, labels: torch.Tensor) -> np.ndarray:  # type: ignore[no-untyped-def]
+    given = [z.numpy(), labels.numpy().astype(np.int32)[:, None]] if len(model.inputs) == 2 else z.numpy()
+    images: np.ndarray = model.predict(given, verbose=0)
+    return images.transpose(0, 3, 1, 2)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_both_networks_give_the_same_numbers(name: str) -> None:
+    recipe: Recipe = VARIANTS[name]
+    generator, discriminator = generator_of(recipe), discriminator_of(recipe)
+    z, labels = inputs_of(generator, 7)
+    with torch.no_grad():
+        images = generator(z, labels)
+        judged = discriminator(images, labels)
+    in_keras = keras_generator(generator, conditional=recipe.conditional)
+    assert images.std() > 0.02
+    np.testing.assert_allclose(drawn_by_keras(in_keras, z, labels), images.numpy(), atol=1e-5)
+
+    told = recipe.discriminator.conditional
+    pixels = images.permute(0, 2, 3, 1).numpy()
+    other = keras_discriminator(discriminator, conditional=told)
+    found = other.predict([pixels, labels.numpy()[:, None]] if told else pixels, verbose=0)
+    scores = found[0] if judged.class_logits is not None else found
+    assert scores.shape == (7, 1)
+    np.testing.assert_allclose(scores[:, 0], judged.logits.numpy(), atol=1e-5)
+    if judged.class_logits is not None:
+        np.testing.assert_allclose(found[1], judged.class_logits.numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["fast", "lstm-cgan", "onehot-cgan", "mask-cgan", "plain-gan"])
+def test_colour_and_other_sizes_too(name: str) -> None:
+    recipe, spec = RECIPES[name], ImageSpec(3, 32, 16, 4)
+    generator, discriminator = generator_of(recipe, spec), discriminator_of(recipe, spec)
+    z, labels = torch.randn(3, generator.latent), torch.tensor([0, 3, 1])
+    with torch.no_grad():
+        images = generator(z, labels)
+        scores = discriminator(images, labels).logits
+    np.testing.assert_allclose(
+        drawn_by_keras(keras_generator(generator, conditional=recipe.conditional), z, labels), images.numpy(), atol=1e-5
+    )
+    pixels = images.permute(0, 2, 3, 1).numpy()
+    told = recipe.discriminator.conditional
+    model = keras_discriminator(discriminator, conditional=told)
+    found = model.predict([pixels, labels.numpy()[:, None]] if told else pixels, verbose=0)
+    np.testing.assert_allclose(found[:, 0], scores.numpy(), atol=1e-5)
+
+
+def test_no_layer_is_anything_but_keras_own() -> None:
+    for name, recipe in VARIANTS.items():
+        for layer in keras_generator(generator_of(recipe), conditional=recipe.conditional).layers:
+            assert type(layer).__module__.startswith("keras."), name
+            assert type(layer).__name__ != "Lambda", name

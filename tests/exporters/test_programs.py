@@ -1,0 +1,93 @@
+"""ONNX and torch.export: the same images by onnxruntime and by a Python that knows nothing of this package."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from digitgan.exporters import FORMATS, Package, largest_difference
+from digitgan.recipes import RECIPES
+from tests.exporters.networks import VARIANTS, inputs_of, model_of
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+
+
+def exported(name: str, path: Path, format_name: str, quantize: str | None = None) -> Package:
+    package = Package(model_of(VARIANTS[name]), None, "0" * 64, name)
+    FORMATS[format_name].write(package, path, quantize)
+    return package
+
+
+@pytest.mark.parametrize("name", ["fast", "lstm-cgan", "onehot-cgan", "mask-cgan", "plain-gan", "dcgan", "autoregressive"])
+def test_onnx_draws_the_same_images_in_any_number(name: str, tmp_path: Path) -> None:
+    import onnxruntime
+
+    path = tmp_path / "generator.onnx"
+    model = exported(name, path, "onnx").model
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    conditional = model.recipe.conditional
+    assert [given.name for given in session.get_inputs()] == (["z", "labels"] if conditional else ["z"])
+    assert session.get_outputs()[0].shape == ["batch", 1, 28, 28]
+    for count in (1, 2, 257):
+        z, labels = inputs_of(model.generator, count)
+        with torch.no_grad():
+            images = model.generator(z, labels).numpy()
+        given = {"z": z.numpy(), "labels": labels.numpy()} if conditional else {"z": z.numpy()}
+        np.testing.assert_allclose(session.run(["images"], given)[0], images, atol=1e-5)
+    told = session.get_modelmeta().custom_metadata_map
+    assert told["recipe"] == model.recipe.name
+    assert json.loads(told["class_names"]) == list(model.class_names)
+    assert told["images"] == "float32 NCHW in [-1, 1]"
+    assert "/" not in str(sorted(told)), "no path of this machine"
+
+
+@pytest.mark.parametrize(("quantize", "most"), [("fp16", 0.02), ("int8", 1.0)])
+def test_smaller_numbers_make_smaller_files_of_much_the_same_images(tmp_path: Path, quantize: str, most: float) -> None:
+    whole, small = tmp_path / "whole.onnx", tmp_path / "small.onnx"
+    package = exported("fast", whole, "onnx")
+    exported("fast", small, "onnx", quantize)
+    assert small.stat().st_size < 0.6 * whole.stat().st_size
+    z, labels = (values.numpy() for values in inputs_of(package.model.generator, 64))
+    drawn, exact = (FORMATS["onnx"].draw(path, z, labels) for path in (small, whole))
+    assert 0 < np.abs(drawn - exact).max() < most
+    assert np.corrcoef(drawn.ravel(), exact.ravel())[0, 1] > 0.99
+
+
+@pytest.mark.parametrize("name", ["fast", "plain-gan", "autoregressive"])
+def test_a_torch_program_runs_without_this_package(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "generator.pt2"
+    model = exported(name, path, "torch").model
+    assert largest_difference(FORMATS["torch"], path, model) < 1e-5
+    program = f"""
+import sys, torch
+sys.modules["digitgan"] = None  # importing it would fail
+torch.manual_seed(0)
+z = torch.randn(3, {model.generator.latent})
+program = torch.export.load({str(path)!r}).module()
+with torch.no_grad():
+    images = program(z, torch.tensor([1, 2, 3])) if {model.recipe.conditional} else program(z)
+print(images.shape, float(images.double().sum()))
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", program], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    torch.manual_seed(0)
+    z = torch.randn(3, model.generator.latent)
+    with torch.no_grad():
+        images = model.generator(z, torch.tensor([1, 2, 3]))
+    assert done.stdout.startswith("torch.Size([3, 1, 28, 28])")
+    assert float(done.stdout.split()[-1]) == pytest.approx(float(images.double().sum()), abs=1e-2)
+
+
+def test_the_model_is_as_before(tmp_path: Path) -> None:
+    """What is exported is a copy: neither its order of memory nor its precision changes the model."""
+    model = model_of(RECIPES["fast"])
+    before = model.sample([1, 2, 3])
+    FORMATS["onnx"].write(Package(model, None, "", ""), tmp_path / "small.onnx", "fp16")
+    np.testing.assert_array_equal(model.sample([1, 2, 3]), before)
+    assert next(model.generator.parameters()).dtype == torch.float32

@@ -1,0 +1,284 @@
+"""The guard on real runs: each way of going wrong is brought about, noticed, taken back, and ended after so many tries."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import digitgan
+from digitgan.errors import DivergenceError
+from digitgan.model.file import load_model
+from digitgan.networks import DiscriminatorOutput
+from digitgan.networks.convolutional import ConvolutionalDiscriminator, ConvolutionalGenerator
+from digitgan.recipes import find_recipe
+from digitgan.runs import RunFolder
+from digitgan.session.callbacks.guard import CHUNK_SIZE, COLLAPSED, PATIENCE, Guard, variety_of
+from digitgan.training import CheckpointDue, Control, PreviewDue, Stepped, StepReport, Trainer, checkpoints
+
+SMALL = [
+    "generator.channels=[8, 8]",
+    "generator.latent=8",
+    "discriminator.channels=[8, 8]",
+    "training.precision=float32",
+    "training.batch_size=16",
+]
+
+
+def train(out: Path, images: int, *settings: str) -> digitgan.TrainingResult:
+    return digitgan.train(data="digits", images=images, out=out, settings=[*SMALL, *settings])
+
+
+def record(run: Path) -> dict[str, object]:
+    found: dict[str, object] = json.loads((run / "run.json").read_text())
+    return found
+
+
+def assert_healthy(run: RunFolder) -> None:
+    """Nothing that was left behind holds a number that is none."""
+    for path in [run.model, *run.snapshot_files()]:
+        if path.exists():
+            load_model(path)  # refuses weights that are no numbers
+    for line in run.read_history():
+        assert all(value is None or math.isfinite(value) for value in line.values())
+    from safetensors.torch import load_file
+
+    for checkpoint in checkpoints(run.checkpoints):
+        assert all(bool(tensor.isfinite().all()) for tensor in load_file(checkpoint / "state.safetensors").values())
+
+
+@pytest.fixture
+def poisoned(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, str], None]:
+    """Lets a step at a count of images leave a weight that is no number, in one of the networks; so many times at most."""
+
+    def poison(at: int, network: str, times: int = 1) -> None:
+        left = iter(range(times))
+        original = Trainer.step
+
+        def step(trainer: Trainer, *inputs: object) -> StepReport:
+            report = original(trainer, *inputs)  # type: ignore[arg-type]
+            if report.images_seen == at and next(left, None) is not None:
+                with torch.no_grad():
+                    next(iter(getattr(trainer, network).parameters())).view(-1)[0] = math.nan
+            return report
+
+        monkeypatch.setattr(Trainer, "step", step)
+
+    return poison
+
+
+@pytest.mark.parametrize("network", ["generator", "discriminator"])
+def test_weights_that_are_no_numbers_are_taken_back_and_the_run_ends_well(
+    tmp_path: Path, poisoned: Callable[[int, str], None], network: str
+) -> None:
+    poisoned(400, network)
+    result = train(tmp_path / "run", 640, "training.checkpoints=4", "training.snapshots=4", "training.previews=4")
+    assert (result.finished, result.rollbacks, result.images_seen) == (True, 1, 640)
+    (rollback,) = record(tmp_path / "run")["rollbacks"]  # type: ignore[misc]
+    assert rollback["to"] == 320
+    assert 400 <= rollback["at"] <= 480, "as soon as the weight is used"
+    assert "no longer finite" in rollback["alarm"]
+    assert_healthy(RunFolder(tmp_path / "run"))
+
+
+def test_a_weight_poisoned_at_the_very_moment_of_a_checkpoint_is_never_saved(
+    tmp_path: Path, poisoned: Callable[[int, str], None]
+) -> None:
+    poisoned(320, "generator")
+    result = train(tmp_path / "run", 640, "training.checkpoints=4", "training.previews=1")
+    assert (result.finished, result.rollbacks) == (True, 1)
+    (rollback,) = record(tmp_path / "run")["rollbacks"]  # type: ignore[misc]
+    assert (rollback["at"], rollback["to"]) == (320, 160)
+    assert_healthy(RunFolder(tmp_path / "run"))
+
+
+def test_each_try_has_the_whole_of_the_guards_patience(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever had been noticed when the checkpoint was made that is gone back to."""
+    for name, value in (("CHUNK_SIZE", 2), ("PATIENCE", 4), ("ALWAYS_WINS", 0.0)):
+        monkeypatch.setattr(f"digitgan.session.callbacks.guard.{name}", value)
+    with pytest.raises(DivergenceError, match="the discriminator has won"):
+        train(tmp_path / "run", 960, "training.checkpoints=20", "training.previews=1")
+    found: list[dict[str, int]] = record(tmp_path / "run")["rollbacks"]  # type: ignore[assignment]
+    begun = [0, *(alarm["to"] for alarm in found)]
+    assert [alarm["at"] - start for start, alarm in zip(begun, found, strict=False)] == [2 * 4 * 16] * 3
+
+
+def test_without_a_checkpoint_the_run_begins_again(tmp_path: Path, poisoned: Callable[[int, str], None]) -> None:
+    poisoned(48, "generator")
+    result = train(tmp_path / "run", 160, "training.checkpoints=1", "training.previews=1")
+    assert (result.finished, result.rollbacks) == (True, 1)
+    (rollback,) = record(tmp_path / "run")["rollbacks"]  # type: ignore[misc]
+    assert rollback["to"] == 0
+    images = [line["images_seen"] for line in RunFolder(tmp_path / "run").read_history()]
+    assert images == list(range(16, 176, 16)), "what was taken back is not in the history"
+
+
+def test_a_run_that_cannot_go_well_is_ended_after_three_tries(tmp_path: Path) -> None:
+    """Learning rates that are a thousand times too high, and an eighth of that at the last try, ruin any game."""
+    rates = ["optimizer.generator_learning_rate=1.0", "optimizer.discriminator_learning_rate=1.0", "loss.name=wasserstein"]
+    with pytest.raises(DivergenceError, match=r"Going back was tried 3 times\. The training has been ended"):
+        train(tmp_path / "run", 3200, *rates, "penalty.gamma=10000", "penalty.interval=1", "training.checkpoints=100")
+    found = record(tmp_path / "run")
+    assert found["status"] == "failed"
+    assert len(found["rollbacks"]) == 3  # type: ignore[arg-type]
+    assert "What usually helps" in str(found["diagnosis"])
+    assert_healthy(RunFolder(tmp_path / "run"))
+
+
+def test_the_model_of_the_last_healthy_checkpoint_is_kept(tmp_path: Path, poisoned: Callable[..., None]) -> None:
+    poisoned(400, "generator", times=10)
+    with pytest.raises(DivergenceError, match=r"the model of its last healthy checkpoint, at 320 images, is kept"):
+        train(tmp_path / "run", 640, "training.checkpoints=4", "training.previews=1")
+    assert load_model(tmp_path / "run" / "model.safetensors").card["images_seen"] == 320
+    assert [alarm["to"] for alarm in record(tmp_path / "run")["rollbacks"]] == [320] * 3  # type: ignore[union-attr]
+
+
+def test_a_run_that_was_taken_back_resumes_as_if_it_had_not_been_stopped(
+    tmp_path: Path, poisoned: Callable[[int, str], None]
+) -> None:
+    from safetensors.torch import load_file
+
+    # How long the generator learns alone depends on the run's length, in which these differ.
+    settings = ("training.checkpoints=4", "training.previews=4", "training.generator_pretraining=0")
+    poisoned(400, "generator")
+    train(tmp_path / "whole", 640, *settings)
+    poisoned(400, "generator")
+    train(tmp_path / "broken", 480, *settings, "training.checkpoints=3", "optimizer.decay=none")
+    whole, broken = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "broken")
+    assert whole.read_record()["rollbacks"][0]["to"] == broken.read_record()["rollbacks"][0]["to"] == 320
+    # Straight on to 640, against 480 and then on: the tries and their learning rate come from the record.
+    poisoned(400, "generator")
+    train(tmp_path / "straight", 640, *settings, "training.checkpoints=4", "optimizer.decay=none")
+    digitgan.train(out=broken.path, images=640, resume=True)
+    straight = load_file(RunFolder(tmp_path / "straight").model)
+    assert all(torch.equal(tensor, straight[name]) for name, tensor in load_file(broken.model).items())
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two chunks of steps are enough for an alarm."""
+    monkeypatch.setattr("digitgan.session.callbacks.guard.PATIENCE", 2)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_discriminator_that_always_wins_is_noticed(tmp_path: Path) -> None:
+    """A generator that stands still, against one that learns fast."""
+    rates = ["optimizer.generator_learning_rate=0.0", "optimizer.discriminator_learning_rate=0.01", "guard.rollbacks=0"]
+    with pytest.raises(DivergenceError, match=r"the discriminator has won at [\d,]+ images: .* nothing left to learn"):
+        train(tmp_path / "run", 8_000, *rates, "loss.name=non-saturating", "penalty.name=none", "training.previews=1")
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_discriminator_that_tells_nothing_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = ConvolutionalDiscriminator.forward
+
+    def blind(network: ConvolutionalDiscriminator, images: torch.Tensor, labels: torch.Tensor) -> DiscriminatorOutput:
+        return DiscriminatorOutput(1e-6 * original(network, images, labels).logits, None)
+
+    monkeypatch.setattr(ConvolutionalDiscriminator, "forward", blind)
+    with pytest.raises(DivergenceError, match=r"the discriminator has gone blind at 1,600 images"):
+        train(tmp_path / "run", 3200, "guard.rollbacks=0", "training.previews=1")
+
+
+def test_a_generator_that_ignores_its_latent_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = ConvolutionalGenerator.forward
+    monkeypatch.setattr(ConvolutionalGenerator, "forward", lambda network, z, labels: original(network, 0 * z, labels))
+    with pytest.raises(DivergenceError, match=r"mode collapse at [\d,]+ images: the previews of a class are all but one"):
+        train(tmp_path / "run", 640, "training.previews=10", "guard.rollbacks=0")
+
+
+@pytest.mark.parametrize("setting", ["guard.mode_collapse=false"])
+def test_an_alarm_can_be_turned_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str) -> None:
+    original = ConvolutionalGenerator.forward
+    monkeypatch.setattr(ConvolutionalGenerator, "forward", lambda network, z, labels: original(network, 0 * z, labels))
+    assert train(tmp_path / "run", 640, "training.previews=10", setting).finished
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_healthy_run_is_left_alone(tmp_path: Path) -> None:
+    result = train(tmp_path / "run", 16 * CHUNK_SIZE * 4, "training.previews=12")
+    assert (result.finished, result.rollbacks) == (True, 0)
+
+
+@pytest.fixture
+def guard(digits: digitgan.ImageSet) -> Iterator[Guard]:
+    control = Control()
+    yield Guard(find_recipe("fast"), control, digits)
+    assert control.alarm is None or "collapse" in control.alarm
+
+
+def test_real_images_have_variety_and_copies_have_none(digits: digitgan.ImageSet) -> None:
+    images, labels = digits.images[:200], digits.labels[:200]
+    one_each = np.stack([images[labels == label][0] for label in labels])
+    assert variety_of(images, labels) > 30
+    assert variety_of(one_each, labels) == 0
+    assert variety_of(images[:1], labels[:1]) == 0
+
+
+def test_variety_by_hand() -> None:
+    images = np.zeros((4, 2, 2), dtype=np.uint8)
+    images[1] = 10  # 10 from its only sister
+    images[3, 0, 0] = 40  # 20 from its own: the root of 40² / 4
+    assert variety_of(images, np.array([0, 0, 1, 1])) == pytest.approx((10 + 20) / 2)
+
+
+def test_early_previews_that_look_alike_are_no_alarm(guard: Guard, digits: digitgan.ImageSet) -> None:
+    labels = digits.labels[:100]
+    alike = np.zeros_like(digits.images[:100])
+    for seen in (1000, 2000, 3000, 4000):
+        guard.inspect(alike, labels, seen)
+    assert guard.control.alarm is None
+    guard.inspect(digits.images[:100], labels, 5000)  # now it has been seen to be able to
+    for seen in (6000, 7000, 8000):
+        assert guard.control.alarm is None
+        guard.inspect(alike, labels, seen)
+    assert "mode collapse at 8,000 images" in str(guard.control.alarm)
+
+
+def test_one_picture_a_class_with_ragged_edges_is_collapsed_too(guard: Guard, digits: digitgan.ImageSet) -> None:
+    """As a collapsed generator draws: the latent still moves a pixel here and there."""
+    labels = np.arange(100) % 10
+    firsts = digits.images[[np.flatnonzero(digits.labels == label)[0] for label in range(10)]]
+    noise = np.random.default_rng(0).normal(0, 15, (100, 28, 28))
+    ragged = np.where(firsts[labels] > 0, np.clip(firsts[labels] + noise, 0, 255), 0).astype(np.uint8)
+    assert 0.05 < variety_of(ragged, labels) / guard.real_variety < COLLAPSED
+    late = guard.recipe.training.images
+    for seen in (late - 2000, late - 1000, late):
+        assert guard.control.alarm is None
+        guard.inspect(ragged, labels, seen)
+    assert "mode collapse" in str(guard.control.alarm)
+
+
+def test_what_the_guard_has_noticed_survives_a_resume(digits: digitgan.ImageSet, new_trainer: Callable[..., Trainer]) -> None:
+    def stepped(number: int) -> Stepped:
+        names = {"discriminator_loss": 0.0, "score_real": 9.0, "score_fake": -9.0, "accuracy_real": 1.0, "accuracy_fake": 1.0}
+        return Stepped(StepReport(64 * number, {name: torch.tensor(value) for name, value in names.items()}))
+
+    def alarmed_at(resumed_at: int) -> int:
+        guard = Guard(find_recipe("fast"), Control(), digits)
+        for number in range(1, 2 * PATIENCE * CHUNK_SIZE):
+            guard.on_event(stepped(number))
+            if number == resumed_at:
+                state = json.loads(json.dumps(guard.state()))
+                guard = Guard(find_recipe("fast"), Control(), digits)
+                guard.restore(state, 64 * number)
+            if guard.control.alarm:
+                return number
+        raise AssertionError("no alarm")
+
+    assert alarmed_at(0) == alarmed_at(CHUNK_SIZE // 2) == alarmed_at(3 * CHUNK_SIZE + 7) == PATIENCE * CHUNK_SIZE
+
+
+def test_nothing_is_saved_after_an_alarm(digits: digitgan.ImageSet, new_trainer: Callable[..., Trainer]) -> None:
+    trainer = new_trainer()
+    with torch.no_grad():
+        trainer.ema.generator.get_parameter("dense.bias")[0] = math.inf
+    for event in (PreviewDue(trainer), CheckpointDue(trainer)):
+        guard = Guard(trainer.recipe, Control(), digits)
+        guard.on_event(event)
+        assert "the average's weights no longer finite" in str(guard.control.alarm)

@@ -1,0 +1,241 @@
+"""Progress: plain lines for a log, a display that is redrawn in place for a terminal, nothing for those who ask for it."""
+
+from __future__ import annotations
+
+import io
+import re
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from rich.console import Console
+
+from digitgan.recipes import Recipe, with_settings
+from digitgan.session.callbacks import LiveProgress, NoProgress, PlainProgress, ProgressCallback
+from digitgan.session.callbacks.progress import PLAIN_LINES, REFRESH_SECONDS
+from digitgan.training import Ended, Event, Stepped, StepReport, Trainer
+
+BATCH = 16
+PREVIEW = Path("runs/[fast]/previews/00000160.png")
+CURSOR_GONE, CURSOR_BACK = "\x1b[?25l", "\x1b[?25h"
+
+
+class Terms(dict[str, torch.Tensor]):
+    """A step's terms, which count how often they are read."""
+
+    reads = 0
+
+    def items(self) -> Any:
+        Terms.reads += 1
+        return super().items()
+
+
+def step(number: int, value: float = 0.5) -> Stepped:
+    """The event after step `number`, counted from 1."""
+    names = ("discriminator_loss", "generator_loss", "score_real", "score_fake", "accuracy_real", "accuracy_fake")
+    return Stepped(StepReport(number * BATCH, Terms({name: torch.tensor(value) for name in names})))
+
+
+def steps(count: int, first: int = 1) -> Iterable[Stepped]:
+    return (step(number) for number in range(first, count + 1))
+
+
+def show(progress: ProgressCallback, events: Iterable[Event]) -> None:
+    with progress:
+        for event in events:
+            progress.on_event(event)
+
+
+@pytest.fixture
+def recipe(small_recipe: Recipe) -> Recipe:
+    """A run of 125 steps."""
+    return with_settings(small_recipe, ["training.images=2000"])
+
+
+@pytest.fixture
+def log() -> io.StringIO:
+    return io.StringIO()
+
+
+@pytest.fixture
+def plain(log: io.StringIO) -> Console:
+    """What a pipe is."""
+    return Console(file=log, width=60)
+
+
+@pytest.fixture
+def terminal(log: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> Console:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    return Console(file=log, force_terminal=True, width=100, height=30)
+
+
+def words(log: io.StringIO) -> str:
+    """What was written, without colours and cursor movements."""
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", log.getvalue())
+
+
+# --- plain lines ------------------------------------------------------------------------------------------------------
+
+
+def test_a_full_run_leaves_a_dozen_lines_and_the_last_is_its_end(plain: Console, log: io.StringIO, recipe: Recipe) -> None:
+    show(PlainProgress(plain, recipe, 0), steps(125))
+    written = log.getvalue().splitlines()
+    assert len(written) == PLAIN_LINES == 12
+    assert written[-1].startswith("2,000/2,000 images")
+    assert "  0 s left  " in written[-1]
+
+
+@pytest.fixture
+def still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No time passes."""
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+
+
+@pytest.mark.usefixtures("still")
+def test_a_line_tells_the_losses_the_scores_the_speed_and_the_time_left(
+    plain: Console, log: io.StringIO, small_recipe: Recipe
+) -> None:
+    progress = PlainProgress(plain, small_recipe, 0)
+    progress.started = time.monotonic() - 2  # as if its five steps had taken two seconds
+    show(progress, [step(5, value=-1.25)])
+    assert re.fullmatch(
+        r"80/160 images  40/s  2 s left  loss D -1\.250 G -1\.250  score real -1\.25 fake -1\.25\n", log.getvalue()
+    )
+
+
+def test_a_line_stays_one_line_however_narrow_the_console(plain: Console, log: io.StringIO, small_recipe: Recipe) -> None:
+    progress = PlainProgress(plain, small_recipe, 0)
+    progress.notice(PREVIEW)
+    show(progress, steps(1))
+    assert log.getvalue().count("\n") == 1
+    assert "\x1b" not in log.getvalue()
+
+
+def test_a_preview_is_named_once(plain: Console, log: io.StringIO, small_recipe: Recipe) -> None:
+    progress = PlainProgress(plain, small_recipe, 0)
+    progress.notice(PREVIEW)
+    show(progress, steps(3))
+    first, *others = log.getvalue().splitlines()
+    assert first.endswith(f"preview {PREVIEW}"), "its square brackets are no markup"
+    assert not any("preview" in line for line in others)
+
+
+def test_the_last_step_may_see_more_images_than_the_run_has(plain: Console, log: io.StringIO, small_recipe: Recipe) -> None:
+    show(PlainProgress(plain, with_settings(small_recipe, ["training.images=150"]), 0), steps(10))
+    assert log.getvalue().splitlines()[-1].startswith("150/150 images")
+
+
+@pytest.mark.usefixtures("still")
+def test_a_resumed_run_counts_its_speed_from_where_it_began(plain: Console, log: io.StringIO, recipe: Recipe) -> None:
+    progress = PlainProgress(plain, recipe, 124 * BATCH)
+    progress.started = time.monotonic() - 1
+    show(progress, [step(125)])
+    assert re.search(r"  16/s  ", log.getvalue())
+
+
+def test_a_stop_is_told_and_an_end_is_not(
+    plain: Console, log: io.StringIO, small_recipe: Recipe, new_trainer: Callable[..., Trainer]
+) -> None:
+    trainer = new_trainer()
+    trainer.images_seen = 1_440
+    show(PlainProgress(plain, small_recipe, 0), [Ended(trainer, finished=True)])
+    assert log.getvalue() == ""
+    show(PlainProgress(plain, small_recipe, 0), [Ended(trainer, finished=False)])
+    assert log.getvalue() == "stopped at 1,440 images\n"
+
+
+def test_losses_are_read_only_for_a_line(plain: Console, recipe: Recipe) -> None:
+    before = Terms.reads
+    show(PlainProgress(plain, recipe, 0), steps(125))
+    assert Terms.reads - before == PLAIN_LINES
+
+
+# --- the live display -------------------------------------------------------------------------------------------------
+
+
+def test_the_display_ends_with_the_last_step(
+    terminal: Console, log: io.StringIO, small_recipe: Recipe, new_trainer: Callable[..., Trainer]
+) -> None:
+    progress = LiveProgress(terminal, small_recipe, 0)
+    with progress:
+        for event in steps(10):
+            progress.on_event(event)
+        progress.notice(PREVIEW)
+        progress.on_event(Ended(new_trainer(), finished=True))
+    shown = words(log)
+    assert re.search(r"training ━+ 100% 160/160 images, 0:00:00 left\n", shown)
+    assert re.search(r"loss +0\.500 +0\.500", shown)
+    assert re.search(r"mean score +real \+0\.50 +fake \+0\.50", shown)
+    assert re.search(r"images/s +[\d,]+", shown)
+    assert shown.rstrip().endswith(f"newest preview: {PREVIEW}")
+
+
+def test_a_stopped_training_is_shown_where_it_stopped(
+    terminal: Console, log: io.StringIO, small_recipe: Recipe, new_trainer: Callable[..., Trainer]
+) -> None:
+    show(LiveProgress(terminal, small_recipe, 0), [*steps(4), Ended(new_trainer(), finished=False)])
+    assert " 40%  64/160 images" in words(log)
+
+
+def test_a_resumed_training_begins_where_it_was(terminal: Console, log: io.StringIO, small_recipe: Recipe) -> None:
+    progress = LiveProgress(terminal, small_recipe, 5 * BATCH)
+    assert progress.bar.tasks[0].completed == 5 * BATCH, "or the time left would count the first sitting's images as this one's"
+    show(progress, steps(6, first=6))
+    assert " 60%  96/160 images" in words(log)
+
+
+def test_the_losses_shown_are_smoothed(terminal: Console, log: io.StringIO, small_recipe: Recipe) -> None:
+    progress = LiveProgress(terminal, small_recipe, 0)
+    progress.on_event(step(1, value=1.0))
+    progress.refreshed -= 2 * REFRESH_SECONDS
+    progress.on_event(step(2, value=2.0))
+    assert progress.shown["discriminator_loss"] == pytest.approx(1.1)
+
+
+def test_losses_are_read_four_times_a_second_at_most(terminal: Console, recipe: Recipe) -> None:
+    before, started = Terms.reads, time.monotonic()
+    show(LiveProgress(terminal, recipe, 0), steps(125))
+    assert 1 <= Terms.reads - before <= 1 + (time.monotonic() - started) / REFRESH_SECONDS
+
+
+def test_before_the_first_step_nothing_is_read(
+    terminal: Console, log: io.StringIO, small_recipe: Recipe, new_trainer: Callable[..., Trainer]
+) -> None:
+    show(LiveProgress(terminal, small_recipe, 160), [Ended(new_trainer(), finished=True)])
+    assert "loss" not in words(log)
+
+
+def test_the_cursor_comes_back_whatever_happens(terminal: Console, log: io.StringIO, small_recipe: Recipe) -> None:
+    def broken() -> Iterable[Stepped]:
+        yield step(1)
+        raise ZeroDivisionError("broke off")
+
+    with pytest.raises(ZeroDivisionError):
+        show(LiveProgress(terminal, small_recipe, 0), broken())
+    assert CURSOR_GONE in log.getvalue()
+    assert log.getvalue().rfind(CURSOR_BACK) > log.getvalue().rfind(CURSOR_GONE)
+
+
+def test_a_preview_with_brackets_in_its_path_is_shown_as_it_is(
+    terminal: Console, log: io.StringIO, small_recipe: Recipe
+) -> None:
+    progress = LiveProgress(terminal, small_recipe, 0)
+    progress.notice(PREVIEW)
+    show(progress, steps(1))
+    assert str(PREVIEW) in words(log)
+
+
+# --- nothing ----------------------------------------------------------------------------------------------------------
+
+
+def test_quiet_is_quiet(capfd: pytest.CaptureFixture[str], new_trainer: Callable[..., Trainer]) -> None:
+    progress = NoProgress()
+    progress.notice(PREVIEW)
+    before = Terms.reads
+    show(progress, [*steps(10), Ended(new_trainer(), finished=False)])
+    assert Terms.reads == before
+    assert capfd.readouterr() == ("", "")

@@ -1,0 +1,76 @@
+"""The processes that torchrun starts: who they are, and what is said when one is lost."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from digitgan.distributed import by_torchrun, world
+from tests.trainings import PATIENCE
+
+TORCHRUN = {"TORCHELASTIC_RUN_ID": "none", "RANK": "2", "WORLD_SIZE": "4"}
+
+
+def test_torchrun_says_who_this_is() -> None:
+    assert by_torchrun(TORCHRUN)
+    assert world(TORCHRUN) == (2, 4)
+
+
+@pytest.mark.parametrize("left", [{}, {"RANK": "2", "WORLD_SIZE": "4"}, {"SLURM_PROCID": "2", "SLURM_NTASKS": "4"}])
+def test_what_others_leave_in_the_environment_does_not_count(left: dict[str, str]) -> None:
+    """A shell within a job of several processes may start a command that is to run alone."""
+    assert not by_torchrun(left)
+    assert world(left) == (0, 1)
+
+
+MEETING = """
+import os
+import sys
+
+import torch
+
+from digitgan.errors import DigitganError
+from digitgan.distributed import ProcessGroup
+
+ranks = ProcessGroup("Start them again")
+assert ranks.hand_out(b"from the first" if ranks.rank == 0 else b"") == b"from the first"
+assert ranks.hand_out(b"") == b""
+assert ranks.sum_of(torch.tensor([1.0, ranks.rank])).tolist() == [2.0, 1.0]
+ranks.wait()
+if ranks.rank == 1:
+    os._exit(9)
+try:
+    ranks.wait()
+except DigitganError as error:
+    print(error)
+    sys.exit(error.exit_code)
+"""
+
+
+@pytest.mark.slow
+def test_a_lost_one_is_noticed_at_once_and_the_message_says_what_to_do() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    told = os.environ | {"TORCHELASTIC_RUN_ID": "none", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    first, lost = (
+        subprocess.Popen(
+            [sys.executable, "-c", MEETING],
+            env=told | {"RANK": str(rank)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in (0, 1)
+    )
+    assert lost.communicate(timeout=PATIENCE) == ("", "")
+    said, trouble = first.communicate(timeout=PATIENCE)
+    assert (first.returncode, lost.returncode) == (4, 9)
+    assert re.fullmatch(
+        r"another process has ended or doesn't answer \((Connection|Read error)[^()]*\)\. Start them again\n", said
+    )
+    assert trouble == "", "nothing that torch prints by itself"
