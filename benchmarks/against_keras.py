@@ -1,14 +1,14 @@
-"""The same `mask-cgan` here and in Keras on TensorFlow: images a second, losses and quality after the same number of images.
+"""Compare `mask-cgan` here and in Keras on TensorFlow: images per second, losses and quality after the same number of images.
 
     make tensorflow && python benchmarks/against_keras.py
 
-In turns on one machine, in processes of their own: Keras in float32 and in mixed bfloat16 (`keras_mask_cgan.py`, the whole
-step in one `tf.function`), and `digitgan train mask-cgan` in either precision. Keras' generator is taken in by `digitgan
-import`, and both are judged alike: 10,000 drawn images against training images that neither is chosen by. Losses are means
-over the last quarter, each in the sums that its own code reports: `discriminator_loss` of real and fake together. Then
-drawing: Keras' `predict` by batch size beside `digitgan sample` from the same networks.
+The trainings alternate on one machine, each in its own process: Keras in float32 and in mixed bfloat16 (`keras_mask_cgan.py`,
+with the whole step in one `tf.function`), and `digitgan train mask-cgan` in both precisions. `digitgan import` converts the
+generator of Keras. Both are evaluated in the same way, with 10,000 generated images against 10,000 training images. Losses are
+means over the last quarter of the run. `discriminator_loss` is the sum that each code reports for real and fake images
+together. The speed of sampling compares `predict` of Keras by batch size with `digitgan sample` for the same networks.
 
-The results go to benchmarks/results/against_keras.json, and a table to standard output.
+Write the results to benchmarks/results/against_keras.json, and a table to standard output.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import digitgan
 from digitgan.runs import RunFolder
 
 KERAS_PRECISIONS = {"float32": "float32", "mixed_bfloat16": "bfloat16"}
-"""Keras' name of a precision, and ours."""
+"""The name of a precision in Keras -> its name here."""
 
 
 def main(
@@ -42,11 +42,11 @@ def main(
     """Measure, print a table, write the JSON.
 
     Args:
-        images: that each training sees.
-        times: how many times all of it, by other seeds.
-        drawn: images by which drawing is measured.
-        tensorflow: the Python of an environment that has it.
-        out: where the results go.
+        images: number of images seen by each training.
+        times: number of repetitions, each with another seed.
+        drawn: number of images that measure the speed of sampling.
+        tensorflow: Python of an environment with TensorFlow.
+        out: JSON file of the results.
     """
     classifier, real = the_classifier(), reference_images("train")
     report = result_of("mask-cgan here and in Keras on TensorFlow", classifier, real)
@@ -61,7 +61,7 @@ def main(
         for seed in range(times):
             for theirs, ours in KERAS_PRECISIONS.items():
                 place = Path(scratch) / f"keras-{ours}-{seed}"
-                # Drawing is measured once, by the networks that were trained in float32.
+                # The speed of sampling is measured once, with the networks trained in float32.
                 predict = drawn if seed == 0 and ours == "float32" else 0
                 found = in_keras(tensorflow, data, images, theirs, seed, predict, place)
                 if predict:
@@ -92,7 +92,7 @@ def main(
 
 
 def in_keras(python: Path, data: Path, images: int, precision: str, seed: int, predict: int, out: Path) -> dict[str, Any]:
-    """A training in Keras; what its script found."""
+    """Train in Keras and return the results of its script."""
     script = Path(__file__).with_name("keras_mask_cgan.py")
     options = ["--images", str(images), "--precision", precision, "--seed", str(seed), "--predict", str(predict)]
     done = subprocess.run(
@@ -103,7 +103,7 @@ def in_keras(python: Path, data: Path, images: int, precision: str, seed: int, p
 
 
 def here(images: int, precision: str, seed: int, out: Path) -> dict[str, Any]:
-    """A training by `digitgan train`, in the same terms."""
+    """Train with `digitgan train` and return the same results as `in_keras`."""
     found = train(
         "mask-cgan",
         "--images",
@@ -123,7 +123,7 @@ def here(images: int, precision: str, seed: int, out: Path) -> dict[str, Any]:
 
 
 def drawing(run: Path, images: int, scratch: Path) -> dict[str, Any]:
-    """Images a second of `digitgan sample` from a run: of the whole command, and beyond a first hundred."""
+    """Return the images per second of `digitgan sample`: of the whole command, and without its first hundred images."""
     seconds = {count: timed_sample(run, count, scratch / f"{count}.npz") for count in (100, images)}
     return {
         "digitgan_sample_images_per_second": round((images - 100) / (seconds[images] - seconds[100]), 1),
@@ -132,14 +132,14 @@ def drawing(run: Path, images: int, scratch: Path) -> dict[str, Any]:
 
 
 def timed_sample(run: Path, count: int, out: Path) -> float:
-    """Seconds of a whole `digitgan sample`."""
+    """Return the seconds of a whole `digitgan sample`."""
     started = time.perf_counter()
     command("sample", str(run), "--count", str(count), "--format", "npz", "--out", str(out))
     return time.perf_counter() - started
 
 
 def keep(runs: list[dict[str, Any]], run: dict[str, Any]) -> None:
-    """Add a run, and print its line of the table."""
+    """Add a run, and print its row of the table."""
     runs.append(run)
     cells = [run["side"], run["precision"], f"{run['images_per_second']:,}", run["discriminator_loss"], run["generator_loss"]]
     cells += [f"{run['class_accuracy']:.2%}", f"{run['frechet_distance']:.2f}", f"{run['coverage']:.3f}"]

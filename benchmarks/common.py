@@ -1,4 +1,4 @@
-"""What benchmarks share: the real command in a process of its own, and a classifier of what it leaves."""
+"""Shared code of the benchmarks: the `digitgan` command in its own process, and the evaluation of its output."""
 
 from __future__ import annotations
 
@@ -38,22 +38,22 @@ NEIGHBOURS = 5
 
 
 def the_classifier() -> FeatureClassifier:
-    """The classifier of MNIST that comes with the package."""
+    """Return the MNIST classifier that comes with the package."""
     return classifier_for(digitgan.load_image_set("mnist"), print).classifier
 
 
 def train(*arguments: str, settings: tuple[str, ...] = (), folder: Path) -> dict[str, Any]:
-    """Train in a process of its own, by the arguments of `digitgan train`; its result, with its peak memory."""
+    """Run `digitgan train` with these arguments in its own process, and return its result with its peak memory."""
     changes = [item for setting in settings for item in ("--set", setting)]
     return command("train", *arguments, *changes, "--out", str(folder))
 
 
 def command(*arguments: str) -> dict[str, Any]:
-    """Run `digitgan ARGUMENTS` in a process of its own; its result, with its peak memory.
+    """Run `digitgan ARGUMENTS` in its own process, and return its result with its peak memory.
 
-    `peak_memory_gb` is all that was resident, mapped files included, which the system takes back when it needs room (and at
-    least what this process had when it started the other); `peak_own_memory_gb` is the command's alone and without mapped
-    files, looked at ten times a second (Linux; elsewhere 0).
+    `peak_memory_gb` is the peak resident memory. It includes memory-mapped files, whose pages the system can reclaim, and is at
+    least the memory of this process at the start of the command. `peak_own_memory_gb` is the anonymous memory of the command,
+    sampled ten times per second (Linux; 0 elsewhere).
     """
     own = [0]
     with subprocess.Popen([sys.executable, "-m", "digitgan", *arguments, "--json"], stdout=subprocess.PIPE) as process:
@@ -71,7 +71,7 @@ def command(*arguments: str) -> dict[str, Any]:
 
 
 def _watch_memory(process: int, most: list[int]) -> None:
-    """Keep in `most` the most anonymous memory of a process, in KiB, until it has ended."""
+    """Store the peak anonymous memory of a process in KiB in `most`, until the process ends."""
     status = Path(f"/proc/{process}/status")
     with contextlib.suppress(OSError):
         while found := re.search(r"RssAnon:\s+(\d+)", status.read_text(encoding="utf-8")):
@@ -80,7 +80,7 @@ def _watch_memory(process: int, most: list[int]) -> None:
 
 
 def reference_images(kind: Reference) -> digitgan.ImageSet:
-    """What drawn images are compared with: MNIST's test images, or its last 10,000 training images."""
+    """Return the reference images: MNIST's test images, or its last 10,000 training images."""
     if kind == "test":
         return digitgan.load_image_set("mnist", "test")
     whole = digitgan.load_image_set("mnist")
@@ -90,7 +90,7 @@ def reference_images(kind: Reference) -> digitgan.ImageSet:
 def metrics(
     classifier: FeatureClassifier, reference: Pixels, drawn: Pixels, labels: npt.NDArray[np.int64] | None
 ) -> dict[str, Any]:
-    """What drawn images are worth; without labels, no class accuracy."""
+    """Return the metrics of generated images. Without labels, the class accuracy is None."""
     real, fake = classify_images(classifier, reference)[0], classify_images(classifier, drawn)[0]
     return {
         "class_accuracy": None if labels is None else round(class_accuracy(classifier, drawn, labels), 4),
@@ -102,7 +102,7 @@ def metrics(
 def figures_of(
     model: digitgan.Model, classifier: FeatureClassifier, reference: Pixels, picture: Path | None = None
 ) -> dict[str, Any]:
-    """What 10,000 images drawn from a model are worth, their labels taking turns; the first hundred go into a picture."""
+    """Return the metrics of 10,000 images of a model with labels that cycle through the classes. Save the first hundred."""
     labels = np.arange(DRAWN) % len(model.class_names)
     drawn = model.sample(labels, seed=1)
     if picture is not None:
@@ -111,7 +111,7 @@ def figures_of(
 
 
 def result_of(question: str, classifier: FeatureClassifier, reference: digitgan.ImageSet) -> dict[str, Any]:
-    """What every result against real images begins with: the question, and the protocol of its figures."""
+    """Return the first entries of a result: the question, and the protocol of its metrics."""
     return {
         "question": question,
         "drawn": DRAWN,
@@ -121,18 +121,22 @@ def result_of(question: str, classifier: FeatureClassifier, reference: digitgan.
 
 
 def kept_rows(out: Path, rows: str, reference: digitgan.ImageSet) -> dict[str, Any]:
-    """The rows that a file of results has already; refused if they were measured against other images."""
+    """Return the rows of an existing file of results.
+
+    Raises:
+        SystemExit: if the rows were measured against other images.
+    """
     if not out.exists():
         return {}
     there: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
     if there["reference"] != reference.name:
-        raise SystemExit(f"{out}: holds figures against {there['reference']}, not {reference.name}; name another --out")
+        raise SystemExit(f"{out}: holds metrics against {there['reference']}, not {reference.name}; name another --out")
     found: dict[str, Any] = there[rows]
     return found
 
 
 def baseline(classifier: FeatureClassifier, reference: Pixels) -> dict[str, Any]:
-    """The same figures for as many real images, the first training images."""
+    """Return the metrics of as many real images, the first training images."""
     train_set = digitgan.load_image_set("mnist")
     return metrics(classifier, reference, train_set.images[:DRAWN], train_set.labels[:DRAWN])
 
@@ -147,16 +151,16 @@ def measured(
     reference: Pixels,
     picture: Path | None,
 ) -> dict[str, Any]:
-    """Train a recipe, draw 10,000 images from what it leaves, their labels taking turns, and say what they are worth.
+    """Train a recipe, generate 10,000 images with labels that cycle through the classes, and return their metrics.
 
     Args:
-        recipe: its name.
-        images: to be seen.
-        seed: of the training.
+        recipe: name of the recipe.
+        images: number of images seen.
+        seed: seed of the training.
         settings: changes to the recipe.
-        classifier: says what drawn images are worth.
-        reference: what they are compared with.
-        picture: where the first hundred go, if anywhere.
+        classifier: classifier whose features the metrics use.
+        reference: real images for comparison.
+        picture: PNG file for the first hundred images, if any.
     """
     with tempfile.TemporaryDirectory() as folder:
         options = ("--images", str(images), "--seed", str(seed))

@@ -1,11 +1,10 @@
-"""What drawing costs: images a second and memory of `digitgan sample`, up to a set of a million images; and an inversion.
+"""Measure the speed and memory of `digitgan sample` up to a million images, and the time of `digitgan invert`.
 
     python benchmarks/drawing.py
 
-Each is the real command in a process of its own, drawing from the shipped model. Beside them stands the bare generator: its
-forward pass alone, as many blocks at once as there are cores, nothing kept; what `sample` could reach if writing cost nothing;
-and the same generator in ONNX Runtime.
-The results go to benchmarks/results/drawing.json, which is written after each measurement, and a table to standard output.
+Each command runs in its own process with the shipped model. For comparison, the benchmark measures the forward pass of the
+generator alone, with one block per core and without output. That is the limit of `sample`. It also measures the same generator
+in ONNX Runtime. Write the results to benchmarks/results/drawing.json after each measurement, and a table to standard output.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from digitgan.model.batching import BLOCK, side_by_side, spans
 
 
 def bare_speed(images: int = 30_000) -> float:
-    """Images a second of the generator alone."""
+    """Return the images per second of the generator's forward pass."""
     model = digitgan.load("mnist")
     z, labels = model.latents(0, range(BLOCK)), torch.arange(BLOCK) % 10
 
@@ -47,7 +46,7 @@ def bare_speed(images: int = 30_000) -> float:
 
 
 def onnx_speeds(images: int = 20_000, sizes: tuple[int, ...] = (16, 64, 256, 1024)) -> dict[str, int]:
-    """Images a second of the same generator in ONNX Runtime on all cores, by batch size; its best setting is its own."""
+    """Return the images per second of the same generator in ONNX Runtime on all cores, by batch size."""
     labels = np.arange(max(sizes)) % 10
     z = digitgan.load("mnist").latents(0, range(max(sizes))).numpy()
     options = onnxruntime.SessionOptions()
@@ -68,7 +67,7 @@ def onnx_speeds(images: int = 20_000, sizes: tuple[int, ...] = (16, 64, 256, 102
 
 
 def timed(*arguments: str) -> tuple[dict[str, Any], float]:
-    """A command's result, with its peak memory, and its seconds."""
+    """Run a command, and return its result with its peak memory, and its seconds."""
     started = time.perf_counter()
     found = command(*arguments)
     return found, time.perf_counter() - started
@@ -83,22 +82,22 @@ def main(
     """Measure, print a table, write the JSON.
 
     Args:
-        images: of sets in NPZ.
-        formats: each of 100,000 images.
-        inversions: of MNIST's first test images.
-        out: where the results go.
+        images: numbers of images in the NPZ files.
+        formats: formats of the image sets, each of 100,000 images.
+        inversions: number of MNIST test images to invert.
+        out: JSON file of the results.
     """
     rows: list[dict[str, Any]] = []
     report = {
-        "question": "what drawing costs",
+        "question": "speed and memory of sampling",
         "bare_generator_images_per_second": round(bare_speed()),
         "onnx_runtime_images_per_second_by_batch": onnx_speeds(),
         "rows": rows,
         "inversions": {},
         "machine": machine(),
     }
-    print(f"the bare generator: {report['bare_generator_images_per_second']:,} images/s")
-    print(f"ONNX Runtime, by batch: {report['onnx_runtime_images_per_second_by_batch']}")
+    print(f"forward pass of the generator: {report['bare_generator_images_per_second']:,} images/s")
+    print(f"ONNX Runtime, images/s by batch size: {report['onnx_runtime_images_per_second_by_batch']}")
     print("| images | format | workers | seconds | images/s | peak memory (GB) |\n|---|---|---|---|---|---|")
     runs = [("npz", count, 1) for count in images] + [("npz", images[0], 2)]
     runs += [(name, 100_000, 1) for name in formats if name != "npz"]
@@ -128,7 +127,7 @@ def main(
 
 
 def inverted(count: int) -> dict[str, Any]:
-    """Seconds and errors of `digitgan invert`, of MNIST's first test images, whose class it is not told."""
+    """Return the seconds and errors of `digitgan invert` for MNIST's first test images, without their class."""
     test = digitgan.load_image_set("mnist", "test")
     seconds, errors, right = [], [], 0
     with tempfile.TemporaryDirectory() as folder:

@@ -1,14 +1,13 @@
-"""What a minute of training is worth: `digitgan train --minutes 1` over several seeds, judged by an independent classifier.
+"""Measure the class accuracy after one minute of training: `digitgan train --minutes 1` over several seeds.
 
-For each seed the real command is run in a process of its own, 10,000 images are drawn from what it leaves, and a classifier, a
-classifier trained on MNIST's training images, says how many are of the class that was asked for. The classifier's own
-accuracy on MNIST's test images stands beside the result. Nothing here is used to choose anything: it only reports.
+For each seed, the command runs in its own process. A classifier trained on MNIST's training images then classifies 10,000
+generated images. The accuracy of the classifier on MNIST's test images is given for comparison.
 
     python benchmarks/first_minute.py --seeds 3 --first-seed 10
 
-The recipe was chosen by runs on the first few seeds, so those that are reported should be others.
+The recipe was chosen by runs with the first few seeds, so report other seeds. Do not choose settings by the results.
 
-The results go to benchmarks/results/first_minute.json, a table to standard output.
+Write the results to benchmarks/results/first_minute.json, and a table to standard output.
 """
 
 from __future__ import annotations
@@ -38,12 +37,12 @@ def main(
     """Measure, print a table, write the JSON.
 
     Args:
-        seeds: how many.
-        first_seed: the first of them.
-        minutes: the budget of each run.
-        recipe: which recipe.
-        set: changes to it, section.key=value.
-        out: where the results go.
+        seeds: number of seeds.
+        first_seed: first seed.
+        minutes: length of each training in minutes.
+        recipe: name of the recipe.
+        set: changes to the recipe, section.key=value.
+        out: JSON file of the results.
     """
     classifier = the_classifier()
     test = digitgan.load_image_set("mnist", "test")
@@ -77,7 +76,7 @@ def main(
     spread = statistics.stdev(accuracies) if len(accuracies) > 1 else 0.0
     print(f"mean {mean:.2%}, standard deviation {spread:.2%}, over {seeds} seeds")
     report = {
-        "question": "share of 10,000 drawn images that an independent classifier takes for the class asked for",
+        "question": "class accuracy of 10,000 generated images, by an independent classifier",
         "recipe": recipe,
         "settings": list(set),
         "minutes": minutes,

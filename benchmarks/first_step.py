@@ -1,15 +1,15 @@
-"""Is the first step of a training the same to the last bit in every process?
+"""Check that the first step of a training is bit-identical in every process.
 
-Each trial forks a process from one that has loaded PyTorch but computed nothing, or goes on in one process that does other
-work between trials, takes the first step of a recipe, and hashes what was computed. Half of the trials run beside two busy
-loops. Every recipe must have one hash.
+Each trial takes the first step of a recipe and hashes the results. Some trials run in processes forked from one that has loaded
+PyTorch but computed nothing, others in one process that does other work between the trials. Half of the trials run beside two
+busy loops. Every recipe must have one hash.
 
-    python benchmarks/first_step.py                          as the program is
-    python benchmarks/first_step.py --without-fix            with `initialize_vector_math` doing nothing
-    python benchmarks/first_step.py --as-intel               MKL takes an AMD processor for an Intel one (needs cc)
+    python benchmarks/first_step.py                          without changes
+    python benchmarks/first_step.py --without-fix            with `initialize_vector_math` disabled
+    python benchmarks/first_step.py --as-intel               MKL treats an AMD processor as an Intel one (needs cc)
 
-`--as-intel` preloads a library of two lines that answers MKL's question whether the processor is Intel's. MKL 2024.2 keeps an
-AMD processor to kernels that are not affected, so the fault is not seen there without it.
+`--as-intel` preloads a library of two lines that reports an Intel processor to MKL. On an AMD processor MKL 2024.2 selects
+kernels that are not affected, so that the fault does not appear there without the option.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from typing import Any
 RESULTS = Path(__file__).with_name("results")
 BATCH = 16
 NARROWER = {"mask-cgan-fixed": ["generator.channels=[64, 32, 16]", "discriminator.channels=[16, 32]"]}
-"""A step of this one at full width takes a second, most of it for its first weights."""
+"""Settings of recipes whose step is slow. `mask-cgan-fixed` takes a second at full width, mostly for initialisation."""
 
 INTEL = "int mkl_serv_intel_cpu_true(void) { return 1; }\nint mkl_serv_intel_cpu(void) { return 1; }\n"
 AS_INTEL = "FIRST_STEP_AS_INTEL"
@@ -43,12 +43,12 @@ AS_INTEL = "FIRST_STEP_AS_INTEL"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=500, help="fresh processes for each recipe, half of them under load")
-    parser.add_argument("--repeats", type=int, default=100, help="first steps in one process that does other work between")
+    parser.add_argument("--repeats", type=int, default=100, help="first steps in one process, with other work between them")
     parser.add_argument("--recipes", default="mask-cgan-fixed")
     parser.add_argument("--without-fix", action="store_true")
     parser.add_argument("--as-intel", action="store_true")
     parser.add_argument("--late-imports", action="store_true", help="let the first step import torch._dynamo")
-    parser.add_argument("--quiet-only", action="store_true", help="no trials beside busy loops")
+    parser.add_argument("--quiet-only", action="store_true", help="omit the trials beside busy loops")
     parser.add_argument("--out", type=Path, default=RESULTS / "first_step.json")
     options = parser.parse_args()
     if options.as_intel and AS_INTEL not in os.environ:
@@ -69,7 +69,7 @@ def main() -> None:
         for beside in ("nothing",) if options.quiet_only else ("nothing", "two busy loops"):
             with _busy(0 if beside == "nothing" else 2):
                 rows.append(_row(name, "a process each", beside, [_in_a_fork(name) for _ in range(options.trials // 2)]))
-    # Last, for PyTorch's threads do not live on in a fork.
+    # Last, because PyTorch's threads do not survive a fork.
     for name in options.recipes.split(","):
         with _busy(2):
             rows.append(_row(name, "one process", "two busy loops", list(_in_one_process(name, options.repeats))))
@@ -113,7 +113,7 @@ def _in_a_fork(name: str) -> str:
 
 
 def _in_one_process(name: str, repeats: int) -> Iterator[str]:
-    """First steps with other work between: blocks of memory of many sizes, other batch sizes, drawing with one thread."""
+    """Yield the hashes of first steps, with other allocations, products and single-thread work between them."""
     import numpy as np
     import torch
 
@@ -184,7 +184,7 @@ def _write(options: argparse.Namespace, rows: list[dict[str, Any]]) -> None:
     }
     options.out.parent.mkdir(exist_ok=True)
     options.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    print(f"{different} of {found['trials']} first steps differ from most; written to {options.out}")
+    print(f"{different} of {found['trials']} first steps differ from the majority; written to {options.out}")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""What each change of a fixed recipe does: the system as published, fixed, and fixed without one change at a time.
+"""Ablation of the fixed recipes: the system as published, fixed, and fixed without one change at a time.
 
-For each, the real command is run in a process of its own, 10,000 images are drawn from what it leaves and compared with MNIST's
-test images, as in systems.py. The guard only watches for numbers that are no longer finite: what collapses is to be seen. Of a
-comparison that was interrupted, what is in the results is not trained again.
+Each variant is trained in its own process, and 10,000 generated images are compared with MNIST's test images, as in systems.py.
+The guard watches for non-finite numbers only, so that a collapse stays visible. After an interruption, variants in the file of
+results are not trained again.
 
     python benchmarks/fixing.py --recipes mask-cgan-fixed --images 100000
 
-The results go to benchmarks/results/fixing.json, which is written after each run, and a table to standard output.
+Write the results to benchmarks/results/fixing.json after each run, and a table to standard output.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ TITLES = {
     ("ema", "decay"): "moving average",
     ("ema", "statistics"): "moving average",
 }
-"""Settings that are one change; every other is a change of its own, or one with its section."""
+"""Titles of changes with several settings. Every other setting is a change by itself; a penalty is one change."""
 
 WATCHES = ("discriminator_collapse", "mode_collapse")
-"""What the guard of a fixed recipe watches for and is not to interfere with here."""
+"""The guard's checks that are turned off in this benchmark."""
 
 UNWATCHED = tuple(f"guard.{name}=false" for name in WATCHES)
 
 ASIDE = {("training", "images"), *(("guard", name) for name in WATCHES)}
-"""What differs too, and changes nothing in what is learned."""
+"""Differences between published and fixed recipes that do not affect the weights."""
 
 
 def changes(fixed: Recipe) -> dict[str, dict[str, str]]:
-    """title -> the settings that were changed, and what they were in the system as published."""
+    """Return the changes of a fixed recipe: title -> changed settings -> values in the published system."""
     published = RECIPES[fixed.name.removesuffix("-fixed")]
     found: dict[str, dict[str, str]] = {}
     for section in ("generator", "discriminator", "loss", "penalty", "updates", "optimizer", "ema", "training", "guard"):
@@ -65,16 +65,16 @@ def main(
     """Measure, print a table, write the JSON.
 
     Args:
-        images: seen by each.
-        seed: of the trainings.
-        recipes: which fixed recipes.
-        reference: what drawn images are compared with.
-        grids: a folder for a picture of 100 drawn images of each.
-        out: where the results go; recipes that it has and that are not asked for now are kept.
+        images: number of images seen by each training.
+        seed: seed of the trainings.
+        recipes: names of fixed recipes.
+        reference: real images for comparison.
+        grids: folder for PNG grids of 100 generated images of each variant.
+        out: JSON file of the results. Recipes in it that are not named now are kept.
     """
     here, classifier, real = machine(), the_classifier(), reference_images(reference)
     kept = kept_rows(out, "recipes", real)
-    report = {**result_of("what each change of a fixed recipe does", classifier, real), "recipes": kept}
+    report = {**result_of("effect of each change of a fixed recipe", classifier, real), "recipes": kept}
     for name in recipes:
         undone = {title: tuple(f"{key}={value}" for key, value in was.items()) for title, was in changes(RECIPES[name]).items()}
         runs: dict[str, tuple[str, tuple[str, ...]]] = {

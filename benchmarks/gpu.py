@@ -1,4 +1,4 @@
-"""How fast does a GPU train, and how much of what it can do is used?
+"""Measure the speed of training on a GPU and the share of its peak performance.
 
     python benchmarks/gpu.py [--recipes fast,dcgan] [--batch-sizes 128,1024]
 
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def _peak() -> float:
-    """Floating-point operations per second of a large bfloat16 matrix product."""
+    """Return the floating-point operations per second of a large bfloat16 matrix product."""
     left, right = (torch.randn(8192, 8192, device="cuda", dtype=torch.bfloat16) for _ in range(2))
     for _ in range(3):
         left @ right
@@ -76,7 +76,7 @@ def _row(name: str, size: int, precision: str, device: torch.device, peak: float
     recipe = dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, batch_size=size))
     spec = ImageSpec(1, 28, 28, 10 if recipe.conditional else 1)
     trial, interval = Trial(recipe, spec, device, precision), recipe.penalty.interval
-    steps = -(-STEPS // interval) * interval  # whole intervals, so that the penalty has its share
+    steps = -(-STEPS // interval) * interval  # whole penalty intervals, so that the penalty counts in proportion
     trial.seconds(steps)
     seconds = statistics.median(trial.seconds(steps) for _ in range(REPEATS)) / steps
     return {
@@ -91,7 +91,7 @@ def _row(name: str, size: int, precision: str, device: torch.device, peak: float
 
 
 def _without_penalty(recipe: Recipe, spec: ImageSpec, precision: str, device: torch.device, peak: float) -> dict[str, Any]:
-    """Milliseconds of a step without penalty, its share of the peak, and its milliseconds as a CUDA graph."""
+    """Return the milliseconds of a step without penalty, its share of the peak, and its milliseconds as a CUDA graph."""
     recipe = dataclasses.replace(recipe, penalty=dataclasses.replace(recipe.penalty, interval=10**9))
     trial = Trial(recipe, spec, device, precision)
     trial.seconds(STEPS)
@@ -109,7 +109,7 @@ def _without_penalty(recipe: Recipe, spec: ImageSpec, precision: str, device: to
 
 
 def _graph_milliseconds(trial: Trial) -> float | str:
-    """Milliseconds of a step that is replayed as a CUDA graph, or why it cannot be recorded."""
+    """Return the milliseconds of a step replayed as a CUDA graph, or the reason why it cannot be recorded."""
     for optimizer in (trial.trainer.generator_optimizer, trial.trainer.discriminator_optimizer):
         optimizer.param_groups[0]["capturable"] = True
     try:

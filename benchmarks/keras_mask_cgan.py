@@ -1,11 +1,11 @@
-"""`mask-cgan` as it is written in Keras for TensorFlow, trained for so many images: the other side of `against_keras.py`.
+"""Train `mask-cgan` in Keras for TensorFlow, for the comparison in `against_keras.py`.
 
-It is run by the Python of an environment with TensorFlow and knows nothing of digitgan:
+The script does not import digitgan. Run it with the Python of an environment with TensorFlow:
 
     .venv-tensorflow/bin/python benchmarks/keras_mask_cgan.py IMAGES.npz --images 20000 --out FOLDER
 
-Both networks learn from one pass, as in the tutorial that the system grew out of, the whole step in one `tf.function`.
-FOLDER gets `generator.keras`; standard output ends with a line of JSON.
+Both networks learn from one pass, as in the tutorial on which the system is based. The whole step is one `tf.function`. The
+script writes `generator.keras` to FOLDER, and a line of JSON at the end of standard output.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from keras import layers
 
 BATCH, LATENT, CLASSES = 128, 100, 10
 WARM_UP = 5
-"""Steps before the clock starts: the first traces the function, the next settle memory."""
+"""Steps before the measurement. The first traces the function; the others allocate memory."""
 
 
 def make_generator() -> keras.Model:
@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--precision", choices=("float32", "mixed_bfloat16"), default="float32")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--predict", type=int, default=0, help="images by which drawing is measured")
+    parser.add_argument("--predict", type=int, default=0, help="number of images that measure the speed of sampling")
     parser.add_argument("--out", type=Path, required=True)
     wanted = parser.parse_args()
     tf.config.threading.set_intra_op_parallelism_threads(wanted.threads)
@@ -116,7 +116,7 @@ def main() -> None:
 
 
 def drawing_speed(generator: keras.Model, images: int) -> dict[str, float]:
-    """Images a second of `generator.predict`, by batch size."""
+    """Return the images per second of `generator.predict`, by batch size."""
     z = np.random.default_rng(0).standard_normal((images, LATENT), dtype=np.float32)
     labels = (np.arange(images, dtype=np.int32) % CLASSES)[:, None]
     found = {}

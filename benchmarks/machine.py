@@ -1,4 +1,4 @@
-"""The machine and the code a result was measured with: part of every result."""
+"""The machine and the code versions of a measurement, stored with every result."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from digitgan.version import versions
 
 
 def machine() -> dict[str, Any]:
-    """Processor, cores, instructions, versions, commit (with "+" where the tree was changed since), date."""
+    """Return the processor, cores, instructions, GPU, versions, commit ("+" for a changed working tree) and date."""
     return {
         "processor": processor_name(),
         "cores": os.cpu_count(),

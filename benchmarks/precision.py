@@ -1,7 +1,7 @@
-"""How much faster is a step in bfloat16 than in float32 here? The source of `digitgan.device.choose_precision`.
+"""Compare a step in bfloat16 with one in float32. `digitgan.device.choose_precision` is based on the results.
 
-For each recipe: a step in float32 and one in bfloat16, in turns, so that other work on the machine slows both; the median of
-the ratios of their times, and the least and largest.
+For each recipe, steps in float32 and in bfloat16 alternate, so that other work on the machine slows both. The result is the
+median, least and largest ratio of their times.
 
     python benchmarks/precision.py [--pairs 15] [--recipes fast,dcgan]
 """
@@ -50,7 +50,7 @@ def _row(name: str, pairs: int, device: torch.device) -> dict[str, Any]:
     spec = ImageSpec(1, 28, 28, 10 if recipe.conditional else 1)
     trials = [Trial(recipe, spec, device, precision) for precision in ("float32", "bfloat16")]
     for trial in trials:
-        trial.seconds(2)  # kernels are prepared
+        trial.seconds(2)  # compiles and caches kernels
     seconds = [[trial.seconds(1) for trial in trials] for _ in range(pairs)]
     ratios = sorted(bfloat16 / float32 for float32, bfloat16 in seconds)
     row = {

@@ -1,9 +1,9 @@
-"""Train the shipped model `mnist` again: the recipe, the seed and the length are here, and nothing else is needed.
+"""Train the shipped model `mnist` again. The recipe, the seed and the length are constants below.
 
     make pretrained
 
-trains, measures what the model is worth, writes that into the model's card, and puts the file where the package ships it.
-A second time on the same machine gives the same weights.
+trains the model, stores its metrics in the model card, and writes the file into the package. A repetition on the same machine
+gives the same weights.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from digitgan.evaluation import class_accuracy
 from digitgan.model.file import save_model
 
 RECIPE, SEED, IMAGES = "fast", 0, 500_000
-# As `fast` was when the shipped model was made.
+# The settings of `fast` when the shipped model was trained.
 SETTINGS = (
     "generator.channels=[64, 32, 12]",
     "generator.image_kernel=3",
@@ -34,7 +34,7 @@ SHIPPED = ROOT / "src" / "digitgan" / "pretrained" / "mnist.safetensors"
 
 
 def main() -> None:
-    """Train, measure, ship."""
+    """Train the model, measure its metrics, and write it into the package."""
     classifier = the_classifier()
     out = ROOT / "runs" / "pretrained"
     result = digitgan.train(RECIPE, settings=SETTINGS, seed=SEED, images=IMAGES, out=out, overwrite=True, progress="auto")
@@ -43,7 +43,7 @@ def main() -> None:
     test = digitgan.load_image_set("mnist", "test")
     metrics = {
         "class_accuracy": class_accuracy(classifier, model.sample(labels, seed=1), labels),
-        "class_accuracy_protocol": f"{DRAWN:,} drawn images, seed 1, classes alike; judged by a classifier trained on MNIST's "
+        "class_accuracy_protocol": f"{DRAWN:,} generated images, seed 1, balanced classes; by a classifier trained on MNIST's "
         "training images",
         "classifier_accuracy_on_test_images": class_accuracy(classifier, test.images, test.labels),
     }

@@ -1,13 +1,14 @@
-"""What a second process brings, what processes say to each other, and what that would mean for many GPUs.
+"""Measure the speed of training by two processes and the cost of their communication, and extrapolate to many GPUs.
 
     python benchmarks/processes.py
 
-The same training (batches of 128 in two parts, the embedded digits) by one process with one thread, by one with two, and by two
-with one thread each under torchrun, in an order of their own in each round; what is given is the median. Beside it: the bytes
-that a step sends, the time that two processes on this machine need for as many, and the arithmetic of a step, which is counted
-and not measured. The results go to benchmarks/results/processes.json, and tables to standard output.
+The same training (batches of 128 in two parts, the embedded digits) runs in three modes: one process with one thread, one
+process with two threads, and two processes with one thread each under torchrun. The order is random in each round, and the
+result is the median. The benchmark also counts the bytes that a step sends and the operations of a step. It measures the time
+that two processes on this machine need to exchange these bytes. Write the results to benchmarks/results/processes.json, and
+tables to standard output.
 
-The table for GPUs is reckoned from these counts and from the assumptions in `ASSUMED`; no GPU was there.
+The table for GPUs is computed from these counts and the assumptions in `ASSUMED`. It was not measured on GPUs.
 """
 
 from __future__ import annotations
@@ -48,14 +49,14 @@ SETTINGS = (
     "training.previews=1",
 )
 STEPS = 16
-"""Steps whose arithmetic is counted: penalties may be due every so many."""
+"""Number of steps whose operations are counted, so that a penalty with an interval counts in proportion."""
 
 MODES = {
     "one process, one thread": (1, 1),
     "one process, two threads": (1, 2),
     "two processes, one thread each": (2, 1),
 }
-"""Processes, and threads of each."""
+"""The number of processes and of threads in each."""
 
 ASSUMED = {
     "arithmetic_per_second": 100e12,  # an H100's dense bfloat16 is 989e12; networks this small reach a tenth
@@ -71,7 +72,13 @@ GPUS = (1, 8, 64, 1_024)
 
 
 def main(images: int = 12_800, times: int = 5, out: Path = RESULTS / "processes.json") -> None:
-    """Measure, print tables, write the JSON."""
+    """Measure, print tables, write the JSON.
+
+    Args:
+        images: number of images seen by each training.
+        times: number of rounds.
+        out: JSON file of the results.
+    """
     here = machine()
     found: dict[str, dict[str, list[float]]] = {recipe: {mode: [] for mode in MODES} for recipe in RECIPES}
     for number in range(times):
@@ -94,7 +101,7 @@ def main(images: int = 12_800, times: int = 5, out: Path = RESULTS / "processes.
             "arithmetic_an_image": arithmetic(recipe),
         }
     report = {
-        "question": "what a second process brings, and what it costs to agree",
+        "question": "speed of two processes, and the cost of their communication",
         "batch": BATCH,
         "rows": rows,
         "assumed_of_gpus": ASSUMED,
@@ -102,7 +109,13 @@ def main(images: int = 12_800, times: int = 5, out: Path = RESULTS / "processes.
         "machine": here,
     }
     out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    print("| recipe | " + " | ".join(MODES) + " | efficiency | bytes a step | exchange | step alone |\n" + "|---" * 8 + "|")
+    print(
+        "| recipe | "
+        + " | ".join(MODES)
+        + " | efficiency | bytes per step | exchange | step of one process |\n"
+        + "|---" * 8
+        + "|"
+    )
     for recipe, row in rows.items():
         speeds = " | ".join(f"{value:,.0f}" for value in row["images_per_second"].values())
         print(
@@ -111,7 +124,7 @@ def main(images: int = 12_800, times: int = 5, out: Path = RESULTS / "processes.
         )
     for recipe, table in report["reckoned"].items():  # type: ignore[attr-defined]
         print(
-            f"\n{recipe}, reckoned: images a second, and efficiency\n\n| batch | " + " | ".join(f"{n:,}" for n in GPUS) + " |"
+            f"\n{recipe}, computed: images per second, and efficiency\n\n| batch | " + " | ".join(f"{n:,}" for n in GPUS) + " |"
         )
         print("|---" * (len(GPUS) + 1) + "|")
         for batch, cells in table.items():
@@ -123,7 +136,7 @@ def main(images: int = 12_800, times: int = 5, out: Path = RESULTS / "processes.
 
 
 def speed(recipe: str, processes: int, threads: int, images: int) -> float:
-    """Images a second of a training, without what begins and ends it."""
+    """Return the images per second of a training, without its start and end."""
     torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"] if processes > 1 else []
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
@@ -141,14 +154,14 @@ def new_trainer(recipe: str) -> Trainer:
 
 
 def bytes_of_a_step(recipe: str) -> int:
-    """Both networks' gradients in float64, which a process adds to the others'; the dozen of terms beside them don't count."""
+    """Return the bytes of both networks' gradients in float64, which a process sends in a step."""
     trainer = new_trainer(recipe)
     networks = (trainer.generator, trainer.discriminator)
     return 8 * sum(weight.numel() for network in networks for weight in network.parameters() if weight.requires_grad)
 
 
 def arithmetic(recipe: str) -> float:
-    """Multiplications and additions of a step, for each image."""
+    """Return the multiplications and additions of a step per image."""
     trainer = new_trainer(recipe)
     batches = Batches(embedded_digits("train"), BATCH, 0)
     size = trainer.recipe.training.batch_size
@@ -160,7 +173,7 @@ def arithmetic(recipe: str) -> float:
 
 
 class Arithmetic(TorchDispatchMode):
-    """Counts what convolutions and products of matrices compute; torch's own counter can't look into a gradient's gradient."""
+    """A counter of the operations of convolutions and matrix products, also in second derivatives, which PyTorch's omits."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -174,7 +187,7 @@ class Arithmetic(TorchDispatchMode):
 
 
 def exchange(size: int) -> float:
-    """Seconds that two processes need to add up so many bytes."""
+    """Return the seconds that two processes need to sum this number of bytes."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -197,19 +210,22 @@ def _exchange(rank: int, size: int, port: int, place: str) -> None:
 
 
 def reckoned(arithmetic_an_image: float, sent: int) -> dict[int, list[dict[str, float] | None]]:
-    """For each batch and number of GPUs: images a second, and which share of so many single GPUs' that is."""
+    """Return the images per second and the efficiency for each batch size and number of GPUs."""
     return {batch: [_reckoned(arithmetic_an_image, sent, batch, gpus) for gpus in GPUS] for batch in BATCHES}
 
 
 def _reckoned(arithmetic_an_image: float, sent: int, batch: int, gpus: int) -> dict[str, float] | None:
-    """A step computes its share, at least as long as its kernels take to launch, then goes once around the ring and back."""
+    """Return the speed on a number of GPUs, or None if the batch is smaller.
+
+    A step takes the time to compute a GPU's part of the batch, at least that of the kernel launches, and to exchange gradients.
+    """
     if batch < gpus:
         return None
     alone, shared = (_compute(arithmetic_an_image * batch / count) for count in (1, gpus))
     far = gpus > ASSUMED["gpus_in_a_machine"]
     width = ASSUMED["bytes_per_second_between_machines" if far else "bytes_per_second_in_a_machine"]
     hop = ASSUMED["seconds_of_a_hop_between_machines" if far else "seconds_of_a_hop_in_a_machine"]
-    # Two exchanges a step, one for each network, by a ring for the bytes and a tree for the latency.
+    # Two exchanges per step, one for each network: the bytes as in a ring, the latency as in a tree.
     agree = 2 * sent * (gpus - 1) / gpus / width + 2 * 2 * math.ceil(math.log2(gpus)) * hop if gpus > 1 else 0.0
     step = shared + agree
     return {"per_second": round(batch / step), "efficiency": round(alone / (gpus * step), 4)}

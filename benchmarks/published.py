@@ -1,12 +1,11 @@
-"""The published systems trained to their published end, and what they draw on the way.
+"""Train the published systems to their published length, and measure them at intervals.
 
-For each recipe the real command trains for the recipe's own length and leaves numbered models; 10,000 images are drawn from
-each of those and compared with MNIST's test images, as in systems.py. A run that is there is gone on with, or only measured if
-it is finished.
+For each recipe, the command trains for the length of the recipe and saves numbered models. 10,000 images of each model are
+compared with MNIST's test images, as in systems.py. An existing run is resumed, or only measured if it is finished.
 
     python benchmarks/published.py --recipes mask-cgan lstm-cgan
 
-The results go to benchmarks/results/published.json, which is written after each recipe, and tables to standard output.
+Write the results to benchmarks/results/published.json after each recipe, and tables to standard output.
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ import digitgan
 from digitgan.runs import RunFolder
 
 NUMBERED = 9
-"""Models that a run leaves: one in 200,000 images of 30 epochs of MNIST."""
+"""Number of models of a run: one for every 200,000 images in 30 epochs of MNIST."""
 
 
 def median_speed(run: RunFolder) -> float:
-    """Images a second in the median interval of a run's history: what a pause or other work beside it does not change."""
+    """Return the images per second in the median interval of a run's history, which pauses and other work do not change."""
     lines = [(line["images_seen"], line["seconds"]) for line in run.read_history()]
     steps = [(seen - before, end - start) for (before, start), (seen, end) in itertools.pairwise(lines)]
     return statistics.median(images / seconds for images, seconds in steps if seconds > 0)
@@ -45,16 +44,16 @@ def main(
     """Train, measure, print tables, write the JSON.
 
     Args:
-        recipes: which.
-        seed: of the trainings.
-        runs: the folder of the runs.
-        pictures: a folder for a picture of 100 drawn images, and the animation, of each recipe.
-        out: where the results go; recipes that it has and that are not asked for now are kept.
+        recipes: names of recipes.
+        seed: seed of the trainings.
+        runs: folder of the runs.
+        pictures: folder for a PNG grid of 100 generated images and the animation of each recipe.
+        out: JSON file of the results. Recipes in it that are not named now are kept.
     """
     classifier, real = the_classifier(), reference_images("test")
     kept = kept_rows(out, "systems", real)
     report = {
-        **result_of("what the published systems draw at their published end, and on the way", classifier, real),
+        **result_of("quality of the published systems at their published length, and at intervals", classifier, real),
         "systems": kept,
     }
     for name in recipes:

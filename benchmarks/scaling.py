@@ -1,14 +1,14 @@
-"""What growth costs: images a second and memory of a training against the size of each thing, one at a time; and of drawing.
+"""Measure the speed and memory of training and sampling as one size at a time grows.
 
     python benchmarks/scaling.py
 
-Batch size, parts of a batch, image size, number of classes, and the size of the image set, from a thousand images to a million
-in a file that is mapped into memory; then how many images are drawn. Each is the real command in a process of its own, by the
-recipe `fast` with that one thing changed, on made-up images: a picture for each class, under noise. They come in an order of
-their own in each of `times` rounds, and what is given is the median.
+The sizes are the batch size, the parts of a batch, the image size, the number of classes, the number of images in the image
+set and the number of generated images. The image set has a thousand to a million images in a memory-mapped file. Each training
+runs in its own process with the recipe `fast` and one size changed, on synthetic images: a picture for each class, with noise.
+The order is random in each of `times` rounds, and the result is the median.
 
-`own memory` is what the process can't give back: mapped files are not in it. The results go to
-benchmarks/results/scaling.json, which is written after each round, and tables to standard output.
+`own memory` is anonymous memory, without memory-mapped files. Write the results to benchmarks/results/scaling.json after each
+round, and tables to standard output.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ FIGURES = ("images_per_second", "peak_own_memory_gb")
 
 @dataclass(frozen=True)
 class Case:
-    """One training: what is varied, to which value, and all that it needs.
+    """A training with one size changed.
 
     Attributes:
-        axis: what is varied.
-        value: to which value.
+        axis: the size that is changed.
+        value: its value.
         settings: changes to the recipe.
-        images: of the set.
-        side: height and width of each.
-        classes: how many.
+        images: number of images in the image set.
+        side: height and width of the images in pixels.
+        classes: number of classes.
     """
 
     axis: str
@@ -53,7 +53,7 @@ class Case:
 
 
 def cases() -> list[Case]:
-    """What is measured, in the order of the tables."""
+    """Return the trainings in the order of the tables."""
     return [
         *(Case("batch size", size, (f"training.batch_size={size}",)) for size in (16, 32, 64, 128, 256, 512)),
         *(
@@ -72,10 +72,10 @@ def main(
     """Measure, print tables, write the JSON.
 
     Args:
-        seen: images that each training sees.
-        times: rounds.
-        drawn: how many images are drawn, each count in turn.
-        out: where the results go.
+        seen: number of images seen by each training.
+        times: number of rounds.
+        drawn: numbers of images to generate.
+        out: JSON file of the results.
     """
     found: dict[Case, list[dict[str, Any]]] = {case: [] for case in cases()}
     noise_source: dict[int, list[dict[str, Any]]] = {count: [] for count in drawn}
@@ -88,7 +88,7 @@ def main(
         for count in drawn:
             noise_source[count].append(drawn_set(count))
         report = {
-            "question": "what growth costs",
+            "question": "speed and memory by size",
             "recipe": "fast",
             "images_seen": seen,
             "rounds": number + 1,
@@ -99,11 +99,11 @@ def main(
         out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     for axis, group in itertools.groupby(found.items(), key=lambda item: item[0].axis):
         print_table(axis, {case.value: medians(runs) for case, runs in group})
-    print_table("images drawn", {count: medians(runs) for count, runs in noise_source.items()})
+    print_table("images generated", {count: medians(runs) for count, runs in noise_source.items()})
 
 
 def trained(case: Case, seen: int) -> dict[str, Any]:
-    """A training, on images that are made for it."""
+    """Train on synthetic images and return the result."""
     with tempfile.TemporaryDirectory() as folder:
         data = made_up(Path(folder) / "images.npz", case)
         settings = ("training.previews=1", "training.checkpoints=1", "training.snapshots=0", *case.settings)
@@ -112,7 +112,7 @@ def trained(case: Case, seen: int) -> dict[str, Any]:
 
 
 def drawn_set(count: int) -> dict[str, Any]:
-    """So many images drawn from the shipped model, by the whole command."""
+    """Generate images with the shipped model and return the result of the whole command."""
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
         found = command("sample", "mnist", "--count", str(count), "--format", "npz", "--out", f"{folder}/set.npz")
@@ -120,7 +120,7 @@ def drawn_set(count: int) -> dict[str, Any]:
 
 
 def made_up(path: Path, case: Case) -> Path:
-    """An image set for a case: each class a picture of smooth blots, each image that picture under noise."""
+    """Write an image set for a case: a picture of blocks for each class, with noise in each image."""
     random_numbers = np.random.default_rng(0)
     coarse = random_numbers.integers(0, 2, (case.classes, 4, 4), np.uint8)
     pictures = coarse.repeat(case.side // 4, axis=1).repeat(case.side // 4, axis=2) * np.uint8(200)
@@ -135,12 +135,12 @@ def made_up(path: Path, case: Case) -> Path:
 
 
 def medians(runs: list[dict[str, Any]]) -> dict[str, float]:
-    """The middle of what several runs gave."""
+    """Return the medians over several runs."""
     return {name: round(statistics.median(run[name] for run in runs), 3) for name in FIGURES}
 
 
 def print_table(axis: str, rows: dict[int, dict[str, float]]) -> None:
-    """What one thing's growth costs."""
+    """Print the table of one size."""
     print(f"\n| {axis} | images/s | own memory (GB) |\n|---|---|---|")
     for value, row in rows.items():
         print(f"| {value:,} | {row[FIGURES[0]]:,.0f} | {row[FIGURES[1]]:.2f} |", flush=True)

@@ -1,10 +1,10 @@
-"""How many requests the studio answers: one image each, at sixteen connections; and at ten times what it can serve.
+"""Measure the requests that the studio answers with sixteen connections, and at ten times the rate that it can serve.
 
     python benchmarks/serving.py --seconds 60
 
-The server is `digitgan serve` in a process of its own, and what asks is another, both on this machine's cores. First sixteen
-connections ask one image after another for so long; then requests arrive at ten times the rate that came of it, whether
-answered or not; then the sixteen again. The results go to benchmarks/results/serving.json, and a table to standard output.
+The server is `digitgan serve` in its own process. The client shares its cores. First, sixteen connections request one image
+after another for `--seconds`. Then requests arrive at ten times the measured rate, regardless of answers. Then the sixteen
+connections repeat the first round. Write the results to benchmarks/results/serving.json, and a table to standard output.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from machine import machine
 CONNECTIONS = 16
 OVERLOAD = 10
 MAX_OPEN = 400
-"""Connections that the overload holds at most: beyond the server's own limit nothing more would be learned."""
+"""Largest number of connections in the overload, which is above the limit of the server."""
 
 
 @dataclass
 class Found:
-    """Answers of one round."""
+    """The answers of one round."""
 
     seconds: float = 0.0
     times: list[float] = field(default_factory=list)
@@ -55,7 +55,12 @@ class Found:
 
 
 def main(seconds: float = 60.0, out: Path = RESULTS / "serving.json") -> None:
-    """Measure, print a table, write the JSON."""
+    """Measure, print a table, write the JSON.
+
+    Args:
+        seconds: length of the first round. The other rounds take 15 seconds at most.
+        out: JSON file of the results.
+    """
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "digitgan", "serve", folder, "--port", "0", "--json"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
@@ -66,7 +71,7 @@ def main(seconds: float = 60.0, out: Path = RESULTS / "serving.json") -> None:
             finally:
                 server.terminate()
     report = {
-        "question": "how many requests of one image the studio answers, and what it does with too many",
+        "question": "requests of one image that the studio answers, also under overload",
         "connections": CONNECTIONS,
         "machine": machine(),
         "rows": rows,
@@ -81,9 +86,9 @@ def main(seconds: float = 60.0, out: Path = RESULTS / "serving.json") -> None:
 
 
 async def measure(url: str, pid: int, seconds: float) -> tuple[dict[str, Any], dict[str, float]]:
-    """The three rounds, and the server's memory after each."""
+    """Run the three rounds, and return their metrics and the server's memory after each."""
     memory: dict[str, float] = {}
-    await steadily(url, 3.0)  # in which kernels are prepared
+    await steadily(url, 3.0)  # warm-up
     memory["warmed up"] = resident(pid)
     rows = {}
     calm = await steadily(url, seconds)
@@ -99,7 +104,7 @@ async def measure(url: str, pid: int, seconds: float) -> tuple[dict[str, Any], d
 
 
 async def steadily(url: str, seconds: float) -> Found:
-    """Sixteen connections, each asking as soon as it is answered."""
+    """Run sixteen connections, each with a new request as soon as the last one is answered."""
     found, started = Found(), time.perf_counter()
 
     async def one(number: int) -> None:
@@ -115,7 +120,7 @@ async def steadily(url: str, seconds: float) -> Found:
 
 
 async def relentlessly(url: str, seconds: float, rate: float) -> Found:
-    """So many requests a second, as far as this machine can ask them."""
+    """Send requests at a rate per second, as far as the machine allows."""
     found, started, asked = Found(), time.perf_counter(), 0
     free: list[Asking] = []
     open_: set[asyncio.Task[None]] = set()
@@ -140,7 +145,7 @@ async def relentlessly(url: str, seconds: float, rate: float) -> Found:
 
 
 class Asking:
-    """A connection that is kept: as little work for the asking side as may be, which shares the server's cores."""
+    """A persistent connection with minimal work for the client, which shares the cores of the server."""
 
     def __init__(self, url: str) -> None:
         self.host, self.port = urlsplit(url).hostname, urlsplit(url).port
@@ -153,7 +158,7 @@ class Asking:
         self.writer.close()
 
     async def ask(self, seed: int, found: Found) -> None:
-        """One image, the time it takes, and what became of it."""
+        """Request one image, and record the outcome and its time."""
         started = time.perf_counter()
         path = f"/api/v1/sample?labels={seed % 10}&seed={seed}"
         try:
@@ -176,7 +181,7 @@ class Asking:
 
 
 def resident(pid: int) -> float:
-    """Memory of a process, in MB."""
+    """Return the resident memory of a process in MB."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return round(next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1024, 1)
 

@@ -1,12 +1,12 @@
-"""Whether a training that scores and shows itself, and a studio that is watched and asked meanwhile, grow with time.
+"""Check that the memory and file handles of a long training and of a studio under load do not grow with time.
 
     python benchmarks/soak.py --minutes 30
 
-`digitgan train` on MNIST, with a preview every 10,000 images, a checkpoint every 20,000 and a score every 50,000, trains in a
-folder that `digitgan serve` shows; a client watches the run's events, opens the run, its history, its newest preview and
-images of its best model, one after the other, without a pause. Every five seconds memory (anonymous, without mapped files)
-and open file handles of both processes are noted. What is compared is the median of the fifth after the first fifth, in which
-caches fill, with that of the last fifth. The results go to benchmarks/results/soak.json, and a table to standard output.
+`digitgan train` runs on MNIST in a folder that `digitgan serve` shows. It writes a preview every 10,000 images, a checkpoint
+every 20,000 and an evaluation every 50,000. One client follows the events of the run. Another requests the run, its history,
+its newest preview and images of its best model in a loop. Every five seconds, the benchmark records the anonymous memory and
+the open file handles of both processes. It compares the median of the second fifth with that of the last fifth, because caches
+fill in the first fifth. Write the results to benchmarks/results/soak.json, and a table to standard output.
 """
 
 from __future__ import annotations
@@ -33,14 +33,19 @@ from machine import machine
 
 BETWEEN_LOOKS = 5.0
 IMAGES = 20_000_000
-"""More than half an hour trains."""
+"""Length of the training, which takes more than half an hour."""
 
 EVERY = {"previews": 10_000, "checkpoints": 20_000}
 NAME = "soak"
 
 
 def main(minutes: float = 30.0, out: Path = RESULTS / "soak.json") -> None:
-    """Measure, print a table, write the JSON."""
+    """Measure, print a table, write the JSON.
+
+    Args:
+        minutes: length of the measurement in minutes.
+        out: JSON file of the results.
+    """
     here = machine()
     with tempfile.TemporaryDirectory() as folder, studio(folder) as (url, server), training(Path(folder) / NAME) as trainer:
         answers: Counter[str] = Counter()
@@ -61,7 +66,7 @@ def main(minutes: float = 30.0, out: Path = RESULTS / "soak.json") -> None:
         for thread in clients:
             thread.join()
     report = {
-        "question": "whether memory and file handles grow with time",
+        "question": "growth of memory and file handles with time",
         "minutes": minutes,
         "exit_code_of_the_training": ended,
         "images_seen": record["images_seen"],
@@ -79,7 +84,7 @@ def main(minutes: float = 30.0, out: Path = RESULTS / "soak.json") -> None:
 
 @contextlib.contextmanager
 def studio(folder: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """A studio over a folder: its address, and its process."""
+    """Start a studio for a folder, and yield its address and process."""
     command = [sys.executable, "-m", "digitgan", "serve", folder, "--port", "0", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -91,7 +96,7 @@ def studio(folder: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
 
 @contextlib.contextmanager
 def training(run: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A training that outlasts the measurement; its process."""
+    """Start a training that outlasts the measurement, and yield its process."""
     settings = [f"--set=training.{name}={IMAGES // every}" for name, every in EVERY.items()]
     command = ["train", "fast", "--images", str(IMAGES), "--out", str(run), "--evaluate-every", "50000", "--quiet", *settings]
     with subprocess.Popen([sys.executable, "-m", "digitgan", *command]) as process:
@@ -106,7 +111,7 @@ def training(run: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def ask(url: str, answers: Counter[str], over: threading.Event) -> None:
-    """One request after another, of each kind in turn."""
+    """Send requests of each kind in turn."""
     number = 0
     while not over.is_set():
         previews: list[int] = json.loads(get(f"{url}/api/v1/runs/{NAME}/previews", answers) or "[]")
@@ -119,11 +124,11 @@ def ask(url: str, answers: Counter[str], over: threading.Event) -> None:
         ):
             get(f"{url}/api/v1/{path}", answers)
             number += 1
-        time.sleep(0.05)  # a crowd of readers, not an attack
+        time.sleep(0.05)  # a pause, so that the load is that of many readers and not an overload
 
 
 def watch(url: str, answers: Counter[str], over: threading.Event) -> None:
-    """The run's events, as a page listens to them that is opened anew every minute."""
+    """Read the events of the run, with a new connection every minute."""
     while not over.is_set():
         until = time.monotonic() + 60
         with urllib.request.urlopen(f"{url}/api/v1/runs/{NAME}/events", timeout=60) as events:
@@ -132,7 +137,7 @@ def watch(url: str, answers: Counter[str], over: threading.Event) -> None:
 
 
 def get(address: str, answers: Counter[str]) -> bytes:
-    """What is answered; counted by its status."""
+    """Return the body of an answer, and count its status."""
     try:
         with urllib.request.urlopen(address, timeout=60) as answer:
             answers[str(answer.status)] += 1
@@ -147,7 +152,7 @@ def get(address: str, answers: Counter[str]) -> bytes:
 
 
 def state_of(process: int) -> dict[str, float]:
-    """Anonymous memory in MB, and open file handles."""
+    """Return the anonymous memory in MB and the number of open file handles of a process."""
     status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
     memory = re.search(r"RssAnon:\s+(\d+)", status)
     assert memory is not None
@@ -155,7 +160,7 @@ def state_of(process: int) -> dict[str, float]:
 
 
 def growth(looks: list[dict[str, float]]) -> dict[str, Any]:
-    """The second fifth beside the last."""
+    """Compare the second fifth with the last."""
     fifth = len(looks) // 5
     before, after = looks[fifth : 2 * fifth], looks[-fifth:]
     middle = [statistics.median(look["mb"] for look in part) for part in (before, after)]

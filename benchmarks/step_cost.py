@@ -1,14 +1,14 @@
-"""Where a training step's time goes, and how far it is from what the machine can do.
+"""Profile a training step and compare its speed with the peak performance of the machine.
 
     python benchmarks/step_cost.py
 
 The floating-point operations of a step are counted (torch.utils.flop_counter: matrix products and convolutions, forward and
-backward; a multiplication and an addition are two). Beside the step, in turns of the same run, stand the machine's measured
-ceilings: a large matrix product, and a convolution of as many channels as suits it, in float32 and in bfloat16. The profiler
-(torch.profiler) then says which operators the time went to. Where there is a GPU, all of it is measured there, and any
-operation in a step that makes the host wait for the device is an error.
+backward; a multiplication and an addition are two). The step alternates with two reference operations in float32 and in
+bfloat16: a large matrix product, and a convolution of 64 channels. The profiler (torch.profiler) then gives the share of time
+of each operator. On a machine with a GPU all measurements use it. An operation in a step that makes the host wait for the
+device then raises an error.
 
-The results go to benchmarks/results/step_cost.json, and tables to standard output.
+Write the results to benchmarks/results/step_cost.json, and tables to standard output.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ ROUNDS = 9
 
 
 class Player:
-    """A trainer that is stepped through whole penalty intervals.
+    """A trainer that runs whole penalty intervals.
 
     Attributes:
-        trainer: it.
-        steps: of a turn.
-        images: of a turn.
+        trainer: the trainer.
+        steps: number of steps in an interval.
+        images: number of images in an interval.
     """
 
     def __init__(self, recipe: str, settings: tuple[str, ...], device: torch.device) -> None:
@@ -59,18 +59,18 @@ class Player:
         self.steps = chosen.penalty.interval if chosen.penalty.name != "none" else 1
         self.images = self.steps * size
 
-    def train_loop(self) -> None:
-        """One turn."""
+    def run(self) -> None:
+        """Run one interval."""
         for _ in range(self.steps):
             seen = self.trainer.images_seen
             self.trainer.step(self._batches.at(seen), self._draws.at(seen))
 
 
 class Counter(TorchDispatchMode):
-    """Counts operations by torch's own formulae; its FlopCounterMode can't, where a penalty asks for gradients of gradients.
+    """A counter of operations with PyTorch's formulae, also in second derivatives, which FlopCounterMode omits.
 
     Attributes:
-        flops: so far.
+        flops: number of operations so far.
     """
 
     def __init__(self) -> None:
@@ -94,17 +94,17 @@ def main(
     """Measure, print tables, write the JSON.
 
     Args:
-        recipe: whose step.
-        set: changes to it, section.key=value.
+        recipe: name of the recipe.
+        set: changes to the recipe, section.key=value.
         device: auto, cpu, cuda or mps.
-        out: where the results go.
+        out: JSON file of the results.
     """
     chosen, threads = prepare(device)
     print(f"on {torch.cuda.get_device_name() if chosen.type == 'cuda' else f'the CPU, {threads} threads'}")
     players = {name: Player(recipe, (f"training.precision={name}", *set), chosen) for name in PRECISIONS}
     tasks: dict[str, tuple[Callable[[], None], float]] = {}
     for name, player in players.items():
-        player.run()  # in which the kernels are prepared
+        player.run()  # warm-up
         with Counter() as counter:
             player.run()
         tasks[f"step, {name}"] = player.run, counter.flops
@@ -113,7 +113,7 @@ def main(
         tasks[f"convolution, {name}"] = convolution(dtype, chosen)
     rates = measured(tasks, chosen)
     rows = []
-    print("| precision | images/s | Mflop an image | Gflop/s | of a matrix product's | of a convolution's |")
+    print("| precision | images/s | Mflop an image | Gflop/s | share of the matrix product | share of the convolution |")
     print("|---|---|---|---|---|---|")
     for name, player in players.items():
         rate, flops = rates[f"step, {name}"], tasks[f"step, {name}"][1]
@@ -133,7 +133,7 @@ def main(
     for name, shares_of in operators.items():
         print(f"\n{name}: " + ", ".join(f"{operator} {share:.0%}" for operator, share in shares_of.items()))
     report = {
-        "question": "where a step's time goes, and how far it is from what the machine can do",
+        "question": "time of a step by operator, and its share of the peak performance",
         "recipe": recipe,
         "settings": list(set),
         "device": chosen.type,
@@ -146,7 +146,7 @@ def main(
 
 
 def measured(tasks: dict[str, tuple[Callable[[], None], float]], device: torch.device) -> dict[str, float]:
-    """Operations a second of each task, taken in turns; the median."""
+    """Return the median operations per second of each task. The tasks alternate."""
     rates: dict[str, list[float]] = {name: [] for name in tasks}
     for _ in range(ROUNDS):
         for name, (task, flops) in tasks.items():
@@ -163,7 +163,7 @@ def measured(tasks: dict[str, tuple[Callable[[], None], float]], device: torch.d
 
 
 def matrix_product(dtype: torch.dtype, device: torch.device) -> tuple[Callable[[], None], float]:
-    """Square matrices, large enough to be at their best and small enough for a cache; and their operations."""
+    """Return a product of square matrices of a size for peak speed, and its number of operations."""
     side, times = (8192, 8) if device.type == "cuda" else (1024, 16)
     one = torch.randn(side, side, device=device).to(dtype)
 
@@ -176,7 +176,7 @@ def matrix_product(dtype: torch.dtype, device: torch.device) -> tuple[Callable[[
 
 
 def convolution(dtype: torch.dtype, device: torch.device) -> tuple[Callable[[], None], float]:
-    """3×3, 64 channels to 64, on maps of 28×28, channels last; and its operations."""
+    """Return a 3×3 convolution of 64 to 64 channels on maps of 28×28, channels last, and its number of operations."""
     batch, times = (4096, 8) if device.type == "cuda" else (64, 4)
     maps = torch.randn(batch, 64, 28, 28, device=device).to(dtype).contiguous(memory_format=torch.channels_last)
     layer = torch.nn.Conv2d(64, 64, 3, padding=1, bias=False).to(device, dtype, memory_format=torch.channels_last)
@@ -191,7 +191,7 @@ def convolution(dtype: torch.dtype, device: torch.device) -> tuple[Callable[[], 
 
 
 def by_operator(player: Player, device: torch.device, most: int = 14) -> dict[str, float]:
-    """The share of a step's time that each operator has for itself, the largest first; the rest together."""
+    """Return the share of the step's time of each operator by itself, the largest first, and of all others together."""
     kinds = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if device.type == "cuda" else [])]
     with profile(activities=kinds) as found:
         player.run()
@@ -207,7 +207,7 @@ def by_operator(player: Player, device: torch.device, most: int = 14) -> dict[st
 
 
 def wait(device: torch.device) -> None:
-    """Until the device has done what it was asked."""
+    """Wait for the device."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 

@@ -1,16 +1,15 @@
-"""The systems side by side: every recipe trained for the same number of images, and what it draws then.
+"""Compare all recipes after the same number of images.
 
-For each recipe and seed the real command is run in a process of its own, 10,000 images are drawn from what it leaves, the
-labels taking turns, and compared with 10,000 real ones by the features of a classifier, a classifier trained on MNIST's
-training
-images: class accuracy (of conditional recipes), Fréchet distance, coverage (k = 5). The same figures for real images against
-real ones stand beside them as the real baseline. The reference is MNIST's test images; to choose anything by these figures,
-take `--reference train`: the last 10,000 training images.
+For each recipe and seed, the command runs in its own process. 10,000 generated images, whose labels cycle through the classes,
+are compared with 10,000 real images. The features are those of a classifier trained on MNIST's training images. The metrics
+are class accuracy (of conditional recipes), Fréchet distance and coverage (k = 5). The same metrics of real images are the
+real baseline. The reference images are MNIST's test images. To choose settings by these metrics, use `--reference train`, the
+last 10,000 training images.
 
     python benchmarks/systems.py --images 200000
     python benchmarks/systems.py --recipes mask-cgan --set penalty.name=r1 --reference train --out build/trial.json
 
-The results go to benchmarks/results/systems.json, which is written after each run, and a table to standard output.
+Write the results to benchmarks/results/systems.json after each run, and a table to standard output.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ from digitgan.runs import RunFolder
 
 
 def parameters(recipe: str, settings: tuple[str, ...]) -> dict[str, int]:
-    """How many trained numbers each network has."""
+    """Return the number of trained parameters of each network."""
     spec = ImageSpec(1, 28, 28, 10)
     built = with_settings(RECIPES[recipe], settings)
     return {
@@ -56,9 +55,9 @@ def parameters(recipe: str, settings: tuple[str, ...]) -> dict[str, int]:
 def of_longer_run(
     run: RunFolder, images: int, seed: int, *, classifier: FeatureClassifier, reference: Pixels, picture: Path | None
 ) -> dict[str, Any] | None:
-    """What `measured` would find, from a numbered model of a longer run; None where that has none of just this length and seed.
+    """Return the result of `measured` from a numbered model of a longer run, or None if it has none of this length and seed.
 
-    Where the learning rate does not depend on a training's length, nothing in its weights does.
+    The weights are the same if the learning rate does not depend on the length of the training.
     """
     if not run.record.is_file():
         return None
@@ -85,7 +84,7 @@ def of_longer_run(
 
 
 def row_of(name: str, runs: list[dict[str, Any]], sizes: dict[str, int]) -> str:
-    """A line of the table: means over the seeds."""
+    """Return a row of the table: means over the seeds."""
 
     def mean(key: str, spec: str) -> str:
         values = [run[key] for run in runs if run[key] is not None]
@@ -111,22 +110,22 @@ def main(
     """Measure, print a table, write the JSON.
 
     Args:
-        images: seen by each.
-        seeds: how many for each recipe.
-        first_seed: the first of them.
-        recipes: which.
-        set: changes to all of them, section.key=value.
-        reference: what drawn images are compared with.
-        grids: a folder for a picture of 100 drawn images of each recipe.
-        runs: a folder of longer runs, by recipe, with numbered models, as published.py leaves them: where one has seen just as
-            many images by the seed asked for, it is measured, and nothing trained.
-        out: where the results go; recipes that it has and that are not asked for now are kept.
+        images: number of images seen by each training.
+        seeds: number of seeds for each recipe.
+        first_seed: first seed.
+        recipes: names of recipes.
+        set: changes to all recipes, section.key=value.
+        reference: real images for comparison.
+        grids: folder for a PNG grid of 100 generated images of each recipe.
+        runs: folder of longer runs with numbered models, by recipe, as from published.py. A model with this number of images
+            seen and this seed is measured instead of a new training.
+        out: JSON file of the results. Recipes in it that are not named now are kept.
     """
     here, classifier = machine(), the_classifier()
     test, real = digitgan.load_image_set("mnist", "test"), reference_images(reference)
     real_against_real = baseline(classifier, real.images)
     kept = kept_rows(out, "systems", real)
-    print(f"real images against real ones: {real_against_real}")
+    print(f"real baseline: {real_against_real}")
     print(
         "| recipe | generator | discriminator | images/s | class accuracy | Fréchet | coverage |\n|---|---|---|---|---|---|---|"
     )
@@ -145,7 +144,7 @@ def main(
             )
         kept[name] = {"parameters": sizes, "images": images, "settings": list(set), "runs": found, "machine": here}
         report = {
-            "question": "what each recipe draws after the same number of images",
+            "question": "quality of each recipe after the same number of images",
             "drawn": DRAWN,
             "reference": real.name,
             "features": "last hidden layer of the classifier, trained for three epochs of the training images",

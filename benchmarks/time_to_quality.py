@@ -1,15 +1,14 @@
-"""Time to quality: what `digitgan train` makes of so many seconds, over seeds.
+"""Measure the quality of `digitgan train` after a given time, over several seeds.
 
     python benchmarks/time_to_quality.py --seeds 5 --seconds 20,60,300
 
-Each run is the real command in a process of its own, with a budget in minutes. 10,000 digits are drawn from what it leaves,
-their labels taking turns, and judged against MNIST's test images, as a report does it: class accuracy by the classifier, Fréchet
-distance by its features, coverage with 5 neighbours; beside them stand as many training images. `seconds` is the time
-trained, `process_seconds` that of the whole command, with loading torch and data, measuring the speed, and drawing the
-animation.
+Each training runs in its own process with a time limit. 10,000 generated images with labels that cycle through the classes are
+compared with MNIST's test images, as in a report: class accuracy by the classifier, Fréchet distance by its features, and
+coverage with 5 neighbours. As many training images give the real baseline. `seconds` is the time of training. `process_seconds`
+is that of the whole command, including loading of PyTorch and data, the measurement of the speed, and the animation.
 
-Nothing here chooses anything: a recipe is tuned against training images (--reference train), by other seeds. The results go to
-benchmarks/results/time_to_quality.json, which is written after each run, and a table to standard output.
+Do not choose settings by these results: tune recipes against training images (--reference train), with other seeds. Write the
+results to benchmarks/results/time_to_quality.json after each run, and a table to standard output.
 """
 
 from __future__ import annotations
@@ -42,20 +41,20 @@ def main(
     """Measure, print a table, write the JSON.
 
     Args:
-        recipes: which.
-        seconds: budgets, with commas between.
-        seeds: how many for each.
-        first_seed: the first of them.
+        recipes: names of recipes.
+        seconds: times of training in seconds, separated by commas.
+        seeds: number of seeds for each time.
+        first_seed: first seed.
         set: changes to the recipes, section.key=value.
-        reference: what drawn images are compared with; "train" for choosing between changes.
-        out: where the results go; rows that it has and that are not asked for now are kept.
+        reference: real images for comparison; "train" to choose between changes.
+        out: JSON file of the results. Rows in it that are not named now are kept.
     """
     classifier, real = the_classifier(), reference_images(reference)
     there: dict[str, Any] = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {}
     if there and there["reference"] != real.name:
-        raise SystemExit(f"{out}: holds figures against {there['reference']}; name another --out")
+        raise SystemExit(f"{out}: holds metrics against {there['reference']}; name another --out")
     rows: dict[str, Any] = there.get("rows", {})
-    report = result_of("what a training is worth after so many seconds", classifier, real) | {"rows": rows}
+    report = result_of("quality of a training after a given time", classifier, real) | {"rows": rows}
     print("| recipe | budget | images/s | class accuracy | Fréchet distance | coverage |\n|---|---|---|---|---|---|")
     for recipe in recipes:
         for budget in map(float, seconds.split(",")):
@@ -70,7 +69,7 @@ def main(
 def one(
     recipe: str, budget: float, seed: int, settings: tuple[str, ...], classifier: Any, real: digitgan.ImageSet
 ) -> dict[str, Any]:
-    """A run and what it is worth."""
+    """Train once, and return the result with its metrics."""
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
         options = ("--minutes", f"{budget / 60:.6f}", "--seed", str(seed))
@@ -89,7 +88,7 @@ def one(
 
 
 def row_of(recipe: str, budget: float, runs: list[dict[str, Any]]) -> str:
-    """A line of the table: means and standard deviations."""
+    """Return a row of the table: means and standard deviations."""
     cells = [f"{statistics.mean(run['images_per_second'] for run in runs):,.0f}"]
     for name in FIGURES:
         values = [run[name] for run in runs]

@@ -1,9 +1,9 @@
-"""Train the shipped classifier of MNIST again, which `digitgan evaluate` measures with.
+"""Train the shipped MNIST classifier again, whose features `digitgan evaluate` uses.
 
     make classifier
 
-trains a classifier on MNIST's training images, says how often it is right on the test images, which it has not seen, and puts
-the file where the package ships it. A second time on the same machine gives the same weights.
+trains a classifier on MNIST's training images, prints its accuracy on the test images, and writes the file into the package. A
+repetition on the same machine gives the same weights.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ JUDGES = Path(__file__).parent.parent / "src" / "digitgan" / "pretrained" / "cla
 
 
 def main() -> None:
-    """Train, measure, ship."""
+    """Train the classifier, measure its accuracy, and write it into the package."""
     training, test = (digitgan.load_image_set("mnist", split) for split in ("train", "test"))
     path = JUDGES / SHIPPED[training.content_hash]
     classifier = train_classifier(training)
     save_classifier(path, classifier)
     right = class_accuracy(classifier, test.images, test.labels)
-    print(f"{path}: right on {right:.2%} of MNIST's test images, {path.stat().st_size / 1e6:.2f} MB")
-    print(f"SHA-256 of the file {file_hash(path)}, of its weights {weights_sha256(classifier)}")
+    print(f"{path}: accuracy {right:.2%} on MNIST's test images, {path.stat().st_size / 1e6:.2f} MB")
+    print(f"SHA-256 of the file: {file_hash(path)}, of its weights: {weights_sha256(classifier)}")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
-"""What models are worth by `digitgan evaluate`: the shipped one, `fast` after one and five minutes, and published systems.
+"""Evaluate models with `digitgan evaluate`: the shipped one, `fast` after one and five minutes, and published systems.
 
-Each is a real command in a process of its own: `digitgan train`, then `digitgan evaluate` of what it leaves, 10,000 images
-against MNIST's test images. Those are evaluated too, against training images, where they must come out at the real baseline.
+`digitgan train` and `digitgan evaluate` run in their own processes. Each evaluation compares 10,000 generated images with
+MNIST's test images. The test images are evaluated against training images too, where their metrics must equal the real
+baseline.
 
     python benchmarks/worth.py
     python benchmarks/worth.py --minutes --systems lstm-cgan plain-gan --runs runs/systems
 
-The results go to benchmarks/results/worth.json, which is written after each evaluation, and a table to standard output.
+Write the results to benchmarks/results/worth.json after each evaluation, and a table to standard output.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ COLUMNS = ("class_accuracy", "frechet_distance", "kernel_distance", "precision",
 
 
 def evaluated(source: Path | str, *options: str) -> dict[str, Any]:
-    """What `digitgan evaluate SUBJECT` finds: figures, intervals, floors, memorisation; usefulness where it is asked for."""
+    """Return the results of `digitgan evaluate`: metrics, intervals, real baselines, memorisation, train on synthetic."""
     with tempfile.TemporaryDirectory() as folder:
         found = command("evaluate", str(source), *options, "--report", folder)
     metrics = {
@@ -47,7 +48,7 @@ def evaluated(source: Path | str, *options: str) -> dict[str, Any]:
 
 
 def trained(recipe: str, *options: str, seed: int, folder: Path) -> dict[str, Any]:
-    """What a training leaves, evaluated; one that is there is taken as it is."""
+    """Train a recipe unless the run exists, and return its evaluation."""
     if not (folder / "run.json").is_file():
         train(recipe, *options, "--seed", str(seed), folder=folder)
     record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
@@ -56,7 +57,7 @@ def trained(recipe: str, *options: str, seed: int, folder: Path) -> dict[str, An
 
 
 def row_of(name: str, rows: list[dict[str, Any]]) -> str:
-    """A line of the table: means, and with several seeds standard deviations."""
+    """Return a row of the table: means, and standard deviations of several seeds."""
     cells = []
     for column in COLUMNS:
         values = [row["metrics"][column]["value"] for row in rows if column in row["metrics"]]
@@ -78,13 +79,13 @@ def main(
     """Measure, print a table, write the JSON.
 
     Args:
-        minutes: budgets of `fast`; with none, neither is the shipped model evaluated, nor are real images.
-        seeds: how many for each budget.
-        first_seed: the first of them, and the systems' own.
-        systems: further recipes.
-        images: that each of those sees.
-        runs: the folder of all runs; those that are there are only evaluated. By default none is kept.
-        out: where the results go; rows that it has and that are not asked for now are kept.
+        minutes: times of training of `fast` in minutes. Without any, the shipped model and real images are not evaluated.
+        seeds: number of seeds for each time.
+        first_seed: first seed, also of the systems.
+        systems: names of further recipes.
+        images: number of images seen by each of those recipes.
+        runs: folder of the runs. Existing runs are only evaluated. Default: a temporary folder.
+        out: JSON file of the results. Rows in it that are not named now are kept.
     """
     there = json.loads(out.read_text(encoding="utf-8"))["rows"] if out.exists() else {}
     rows: dict[str, Any] = there
@@ -93,7 +94,7 @@ def main(
 
     def keep(name: str, found: list[dict[str, Any]], last: bool = True) -> None:
         rows[name] = {"runs": found, "machine": here}
-        report = {"question": "what models are worth by `digitgan evaluate`", "rows": rows}
+        report = {"question": "quality of models by `digitgan evaluate`", "rows": rows}
         out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
         if last:
             print(row_of(name, found), flush=True)

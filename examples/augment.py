@@ -1,14 +1,14 @@
-"""Do drawn images help a classifier that has few real ones? An honest try, at 10, 100 and 1,000 real images a class.
+"""Measure the gain of generated images for a classifier with few real ones: 10, 100 and 1,000 real images a class.
 
     python examples/augment.py
 
-A support vector machine of scikit-learn learns from a few real images of MNIST, then from those and drawn ones as well, and is
-tried on MNIST's test images each time. The drawn ones come from two generators, which answer two questions:
+A support vector machine of scikit-learn is trained on a few real images of MNIST, with and without additional generated images.
+It is tested on MNIST's test images each time. Two generators measure two effects:
 
-- `own`: a GAN that was trained on those few images alone, for a minute. It knows nothing that the classifier doesn't: whatever
-  it adds, augmentation adds.
-- `shipped`: the model that comes with digitgan. It has seen all 60,000 training images, so what it adds is knowledge of images
-  that the classifier was not shown.
+- `own`: a GAN that was trained on those few images alone, for a minute. It has no more information than the classifier, so any
+  gain is that of augmentation.
+- `shipped`: the model that comes with digitgan. It was trained on all 60,000 training images, so its gain includes information
+  about images that the classifier was not given.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ Labels = npt.NDArray[np.int64]
 
 
 def accuracy(images: Pixels, labels: Labels, test: digitgan.ImageSet) -> float:
-    """The share of test images that a classifier gets right which learned from these."""
+    """Train a classifier on images uint8 (n, 28, 28) with labels (n,), and return its accuracy on the test set, 0 to 1."""
     classifier = SVC(C=5, gamma="scale").fit(images.reshape(len(images), -1) / 255, labels)
     return float(classifier.score(test.images.reshape(len(test.images), -1) / 255, test.labels))
 
 
 def few_of(image_set: digitgan.ImageSet, per_class: int, seed: int) -> tuple[Pixels, Labels]:
-    """So many real images of each class, chosen by the seed."""
+    """Choose `per_class` real images of each class at random by the seed; return images and labels."""
     random = np.random.default_rng(seed)
     classes = range(len(image_set.class_names))
     chosen = np.concatenate([random.choice(np.flatnonzero(image_set.labels == each), per_class, False) for each in classes])
@@ -42,13 +42,13 @@ def few_of(image_set: digitgan.ImageSet, per_class: int, seed: int) -> tuple[Pix
 
 
 def drawn_with(model: digitgan.Model, per_class: int, seed: int) -> tuple[Pixels, Labels]:
-    """So many drawn images of each class."""
+    """Generate `per_class` images of each class; return images and labels."""
     labels = np.repeat(np.arange(len(model.class_names)), per_class)
     return model.sample(labels, seed), labels
 
 
 def trained_on(images: Pixels, labels: Labels, minutes: float, seed: int) -> digitgan.Model:
-    """A GAN that has seen these images and no others."""
+    """Train a GAN on these images only, and return its model."""
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "few.npz"
         np.savez(data, images=images, labels=labels)
@@ -63,18 +63,18 @@ def main(
     seeds: int = 3,
     data_dir: Path | None = None,
 ) -> None:
-    """Print a table: test accuracy by real images alone, and what drawn ones add to it.
+    """Print a table of the test accuracy with real images alone, and of the gain by generated images.
 
     Args:
-        per_class: real images of each class.
-        drawn: drawn images of each class that are added.
-        minutes: for which each GAN of few images is trained.
-        seeds: choices of the real images, each with its own GAN.
-        data_dir: where MNIST lies.
+        per_class: Numbers of real images of each class, one row of the table each.
+        drawn: Number of generated images of each class to add.
+        minutes: Training time of each GAN on few images.
+        seeds: Number of random choices of the real images, each with its own GAN.
+        data_dir: Folder of MNIST.
     """
     train, test = (digitgan.load_image_set("mnist", split, data_dir) for split in ("train", "test"))
     shipped = digitgan.load("mnist")
-    print(f"| real images a class | real alone | + {drawn:,} drawn by its own GAN | + {drawn:,} drawn by the shipped model |")
+    print(f"| real images a class | real alone | + {drawn:,} by its own GAN | + {drawn:,} by the shipped model |")
     print("|---:|---:|---:|---:|")
     for count in per_class:
         found: dict[str, list[float]] = {"alone": [], "own": [], "shipped": []}

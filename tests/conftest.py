@@ -1,4 +1,4 @@
-"""What every test stands on: the same arithmetic everywhere, a home of its own, and MNIST where it is at hand."""
+"""Fixtures and settings of all tests: fixed arithmetic, an isolated home, MNIST if it is available."""
 
 from __future__ import annotations
 
@@ -23,30 +23,29 @@ if TYPE_CHECKING:
     from digitgan.recipes import Recipe
     from digitgan.training import Trainer
 
-# Sums are rounded differently by another number of threads, so it is fixed, here and in the processes that tests start,
-# and before anything imports torch. One thread: networks this small gain nothing from a second one, and on a machine that
-# does other work, such as other tests, they wait for it.
+# The number of threads changes the rounding of sums. It is fixed here and in the processes that tests start, before torch is
+# imported. Networks this small gain nothing from a second thread, and wait for it if the machine runs other programs.
 os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
-# No test needs a window.
+# Tests need no window.
 os.environ["MPLBACKEND"] = "Agg"
-# As on a shared machine: tests run beside other things too.
+# The setting for a shared machine, because tests run in parallel with other programs.
 os.environ["GOMP_SPINCOUNT"] = SPINS
-# As in most users' shells: what is printed into a pipe lies in Python until it is flushed.
+# Output to a pipe is buffered, as in most shells.
 os.environ.pop("PYTHONUNBUFFERED", None)
 
-# Examples take as long as they take on a busy machine; in CI they are the same ones every time.
+# No deadline, because the machine may be busy; in CI, the examples are always the same.
 settings.register_profile("digitgan", deadline=None, derandomize="CI" in os.environ, print_blob=True)
 settings.load_profile("digitgan")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep matplotlib's font cache between runs: a test with a home of its own would spend seconds building it."""
-    if config.cache is not None:
+    """Keep the font cache of matplotlib between runs; a test with an isolated home would spend seconds to build it."""
+    if getattr(config, "cache", None) is not None:  # absent with -p no:cacheprovider
         os.environ["MPLCONFIGDIR"] = str(config.cache.mkdir("matplotlib"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say last what was not tested, and what it takes to test it."""
+    """Print the skipped tests with their reasons at the end."""
     skipped = terminalreporter.stats.get("skipped", [])
     reasons = collections.Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped)
     if reasons:
@@ -63,9 +62,9 @@ def _one_thread() -> None:
 
 @pytest.fixture(scope="session")
 def mnist_dir() -> Path:
-    """The folder `DIGITGAN_DATA` names, with MNIST's files in its `mnist/`.
+    """Return the folder of `DIGITGAN_DATA`, which has the files of MNIST in its `mnist/`.
 
-    Without them a test is skipped, except in CI, where a missing folder would hide that nothing was tested.
+    Without the files, a test is skipped; in CI, it fails.
     """
     named = os.environ.get("DIGITGAN_DATA")
     if named and any((Path(named) / "mnist").glob("train-images-idx3-ubyte*")):
@@ -78,7 +77,7 @@ def mnist_dir() -> Path:
 
 @pytest.fixture
 def no_training_left(tmp_path: Path) -> Iterator[None]:
-    """Ends trainings that a test over `tmp_path / "runs"` has left, as one that fails does: they outlive the studio."""
+    """Kill the trainings that a failed test leaves in `tmp_path / "runs"`; they outlive the studio."""
     yield
     for state in (tmp_path / "runs" / ".studio").glob("*.json"):
         process = json.loads(state.read_text(encoding="utf-8")).get("pid")
@@ -89,7 +88,7 @@ def no_training_left(tmp_path: Path) -> Iterator[None]:
 
 @pytest.fixture
 def isolated_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty home, for tests of the command line: no caches, no data, no colours, lines of 100 characters."""
+    """Set an empty home for tests of the command line: no caches, no data, no colours, lines of 100 characters."""
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
@@ -103,7 +102,7 @@ def isolated_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def digits_classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache folder with a classifier of the embedded digits, trained for a shorter time than usual."""
+    """Return a cache folder with a classifier of the embedded digits, trained for fewer epochs than usual."""
     from digitgan.data import embedded_digits
     from digitgan.evaluation import classifier_cache as classifier_cache
     from digitgan.evaluation import classifier_for
@@ -118,13 +117,13 @@ def digits_classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def classifiers_at_hand(isolated_home: Path, digits_classifier: Path) -> None:
-    """Puts that classifier where the command line finds it."""
+    """Copy that classifier to the cache of the command line."""
     shutil.copytree(digits_classifier, isolated_home / ".cache", dirs_exist_ok=True)
 
 
 @pytest.fixture(scope="session")
 def digits() -> ImageSet:
-    """The embedded digits to train on: 1,500 grey images of 28×28, ten classes."""
+    """Return the training split of the embedded digits: 1,500 grey images of 28×28, ten classes."""
     from digitgan.data import embedded_digits
 
     return embedded_digits("train")
@@ -132,7 +131,7 @@ def digits() -> ImageSet:
 
 @pytest.fixture(scope="session")
 def small_recipe() -> Recipe:
-    """`fast` with networks that take a step in milliseconds; ten steps of 16 images."""
+    """Return `fast` with small networks (milliseconds per step), ten steps of 16 images."""
     from digitgan.recipes import find_recipe, with_settings
 
     settings = [
@@ -150,7 +149,7 @@ def small_recipe() -> Recipe:
 
 @pytest.fixture(scope="session")
 def new_trainer(small_recipe: Recipe) -> Callable[..., Trainer]:
-    """Makes untrained games for the digits, by the small recipe with single settings changed."""
+    """Return a function that makes untrained trainers for the digits, with changed settings of the small recipe."""
     import torch
 
     from digitgan.networks import ImageSpec
@@ -165,7 +164,7 @@ def new_trainer(small_recipe: Recipe) -> Callable[..., Trainer]:
 
 @pytest.fixture(scope="session")
 def new_model(small_recipe: Recipe) -> Callable[..., Model]:
-    """Makes untrained models of 28×28 images."""
+    """Return a function that makes untrained models of 28×28 images."""
     from digitgan.model.file import Model
     from digitgan.networks import ImageSpec, build_generator
 
@@ -178,13 +177,13 @@ def new_model(small_recipe: Recipe) -> Callable[..., Model]:
 
 @pytest.fixture(scope="session")
 def small_model(new_model: Callable[..., Model]) -> Model:
-    """An untrained model of grey 28×28 digits."""
+    """Return an untrained model of grey 28×28 digits."""
     return new_model()
 
 
 @pytest.fixture(scope="session")
 def touchy_model(small_model: Model) -> Model:
-    """A model whose images show the last bits of another one's numbers, so that what is rounded otherwise shows."""
+    """Return a model whose images amplify the last bits of another model's output, to detect differences in rounding."""
     import dataclasses
 
     import torch

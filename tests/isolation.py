@@ -1,6 +1,6 @@
-"""Every test leaves the process as it found it: a fixture compares what tests share, before and after each.
+"""A fixture that checks that a test does not change the state of the process.
 
-Random numbers are put back; anything else that has changed fails the test, for a later one may depend on it.
+Random states are restored. Any other change fails the test, because later tests may depend on the state.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ import numpy as np
 import pytest
 
 KEPT = ("multiprocessing.forkserver", "multiprocessing.resource_tracker", "tests.processes")
-"""Commands of processes that are kept for the whole session; what these have started is not."""
+"""Commands of processes that live until pytest ends; their children are checked."""
 
 UNCHECKED = ("PYTEST_CURRENT_TEST", "KMP_", "TORCHINDUCTOR_")
-"""Beginnings of environment variables that pytest, or a library when it is first imported, sets."""
+"""Prefixes of environment variables that pytest sets, or a library on its first import."""
 
 
 @pytest.fixture(autouse=True)
 def _isolated(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Compare the process after a test with before."""
+    """Compare the state of the process before and after a test."""
     before, numbers = _state(), _random_numbers()
     yield
     numbers()
     after = _state()
-    for what in ("files", "children"):  # those that were there before may end
+    for what in ("files", "children"):  # existing ones may end
         after[what] = [one for one in after[what] if one not in before[what]]
         before[what] = []
     changed = {what: (before[what], after[what]) for what in before if before[what] != after[what]}
     if changed:
         _mend(changed)
         told = "; ".join(f"{what}: {_difference(*values)}" for what, values in changed.items())
-        pytest.fail(f"the test has changed what others depend on: {told}")
+        pytest.fail(f"the test changed shared state: {told}")
 
 
 def _state() -> dict[str, Any]:
@@ -48,7 +48,7 @@ def _state() -> dict[str, Any]:
         "files": _open_files(),
         "children": _children(),
     }
-    # What hasn't been imported can't have been changed.
+    # A module that is not imported cannot be changed.
     torch = sys.modules.get("torch")
     if torch is not None and hasattr(torch, "get_num_threads"):
         state["torch"] = {
@@ -66,7 +66,7 @@ def _state() -> dict[str, Any]:
 
 
 def _random_numbers() -> Callable[[], None]:
-    """What puts the global generators of Python, NumPy and torch back to where they are now."""
+    """Return a function that restores the random states of Python, NumPy and torch."""
     torch = sys.modules.get("torch")
     python, numpy = random.getstate(), np.random.get_state()
     torch_state = torch.get_rng_state() if torch is not None and hasattr(torch, "get_rng_state") else None
@@ -81,13 +81,15 @@ def _random_numbers() -> Callable[[], None]:
 
 
 def _open_files() -> list[str]:
-    """Ordinary files that are open, by their paths; not those of libraries, such as fonts."""
+    """Return the paths of open regular files, without those of libraries, such as fonts."""
     folder = Path("/proc/self/fd")
     found = []
     for link in folder.iterdir() if folder.exists() else ():
         try:
             target = str(link.readlink())
-        except OSError:  # the one by which the folder was read
+        except OSError:  # the descriptor of this listing
+            continue
+        if ".onnxruntime" in target:  # a database of its own, which ONNX Runtime keeps open from its first use on
             continue
         if target.startswith("/") and not target.startswith(("/dev/", "/proc/", "/sys/", "/memfd", sys.prefix)):
             found.append(target)
@@ -95,7 +97,7 @@ def _open_files() -> list[str]:
 
 
 def _children(process: str = "self") -> list[tuple[int, str]]:
-    """Processes that this one has started and that go on, with their commands; those of a process that is kept, likewise."""
+    """Return process id and command of the running children, and of the children of kept processes."""
     found = []
     for task in Path(f"/proc/{process}/task").glob("*/children"):
         for child in _text(task).split():
@@ -115,7 +117,7 @@ def _text(path: Path) -> str:
 
 
 def _mend(changed: dict[str, tuple[Any, Any]]) -> None:
-    """Put back what can be, so that the tests after this one aren't hit."""
+    """Restore the state as far as possible for the following tests."""
     if "environment" in changed:
         before, after = changed["environment"]
         for name in after.keys() - before.keys():

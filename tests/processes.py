@@ -1,8 +1,8 @@
-"""`digitgan` in processes of its own, forked from one that has loaded it: a start takes 0.05 s in place of three.
+"""Processes of `digitgan`, forked from a process that has imported it: a start takes 0.05 s instead of 3 s.
 
-`Popen` and `run` take what those of `subprocess` do, for commands `[sys.executable, "-m", MODULE, ...]`. The process is a real
-one, with its own arguments, folder, environment, pipes and signals. What a program reads while Python or PyTorch is loaded
-(`LD_PRELOAD`, `PYTHONPATH`, `GOMP_SPINCOUNT`) it has from the process it was forked from; tests of these use `subprocess`.
+`Popen` and `run` have the parameters of those of `subprocess`, for commands `[sys.executable, "-m", MODULE, ...]`. Each process
+has its own arguments, folder, environment, pipes and signals. Variables that Python or PyTorch reads on import (`LD_PRELOAD`,
+`PYTHONPATH`, `GOMP_SPINCOUNT`) come from the parent process; tests of these use `subprocess`.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ PRELOADED = (
     "sklearn.datasets",
     "torch._dynamo",
 )
-"""What the server imports: PyTorch and what the subcommands use of it and others, be it at the last moment."""
+"""Modules that the server imports: PyTorch, and modules that the subcommands import late."""
 
 MAX_LENGTH = 2**18
-"""Bytes of a request at most: its arguments and its environment."""
+"""Largest size of a request in bytes: its arguments and its environment."""
 
 _PARAMETERS = tuple(inspect.signature(subprocess.Popen._execute_child).parameters)[1:]  # type: ignore[attr-defined]
-"""Their names, in their order."""
+"""The parameter names of `subprocess.Popen._execute_child`, in order."""
 
 
 class Popen(subprocess.Popen):  # type: ignore[type-arg]
-    """`subprocess.Popen` for a module of Python that is forked from the server."""
+    """`subprocess.Popen` for a Python module in a process that is forked from the server."""
 
     _status: int | None = None
 
@@ -97,7 +97,7 @@ class Popen(subprocess.Popen):  # type: ignore[type-arg]
 def run(
     command: list[str], *, timeout: float | None = None, check: bool = False, capture_output: bool = False, **options: Any
 ) -> subprocess.CompletedProcess[Any]:
-    """`subprocess.run` by `Popen`."""
+    """Run a command as `subprocess.run` does, with `Popen` of this module."""
     if capture_output:
         options |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with Popen(command, **options) as process:
@@ -114,7 +114,7 @@ def run(
 
 
 class _Server:
-    """The process that has loaded everything; it ends with this one."""
+    """The process that has imported everything; it ends with this one."""
 
     def __init__(self) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -127,13 +127,13 @@ class _Server:
         atexit.register(self._end)
 
     def start(self, request: dict[str, Any], files: list[int]) -> int:
-        """Fork a process for a request, with standard input, output and error, and a pipe for its status; return its number."""
+        """Fork a process with standard input, output and error and a pipe for its status; return its process id."""
         message = json.dumps(request).encode()
         assert len(message) < MAX_LENGTH
         with self._lock:
             socket.send_fds(self._socket, [message], files)
             answer = self._socket.recv(16)
-        assert answer, "the server of processes has ended"
+        assert answer, "the server has ended"
         return int(answer)
 
     def _end(self) -> None:
@@ -147,13 +147,13 @@ def _server() -> _Server:
 
 
 def _serve(requests: socket.socket) -> NoReturn:
-    """Fork a process for each request until the other end is closed; one thread alone, since it forks."""
+    """Fork a process for each request until the other end is closed; in a single thread, because it forks."""
     statuses: dict[int, int] = {}
     wakes, wakes_us = os.pipe()
     os.set_blocking(wakes_us, False)
     signal.set_wakeup_fd(wakes_us)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for pytest
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # pytest handles Ctrl-C
     while True:
         ready = select.select([requests, wakes], [], [])[0]
         if wakes in ready:
@@ -173,13 +173,13 @@ def _serve(requests: socket.socket) -> NoReturn:
             ended, status = os.waitpid(process, os.WNOHANG)
             if ended:
                 pipe = statuses.pop(process)
-                with contextlib.suppress(BrokenPipeError):  # nobody waits for it any more
+                with contextlib.suppress(BrokenPipeError):  # the waiting process has ended
                     os.write(pipe, str(status).encode())
                 os.close(pipe)
 
 
 def _become(request: dict[str, Any], files: list[int]) -> NoReturn:
-    """Be the process that was asked for: what Python does when it starts and when it ends."""
+    """Run the requested module as Python does, from start to exit."""
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGCHLD, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL if number == signal.SIGCHLD else signal.SIG_IGN)
@@ -199,7 +199,7 @@ def _become(request: dict[str, Any], files: list[int]) -> NoReturn:
         warnings.simplefilter("error")
     sys.argv = [module, *arguments]
     sys.path.insert(0, request["folder"])
-    atexit._clear()  # of the server's own
+    atexit._clear()  # remove the server's functions
     code = _code_of(module)
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()

@@ -1,4 +1,4 @@
-"""What `import digitgan` offers, used as a Python program would."""
+"""Tests of the Python API of `import digitgan`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_every_offered_name_is_there() -> None:
     for name in digitgan.__all__:
         assert getattr(digitgan, name) is not None
     assert set(dir(digitgan)) == set(digitgan.__all__)
-    with pytest.raises(AttributeError, match="no attribute 'trian'"):
+    with pytest.raises(AttributeError, match="'trian'"):
         digitgan.trian  # noqa: B018
 
 
@@ -39,11 +39,11 @@ def test_train_load_sample(tmp_path: Path, capfd: pytest.CaptureFixture[str]) ->
     np.testing.assert_array_equal(digitgan.load(result.model).sample([7, 7], seed=5), images[:2])
     assert model.card["images_seen"] == 128
     assert model.card["data"]["name"] == "digits (train)"
-    assert capfd.readouterr() == ("", ""), "a library is silent unless asked"
+    assert capfd.readouterr() == ("", ""), "the Python API prints nothing by default"
 
 
 def test_data_comes_as_keras_gives_it(mnist_dir: Path) -> None:
-    """The same arrays as the files hold, read here without our reader."""
+    """Compare the arrays with the contents of the files, read without the package."""
     import gzip
 
     def content(name: str, header: int) -> np.ndarray:
@@ -82,21 +82,21 @@ def test_a_budget_in_minutes_becomes_images_once_and_is_recorded(tmp_path: Path)
 
 
 def test_errors_are_those_of_the_command_line(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="did you mean 'fast'"):
+    with pytest.raises(RecipeError, match=r"'fats': .*'fast'"):
         digitgan.train("fats", data="digits", out=tmp_path / "run")
-    with pytest.raises(ModelFileError, match="no model 'nowhere'"):
+    with pytest.raises(ModelFileError, match="'nowhere'"):
         digitgan.load("nowhere")
-    with pytest.raises(DigitganError, match="multiples of 8"):
+    with pytest.raises(DigitganError, match=r"generator\.channels = \[8, 8, 8\].*\b28x28\b"):
         digitgan.train(data="digits", settings=["generator.channels=[8, 8, 8]"], images=64, out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
 def test_a_training_that_diverges_ends_with_its_diagnosis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RelativisticLoss, "generator", lambda _self, real, fake: (real - fake).mean() * float("nan"))
-    with pytest.raises(DivergenceError, match=r"the training has diverged at 128 images: generator_loss no longer finite"):
+    with pytest.raises(DivergenceError, match=r"\b128\b.*\bgenerator_loss\b"):
         digitgan.train(data="digits", images=640, out=tmp_path / "run", settings=SETTINGS)
     assert not (tmp_path / "run" / "model.safetensors").exists()
-    assert not list(RunFolder(tmp_path / "run").read_history()), "nothing is recorded of what was taken back"
+    assert not list(RunFolder(tmp_path / "run").read_history()), "undone steps are not in the history"
 
 
 def test_the_shipped_model_draws_at_once() -> None:

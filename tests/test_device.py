@@ -1,4 +1,4 @@
-"""Device, precision and threads; and that sums round alike in every process."""
+"""Device, precision and threads, and equal rounding in every process."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ SLOW_DETECTION = r"""
 
 static atomic_int begun, ended, overtaken;
 
-/* In place of MKL's function of this name, which every vector function asks first. The first call takes a fifth of a second,
-   and is counted as overtaken if another thread computes meanwhile. */
+/* Replaces the function of MKL that every vector function calls first. The first call takes a fifth of a second. It counts as
+   overtaken if another thread computes in the meantime. */
 int mkl_vml_serv_cpu_detect(void) {
     int (*detect)(void) = (int (*)(void))dlsym(dlopen("libtorch_cpu.so", RTLD_LAZY | RTLD_NOLOAD), "mkl_vml_serv_cpu_detect");
     if (!atomic_fetch_add(&begun, 1)) {
@@ -60,7 +60,7 @@ print(json.dumps({"calls": library.calls(), "overtaken": library.was_overtaken()
 
 @pytest.fixture(scope="module")
 def slow_detection(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A library that makes MKL's detection of the processor slow, to be loaded before PyTorch."""
+    """Return a library that slows down the processor detection of MKL; it must be loaded before PyTorch."""
     compiler = shutil.which("cc")
     if compiler is None or sys.platform != "linux" or not torch.backends.mkl.is_available():
         pytest.skip("needs a C compiler, Linux and a PyTorch with MKL")
@@ -74,7 +74,7 @@ def slow_detection(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_threads_do_not_race_for_the_detection_of_the_processor(
     slow_detection: Path, initialized: str, overtaken: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The race is there without the call, which proves that the test would see it."""
+    """Without the call the race occurs, which shows that the test can detect it."""
     monkeypatch.setenv("LD_PRELOAD", str(slow_detection))
     command = [sys.executable, "-c", FIRST_IMAGES, str(slow_detection), initialized]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)

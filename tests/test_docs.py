@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -36,3 +37,58 @@ def test_every_layer_is_described() -> None:
         name for line in table.splitlines() if line.startswith("| `") for name in re.findall(r"`(\w+)`", line.split("|")[1])
     }
     assert described == layers
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a Markdown page: its paragraphs and list items, without code blocks, tables, pictures and headings."""
+    text = re.sub(r"```.*?```|<!--.*?-->|<[^>]+>", "\n\n", text, flags=re.S)
+    lines = [
+        "" if re.match(r"\s*(\||#|!\[)", line) else re.sub(r"^\s*(?:[-*]|\d+\.)\s+", "\n", line) for line in text.splitlines()
+    ]
+    paragraphs = [" ".join(each.split()) for each in "\n".join(lines).split("\n\n")]
+    plain = [re.sub(r"\[([^]]*)\]\([^)]*\)|`([^`]*)`", lambda found: found[1] or "X", each) for each in paragraphs]
+    return [sentence for each in plain for sentence in re.split(r"(?<=[.!?:])\s+", each) if sentence]
+
+
+def test_a_sentence_is_counted_in_words() -> None:
+    text = "# A title\n\nOne two, three. Four [five six](seven)!\n\n- seven `eight nine`\n- ten\n\n| a | b |\n"
+    assert sentences(text) == ["One two, three.", "Four five six!", "seven X", "ten"]
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_no_sentence_is_longer_than_30_words(page: str) -> None:
+    long = [each for each in sentences((ROOT / page).read_text(encoding="utf-8")) if len(each.split()) > 30]
+    assert long == []
+
+
+def docstrings() -> list[tuple[str, str]]:
+    """Place and text of every docstring of the package, and of strings that document a constant."""
+    found = []
+    for path in sorted((ROOT / "src" / "digitgan").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for child in getattr(node, "body", []) if not isinstance(node, ast.Lambda | ast.IfExp) else []:
+                if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant) and isinstance(child.value.value, str):
+                    found.append((f"{path.relative_to(ROOT)}:{child.lineno}", child.value.value))
+    return found
+
+
+def test_docstrings_begin_with_a_verb_or_the_thing_itself() -> None:
+    found = docstrings()
+    assert len(found) > 800
+    assert [place for place, text in found if re.match(r"(What|Whether|How|Which|Where|When|Who)\b", text)] == []
+
+
+REPLACED = (
+    "Wish|Sitting|wishes|sitting|assessing|exchanging|travelling|finding|Halves|Judgement|Verdict|judge_further|Draws|mended"
+)
+"""Terms that those of the field have replaced."""
+
+ALIASED = ROOT / "src" / "digitgan" / "recipes" / "presets.py"
+"""Where the former names of recipes stand."""
+
+
+def test_replaced_terms_stay_away() -> None:
+    pattern = re.compile(rf"\b({REPLACED})\b")
+    code = [path for folder in ("src", "tests", "benchmarks") for path in (ROOT / folder).rglob("*.py")]
+    texts = {path.name: path.read_text(encoding="utf-8") for path in code if path not in (Path(__file__), ALIASED)}
+    assert {name: found[0] for name, text in texts.items() if (found := pattern.search(text))} == {}

@@ -1,6 +1,8 @@
-"""Errors: what they have in common, and the half-sentence that helps after an unknown name."""
+"""Errors: their exit codes, and the suggestion for an unknown name."""
 
 from __future__ import annotations
+
+import re
 
 import pytest
 
@@ -18,20 +20,22 @@ def test_every_error_is_one_the_command_line_prints_and_has_an_exit_code(kind: t
 
 
 def test_a_slip_of_the_finger_names_the_nearest_first() -> None:
-    assert nearest("fats", ["slow", "fast"]) == "did you mean 'fast'? (known: slow, fast)"
+    assert re.search("'fast'.*slow, fast", nearest("fats", ["slow", "fast"]))
 
 
 def test_of_several_near_names_the_nearest_is_meant() -> None:
-    assert nearest("mnist2", ["mnist", "mnist1", "kmnist2"]).startswith("did you mean 'kmnist2'?")
+    assert re.search("'kmnist2'.*mnist, mnist1, kmnist2", nearest("mnist2", ["mnist", "mnist1", "kmnist2"]))
 
 
 def test_where_nothing_is_near_what_is_known_is_listed() -> None:
-    assert nearest("zzz", ["fast", "slow"]) == "known: fast, slow"
+    said = nearest("zzz", ["fast", "slow"])
+    assert "fast, slow" in said
+    assert "'" not in said, "no suggestion"
 
 
 def test_where_nothing_is_known_that_is_said() -> None:
-    assert nearest("mnist", []) == "none are known"
+    assert nearest("mnist", [])
 
 
 def test_names_may_come_from_any_iterable() -> None:
-    assert nearest("fats", (name for name in ("fast",))) == "did you mean 'fast'? (known: fast)"
+    assert nearest("fats", (name for name in ("fast",))) == nearest("fats", ["fast"])

@@ -1,4 +1,4 @@
-"""The streams: each entry has its place, whatever it is asked for with."""
+"""Random streams: a row does not depend on the other rows of the call."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_normals_are_standard_normal() -> None:
 
 
 def test_the_numbers_are_the_same_on_every_machine_and_in_every_version() -> None:
-    # Drawn images are promised to stay the same, so these values may never change.
+    # Generated images must stay the same in all versions, so these values must never change.
     assert rng.words(0, "test", 0, 1, 2).tolist() == [[10751272584049169785, 10159905201989916064]]
     np.testing.assert_allclose(rng.normals(0, "test", 0, 1, 3), [[-1.3102001, -0.623463, 0.1785707]], rtol=1e-6)
 

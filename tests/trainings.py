@@ -1,4 +1,4 @@
-"""Small trainings in processes of their own, and what makes two of them the same."""
+"""Small trainings in separate processes, and their comparison."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SMALL = [
     "--set=training.precision=float32",
     "--set=training.batch_size=32",
     "--set=training.previews=3",
-    # Two epochs of the 1,500 digits, and some; a checkpoint about every 320 images.
+    # A little more than two epochs of the 1,500 digits; a checkpoint about every 320 images.
     "--images=3200",
     "--set=training.checkpoints=10",
 ]
@@ -32,11 +32,11 @@ SMALL = [
 ROOT = Path(__file__).parents[1]
 
 PATIENCE = 180
-"""Seconds after which what takes a few is not to be expected any more, on a machine that is busy with other things."""
+"""Timeout in seconds for operations of a few seconds, on a busy machine."""
 
 
 def start(out: Path, *more: str, meets: Signals | None = None) -> subprocess.Popen[bytes]:
-    """`digitgan train` in the background; to which something happens, if that is said."""
+    """Start `digitgan train` in the background, optionally with a signal at an event."""
     arguments = ["train", *SMALL, "--out", str(out), "--quiet", *more]
     command = [sys.executable, "-m", "digitgan", *arguments] if meets is None else meets.command(*arguments)
     return processes.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
@@ -49,7 +49,7 @@ def finish(process: subprocess.Popen[bytes], expected: int = 0) -> str:
 
 
 def wait_until_seen(run: RunFolder, images_seen: int, process: subprocess.Popen[bytes]) -> None:
-    """Wait until the history says that so many images were seen, which is well after the last checkpoint before them."""
+    """Wait until the history has a line with at least this number of images seen."""
     deadline = time.monotonic() + 200
     while time.monotonic() < deadline:
         ended = process.poll() is not None
@@ -59,7 +59,7 @@ def wait_until_seen(run: RunFolder, images_seen: int, process: subprocess.Popen[
         if ended:
             break
         time.sleep(0.01)
-    pytest.fail(f"the training ended, or {images_seen} images were not seen in time")
+    pytest.fail(f"the training ended, or did not see {images_seen} images in time")
 
 
 def history(run: RunFolder) -> list[dict[str, float]]:
@@ -67,12 +67,12 @@ def history(run: RunFolder) -> list[dict[str, float]]:
 
 
 def assert_same(run: RunFolder, reference: RunFolder) -> None:
-    """Everything but the clock is the same."""
+    """Assert that two runs are equal except for the time."""
     ours, theirs = checkpoints(run.checkpoints)[-1], checkpoints(reference.checkpoints)[-1]
     assert ours.name == theirs.name
     state, expected = load_file(ours / "state.safetensors"), load_file(theirs / "state.safetensors")
     assert state.keys() == expected.keys()
-    assert {name for name in state if "exp_avg_sq" in name}, "the optimisers' state is compared too"
+    assert {name for name in state if "exp_avg_sq" in name}, "includes the optimiser states"
     assert {name for name in state if name.startswith("ema.")}
     different = [name for name in state if state[name].numpy().tobytes() != expected[name].numpy().tobytes()]
     assert different == []

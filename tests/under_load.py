@@ -1,8 +1,8 @@
-"""Run all tests several times beside other work, to find those that pass only on a quiet machine.
+"""Run all tests several times under load, to find tests that pass only on an idle machine.
 
     python -m tests.under_load --runs 5 -- -n 2
 
-Two busy loops are switched on and off every half minute, and most of the free memory is taken.
+Two busy loops start and stop about every half minute, and most of the free memory is allocated.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import time
 from pathlib import Path
 
 PERIOD = 30.0
-"""Seconds after which the loops are switched on or off, on average."""
+"""Mean duration between the start and the stop of the loops, in seconds."""
 
 LEFT_GIB = 10
-"""Memory left to the tests."""
+"""Memory that remains for the tests, in GiB."""
 
 HOG = "import sys, time; taken = bytearray(int(sys.argv[1])); taken[::4096] = bytes([1]) * len(taken[::4096]); time.sleep(1e6)"
 

@@ -1,12 +1,12 @@
-"""digitgan: train a class-conditional GAN in a minute, then draw any labelled digit on demand.
+"""digitgan: train a class-conditional GAN in a minute, then generate any labelled digit on demand.
 
     import digitgan
     images = digitgan.load("mnist").sample(labels=[7] * 10, seed=0)   # uint8 (10, 28, 28)
     result = digitgan.train("fast", data="digits", images=20_000, out="runs/mine")
-    figures = digitgan.evaluate("runs/mine").record["metrics"]
-    digitgan.draw_to_files(digitgan.Order("runs/mine", per_class=100_000, format="npz", shard_size=50_000))
+    metrics = digitgan.evaluate("runs/mine").record["metrics"]
+    digitgan.sample_to_files(digitgan.SampleRequest("runs/mine", per_class=100_000, format="npz", shard_size=50_000))
 
-The names below are imported when they are first used, so that `import digitgan` itself costs nothing.
+The names below are imported on first use, which keeps `import digitgan` fast.
 """
 
 from __future__ import annotations

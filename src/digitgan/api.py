@@ -1,9 +1,9 @@
-"""What `import digitgan` offers: train, load, draw, evaluate, compare."""
+"""The functions of `import digitgan`: train, load, sample, evaluate, compare, export."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -15,7 +15,7 @@ from digitgan.evaluation.run import evaluate
 from digitgan.exporters.run import export, import_keras
 from digitgan.generation import SampleRequest, SampleResult, sample
 from digitgan.model.registry import load
-from digitgan.session.options import TrainOptions
+from digitgan.options import TrainOptions, make_options, signature_of
 from digitgan.session.plan import plan_training
 from digitgan.session.session import ProgressKind, TrainingResult, console_printer, run_training
 from digitgan.training import Control
@@ -24,101 +24,55 @@ __all__ = ["compare", "evaluate", "export", "import_keras", "load", "load_data",
 
 
 def sample_to_files(request: SampleRequest, notify: ProgressFn = lambda line: None) -> SampleResult:
-    """Draw labelled images into a file, or a set of many.
+    """Generate labelled images and write them to one file or to a set of several files.
 
     Args:
-        request: what is asked for, by the options of `digitgan sample`.
-        notify: takes a line now and then.
+        request: the options of `digitgan sample`.
+        notify: called with each progress line.
 
     Raises:
-        DigitganError: of the kind that fits, before anything is written, where something asked for can't be.
-        StoppedError: where a set was interrupted; its finished files stay.
+        DigitganError: one of its subclasses, before anything is written, if the request is invalid.
+        StoppedError: if the generation of a set was interrupted; its finished files are kept.
     """
     return sample.sample_to_files(request, Console(stderr=True, quiet=True), notify)
 
 
-def train(
-    recipe: str | None = None,
-    *,
-    data: str | None = None,
-    data_dir: Path | str | None = None,
-    out: Path | str | None = None,
-    seed: int | None = None,
-    images: int | None = None,
-    epochs: float | None = None,
-    minutes: float | None = None,
-    device: str = "auto",
-    settings: Sequence[str] = (),
-    config: Path | str | None = None,
-    pretrain_discriminator: bool = False,
-    evaluate_every: int | None = None,
-    tensorboard: bool = False,
-    resume: bool = False,
-    overwrite: bool = False,
-    progress: ProgressKind = "none",
-) -> TrainingResult:
-    """Train a GAN; the same names, defaults and errors as `digitgan train`.
+def train(recipe: str | None = None, *, progress: ProgressKind = "none", **options: Any) -> TrainingResult:
+    """Train a GAN, with the names, defaults and errors of `digitgan train`.
 
     Args:
-        recipe: a recipe's name; "fast" where nothing else is said.
-        data: "mnist" (the default), "digits", "auto", a folder, or an NPZ file.
-        data_dir: where downloaded data sets lie.
-        out: the run's folder; by default the next free one in `runs/`.
-        seed: of everything random; 0 by default.
-        images: length in images seen; or
-        epochs: in passes over the data; or
-        minutes: in minutes, turned into images by the speed measured at the start.
-        device: "auto", "cpu", "cuda" or "mps".
-        settings: changes to the recipe, each "section.key=value".
-        config: a TOML file with a recipe.
-        pretrain_discriminator: let the discriminator learn to tell real images from noise first.
-        evaluate_every: score what is drawn after every so many images, and keep the best model.
-        tensorboard: write event files for TensorBoard into the run's folder as well.
-        resume: go on with the run in `out`.
-        overwrite: replace the run in `out`.
-        progress: "none", "plain" lines, a "live" display, or "auto": live on a terminal.
+        recipe: name of a recipe; "fast" by default.
+        progress: "none", "plain" lines, a "live" display, or "auto" (live on a terminal, otherwise plain).
+        options: other fields of `TrainOptions`, such as `data`, `images` or `out`. A path may be a string.
 
     Raises:
-        DigitganError: where something asked for can't be; nothing that was there is lost.
+        UsageError: if an option does not exist or cannot be combined with the others.
+        DigitganError: if the training fails; existing files are kept.
     """
-    options = TrainOptions(
-        recipe=recipe,
-        config=_path(config),
-        settings=settings,
-        pretrain_discriminator=pretrain_discriminator,
-        evaluate_every=evaluate_every,
-        data=data,
-        data_dir=_path(data_dir),
-        out=_path(out),
-        seed=seed,
-        images=images,
-        epochs=epochs,
-        minutes=minutes,
-        tensorboard=tensorboard,
-        device=device,
-        resume=resume,
-        overwrite=overwrite,
-    )
+    asked = make_options(TrainOptions, {"recipe": recipe, **options})
     console = Console(stderr=True, quiet=progress == "none")
-    return run_training(plan_training(options, console_printer(console)), console, progress, Control())
+    return run_training(plan_training(asked, console_printer(console)), console, progress, Control())
+
+
+train.__signature__ = signature_of(train, TrainOptions)  # type: ignore[attr-defined]
 
 
 def load_data(source: str = "mnist", data_dir: Path | str | None = None) -> tuple[tuple[Pixels, Pixels], tuple[Pixels, Pixels]]:
-    """A data source as `keras.datasets.mnist.load_data` gives it: ((x_train, y_train), (x_test, y_test)), all uint8.
+    """Load both splits of a data source, in the layout of `keras.datasets.mnist.load_data`.
 
     Args:
-        source: "mnist", "digits", or whatever else `digitgan train --data` takes that has a test part.
-        data_dir: where downloaded data sets lie.
+        source: "mnist", "digits", or another source of `digitgan train --data` that has a test split.
+        data_dir: folder of downloaded data sets.
 
     Returns:
-        Images (n, height, width[, channels]), and labels (n,).
+        ((x_train, y_train), (x_test, y_test)), all uint8: images (n, height, width[, channels]) and labels (n,).
 
     Raises:
-        DataError: where the source can't be had, has no test part, or more classes than a byte counts.
+        DataError: if the source cannot be loaded, has no test split, or has more than 256 classes.
     """
     train_set, test_set = (load_image_set(source, split, _path(data_dir)) for split in SPLITS)
     if len(train_set.class_names) > 256:
-        raise DataError(f"{source}: {len(train_set.class_names)} classes don't fit into bytes; load_image_set is right")
+        raise DataError(f"{source}: {len(train_set.class_names)} classes do not fit into uint8 labels; use load_image_set")
     first, second = ((each.images, each.labels.astype(np.uint8)) for each in (train_set, test_set))
     return first, second
 

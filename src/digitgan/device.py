@@ -1,6 +1,6 @@
-"""The hardware a command runs on: device, threads, precision, and what decides how its sums round.
+"""The device, threads and precision of a command, and the settings that determine rounding.
 
-Equal to the last bit means: equal on one kind of machine. `arithmetic` names what that takes.
+Results are bit-identical only on one kind of machine. `arithmetic` returns the settings that must be equal.
 """
 
 from __future__ import annotations
@@ -22,14 +22,20 @@ from digitgan.errors import UsageError, nearest
 DEVICES: Final = ("auto", "cpu", "cuda", "mps")
 
 MAX_THREADS: Final = 8
-"""Networks this small gain nothing from more threads: the chunks become too small to share out."""
+"""The default maximum number of threads.
+
+Networks this small do not gain from more threads, because the work per thread becomes too small.
+"""
 
 MALLOC_OPTIONS: Final = {
     "M_TRIM_THRESHOLD": (-1, 2**31 - 1),
     "M_TOP_PAD": (-2, 64 * 2**20),
     "M_MMAP_THRESHOLD": (-3, 32 * 2**20),
 }
-"""glibc's numbers for `mallopt`, and their values in bytes: the maximum of each, except for the pad."""
+"""The `mallopt` parameters of glibc: the number of each and its value in bytes.
+
+Each value is the maximum that glibc accepts, except for the pad.
+"""
 
 ROUNDING_VARIABLES: Final = (
     "ATEN_CPU_CAPABILITY",
@@ -41,16 +47,19 @@ ROUNDING_VARIABLES: Final = (
     "ONEDNN_DEFAULT_FPMATH_MODE",
     "ONEDNN_MAX_CPU_ISA",
 )
-"""Environment variables by which a user chooses other kernels of PyTorch, oneDNN, MKL or CUDA."""
+"""The environment variables that select kernels of PyTorch, oneDNN, MKL or CUDA."""
 
 _VECTOR_MATH: Final = threading.Lock()
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """Return the device of that name; for "auto" a GPU where there is one, otherwise the CPU.
+    """Return the device of a given name.
+
+    Args:
+        name: one of `DEVICES`. "auto" selects a GPU if there is one, otherwise the CPU.
 
     Raises:
-        UsageError: for an unknown name, or a device that this machine or this PyTorch does not have.
+        UsageError: if the name is unknown, or if this machine or the installed PyTorch lacks the device.
     """
     if name not in DEVICES:
         raise UsageError(f"--device {name!r}: {nearest(name, DEVICES)}")
@@ -59,12 +68,16 @@ def choose_device(name: str = "auto") -> torch.device:
         name = next(kind for kind in ("cuda", "mps", "cpu") if has[kind])
     if not has[name]:
         present = ", ".join(kind for kind, there in has.items() if there)
-        raise UsageError(f"--device {name}: this machine, or the torch installed on it, has none; it has {present}")
+        raise UsageError(f"--device {name}: not available on this machine or in the installed torch; choose from {present}")
     return torch.device(name)
 
 
 def use_threads() -> int:
-    """Let torch use this process's CPU cores, up to `MAX_THREADS`, or as many as OMP_NUM_THREADS says; return how many."""
+    """Set the number of CPU threads of torch and return it.
+
+    The number is that of OMP_NUM_THREADS if it is a positive integer, at most 1024. Otherwise it is the number of CPU cores
+    available to this process, at most `MAX_THREADS`.
+    """
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     named = os.environ.get("OMP_NUM_THREADS", "")
     threads = min(int(named[:4]), 1024) if named.isdecimal() and int(named[:4]) > 0 else min(allowed, MAX_THREADS)
@@ -74,7 +87,7 @@ def use_threads() -> int:
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """While it lasts, this thread computes alone."""
+    """Limit torch to one CPU thread for the calling thread inside the context."""
     before = torch.get_num_threads()
     if before == 1:
         yield
@@ -87,7 +100,10 @@ def one_thread() -> Iterator[None]:
 
 
 def prepare(device: str) -> tuple[torch.device, int]:
-    """Choose device, threads and memory allocation for a training; return the device and the number of threads.
+    """Set the device, threads and memory allocation of a training run.
+
+    Returns:
+        The device and the number of threads.
 
     Raises:
         UsageError: see `choose_device`.
@@ -99,11 +115,11 @@ def prepare(device: str) -> tuple[torch.device, int]:
 
 
 def keep_freed_memory() -> None:
-    """Let the C library keep freed memory for the next request.
+    """Configure the C library to keep freed memory for the next allocation.
 
-    A step asks for the same tens of megabytes as the one before it. By default glibc returns such blocks to the kernel and
-    gets them back page by page, each filled with zeros, which takes a tenth of the time of a training. Without glibc nothing
-    is done.
+    Each training step allocates the same tens of megabytes. By default glibc returns such blocks to the kernel. It then gets
+    them back page by page, filled with zeros, which takes a tenth of the training time. The function does nothing without
+    glibc.
     """
     if sys.platform != "linux":
         return
@@ -114,34 +130,37 @@ def keep_freed_memory() -> None:
 
 
 def initialize_vector_math() -> None:
-    """Let MKL detect the processor before several threads use its vector functions at once.
+    """Run the processor detection of MKL on one thread, before several threads use its vector functions.
 
-    PyTorch computes `tanh`, `exp`, `log` and others of their kind by MKL, from several threads. In the first such call of a
+    PyTorch computes `tanh`, `exp`, `log` and similar functions with MKL, on several threads. In the first such call of a
     process, MKL 2024.2 stores the processor's number in two steps without a lock (`mkl_vml_serv_cpu_detect`). A thread that
-    reads it in between takes a kernel of lower accuracy for its part of the tensor, off by up to 870 units in the last place.
-    On Intel processors with AVX-512 this changed the first images of one process in a hundred, and all weights that followed
-    (`benchmarks/first_step.py`). One call by a single thread leaves nothing to race for. It takes microseconds, and every
-    network of this project makes it when it is built.
+    reads the number in between uses a less accurate kernel for its part of the tensor. The error is up to 870 units in the
+    last place. On Intel processors with AVX-512, this race changed the first images of one process in a hundred, and all
+    weights that followed (`benchmarks/first_step.py`). One call by a single thread removes the race. It takes microseconds,
+    and every network of this project makes it in its constructor.
     """
     with _VECTOR_MATH:
         torch.tanh(torch.zeros(1))
 
 
 def choose_precision(device: torch.device) -> str:
-    """Return the precision of training that suits a device: "bfloat16" where the hardware multiplies in it, else "float32".
+    """Return the training precision for a device.
 
-    The choice depends on the hardware alone, never on a measurement, so that a command gives the same weights each time.
-    `benchmarks/precision.py` measures both: with AVX-512 BF16, a step takes 0.57 to 0.90 of its time in float32, depending on
-    the recipe. A CPU without such instructions emulates bfloat16, at a twentieth of the speed. On a GPU the casts cost more
-    than they save, because launching kernels takes longer than computing them: in batches of 128, a step in bfloat16 takes 1.1
-    to 1.3 of its time in float32 (`benchmarks/gpu.py`, NVIDIA H200).
+    The choice depends only on the hardware, not on a measurement, so that a command always gives the same weights.
+    `benchmarks/precision.py` measures both precisions on a CPU. With AVX-512 BF16, a bfloat16 step takes 0.57 to 0.90 of the
+    float32 time, depending on the recipe. A CPU without such instructions emulates bfloat16 at a twentieth of the speed. On a
+    GPU, launching the kernels takes longer than running them, so the casts cost more than they save. In batches of 128, a
+    bfloat16 step takes 1.1 to 1.3 of the float32 time (`benchmarks/gpu.py`, NVIDIA H200).
+
+    Returns:
+        "bfloat16" on a CPU that multiplies in bfloat16, otherwise "float32".
     """
     return "bfloat16" if device.type == "cpu" and cpu_multiplies_bfloat16() else "float32"
 
 
 def cpu_multiplies_bfloat16() -> bool:
-    """Whether this CPU has instructions that multiply in bfloat16 (AVX-512 BF16 or AMX), and PyTorch may use them."""
-    if torch.backends.cpu.get_cpu_capability() != "AVX512":  # AMX comes with AVX-512; ATEN_CPU_CAPABILITY can forbid both
+    """Return whether this CPU multiplies in bfloat16 (AVX-512 BF16 or AMX) and PyTorch may use these instructions."""
+    if torch.backends.cpu.get_cpu_capability() != "AVX512":  # AMX implies AVX-512; ATEN_CPU_CAPABILITY can disable both
         return False
     if not hasattr(torch.cpu, "get_capabilities"):  # PyTorch before 2.13
         return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
@@ -150,14 +169,14 @@ def cpu_multiplies_bfloat16() -> bool:
 
 
 def arithmetic(device: torch.device, threads: int, precision: str) -> dict[str, Any]:
-    """Return what decides how a training's sums round, as JSON values.
+    """Return the settings that determine the rounding of a training run, as JSON values.
 
-    Two trainings by the same recipe, seed and data are equal bit for bit where all of these are equal. Which batches, latents
-    and labels they see is the same everywhere.
+    Two training runs with the same recipe, seed and data are bit-identical if all these settings are equal. The batches,
+    latents and labels do not depend on them.
 
     Args:
-        device: where it runs.
-        threads: CPU threads that share the work; sums are split among them.
+        device: the training device.
+        threads: the number of CPU threads. Sums are split among them.
         precision: "float32" or "bfloat16".
     """
     found = {
@@ -175,7 +194,7 @@ def arithmetic(device: torch.device, threads: int, precision: str) -> dict[str, 
 
 
 def processor_name() -> str:
-    """Return the CPU's name as the system gives it."""
+    """Return the name of the CPU as reported by the operating system."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
     named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

@@ -1,7 +1,7 @@
-"""The processes that torchrun starts for one command, on one machine or many: which of them this is, and how they meet.
+"""The process group of a command that torchrun starts in several processes, on one or more machines.
 
-Of all that start several processes, torchrun alone is listened to: schedulers leave `RANK` and `WORLD_SIZE` in the
-environment of commands that are to run alone.
+Only torchrun is recognised as a launcher. Schedulers also set `RANK` and `WORLD_SIZE` for commands that run in a single
+process.
 """
 
 from __future__ import annotations
@@ -21,35 +21,35 @@ from torch import Tensor
 from digitgan.errors import RankError
 
 DEADLINE: Final = timedelta(minutes=5)
-"""How long a rank that is alive may let the others wait, unless they agreed on more."""
+"""The default time for which a rank may keep the other ranks waiting."""
 
 
 def by_torchrun(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether torchrun has started this process, be it alone or one of several."""
+    """Return whether torchrun started this process, alone or as one of several."""
     return "TORCHELASTIC_RUN_ID" in environment
 
 
 def world(environment: Mapping[str, str] = os.environ) -> tuple[int, int]:
-    """This process's rank, from 0, and how many there are; (0, 1) where torchrun has started no others."""
+    """Return the rank of this process, from 0, and the number of processes; (0, 1) without torchrun."""
     return (int(environment["RANK"]), int(environment["WORLD_SIZE"])) if by_torchrun(environment) else (0, 1)
 
 
 class ProcessGroup:
-    """This process and the others that torchrun has started for the same command; where it is alone, it never waits.
+    """The group of processes that torchrun started for one command; a single process never waits.
 
-    A process can't be left and met again: the store through which torchrun's processes find each other keeps where they
-    were before. So they stay together until the process ends.
+    The group exists until the process ends. A process cannot leave and rejoin, because the store of torchrun keeps the old
+    addresses of the processes.
 
     Args:
-        advice: what is to be done where one of them is lost; ends a sentence.
-        deadline: how long one that is alive may let the others wait.
+        advice: the sentence of the error message that tells the user what to do when a process is lost.
+        deadline: the time for which a rank may keep the other ranks waiting.
 
     Attributes:
-        rank: this process's number, from 0.
-        count: how many there are.
+        rank: the rank of this process, from 0.
+        count: the number of processes.
 
     Raises:
-        RankError: if they can't be met.
+        RankError: if the other processes cannot be reached.
     """
 
     def __init__(self, advice: str, deadline: timedelta = DEADLINE) -> None:
@@ -62,10 +62,10 @@ class ProcessGroup:
                 self._group = dist.new_group(timeout=deadline)
 
     def sum_of(self, values: Tensor) -> Tensor:
-        """The sum, over all ranks, of a tensor that each has; it may be changed in place.
+        """Return the sum of a tensor over all ranks; the tensor may be changed in place.
 
         Raises:
-            RankError: if another rank is lost; so do the other methods.
+            RankError: if another rank is lost. The other methods raise it too.
         """
         if self._group is not None:
             with self._losses():
@@ -73,13 +73,13 @@ class ProcessGroup:
         return values
 
     def hand_out(self, content: bytes) -> bytes:
-        """The first rank's bytes, on every rank; what the others give is not looked at."""
+        """Return the bytes of the first rank on every rank; the arguments of the other ranks are ignored."""
         if self._group is None:
             return content
         size = torch.tensor([len(content)])
         with self._losses():
             dist.broadcast(size, 0, group=self._group)
-            # A copy that may be written to; one byte more, for there may be none.
+            # torch.frombuffer needs a writable, non-empty buffer: hence the copy and the extra byte.
             values = (
                 torch.frombuffer(bytearray(content + b"\0"), dtype=torch.uint8)
                 if self.rank == 0
@@ -89,29 +89,29 @@ class ProcessGroup:
         return values[:-1].numpy().tobytes()
 
     def wait(self) -> None:
-        """Until all ranks have come here."""
-        self.sum_of(torch.zeros(1))  # on the CPU; a barrier would take NCCL's where there is a GPU
+        """Wait until all ranks have called this method."""
+        self.sum_of(torch.zeros(1))  # on the CPU: a barrier would use NCCL if there is a GPU
 
     @contextlib.contextmanager
     def _losses(self) -> Iterator[None]:
-        """What torch raises where a rank has gone, as an error that says what to do."""
+        """Convert the exceptions that torch raises for a lost rank to `RankError`."""
         try:
             yield
         except (RuntimeError, ValueError) as problem:
-            # Of torch's words the first sentence, without the place in its sources.
+            # Keep the first sentence of torch's message, without the position in its source code.
             words = re.sub(r"^\[[^]]*\] ", "", str(problem).strip()).partition("\n")[0].partition(". ")[0]
             reason = words or type(problem).__name__
-            raise RankError(f"another process has ended or doesn't answer ({reason}). {self._advice}") from problem
+            raise RankError(f"another process has ended or does not respond ({reason}). {self._advice}") from problem
 
 
 def _join() -> None:
     if dist.is_initialized():
         return
     if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())  # with --device cpu, more than GPUs
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())  # --device cpu allows more ranks
     dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=DEADLINE)
-    # Gloo's threads may still hold a tensor when Python has begun to end, and to let go of it then aborts the process
-    # ("terminate called without an active exception", of one exit in thirty): they have to be ended before.
+    # Destroy the group before the interpreter shuts down. A thread of Gloo that releases a tensor during shutdown aborts the
+    # process ("terminate called without an active exception"), in one of thirty exits.
     atexit.register(_leave)
 
 

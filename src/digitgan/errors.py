@@ -1,7 +1,7 @@
-"""What can go wrong, each with its cause and its cure.
+"""The exceptions of the package.
 
-Every error a user can cause derives from `DigitganError`. The command line prints its text, one clear message without a
-traceback, and exits with its `exit_code`; in Python it is raised as it is.
+Every error that a user can cause is a subclass of `DigitganError`. The command line prints the message without a traceback and
+exits with the `exit_code` of the class. The Python API raises the exception itself.
 """
 
 from __future__ import annotations
@@ -15,33 +15,33 @@ from pathlib import Path
 
 
 class DigitganError(Exception):
-    """Something the user can put right; the text says what is wrong and what would be right.
+    """Base class of the errors that a user can correct; the message names the cause and the remedy.
 
     Attributes:
-        exit_code: the status the command line ends with.
+        exit_code: exit code of the command line.
     """
 
     exit_code = 2
 
 
 class UsageError(DigitganError):
-    """An option or argument that can't be meant: an unknown name, a count of zero, a label that doesn't exist."""
+    """An invalid option or argument: an unknown name, a count of zero, a label that does not exist."""
 
 
 class RecipeError(DigitganError):
-    """A recipe with an unknown key, a value out of range, or parts that do not go together."""
+    """A recipe with an unknown key, a value out of range, or incompatible parts."""
 
 
 class DataError(DigitganError):
-    """A data source that is missing, damaged, or not what it claims to be."""
+    """A data source that is missing, damaged, or of another content than its name states."""
 
 
 class DownloadError(DataError):
-    """A dataset that no mirror delivered intact."""
+    """A data set that could not be downloaded intact from any mirror."""
 
 
 class ModelFileError(DigitganError):
-    """A model file that is truncated, altered, or was not written by this program."""
+    """A model file that is truncated, altered, or not written by digitgan."""
 
 
 class CheckpointError(DigitganError):
@@ -49,41 +49,41 @@ class CheckpointError(DigitganError):
 
 
 class DivergenceError(DigitganError):
-    """A training that went wrong for good: no numbers any more, or collapsed; what is kept is from before."""
+    """A training that diverged or collapsed repeatedly; the last healthy checkpoint is kept."""
 
     exit_code = 3
 
 
 class StoppedError(DigitganError):
-    """Something long that was told to stop, and can be gone on with."""
+    """An interrupted operation that can be resumed."""
 
     exit_code = 130
 
 
 class RankError(DigitganError):
-    """A training or a drawing by several processes of which one has been lost; what was saved is whole."""
+    """A lost process of a distributed training or sampling; the saved files are complete."""
 
     exit_code = 4
 
 
 class OutputError(DigitganError):
-    """An output path that is in use, or cannot be written."""
+    """An output path that already exists or cannot be written."""
 
 
 class RunError(DigitganError):
-    """A run's folder that is not one, is damaged, or was started with another recipe, data set or seed."""
+    """A folder that is not a run, a damaged run, or a run that was started with another recipe, data set or seed."""
 
 
 def why_not_written(problem: OSError, path: Path, needed: int = 0) -> str:
-    """What the system says of a file that can't be written; of a full disk also how much room there is.
+    """Return the reason why a file cannot be written, with the free space if the disk is full.
 
     Args:
-        problem: as it was raised.
-        path: of the file.
-        needed: bytes of it, where they are known.
+        problem: the exception of the failed write.
+        path: the file.
+        needed: size of the file in bytes; 0 if it is unknown.
 
     Returns:
-        `"No space left on device: 5,120,000 bytes are needed, 204,800 are free"`.
+        For example `"No space left on device: 5,120,000 bytes are needed, 204,800 are free"`.
     """
     said = problem.strerror or str(problem)
     if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
@@ -99,14 +99,14 @@ def why_not_written(problem: OSError, path: Path, needed: int = 0) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The half-sentence that helps after an unknown name.
+    """Return the suggestion for an error message about an unknown name.
 
     Args:
-        name: what the user wrote.
-        known: every name that would have been right.
+        name: the name that the user wrote.
+        known: all valid names.
 
     Returns:
-        `"did you mean 'fast'? (known: fast, slow)"`, or only `"known: fast, slow"` where nothing is near.
+        `"did you mean 'fast'? (known: fast, slow)"`, or only `"known: fast, slow"` if no name is similar.
     """
     names = list(known)
     listed = f"known: {', '.join(names)}" if names else "none are known"

@@ -1,4 +1,4 @@
-"""Files and folders: written whole or not at all, never over what is there, and known by their SHA-256."""
+"""Atomic writes of files and folders, checks of output paths, and SHA-256 hashes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import itertools
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,46 +16,50 @@ from digitgan.errors import OutputError, why_not_written
 
 
 def claim_output(path: Path, *, overwrite: bool, folder: bool = False, option: str = "--out") -> None:
-    """Make sure that writing to `path` destroys nothing, before anything is computed.
+    """Check, before any computation, that writing to `path` destroys no data.
 
     Args:
-        path: where output is to go.
-        overwrite: whether what is there may be replaced.
+        path: the output path.
+        overwrite: whether existing output may be replaced.
         folder: whether the output is a folder.
-        option: by which another place is chosen.
+        option: the option that sets the path, for the error message.
 
     Raises:
-        OutputError: if something is there and `overwrite` is not given, or it is of a kind that is never replaced.
+        OutputError: if the path exists and `overwrite` is false, or if the path is of a kind that is never replaced.
     """
     if path.exists() and not overwrite:
-        raise OutputError(f"{path}: exists already; replace it with --overwrite, or choose another {option}")
+        raise OutputError(f"{path}: already exists; replace it with --overwrite, or choose another {option}")
     if path.exists() and not path.is_file() and not path.is_dir():
-        raise OutputError(f"{path}: is a device or the like, which is never replaced; choose another {option}")
+        raise OutputError(f"{path}: not a regular file or folder, and never replaced; choose another {option}")
     if path.is_dir() != folder and path.exists():
         kinds = ("file", "folder") if folder else ("folder", "file")
-        raise OutputError(f"{path}: is a {kinds[0]}, and this format makes a {kinds[1]}; choose another {option}")
+        raise OutputError(f"{path}: is a {kinds[0]}, but this format writes a {kinds[1]}; choose another {option}")
     if path.is_dir() and any(path.iterdir()) and not (path / FOLDER_MARK).exists():
-        raise OutputError(f"{path}: is a folder that holds other things than what digitgan makes; it is left as it is")
+        raise OutputError(f"{path}: the folder contains files that digitgan did not write; choose another {option}")
 
 
 def free_path(path: Path) -> Path:
-    """The path itself, or the first of `name-2.png`, `name-3.png`, … that does not exist."""
+    """Return the path itself or, if it exists, the first unused path of `name-2.png`, `name-3.png` and so on."""
     numbered = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in itertools.count(2))
     return next(each for each in itertools.chain([path], numbered) if not each.exists())
 
 
 FOLDER_MARK: Final = ".made-by-digitgan"
-"""Tells a folder that a command made, which may be overwritten when asked, from any other, which never is."""
+"""The name of the file that marks a folder as written by a command; only marked folders may be overwritten."""
 
 
 def mark(folder: Path) -> None:
-    """Say of a folder that a command made it."""
-    (folder / FOLDER_MARK).write_text("made by digitgan, and replaced with --overwrite\n", encoding="utf-8")
+    """Mark a folder as written by a command."""
+    (folder / FOLDER_MARK).write_text("Written by digitgan; --overwrite replaces this folder.\n", encoding="utf-8")
 
 
 @contextlib.contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """A marked folder to write into, which takes the place of `path` at the end; on any failure `path` stays as it was."""
+    """Yield a marked temporary folder that replaces `path` on success; `path` stays unchanged on failure.
+
+    Raises:
+        OutputError: if the folder cannot be written.
+    """
     temporary = path.parent / f".{path.name}.{os.getpid()}.part"
     try:
         temporary.mkdir(parents=True)
@@ -65,37 +70,52 @@ def whole_folder(path: Path) -> Iterator[Path]:
         temporary.rename(path)
     except OSError as problem:
         reason = why_not_written(problem, path)
-        raise OutputError(f"{path}: cannot be written ({reason}); choose a place with room that you may write to") from problem
+        raise OutputError(f"{path}: cannot be written ({reason}); choose a writable path with enough free space") from problem
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file beside `path` to write to, which takes its place at the end; on any failure `path` stays as it was.
+def placed(path: Path) -> Iterator[IO[bytes]]:
+    """Open a new file that appears at `path` completely or not at all.
+
+    The file is written under a hidden name in the same folder, flushed to the disk and renamed when the block ends. If the
+    block raises, the file is removed and an existing file at `path` stays.
 
     Raises:
-        OutputError: if the folder or file can't be written.
+        OSError: if the folder is not writable, or the disk is full.
     """
-    temporary = path.parent / f".{path.name}.{os.getpid()}.part"
-    if path.exists() and not path.is_file():
-        raise OutputError(f"{path}: cannot be written: it is no ordinary file; choose another place")
+    temporary = path.with_name(f".{path.name}.{secrets.randbits(32)}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
+        with temporary.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except OSError as problem:
-        reason = why_not_written(problem, path)
-        raise OutputError(f"{path}: cannot be written ({reason}); choose a place with room that you may write to") from problem
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file as `placed` does, in a folder that is created if needed.
+
+    Raises:
+        OutputError: if the folder or the file cannot be written.
+    """
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path}: cannot be written: not a regular file; choose another path")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with placed(path) as file:
+            yield file
+    except OSError as problem:
+        reason = why_not_written(problem, path)
+        raise OutputError(f"{path}: cannot be written ({reason}); choose a writable path with enough free space") from problem
+
+
 def file_hash(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
+    """Return the SHA-256 of a file in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

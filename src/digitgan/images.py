@@ -1,7 +1,11 @@
-"""Images: the only place where pixels change between bytes and a network's range; grids, PNG and GIF."""
+"""Conversion of images between bytes and the range of a network, image grids, and PNG and GIF files.
+
+No other module converts pixels.
+"""
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,18 +19,21 @@ from torch import Tensor
 from digitgan.files import replacing
 
 Picture = npt.NDArray[np.uint8]
-"""uint8, (height, width) for grey or (height, width, channels)."""
+"""A uint8 image of shape (height, width) for grey or (height, width, channels)."""
 
 
 def to_network(images: Tensor) -> Tensor:
-    """float32 in [-1, 1], channels last in memory, from uint8 images (n, channels, height, width)."""
+    """Convert uint8 images (n, channels, height, width) to float32 in [-1, 1], in channels-last memory format."""
     return images.to(torch.float32, memory_format=torch.channels_last).div_(127.5).sub_(1)
 
 
 def from_network(images: Tensor) -> Picture:
-    """uint8 (n, height, width) for grey or (n, height, width, channels) from images (n, channels, height, width) in [-1, 1].
+    """Convert images (n, channels, height, width) in [-1, 1] to uint8.
 
-    A value rounds to the nearest of the 256 levels; what lies outside the range is clipped to it.
+    Values are rounded to the nearest of the 256 levels. Values outside the range are clipped.
+
+    Returns:
+        (n, height, width) for grey, otherwise (n, height, width, channels).
     """
     levels = images.float().add(1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
     pixels: Picture = levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
@@ -34,13 +41,13 @@ def from_network(images: Tensor) -> Picture:
 
 
 def grid(images: Picture, columns: int, gap: int = 2, background: int = 0) -> Picture:
-    """One picture of many, row by row.
+    """Arrange images in a grid, row by row.
 
     Args:
         images: (n, height, width[, channels]).
-        columns: images in a row.
-        gap: pixels between images and around them.
-        background: level of the gaps and of places left over.
+        columns: the number of images in a row.
+        gap: the width of the gaps between and around the images, in pixels.
+        background: the level of the gaps and of empty cells.
 
     Returns:
         uint8 (rows * (height + gap) + gap, columns * (width + gap) + gap[, channels]).
@@ -57,12 +64,12 @@ def grid(images: Picture, columns: int, gap: int = 2, background: int = 0) -> Pi
 
 
 def enlarged(picture: Picture, factor: int) -> Picture:
-    """Each pixel repeated `factor` times both ways."""
+    """Repeat each pixel `factor` times along both axes."""
     return picture.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
 def stacked(pictures: Sequence[Picture], background: int = 255) -> Picture:
-    """Coloured pictures (height, width, 3) of any size, one below the other, as one."""
+    """Stack colour images (height, width, 3) of any size vertically, padded to the largest width."""
     width = max(picture.shape[1] for picture in pictures)
     filled = [
         np.pad(picture, ((0, 0), (0, width - picture.shape[1]), (0, 0)), constant_values=background) for picture in pictures
@@ -70,29 +77,42 @@ def stacked(pictures: Sequence[Picture], background: int = 255) -> Picture:
     return np.concatenate(filled)
 
 
+def encode_png(picture: Picture, *, optimize: bool = True, compress_level: int = -1) -> bytes:
+    """Encode an image as PNG.
+
+    Args:
+        picture: uint8 (height, width) or (height, width, 3).
+        optimize: search for the smallest encoding, which takes longer.
+        compress_level: 0 (fastest) to 9 (smallest), or -1 for the default; ignored with `optimize`.
+    """
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, format="PNG", optimize=optimize, compress_level=compress_level)
+    return file.getvalue()
+
+
 def save_png(path: Path, picture: Picture) -> None:
-    """Write one picture as PNG, whole or not at all.
+    """Write an image as PNG, atomically.
 
     Raises:
-        OutputError: if the path can't be written.
+        OutputError: if the path cannot be written.
     """
     with replacing(path) as file:
-        Image.fromarray(picture).save(file, format="PNG", optimize=True)
+        file.write(encode_png(picture))
 
 
 def save_gif(path: Path, frames: Sequence[Picture], milliseconds: int = 120, hold: int = 2000) -> None:
-    """Write an endless animation, whole or not at all; the last frame is held.
+    """Write a looping GIF animation, atomically.
 
     Args:
-        path: where to.
-        frames: at least one, all of one size.
-        milliseconds: for which each frame is shown.
-        hold: milliseconds for the last one.
+        path: the output file.
+        frames: at least one frame, all of the same size.
+        milliseconds: the duration of each frame but the last.
+        hold: the duration of the last frame, in milliseconds.
 
     Raises:
-        OutputError: if the path can't be written.
+        OutputError: if the path cannot be written.
     """
-    # 32 levels of each channel are all that an eye needs in motion, for a third of the bytes.
+    # 32 levels per channel are enough in motion, and the file has a third of the bytes.
     pictures = [Image.fromarray((frame // 8 * (255 / 31)).astype(np.uint8)) for frame in frames]
     times = [milliseconds] * (len(pictures) - 1) + [hold]
     with replacing(path) as file:

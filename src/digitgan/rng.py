@@ -1,11 +1,11 @@
-"""Every random number of the program: a stream is a function of (seed, purpose, index).
+"""Random numbers as a pure function of (seed, purpose, index).
 
-No generator is ever carried along or saved. Whoever needs numbers says what they are for and which of them: the latents of
-training image 12,800, the order of epoch 3, the latent of drawn image 7. So a resumed run needs no saved state, and any
-split of the work over batches, processes or machines sees the same numbers.
+No random state is kept or saved. A caller names the purpose and the index of the numbers: the latents of training image
+12,800, the order of epoch 3, the latent of generated image 7. A resumed run therefore needs no saved state. Any split of the
+work over batches, processes or machines uses the same numbers.
 
-The streams come from Philox (Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011), which turns a key
-and a counter into random words: the key is a hash of seed and purpose, the counter is the index.
+The streams use Philox (Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011), which maps a key and a
+counter to random words. The key is a hash of the seed and the purpose, and the counter is the index.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ import numpy.typing as npt
 from digitgan.errors import UsageError
 
 SEEDS = 2**63
-"""A seed is a whole number from 0 to below this."""
+"""The number of seeds; a seed is an integer in [0, SEEDS)."""
 
 WORDS_A_COUNT = 4
-"""One value of Philox's counter yields four 64-bit words."""
+"""The number of 64-bit words that one value of the Philox counter yields."""
 
 
 def check_seed(seed: int) -> None:
-    """Refuse a seed that a user can't mean.
+    """Check that a seed is in range.
 
     Raises:
-        UsageError: for a number below 0, or of more than 63 bits.
+        UsageError: if the seed is negative or has more than 63 bits.
     """
     if not 0 <= seed < SEEDS:
-        raise UsageError(f"--seed {seed}: a whole number from 0 to 2**63 - 1 is right")
+        raise UsageError(f"--seed {seed}: must be an integer from 0 to 2**63 - 1")
 
 
 def _key(seed: int, purpose: str) -> int:
@@ -40,10 +40,10 @@ def _key(seed: int, purpose: str) -> int:
 
 
 def words(seed: int, purpose: str, start: int, count: int, width: int) -> npt.NDArray[np.uint64]:
-    """Rows `start` to `start + count` of the table of random words that (seed, purpose) names.
+    """Return rows `start` to `start + count` of the table of random words of (seed, purpose).
 
     Returns:
-        uint64 array (count, width). Row i is the same whatever rows it was asked for with.
+        uint64 array (count, width). A row does not depend on the other rows of the call.
     """
     counts_a_row = -(-width // WORDS_A_COUNT)
     philox = np.random.Philox(key=_key(seed, purpose), counter=start * counts_a_row)
@@ -52,9 +52,10 @@ def words(seed: int, purpose: str, start: int, count: int, width: int) -> npt.ND
 
 
 def normals(seed: int, purpose: str, start: int, count: int, width: int) -> npt.NDArray[np.float32]:
-    """Rows `start` to `start + count` of a table of standard normal numbers, by the Box-Muller transform.
+    """Return rows `start` to `start + count` of a table of standard normal numbers.
 
-    Box-Muller, unlike the faster ziggurat, takes a fixed number of words for each number, so that every row has its place.
+    The numbers come from the Box-Muller transform. Unlike the faster ziggurat method, it uses a fixed number of words per
+    number, so that each row has a fixed position in the stream.
 
     Returns:
         float32 array (count, width).
@@ -69,29 +70,30 @@ def normals(seed: int, purpose: str, start: int, count: int, width: int) -> npt.
 
 
 def integers(seed: int, purpose: str, start: int, count: int, below: int) -> npt.NDArray[np.int64]:
-    """Entries `start` to `start + count` of a list of integers, uniform in [0, below).
+    """Return entries `start` to `start + count` of a list of integers, uniform in [0, below).
 
-    The remainder's bias is under `below` / 2**64.
+    The modulo bias is less than `below` / 2**64.
     """
     return (words(seed, purpose, start, count, 1)[:, 0] % np.uint64(below)).astype(np.int64)
 
 
 def fractions(raw: npt.NDArray[np.uint64]) -> npt.NDArray[np.float32]:
-    """Random words as numbers in [0, 1), of the same shape."""
+    """Convert random words to float32 numbers in [0, 1) of the same shape."""
     return ((raw >> np.uint64(40)).astype(np.float32)) * np.float32(2.0**-24)
 
 
 def permutation(seed: int, purpose: str, index: int, length: int) -> npt.NDArray[np.int64]:
-    """The permutation of range(length) that (seed, purpose, index) names: the order of an epoch, say."""
+    """Return the permutation of range(length) of (seed, purpose, index), for example the order of an epoch."""
     philox = np.random.Philox(key=_key(seed, f"{purpose}/{index}"))
     return np.random.Generator(philox).permutation(length)
 
 
 def spread(seed: int, purpose: str, start: int, stop: int, count: int, length: int) -> npt.NDArray[np.int64]:
-    """Entries `start` to `stop` of `count` places, evenly spread over range(length): one in each of `count` equal parts.
+    """Return entries `start` to `stop` of `count` positions spread evenly over range(length).
 
-    Where in its part each lies is random, so that no pattern in what is chosen from comes through, as it would with every
-    tenth of labels that take turns. Where `count` is `length`, each place comes once.
+    There is one position in each of `count` equal parts. The position inside a part is random, so that the selection does not
+    follow a pattern of the data. For example, every tenth image of a set with ten alternating labels would have the same
+    label. If `count` equals `length`, each position occurs once.
     """
     part = np.arange(start, stop + 1, dtype=np.int64) * length // count
     sizes = np.maximum(np.diff(part), 1)
@@ -99,5 +101,5 @@ def spread(seed: int, purpose: str, start: int, stop: int, count: int, length: i
 
 
 def torch_seed(seed: int, purpose: str) -> int:
-    """A seed for `torch.Generator.manual_seed`, where torch itself must draw: the initial weights."""
+    """Return a seed for `torch.Generator.manual_seed`, for numbers that torch itself draws, such as initial weights."""
     return _key(seed, purpose) % 2**63

@@ -1,4 +1,4 @@
-"""The version, in one place, and those of what a result depends on."""
+"""The version of the package, and the versions of the packages that a result depends on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __version__ = "0.1.0"
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of what decides a result to the last bit."""
+    """Return the versions of the packages on which a bit-identical result depends."""
     import numpy as np
     import torch
 

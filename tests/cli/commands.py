@@ -1,4 +1,4 @@
-"""The command line, called in this process."""
+"""Calls of the command line in this process."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from digitgan import cli
 
 
 def run(*argv: str) -> int:
-    """The exit code of `digitgan ARGV`."""
+    """Run `digitgan ARGV` and return its exit code."""
     try:
         cli.main(argv)
     except SystemExit as ended:

@@ -1,4 +1,4 @@
-"""Other work on the machine is noticed, and threads are told to wait accordingly."""
+"""Tests of the thread settings on a machine that runs other programs."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from digitgan.data import Dataset, ImageSet, RemoteFile
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Starts mirrors that answer as they are told."""
+    """Return a function that starts a local mirror with a given answer."""
     running: list[tuple[Server, threading.Thread, Mirror]] = []
 
     def start(answer: Answer) -> Mirror:
@@ -36,14 +36,14 @@ def serve() -> Iterator[Serve]:
 
 
 def idx_bytes(array: np.ndarray) -> bytes:
-    """An IDX file, written here by hand, so that the reader is not tested against the writer alone."""
+    """Return the content of an IDX file. It is built here so that the reader is not tested against the writer alone."""
     sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
     return bytes([0, 0, 8, array.ndim]) + sizes + array.tobytes()
 
 
 @pytest.fixture(scope="session")
 def contents() -> dict[str, bytes]:
-    """The unpacked files of a small data set in MNIST's layout: 12 and 5 images of 4×3, three classes."""
+    """Return the unpacked files of a small data set in MNIST's layout: 12 and 5 images of 4×3, three classes."""
     generator = np.random.default_rng(0)
     arrays = {}
     for part, count in (("train", 12), ("t10k", 5)):
@@ -54,7 +54,7 @@ def contents() -> dict[str, bytes]:
 
 @pytest.fixture(scope="session")
 def small(contents: dict[str, bytes]) -> Dataset:
-    """That data set, as the catalogue would have it."""
+    """Return the small data set as an entry of the table of data sets."""
     files = tuple(
         RemoteFile(f"{stem}.gz", len(content), hashlib.sha256(content).hexdigest()) for stem, content in contents.items()
     )
@@ -63,7 +63,7 @@ def small(contents: dict[str, bytes]) -> Dataset:
 
 @pytest.fixture
 def correct(contents: dict[str, bytes]) -> Answer:
-    """Answers with the right files, gzipped."""
+    """Return an answer with the correct files, gzipped."""
 
     def answer(handler: Handler) -> None:
         body = gzip.compress(contents[handler.path.strip("/").removesuffix(".gz")])
@@ -77,6 +77,6 @@ def correct(contents: dict[str, bytes]) -> Answer:
 
 @pytest.fixture
 def grey() -> ImageSet:
-    """Ten images of 5×4, each of which says who it is."""
+    """Return ten images of 5×4; the pixels of image i have the value i."""
     images = np.arange(10, dtype=np.uint8)[:, None, None] * np.ones((1, 5, 4), dtype=np.uint8)
     return ImageSet(images, np.arange(10) % 3, ("a", "b", "c"), "ten")

@@ -1,4 +1,4 @@
-"""A real HTTP server on this machine, that plays a mirror in whatever condition a test wants it."""
+"""A local HTTP server that acts as a mirror with the faults that a test needs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers as the mirror it belongs to says."""
+    """A request handler that gives its mirror's answer."""
 
     def do_GET(self) -> None:
         mirror = self.server.mirror  # type: ignore[attr-defined]
@@ -17,21 +17,21 @@ class Handler(BaseHTTPRequestHandler):
         mirror.answer(self)
 
     def log_message(self, *_: object) -> None:
-        """Keep quiet."""
+        """Write no log."""
 
 
 class Server(ThreadingHTTPServer):
     daemon_threads = True
-    # Each mirror waits for its handlers when it closes, so that nothing of one test lives on in the next.
+    # Closing waits for the handlers, so that no thread of a test outlives it.
     block_on_close = True
 
     def handle_error(self, *_: object) -> None:
-        """Clients hang up in these tests; that is no error."""
+        """Ignore errors: clients close connections in these tests."""
 
 
 @dataclass
 class Mirror:
-    """A real HTTP server on this machine."""
+    """A local mirror: its answer, the paths requested, and its address."""
 
     answer: Answer
     asked: list[str] = field(default_factory=list)

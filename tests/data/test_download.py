@@ -26,7 +26,7 @@ def respond(body: bytes, status: int = 200, announced: int | None = None) -> Ans
 
 
 def stall(handler: Handler) -> None:
-    """Take the request and never answer."""
+    """Accept the request and never answer."""
     handler.server.mirror.closing.wait(20)  # type: ignore[attr-defined]
 
 
@@ -39,7 +39,7 @@ def stall_in_the_body(handler: Handler) -> None:
 
 
 def trickle(handler: Handler) -> None:
-    """A byte every 20 ms, which no timeout of a socket would notice."""
+    """Send a byte every 20 ms, which the timeout of a socket does not detect."""
     handler.send_response(200)
     handler.end_headers()
     while not handler.server.mirror.closing.wait(0.02):  # type: ignore[attr-defined]
@@ -52,7 +52,7 @@ def trickle_the_head(handler: Handler) -> None:
 
 
 def flood(handler: Handler) -> None:
-    """More than the file can have, unannounced."""
+    """Send more bytes than the file can have, without a Content-Length."""
     handler.send_response(200)
     handler.end_headers()
     for _ in range(1000):
@@ -64,19 +64,19 @@ def hang_up(handler: Handler) -> None:
 
 
 BAD: dict[str, tuple[Answer, str]] = {
-    "not found": (respond(b"no", 404), "HTTP 404 Not Found"),
-    "web page": (respond(b"<!DOCTYPE html><html>log in</html>"), "sent a web page instead of the file"),
-    "empty": (respond(b""), "sent an empty file"),
-    "another content": (respond(gzip.compress(b"another")), "sent another content: SHA-256"),
-    "damaged gzip": (respond(gzip.compress(bytes(50))[:-3]), "sent a damaged gzip file"),
-    "truncated": (respond(b"\x1f\x8b1234", announced=100), "broke off after 6 of 100 bytes"),
-    "announces too much": (respond(b"", announced=10**12), "announces 1000000000000 bytes, the file has at most"),
-    "bomb": (respond(gzip.compress(bytes(2_000_000))), "sent another content"),
-    "flood": (flood, "sent more than"),
-    "stall": (stall, "gave no answer for 0.5 s"),
-    "stall in the body": (stall_in_the_body, "sent nothing more after 2 bytes for 0.5 s"),
-    "trickle": (trickle, r"too slow: \d+ bytes in 1 s"),
-    "trickle the head": (trickle_the_head, "gave no answer for 0.5 s"),
+    "not found": (respond(b"no", 404), "HTTP 404"),
+    "web page": (respond(b"<!DOCTYPE html><html>log in</html>"), "web page"),
+    "empty": (respond(b""), "empty"),
+    "another content": (respond(gzip.compress(b"another")), "SHA-256"),
+    "damaged gzip": (respond(gzip.compress(bytes(50))[:-3]), "gzip"),
+    "truncated": (respond(b"\x1f\x8b1234", announced=100), "6 of 100 bytes"),
+    "announces too much": (respond(b"", announced=10**12), "1000000000000 bytes"),
+    "bomb": (respond(gzip.compress(bytes(2_000_000))), "SHA-256"),
+    "flood": (flood, r"\d+ bytes"),
+    "stall": (stall, "no answer for 0.5 s"),
+    "stall in the body": (stall_in_the_body, "2 bytes for 0.5 s"),
+    "trickle": (trickle, r"\d+ bytes in 1 s"),
+    "trickle the head": (trickle_the_head, "no answer for 0.5 s"),
     "hang up": (hang_up, "Remote end closed connection|RemoteDisconnected|reset"),
 }
 
@@ -89,7 +89,7 @@ def test_a_bad_mirror_is_listed_and_leaves_nothing(tmp_path: Path, small: Datase
     answer, reason = BAD[name]
     mirror = serve(answer)
     folder = tmp_path / "new" / "small"
-    # Little patience where that is the point; otherwise this machine may be as busy as it likes.
+    # A short timeout for the slow mirrors only; the others must not fail on a busy machine.
     patience = 0.5 if name in SLOW else 20
     began = time.monotonic()
     with pytest.raises(DownloadError, match=rf"{mirror.address}train-images-idx3-ubyte.gz: .*({reason})"):
@@ -102,10 +102,10 @@ def test_a_bad_mirror_is_listed_and_leaves_nothing(tmp_path: Path, small: Datase
 @pytest.mark.parametrize("name", ["not found", "web page", "truncated", "stall", "trickle"])
 def test_the_next_mirror_is_tried(tmp_path: Path, small: Dataset, serve: Serve, correct: Answer, name: str) -> None:
     bad, good = serve(BAD[name][0]), serve(correct)
-    patience = 3 if name in SLOW else 60  # which the good one has to be content with too
+    patience = 3 if name in SLOW else 60  # also enough for the good mirror on a busy machine
     fetch(small, tmp_path, [bad.address, good.address], timeout=patience, deadline=1.5 * patience)
     assert {path.name for path in tmp_path.iterdir()} == NAMES
-    # One that failed comes last from then on: it is not waited for again.
+    # A mirror that failed is tried last from then on, so it gets one request.
     assert len(bad.asked) == 1
     assert len(good.asked) == 4
 
@@ -116,7 +116,8 @@ def test_every_mirror_is_listed_with_its_reason_and_the_way_out(tmp_path: Path, 
     with pytest.raises(DownloadError) as caught:
         fetch(small, tmp_path, mirrors, timeout=2)
     lines = str(caught.value).splitlines()
-    assert lines[0] == "small: no mirror delivered train-images-idx3-ubyte.gz:"
+    assert lines[0].startswith("small: ")
+    assert "train-images-idx3-ubyte.gz" in lines[0]
     assert [line.split("/train")[0].strip() for line in lines[1:6]] == [each.rstrip("/") for each in mirrors]
     assert "HTTP 404" in lines[1]
     assert "refused" in lines[2]
@@ -129,7 +130,7 @@ def test_every_mirror_is_listed_with_its_reason_and_the_way_out(tmp_path: Path, 
 
 
 def test_no_mirrors_at_all_is_an_error_too(tmp_path: Path, small: Dataset) -> None:
-    with pytest.raises(DownloadError, match="there are no mirrors"):
+    with pytest.raises(DownloadError, match=r"train-images-idx3-ubyte.gz"):
         fetch(small, tmp_path, [])
 
 
@@ -139,7 +140,7 @@ def test_all_mirrors_together_get_little_time_for_a_first_answer(
     monkeypatch.setattr("digitgan.data.download.NO_NETWORK_SECONDS", 0.9)
     mirrors = [serve(stall).address for _ in range(3)]
     began = time.monotonic()
-    with pytest.raises(DownloadError, match=r"gave no answer for 0.3 s"):
+    with pytest.raises(DownloadError, match=r"no answer for 0.3 s"):
         fetch(small, tmp_path, mirrors)
     assert time.monotonic() - began < 5
 
@@ -153,7 +154,7 @@ def test_a_name_look_up_that_never_ends_is_given_up(tmp_path: Path, small: Datas
 
     monkeypatch.setattr("socket.getaddrinfo", look_up)
     began = time.monotonic()
-    with pytest.raises(DownloadError, match=r"gave no answer for 0.2 s"):
+    with pytest.raises(DownloadError, match=r"no answer for 0.2 s"):
         fetch(small, tmp_path, ["http://example.invalid/"], timeout=0.2)
     assert time.monotonic() - began < 5
     end.set()
@@ -219,7 +220,7 @@ def test_files_that_arrived_stay_when_a_later_one_fails(tmp_path: Path, small: D
         (correct if "train" in handler.path else respond(b"no", 503))(handler)
 
     folder = tmp_path / "small"
-    with pytest.raises(DownloadError, match=r"no mirror delivered t10k-images-idx3-ubyte.gz"):
+    with pytest.raises(DownloadError, match=r"small: .*t10k-images-idx3-ubyte.gz"):
         fetch(small, folder, [serve(answer).address])
     assert {path.name for path in folder.iterdir()} == {name for name in NAMES if "train" in name}
 
@@ -228,7 +229,7 @@ def test_another_file_under_that_name_is_kept_and_named(tmp_path: Path, small: D
     mirror = serve(correct)
     mine = tmp_path / "t10k-labels-idx1-ubyte.gz"
     mine.write_bytes(gzip.compress(b"mine"))
-    with pytest.raises(DataError, match=r"t10k-labels-idx1-ubyte.gz: is not small's .*Remove it"):
+    with pytest.raises(DataError, match=r"t10k-labels-idx1-ubyte.gz: .*small.*SHA-256.*--data"):
         fetch(small, tmp_path, [mirror.address])
     assert gzip.decompress(mine.read_bytes()) == b"mine"
     assert not mirror.asked
@@ -237,14 +238,14 @@ def test_another_file_under_that_name_is_kept_and_named(tmp_path: Path, small: D
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, small: Dataset, serve: Serve, correct: Answer) -> None:
     mirror = serve(correct)
     (tmp_path / "file").touch()
-    with pytest.raises(DataError, match=r"file/small: cannot be written to .*--data-dir or DIGITGAN_DATA"):
+    with pytest.raises(DataError, match=r"file/small: .*--data-dir.*DIGITGAN_DATA"):
         fetch(small, tmp_path / "file" / "small", [mirror.address])
     assert not mirror.asked
 
 
 def test_a_folder_that_cannot_be_written_to_is_named(small: Dataset, serve: Serve, correct: Answer) -> None:
     mirror = serve(correct)
-    with pytest.raises(DataError, match=r"/proc: cannot be written to"):  # read-only even for root
+    with pytest.raises(DataError, match=r"/proc: .*--data-dir"):  # read-only even for root
         fetch(small, Path("/proc"), [mirror.address])
     assert not mirror.asked
 
@@ -257,5 +258,5 @@ def test_an_interruption_leaves_nothing(tmp_path: Path, small: Dataset, serve: S
     folder = tmp_path / "small"
     with pytest.raises(KeyboardInterrupt):
         fetch(replace(small, mirrors=(mirror.address,)), folder, notify=interrupt)
-    # The report comes when a file is in place; what was begun after it is gone.
+    # The first report follows a complete file. The folder then holds that file only.
     assert [path.name for path in folder.iterdir()] == ["train-images-idx3-ubyte.gz"]

@@ -19,7 +19,7 @@ def picture(path: Path, value: int | tuple[int, ...] = 7, mode: str = "L", size:
 
 
 def huge_png(side: int) -> bytes:
-    """A small file that claims to be side × side pixels."""
+    """Return a small PNG file whose header states side × side pixels."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
@@ -29,15 +29,15 @@ def huge_png(side: int) -> bytes:
 
 
 def test_a_missing_folder_and_a_file_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="there is no such folder"):
+    with pytest.raises(DataError, match="none: "):
         read_folder(tmp_path / "none")
-    with pytest.raises(DataError, match="is not a folder"):
+    with pytest.raises(DataError, match=r"a\.png: "):
         read_folder(picture(tmp_path / "a.png"))
 
 
 def test_a_folder_with_nothing_to_read_is_refused(tmp_path: Path) -> None:
     picture(tmp_path / ".hidden" / "a.png")
-    with pytest.raises(DataError, match="has neither class folders nor pictures"):
+    with pytest.raises(DataError, match=tmp_path.name):
         read_folder(tmp_path)
 
 
@@ -49,7 +49,7 @@ def test_pictures_without_class_folders_are_an_unlabelled_set(tmp_path: Path) ->
     assert found.images[:, 0, 0].tolist() == [1, 2]
     assert found.labels.tolist() == [0, 0]
     (tmp_path / "notes.txt").write_text("no picture")
-    with pytest.raises(DataError, match=r"notes\.txt: is not an image"):
+    with pytest.raises(DataError, match=r"notes\.txt: "):
         read_folder(tmp_path)
 
 
@@ -57,27 +57,27 @@ def test_an_empty_class_is_refused(tmp_path: Path) -> None:
     picture(tmp_path / "0" / "a.png")
     (tmp_path / "1").mkdir()
     (tmp_path / "1" / ".keep").touch()
-    with pytest.raises(DataError, match=r"1: the class has no pictures"):
+    with pytest.raises(DataError, match=r"/1: "):
         read_folder(tmp_path)
 
 
 def test_a_file_that_is_no_image_is_named(tmp_path: Path) -> None:
     picture(tmp_path / "0" / "a.png")
     (tmp_path / "0" / "notes.txt").write_text("text")
-    with pytest.raises(DataError, match=r"0/notes.txt: is not an image"):
+    with pytest.raises(DataError, match=r"0/notes.txt: "):
         read_folder(tmp_path)
 
 
 def test_a_folder_in_a_class_is_named(tmp_path: Path) -> None:
     picture(tmp_path / "0" / "deeper" / "a.png")
-    with pytest.raises(DataError, match=r"0/deeper: is not an image file"):
+    with pytest.raises(DataError, match=r"0/deeper: "):
         read_folder(tmp_path)
 
 
 def test_formats_that_would_start_other_programs_are_not_read(tmp_path: Path) -> None:
     (tmp_path / "0").mkdir()
     (tmp_path / "0" / "a.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 4 3\n%%EndComments\n")
-    with pytest.raises(DataError, match="is not an image"):
+    with pytest.raises(DataError, match=r"a\.png: .*PNG"):
         read_folder(tmp_path)
 
 
@@ -98,7 +98,7 @@ def test_a_cut_image_is_named(tmp_path: Path, ending: str) -> None:
 def test_two_sizes_are_refused_with_both(tmp_path: Path) -> None:
     picture(tmp_path / "0" / "a.png")
     picture(tmp_path / "1" / "b.png", size=(5, 6))
-    with pytest.raises(DataError, match=r"0/a.png is 4 x 3 .*1/b.png is 5 x 6; bring all to one size"):
+    with pytest.raises(DataError, match=r"0/a.png .*4 x 3.*1/b.png .*5 x 6"):
         read_folder(tmp_path)
 
 
@@ -106,20 +106,20 @@ def test_two_sizes_are_refused_with_both(tmp_path: Path) -> None:
 def test_a_decompression_bomb_is_refused(tmp_path: Path, side: int) -> None:
     (tmp_path / "0").mkdir()
     (tmp_path / "0" / "a.png").write_bytes(huge_png(side))
-    with pytest.raises(DataError, match=r"a.png: is too large an image"):
+    with pytest.raises(DataError, match=r"a\.png: .*too large"):
         read_folder(tmp_path)
 
 
 def test_more_than_8_bits_a_channel_is_refused(tmp_path: Path) -> None:
     (tmp_path / "0").mkdir()
     Image.fromarray(np.full((3, 4), 40_000, dtype=np.uint16)).save(tmp_path / "0" / "a.png")
-    with pytest.raises(DataError, match="more than 8 bits a channel"):
+    with pytest.raises(DataError, match=r"a\.png: .*8 bits"):
         read_folder(tmp_path)
 
 
 def test_transparent_pictures_are_refused_and_opaque_ones_are_read(tmp_path: Path) -> None:
     path = picture(tmp_path / "0" / "a.png", (9, 9, 9, 128), "RGBA")
-    with pytest.raises(DataError, match="is partly transparent"):
+    with pytest.raises(DataError, match=r"a\.png: .*transparent"):
         read_folder(tmp_path)
     picture(path, (1, 2, 3, 255), "RGBA")
     assert read_folder(tmp_path).images[0, 0, 0].tolist() == [1, 2, 3]
@@ -164,5 +164,5 @@ def test_another_split_may_decide_on_the_classes(tmp_path: Path) -> None:
     image_set = read_folder(tmp_path, ["ape", "cat"])
     assert image_set.class_names == ("ape", "cat")
     assert image_set.labels.tolist() == [1]
-    with pytest.raises(DataError, match="cat: is no class of this set; did you mean 'cats'"):
+    with pytest.raises(DataError, match=r"cat: .*did you mean 'cats'"):
         read_folder(tmp_path, ["ape", "cats"])

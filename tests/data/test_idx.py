@@ -26,27 +26,30 @@ def header(*shape: int) -> bytes:
 
 
 BAD = {
-    "empty": (b"", "is empty"),
-    "one byte": (b"\x00", "is not an IDX file"),
-    "wrong magic": (b"PNG!" + GOOD, "is not an IDX file: it begins with b'PNG!'"),
-    "floats": (b"\x00\x00\x0d\x01" + struct.pack(">I", 1) + bytes(4), r"float32 \(type byte 0x0d\); only uint8"),
-    "unknown type": (b"\x00\x00\x77\x01" + bytes(5), "of no known type"),
-    "no dimensions": (b"\x00\x00\x08\x00\x01", "states 0 dimensions; 1 to 4 is right"),
-    "five dimensions": (header(1, 1, 1, 1, 1) + b"\x01", "states 5 dimensions; 1 to 4 is right"),
-    "cut in its header": (GOOD[:9], "ends within its header"),
-    "cut": (GOOD[:-1], "truncated: its header promises 2 x 3 = 6 bytes"),
-    "too long": (GOOD + b"\x00", "too long: its header promises 2 x 3 = 6 bytes, but more follow"),
-    "nothing in it": (header(0, 4294967295, 4294967295), "holds nothing"),
-    "promises exabytes": (header(4294967295, 4294967295, 9) + bytes(9), "truncated: its header promises"),
-    "packed, promises exabytes": (gzip.compress(header(4294967295, 4294967295) + bytes(9)), "can't hold more than"),
-    "packed, cut": (gzip.compress(GOOD[:-1]), "truncated: its header promises 2 x 3 = 6 bytes, 5 follow"),
+    "empty": (b"", "empty"),
+    "one byte": (b"\x00", "IDX"),
+    "wrong magic": (b"PNG!" + GOOD, "IDX.*b'PNG!'"),
+    "floats": (b"\x00\x00\x0d\x01" + struct.pack(">I", 1) + bytes(4), "float32.*0x0d.*uint8"),
+    "unknown type": (b"\x00\x00\x77\x01" + bytes(5), "0x77.*uint8"),
+    "no dimensions": (b"\x00\x00\x08\x00\x01", "0 dimensions.*1 to 4"),
+    "five dimensions": (header(1, 1, 1, 1, 1) + b"\x01", "5 dimensions.*1 to 4"),
+    "cut in its header": (GOOD[:9], "header"),
+    "cut": (GOOD[:-1], "truncated.*2 x 3 = 6 bytes"),
+    "too long": (GOOD + b"\x00", "too long.*2 x 3 = 6 bytes"),
+    "nothing in it": (header(0, 4294967295, 4294967295), "0 x 4294967295 x 4294967295"),
+    "promises exabytes": (header(4294967295, 4294967295, 9) + bytes(9), "truncated.*4294967295 x 4294967295 x 9"),
+    "packed, promises exabytes": (
+        gzip.compress(header(4294967295, 4294967295) + bytes(9)),
+        "truncated.*4294967295 x 4294967295",
+    ),
+    "packed, cut": (gzip.compress(GOOD[:-1]), "truncated.*2 x 3 = 6 bytes, 5 "),
     "packed, too long": (gzip.compress(GOOD + b"\x00"), "too long"),
-    "gzip cut": (gzip.compress(GOOD)[:-9], "damaged gzip"),
-    "gzip head only": (gzip.compress(GOOD)[:5], "damaged gzip"),
-    "gzip flipped": (gzip.compress(GOOD)[:-5] + b"\xff" + gzip.compress(GOOD)[-4:], "damaged gzip"),
-    "gzip body": (gzip.compress(GOOD)[:10] + b"\xff" * 20, "damaged gzip"),
-    "gzip, then rubbish": (gzip.compress(GOOD) + b"rubbish", "damaged gzip"),
-    "gzip of nothing": (gzip.compress(b""), "is not an IDX file"),
+    "gzip cut": (gzip.compress(GOOD)[:-9], "gzip"),
+    "gzip head only": (gzip.compress(GOOD)[:5], "gzip"),
+    "gzip flipped": (gzip.compress(GOOD)[:-5] + b"\xff" + gzip.compress(GOOD)[-4:], "gzip"),
+    "gzip body": (gzip.compress(GOOD)[:10] + b"\xff" * 20, "gzip"),
+    "gzip, then rubbish": (gzip.compress(GOOD) + b"rubbish", "gzip"),
+    "gzip of nothing": (gzip.compress(b""), "IDX"),
 }
 
 
@@ -60,18 +63,18 @@ def test_a_bad_file_is_refused_with_its_name_and_the_reason(tmp_path: Path, name
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="there is no such file"):
+    with pytest.raises(DataError, match="none: "):
         read_idx(tmp_path / "none")
-    with pytest.raises(DataError, match="is a folder"):
+    with pytest.raises(DataError, match=f"{tmp_path.name}: .*folder"):
         read_idx(tmp_path)
-    with pytest.raises(DataError, match="is a device or pipe"):
+    with pytest.raises(DataError, match=r"/dev/zero: .*device"):
         read_idx("/dev/zero")
 
 
 def test_no_memory_is_taken_for_what_a_file_cannot_hold(tmp_path: Path) -> None:
     plain, packed = tmp_path / "plain", tmp_path / "packed"
     plain.write_bytes(header(2**30) + bytes(50))
-    # A real bomb: a gigabyte of zeros behind a header that promises 16 bytes.
+    # A gigabyte of zeros behind a header that states 16 bytes.
     packed.write_bytes(gzip.compress(header(16)) + gzip.compress(bytes(1 << 20)) * 1024)
     tracemalloc.start()
     try:
@@ -123,13 +126,13 @@ def test_the_same_array_gives_the_same_file_and_a_new_one_replaces_it(tmp_path: 
 
 @pytest.mark.parametrize("array", [np.zeros((2, 2)), np.uint8(3), np.zeros((0, 3), np.uint8), np.zeros([1] * 5, np.uint8)])
 def test_what_is_no_idx_is_not_written(tmp_path: Path, array: np.ndarray) -> None:
-    with pytest.raises(DataError, match="can't be written as IDX"):
+    with pytest.raises(DataError, match=r"file: .*IDX"):
         write_idx(tmp_path / "file", array)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_place_that_cannot_be_written_to_is_an_output_error(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OutputError, match="none/file: "):
         write_idx(tmp_path / "none" / "file", np.zeros(3, np.uint8))
 
 
@@ -166,7 +169,7 @@ def test_both_splits_have_the_same_classes(folder: Path) -> None:
 
 def test_a_missing_file_of_the_layout_is_named(folder: Path) -> None:
     (folder / "t10k-labels-idx1-ubyte").unlink()
-    with pytest.raises(DataError, match="has no t10k-labels-idx1-ubyte"):
+    with pytest.raises(DataError, match=r"letters: .*t10k-labels-idx1-ubyte"):
         read_idx_set(folder, "test")
     assert idx_splits(folder) == ("train",)
 
@@ -175,18 +178,18 @@ def test_swapped_files_are_called_so(folder: Path) -> None:
     images, labels = folder / "train-images-idx3-ubyte", folder / "train-labels-idx1-ubyte"
     images.rename(folder / "kept")
     labels.rename(images)
-    with pytest.raises(DataError, match=r"train-images-idx3-ubyte: holds idx1, images must be idx3.*swapped\?"):
+    with pytest.raises(DataError, match=r"train-images-idx3-ubyte: .*idx1.*idx3.*swapped"):
         read_idx_set(folder, "train")
     images.unlink()
     (folder / "kept").rename(images)
     labels.write_bytes(images.read_bytes())
-    with pytest.raises(DataError, match=r"train-labels-idx1-ubyte: holds idx3, labels must be idx1.*swapped\?"):
+    with pytest.raises(DataError, match=r"train-labels-idx1-ubyte: .*idx3.*idx1.*swapped"):
         read_idx_set(folder, "train")
 
 
 def test_images_and_labels_that_differ_in_number_are_refused(folder: Path) -> None:
     write_idx(folder / "train-labels-idx1-ubyte", np.zeros(11, np.uint8))
-    with pytest.raises(DataError, match="12 images but 11 labels"):
+    with pytest.raises(DataError, match=r"12 images.*11 labels"):
         read_idx_set(folder, "train")
 
 
@@ -198,5 +201,5 @@ def test_a_large_file_that_is_not_packed_stays_on_the_disk(tmp_path: Path, monke
     np.testing.assert_array_equal(found, array)
     assert isinstance(found.base, np.memmap)
     (tmp_path / "a").write_bytes((tmp_path / "a").read_bytes() + b"x")
-    with pytest.raises(DataError, match="too long"):
+    with pytest.raises(DataError, match=r"/a: .*2 x 3 x 4 = 24 bytes"):
         read_idx(tmp_path / "a")

@@ -20,7 +20,7 @@ LABELS = np.array([1, 0])
 
 
 def npy(shape: str, descr: str = "|u1", body: bytes = b"", version: int = 1) -> bytes:
-    """An array's file with a header that says anything."""
+    """Return the content of an NPY file with an arbitrary header."""
     text = f"{{'descr': {descr!r}, 'fortran_order': False, 'shape': {shape}, }}\n".encode()
     return b"\x93NUMPY" + bytes([version, 0]) + struct.pack("<H" if version == 1 else "<I", len(text)) + text + body
 
@@ -33,26 +33,26 @@ def write_zip(path: Path, entries: dict[str, bytes], method: int = zipfile.ZIP_D
 
 
 BAD_ARRAYS: dict[str, tuple[dict[str, object], str]] = {
-    "no images": ({"image": IMAGES, "labels": LABELS}, "has no array 'images'; did you mean 'image'"),
-    "no labels": ({"images": IMAGES, "label": LABELS}, "has no array 'labels'; did you mean 'label'"),
-    "float images": ({"images": IMAGES / 255, "labels": LABELS}, "images are float64, they must be uint8.*round"),
-    "int images": ({"images": IMAGES.astype(int), "labels": LABELS}, "images are int64, they must be uint8"),
+    "no images": ({"image": IMAGES, "labels": LABELS}, "'images'; did you mean 'image'"),
+    "no labels": ({"images": IMAGES, "label": LABELS}, "'labels'; did you mean 'label'"),
+    "float images": ({"images": IMAGES / 255, "labels": LABELS}, "images are float64.*uint8.*round"),
+    "int images": ({"images": IMAGES.astype(int), "labels": LABELS}, "images are int64.*uint8"),
     "flat images": ({"images": IMAGES.reshape(2, 12), "labels": LABELS}, r"images have shape \(2, 12\)"),
-    "no image": ({"images": IMAGES[:0], "labels": LABELS[:0]}, "holds no images"),
-    "float labels": ({"images": IMAGES, "labels": LABELS * 1.0}, "labels are float64, they must be integers"),
-    "one-hot labels": ({"images": IMAGES, "labels": np.eye(2, dtype=int)}, r"labels have shape \(2, 2\); \(n,\) is"),
-    "too few labels": ({"images": IMAGES, "labels": LABELS[:1]}, "2 images but 1 labels"),
-    "a negative label": ({"images": IMAGES, "labels": np.array([0, -1])}, "label -1 is outside"),
-    "a huge label": ({"images": IMAGES, "labels": np.array([0, 10**15])}, "is too high for a class without a name"),
-    "a vast label": ({"images": IMAGES, "labels": np.array([0, 2**64 - 1], np.uint64)}, "is no class index"),
+    "no image": ({"images": IMAGES[:0], "labels": LABELS[:0]}, "images"),
+    "float labels": ({"images": IMAGES, "labels": LABELS * 1.0}, "labels are float64.*integers"),
+    "one-hot labels": ({"images": IMAGES, "labels": np.eye(2, dtype=int)}, r"labels .*\(2, 2\).*\(n,\)"),
+    "too few labels": ({"images": IMAGES, "labels": LABELS[:1]}, "2 images.*1 labels"),
+    "a negative label": ({"images": IMAGES, "labels": np.array([0, -1])}, "label -1 "),
+    "a huge label": ({"images": IMAGES, "labels": np.array([0, 10**15])}, "label 1000000000000000 .*class_names"),
+    "a vast label": ({"images": IMAGES, "labels": np.array([0, 2**64 - 1], np.uint64)}, "label 18446744073709551615 "),
     "a label without a class": (
         {"images": IMAGES, "labels": LABELS, "class_names": np.array(["a"])},
-        "label 1 is outside the 1 classes",
+        "label 1 .*1 classes",
     ),
-    "object labels": ({"images": IMAGES, "labels": np.array([1, "x"], object)}, "labels holds Python objects"),
+    "object labels": ({"images": IMAGES, "labels": np.array([1, "x"], object)}, "labels .*Python objects"),
     "object names": (
         {"images": IMAGES, "labels": LABELS, "class_names": np.array(["a", "b"], object)},
-        "class_names holds Python objects",
+        "class_names .*Python objects",
     ),
     "numeric names": ({"images": IMAGES, "labels": LABELS, "class_names": LABELS}, "class_names are int64"),
 }
@@ -78,18 +78,18 @@ def test_images_alone_are_an_unlabelled_set(tmp_path: Path) -> None:
 GOOD_LABELS = npy("(2,)", "<i8", bytes(16))
 
 BAD_ENTRIES: dict[str, tuple[bytes, str]] = {
-    "empty": (b"", "is no array, or a damaged one"),
-    "rubbish": (b"rubbish rubbish", "is no array, or a damaged one"),
-    "of records": (npy("(2,3,4)", body=bytes(24), version=3), "is no array, or a damaged one"),
-    "unfinished header": (npy("(2,3,4"), "is no array, or a damaged one"),
-    "shape of floats": (npy("(2.0,)"), "is no array, or a damaged one"),
-    "unknown type": (npy("(2,)", "zzz"), "is no array, or a damaged one"),
-    "deep header": (npy("(" * 500 + ")" * 500), "is no array, or a damaged one"),
-    "promises too much": (npy("(2, 3, 1000000000000)", body=bytes(24)), "damaged: images claims shape"),
-    "promises too little": (npy("(2, 3, 3)", body=bytes(24)), "damaged: images claims shape"),
-    "negative": (npy("(-2, -3, 4)", body=bytes(24)), "damaged: images claims shape"),
-    "of nothing": (npy("(1000000000000,)", "<U0"), "damaged: images claims shape"),
-    "objects": (npy("(2,)", "|O", b"cos\nsystem\n(S'false'\ntR."), "holds Python objects, which are never unpickled"),
+    "empty": (b"", "images .*damaged"),
+    "rubbish": (b"rubbish rubbish", "images .*damaged"),
+    "of records": (npy("(2,3,4)", body=bytes(24), version=3), "images .*damaged"),
+    "unfinished header": (npy("(2,3,4"), "images .*damaged"),
+    "shape of floats": (npy("(2.0,)"), "images .*damaged"),
+    "unknown type": (npy("(2,)", "zzz"), "images .*damaged"),
+    "deep header": (npy("(" * 500 + ")" * 500), "images .*damaged"),
+    "promises too much": (npy("(2, 3, 1000000000000)", body=bytes(24)), "damaged: images .*shape"),
+    "promises too little": (npy("(2, 3, 3)", body=bytes(24)), "damaged: images .*shape"),
+    "negative": (npy("(-2, -3, 4)", body=bytes(24)), "damaged: images .*shape"),
+    "of nothing": (npy("(1000000000000,)", "<U0"), "damaged: images .*shape"),
+    "objects": (npy("(2,)", "|O", b"cos\nsystem\n(S'false'\ntR."), "images .*Python objects"),
 }
 
 
@@ -105,20 +105,20 @@ def test_what_is_no_npz_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "some.npz"
     for content in (b"", b"PK\x03\x04", b"not a zip at all"):
         path.write_bytes(content)
-        with pytest.raises(DataError, match="is not an NPZ file"):
+        with pytest.raises(DataError, match=r"some\.npz: .*NPZ"):
             read_npz(path)
     with path.open("wb") as file:
         np.save(file, IMAGES)
-    with pytest.raises(DataError, match="is not an NPZ file"):
+    with pytest.raises(DataError, match=r"some\.npz: .*NPZ"):
         read_npz(path)
-    with pytest.raises(DataError, match="no such file"):
+    with pytest.raises(DataError, match=r"none\.npz: "):
         read_npz(tmp_path / "none.npz")
-    with pytest.raises(DataError, match="is a folder"):
+    with pytest.raises(DataError, match=f"{tmp_path.name}: .*folder"):
         read_npz(tmp_path)
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
-    # 64 MiB of zeros, whose entry in the table of contents is then made to claim 4 GiB, or 9 GiB in three entries.
+    # 64 MiB of zeros. Their entry in the zip's directory is changed to state 4 GiB, then three entries to state 9 GiB.
     body = npy("(64, 1024, 1024)", body=bytes(64 << 20))
     path = write_zip(tmp_path / "bomb.npz", {"images.npy": body, "labels.npy": GOOD_LABELS, "more.npy": b"1"})
     content = bytearray(path.read_bytes())
@@ -127,12 +127,12 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
     try:
         content[listed[0] + 24 : listed[0] + 28] = struct.pack("<I", 0xFFFFFFF0)
         path.write_bytes(content)
-        with pytest.raises(DataError, match=r"damaged: images.npy claims 4294967280 bytes, more than the file can hold"):
+        with pytest.raises(DataError, match=r"damaged: images.npy .*4294967280 bytes"):
             read_npz(path)
         for place in listed:
             content[place + 24 : place + 28] = struct.pack("<I", 3 << 30)
         path.write_bytes(content)
-        with pytest.raises(DataError, match="unpacks to 9663676416 bytes; at most"):
+        with pytest.raises(DataError, match="9663676416 bytes"):
             read_npz(path)
         assert tracemalloc.get_traced_memory()[1] < 8 << 20
     finally:
@@ -141,7 +141,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
 
 def test_packings_numpy_does_not_write_are_refused(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "some.npz", {"images.npy": npy("(1,)", body=b"1")}, zipfile.ZIP_BZIP2)
-    with pytest.raises(DataError, match=r"images.npy is packed in a way NumPy does not write"):
+    with pytest.raises(DataError, match=r"some\.npz: images\.npy .*np\.savez"):
         read_npz(path)
 
 
@@ -176,7 +176,7 @@ def test_a_flipped_byte_is_an_error_of_ours_or_harmless(
 def test_names_that_are_no_text_are_refused(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "named.npz", {"images.npy": GOOD_LABELS, "ä.npy": GOOD_LABELS})
     path.write_bytes(path.read_bytes().replace("ä".encode(), b"\xa7\xa7"))
-    with pytest.raises(DataError, match="a damaged one"):
+    with pytest.raises(DataError, match=r"named\.npz: "):
         read_npz(path)
     assert npz_splits(path) == ("train",)
 

@@ -17,7 +17,7 @@ from digitgan.errors import DataError, DownloadError, UsageError
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test here may see or fill the user's own folders."""
+    """Keep the tests from reading and writing the user's folders."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.delenv("DIGITGAN_DATA", raising=False)
@@ -25,7 +25,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def catalogue(small: Dataset, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Puts the small data set in the catalogue's place, with these mirrors."""
+    """Return a function that replaces the table of data sets by the small one with the given mirrors."""
 
     def put(*mirrors: str) -> None:
         table = MappingProxyType({"small": replace(small, mirrors=mirrors)})
@@ -49,26 +49,26 @@ def pictures(folder: Path, *names: str) -> None:
 
 
 def test_an_unknown_source_is_refused_with_the_nearest(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"no data source 'mnits': did you mean 'mnist'\?.*would have to exist"):
+    with pytest.raises(DataError, match=r"'mnits': did you mean 'mnist'\?.*FILE\.npz"):
         load_image_set("mnits")
     for source in ("", "a\0b", str(tmp_path / "none"), "none.npz"):
-        with pytest.raises(DataError, match=r"no data source .*known: mnist, digits"):
+        with pytest.raises(DataError, match=r"data source .*known: mnist, digits"):
             load_image_set(source)
 
 
 def test_an_unknown_split_is_refused() -> None:
-    with pytest.raises(UsageError, match="no split 'valid'"):
+    with pytest.raises(UsageError, match="'valid'"):
         load_image_set("digits", "valid")  # type: ignore[arg-type]
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     (tmp_path / "train-images-idx3-ubyte").touch()
-    with pytest.raises(DataError, match="is no data source; a folder or an NPZ file is right"):
+    with pytest.raises(DataError, match=r"train-images-idx3-ubyte: .*NPZ"):
         load_image_set(str(tmp_path / "train-images-idx3-ubyte"))
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="has neither class folders nor pictures"):
+    with pytest.raises(DataError, match=tmp_path.name):
         load_image_set(str(tmp_path))
 
 
@@ -81,7 +81,7 @@ def test_an_npz_file_is_all_for_training(tmp_path: Path) -> None:
     with path.open("wb") as file:
         np.savez(file, images=np.zeros((2, 3, 4), np.uint8), labels=np.array([0, 1]))
     assert load_image_set(str(path)).name == "set.NPZ"
-    with pytest.raises(DataError, match=r"set.NPZ: has no test part, only train; an NPZ file is all for training"):
+    with pytest.raises(DataError, match=r"set.NPZ: .*test.*train"):
         load_image_set(str(path), "test")
 
 
@@ -97,24 +97,24 @@ def test_an_npz_file_as_keras_keeps_it_has_both_parts(tmp_path: Path) -> None:
     assert (train.labels.tolist(), test.labels.tolist()) == ([0, 2, 1], [1, 0])
     np.savez(tmp_path / "half.npz", x_train=images, y_train=np.zeros(5, np.uint8))
     assert len(load_image_set(str(tmp_path / "half.npz"))) == 5
-    with pytest.raises(DataError, match=r"half.npz: has no test part"):
+    with pytest.raises(DataError, match=r"half.npz: .*test"):
         load_image_set(str(tmp_path / "half.npz"), "test")
 
 
 def test_an_idx_folder_is_read_and_its_missing_files_are_named(tmp_path: Path, contents: dict[str, bytes]) -> None:
     folder = fill(tmp_path / "kana", contents, "train")
     assert load_image_set(str(folder)).name == "kana (train)"
-    with pytest.raises(DataError, match=r"has no test part, only train; .*test takes t10k-images-idx3-ubyte and t10k-l"):
+    with pytest.raises(DataError, match=r"kana: .*test.*t10k-images-idx3-ubyte.*t10k-labels-idx1-ubyte"):
         load_image_set(str(folder), "test")
     (folder / "train-labels-idx1-ubyte.gz").unlink()
-    with pytest.raises(DataError, match=r"has no train part; train takes .* and train-labels-idx1-ubyte"):
+    with pytest.raises(DataError, match=r"kana: .*train .*train-labels-idx1-ubyte"):
         load_image_set(str(folder))
 
 
 def test_class_folders_are_all_for_training(tmp_path: Path) -> None:
     pictures(tmp_path, "a/1.png", "b/1.png")
     assert load_image_set(str(tmp_path)).class_names == ("a", "b")
-    with pytest.raises(DataError, match=r"has no test part, only train; class folders without a 'test' folder"):
+    with pytest.raises(DataError, match=f"{tmp_path.name}: .*test.*train"):
         load_image_set(str(tmp_path), "test")
 
 
@@ -129,7 +129,7 @@ def test_train_and_test_folders_share_their_classes(tmp_path: Path) -> None:
 
 def test_a_folder_with_one_part_has_no_other(tmp_path: Path) -> None:
     pictures(tmp_path, "train/a/1.png")
-    with pytest.raises(DataError, match="has no test part, only train; a folder of that name, with class folders"):
+    with pytest.raises(DataError, match=f"{tmp_path.name}: .*test.*train"):
         load_image_set(str(tmp_path), "test")
 
 
@@ -171,7 +171,7 @@ def test_nothing_is_fetched_where_that_is_not_allowed(
     mirror = serve(correct)
     catalogue(mirror.address)
     for attempt in (lambda: load_image_set("small", allow_download=False), lambda: verify("small")):
-        with pytest.raises(DataError, match=r"small is not in .*digitgan, and nothing was fetched; put .*--data digits"):
+        with pytest.raises(DataError, match=r"small .*digitgan.*--data-dir.*--data digits"):
             attempt()
     assert not mirror.asked
     assert not (tmp_path / "home").exists()
@@ -187,7 +187,7 @@ def test_a_failed_download_leaves_the_error_of_the_mirrors(tmp_path: Path, catal
 def test_a_data_folder_that_cannot_be_written_to_is_named(tmp_path: Path, catalogue: Callable[..., None]) -> None:
     catalogue("http://127.0.0.1:9/")
     (tmp_path / "file").touch()
-    with pytest.raises(DataError, match=r"file/small: cannot be written to"):
+    with pytest.raises(DataError, match=r"file/small: .*--data-dir"):
         load_image_set("small", data_dir=tmp_path / "file")
 
 
@@ -199,9 +199,9 @@ def test_other_data_under_the_same_names_is_not_taken_for_the_set(
     changed["train-labels-idx1-ubyte"] = changed["train-labels-idx1-ubyte"][:-1] + b"\x00"
     fill(tmp_path, changed)
     for attempt in (lambda: load_image_set("small", data_dir=tmp_path), lambda: verify("small", tmp_path)):
-        with pytest.raises(DataError, match=r"train-labels-idx1-ubyte.gz: is not small's .*another SHA-256"):
+        with pytest.raises(DataError, match=r"train-labels-idx1-ubyte.gz: .*small.*SHA-256"):
             attempt()
-    assert len(load_image_set(str(tmp_path))) == 12  # as a folder of one's own it is welcome
+    assert len(load_image_set(str(tmp_path))) == 12  # the same files load as a folder of IDX files
 
 
 def test_verify_tells_what_is_there(tmp_path: Path, contents: dict[str, bytes], catalogue: Callable[..., None]) -> None:
@@ -219,7 +219,7 @@ def test_verify_tells_what_is_there(tmp_path: Path, contents: dict[str, bytes], 
 def test_verify_names_what_is_damaged(tmp_path: Path, contents: dict[str, bytes]) -> None:
     path = fill(tmp_path, contents) / "t10k-images-idx3-ubyte.gz"
     path.write_bytes(path.read_bytes()[:-4])
-    with pytest.raises(DataError, match=r"t10k-images-idx3-ubyte.gz: is a damaged gzip file"):
+    with pytest.raises(DataError, match=r"t10k-images-idx3-ubyte.gz: .*gzip"):
         verify(str(tmp_path))
 
 

@@ -1,4 +1,4 @@
-"""Whole evaluations, on real digits and spoilt ones: each fault shows where it should."""
+"""Tests of whole evaluations of real digits and corrupted digits: each fault affects the expected metrics."""
 
 from __future__ import annotations
 
@@ -47,23 +47,23 @@ def values(found: Evaluation) -> dict[str, float]:
     return {metric.metric.name: metric.found.value for metric in found.metrics if metric.found is not None}
 
 
-def floors(found: Evaluation) -> dict[str, float]:
+def baselines(found: Evaluation) -> dict[str, float]:
     return {metric.metric.name: metric.baseline for metric in found.metrics if metric.baseline is not None}
 
 
 @pytest.fixture(scope="module")
 def of_real(digits: ImageSet, held_out: ImageSet, classifier: FeatureClassifier) -> Evaluation:
-    """The held-out images themselves, compared with training images."""
+    """The evaluation of the held-out images against training images."""
     return evaluate(changed(held_out), digits, held_out, classifier, "train")
 
 
-def test_real_images_come_out_at_the_floor(of_real: Evaluation) -> None:
-    assert values(of_real) == floors(of_real)
+def test_real_images_equal_the_real_baseline(of_real: Evaluation) -> None:
+    assert values(of_real) == baselines(of_real)
     assert {"class_accuracy", "frechet_distance", "precision", "recall", "density", "coverage"} <= values(of_real).keys()
     assert of_real.memorisation.closer_than_any_held_out == 0
 
 
-def test_an_interval_holds_its_figure(of_real: Evaluation) -> None:
+def test_an_interval_contains_its_value(of_real: Evaluation) -> None:
     for metric in of_real.metrics:
         if metric.found is not None:
             assert metric.found.low <= metric.found.value <= metric.found.high, metric.metric.name
@@ -114,16 +114,15 @@ def test_one_picture_a_class_shows_in_coverage_and_recall(
     firsts = np.array([np.flatnonzero(held_out.labels == label)[0] for label in range(10)])
     labels = np.arange(300) % 10
     found = evaluate(changed(held_out, held_out.images[firsts[labels]], labels), digits, held_out, classifier, "train")
-    assert values(found)["coverage"] < 0.3 * floors(found)["coverage"]
-    assert values(found)["recall"] < 0.3 * floors(found)["recall"]
+    assert values(found)["coverage"] < 0.3 * baselines(found)["coverage"]
+    assert values(found)["recall"] < 0.3 * baselines(found)["recall"]
 
 
 def test_a_class_that_is_not_there_is_flagged(digits: ImageSet, held_out: ImageSet, classifier: FeatureClassifier) -> None:
     rest = held_out.labels != 4
     found = evaluate(changed(held_out, held_out.images[rest], held_out.labels[rest]), digits, held_out, classifier, "train")
-    taken_for_fours = found.images.confusion.sum(axis=0)[4]
-    assert ("the classifier takes no image for a 4" in found.flags) == (taken_for_fours == 0)
-    assert "none of the images is asked for as a 4" in found.flags
+    predicted_fours = found.images.confusion.sum(axis=0)[4]
+    assert sum(flag.split()[-1] == "4" or " 4 " in flag for flag in found.flags) == 1 + (predicted_fours == 0)
     assert np.isfinite(list(values(found).values())).all()
 
 
@@ -132,30 +131,30 @@ def test_images_that_are_all_the_same_are_flagged_and_give_numbers(
 ) -> None:
     same = np.repeat(held_out.images[:1], 200, axis=0)
     found = evaluate(changed(held_out, same, np.zeros(200, dtype=np.int64)), digits, held_out, classifier, "test")
-    assert "all images are the same" in found.flags
+    assert any("identical" in flag for flag in found.flags)
     assert np.isfinite(list(values(found).values())).all()
     blank = np.zeros((200, 28, 28), dtype=np.uint8)
     blank[100:] = 255
     found = evaluate(changed(held_out, blank, np.arange(200) % 10), digits, held_out, classifier, "test")
-    assert "every image is of one even colour" in found.flags
+    assert any("single colour" in flag for flag in found.flags)
 
 
 def test_what_needs_more_images_is_missing_by_name(digits: ImageSet, held_out: ImageSet, classifier: FeatureClassifier) -> None:
     few = changed(held_out, held_out.images[:110], held_out.labels[:110])
     found = evaluate(few, digits, held_out, classifier, "test")
     assert "frechet_distance" not in values(found)
-    assert "no fréchet distance: needs 129 images on each side, there are 110" in found.flags
-    with pytest.raises(UsageError, match="99 images; at least 100 are needed"):
+    assert any("fréchet distance" in flag and "129" in flag and "110" in flag for flag in found.flags)
+    with pytest.raises(UsageError, match=r"spoilt: 99 .*100"):
         evaluate(changed(held_out, held_out.images[:99], held_out.labels[:99]), digits, held_out, classifier, "test")
 
 
 def test_other_classes_are_refused(digits: ImageSet, held_out: ImageSet, classifier: FeatureClassifier) -> None:
     other = dataclasses.replace(changed(held_out), class_names=tuple("abcdefghij"))
-    with pytest.raises(UsageError, match=r"its classes are a, b, .*; compare it with data of its own \(--data\)"):
+    with pytest.raises(UsageError, match=r"spoilt: .*a, b, .*0, 1, .*--data"):
         evaluate(other, digits, held_out, classifier, "test")
 
 
-def test_images_without_classes_have_all_figures_but_accuracy(
+def test_images_without_classes_have_all_metrics_but_accuracy(
     digits: ImageSet, held_out: ImageSet, classifier: FeatureClassifier
 ) -> None:
     unlabelled = source_of_images(held_out.unlabelled(), "pictures")
@@ -167,7 +166,7 @@ def test_images_without_classes_have_all_figures_but_accuracy(
     assert "worst" not in pictures(found, digits.images)
 
 
-def test_a_model_is_drawn_from_in_the_training_images_shares(small_model: Model, digits: ImageSet) -> None:
+def test_a_model_generates_the_class_distribution_of_the_training_images(small_model: Model, digits: ImageSet) -> None:
     skewed = ImageSet(digits.images, np.sort(digits.labels) // 5, ("low", "high"), "skewed")
     model = dataclasses.replace(small_model, class_names=("low", "high"))
     source = source_of_model(model, "0" * 64, "small", skewed, 600, seed=3)
@@ -190,17 +189,18 @@ def numbers(value: object) -> Iterator[float]:
         yield value
 
 
-def test_the_record_says_all_and_the_page_shows_it(of_real: Evaluation, digits: ImageSet) -> None:
+def test_the_page_shows_the_record(of_real: Evaluation, digits: ImageSet) -> None:
     made = record(of_real, None, {"features_sha256": "abc"}, "digitgan evaluate test.npz --reference train")
     assert np.isfinite(list(numbers(made))).all()
-    assert made["headline"].startswith("Of 297 images 9")
+    assert made["headline"].startswith("297 ")
+    assert f"{made['metrics']['class_accuracy']['value']:.2%}" in made["headline"]
     assert np.sum(made["confusion"]) == 297
     assert made["metrics"]["class_accuracy"]["value"] == pytest.approx(values(of_real)["class_accuracy"], rel=1e-5)
-    assert made["protocol"]["compared_with"] == "297 training images"
+    assert "297 training" in made["protocol"]["compared_with"]
     html = page(made, pictures(of_real, digits.images), None)
     for part in ("headline", "metrics", "classes", "worst", "per-class", "confusion", "memorisation", "pairs", "protocol"):
         assert f'id="{part}"' in html
-    assert "://" not in html, "nothing is loaded from elsewhere"
+    assert "://" not in html, "the page is self-contained"
     assert "digitgan evaluate test.npz --reference train" in html
 
 

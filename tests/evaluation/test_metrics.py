@@ -1,4 +1,4 @@
-"""Metrics, proven: identity, symmetry, closed forms, what each is there to find, and second implementations as oracles."""
+"""Tests of the metrics: identity, symmetry, closed forms, sensitivity to faults, and agreement with other implementations."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def test_frechet_distance_of_gaussians_with_diagonal_covariances_in_closed_form(
     assert frechet_distance(exact(0), exact(1)) == pytest.approx(expected, rel=1e-12)
 
 
-def test_frechet_distance_is_no_less_sure_where_features_never_vary() -> None:
-    """Units of a ReLU that are never on, and copies of others: covariances without full rank, where matrix roots go complex."""
+def test_frechet_distance_of_covariances_without_full_rank() -> None:
+    """Inactive ReLU units and copies of units give singular covariances, for which general matrix roots become complex."""
     first, second = gaussian(0), gaussian(1, mean=0.5)
     padded = [np.hstack([features, np.zeros((2000, 3)), features[:, :2]]) for features in (first, second)]
     found = frechet(*padded)
@@ -89,13 +89,13 @@ def test_kernel_distance_is_zero_on_average_for_one_distribution_and_may_be_belo
 
 
 def test_kernel_distance_in_closed_form() -> None:
-    """Two points each at 0 and at 1, of width 1: k(0, 0) = 1, k(0, 1) = 1, k(1, 1) = 8."""
+    """For two points each at 0 and at 1, of width 1: k(0, 0) = 1, k(0, 1) = 1, k(1, 1) = 8."""
     zeros, ones = np.zeros((2, 1)), np.ones((2, 1))
     assert squared_mean_discrepancy(zeros, ones) == pytest.approx(1 + 8 - 2)
 
 
 def test_the_kernel_distances_standard_error_is_the_spread_of_the_mean() -> None:
-    """Over many pairs of sets, the distances vary by about what each says of itself."""
+    """Over many pairs of sets, the standard deviation of the distances is about the estimated standard error."""
     found = [kernel_distance(gaussian(2 * seed, 1000), gaussian(2 * seed + 1, 1000, mean=0.2), block=100) for seed in range(60)]
     errors = [estimate.error for estimate in found if estimate.error is not None]
     assert np.std([estimate.value for estimate in found]) == pytest.approx(np.mean(errors), rel=0.35)
@@ -105,13 +105,13 @@ def test_the_kernel_distances_standard_error_is_the_spread_of_the_mean() -> None
 # --- neighbourhoods
 
 
-def test_a_set_covers_itself_in_every_respect() -> None:
+def test_a_set_has_full_precision_recall_and_coverage_of_itself() -> None:
     features = gaussian(0, 500)
     found = neighbourhoods(features, features, 5)
     assert (found.precision, found.recall, found.coverage) == (1, 1, 1)
 
 
-def test_sets_far_apart_have_nothing_to_do_with_each_other() -> None:
+def test_metrics_of_distant_sets_are_zero() -> None:
     found = neighbourhoods(gaussian(0, 300), gaussian(1, 300, mean=100), 5)
     assert (found.precision, found.recall, found.density, found.coverage) == (0, 0, 0, 0)
 
@@ -130,13 +130,13 @@ def test_precision_and_recall_change_places_with_the_sets() -> None:
     one, other = neighbourhoods(first, second, 3), neighbourhoods(second, first, 3)
     assert one.precision == other.recall
     assert one.recall == other.precision
-    assert one.precision > one.recall, "images too much alike are likely ones, and miss unlikely ones"
+    assert one.precision > one.recall, "a narrow distribution is inside the other and does not cover it"
 
 
-# --- answers
+# --- classification
 
 
-def test_answers_in_closed_form() -> None:
+def test_classification_in_closed_form() -> None:
     sure = np.eye(4)[np.arange(400) % 4]
     found = ClassificationSummary.of(sure, np.arange(400) % 4)
     assert found.accuracy == 1
@@ -146,12 +146,13 @@ def test_answers_in_closed_form() -> None:
     assert unsure.inception_score == pytest.approx(1)
     one_class = ClassificationSummary.of(np.eye(4)[np.zeros(400, dtype=np.int64)], None)
     assert one_class.inception_score == pytest.approx(1)
-    # Jensen-Shannon of (1, 0, 0, 0) from equal quarters, by hand: (ln(1 / 0.625) + 0.25 ln(0.25 / 0.625) + 0.75 ln 2) / 2
+    # Jensen-Shannon divergence between (1, 0, 0, 0) and the uniform distribution:
+    # (ln(1 / 0.625) + 0.25 ln(0.25 / 0.625) + 0.75 ln 2) / 2
     expected = (math.log(1 / 0.625) + 0.25 * math.log(0.25 / 0.625) + 0.75 * math.log(2)) / 2
     assert one_class.class_balance == pytest.approx(expected)
 
 
-def test_confusion_counts_what_was_asked_for_in_rows() -> None:
+def test_confusion_has_labels_in_rows() -> None:
     classification = np.eye(3)[[0, 0, 2, 2, 2]]
     found = ClassificationSummary.of(classification[:2], np.array([0, 1])) + ClassificationSummary.of(
         classification[2:], np.array([1, 2, 2])
@@ -161,10 +162,10 @@ def test_confusion_counts_what_was_asked_for_in_rows() -> None:
     assert found.count == 5
 
 
-# --- what each is there to find
+# --- sensitivity to faults
 
 
-FIGURES: dict[str, Callable[[Array, Array], float]] = {
+METRICS: dict[str, Callable[[Array, Array], float]] = {
     "frechet": lambda real, drawn: frechet(drawn, real),
     "kernel": lambda real, drawn: squared_mean_discrepancy(real, drawn),
     "precision": lambda real, drawn: -neighbourhoods(real, drawn, 5).precision,
@@ -173,17 +174,17 @@ FIGURES: dict[str, Callable[[Array, Array], float]] = {
 }
 
 
-@pytest.mark.parametrize("name", FIGURES)
-def test_every_figure_gets_worse_with_growing_noise(name: str) -> None:
+@pytest.mark.parametrize("name", METRICS)
+def test_every_metric_gets_worse_with_growing_noise(name: str) -> None:
     real, drawn = gaussian(0, 1000), gaussian(1, 1000)
     noise = np.random.default_rng(2).normal(size=drawn.shape)
-    found = [FIGURES[name](real, drawn + scale * noise) for scale in (0, 0.5, 1, 2, 4)]
+    found = [METRICS[name](real, drawn + scale * noise) for scale in (0, 0.5, 1, 2, 4)]
     assert found == sorted(found)
     assert len(set(found)) == 5
 
 
 def modes(seed: int, which: list[int], count: int = 1000) -> Array:
-    """Points around the corners of a cube, as classes are."""
+    """Return points around the corners of a cube, one corner for each class."""
     random = np.random.default_rng(seed)
     corners = 10.0 * np.array([[bit >> place & 1 for place in range(3)] for bit in range(8)])
     return corners[random.choice(which, count)] + random.normal(size=(count, 3))
@@ -199,7 +200,7 @@ def test_a_missing_class_shows_in_recall_and_coverage_and_not_in_precision() -> 
 
 
 def test_one_picture_a_class_shows_in_coverage_and_not_in_precision() -> None:
-    """Mode drop within classes: what accuracy and precision praise."""
+    """Mode collapse within classes, which accuracy and precision do not detect."""
     real = modes(0, list(range(8)))
     collapsed = modes(1, list(range(8)))
     collapsed = 10 * np.round(collapsed / 10) + 0.05 * (collapsed - 10 * np.round(collapsed / 10))
@@ -212,7 +213,7 @@ def test_one_picture_a_class_shows_in_coverage_and_not_in_precision() -> None:
 # --- memorisation
 
 
-def test_the_nearest_image_is_found_whichever_block_it_is_in() -> None:
+def test_the_nearest_image_is_found_in_any_block() -> None:
     random = np.random.default_rng(0)
     among = random.integers(0, 256, (9001, 5, 5), dtype=np.uint8)
     chosen = random.integers(0, 9001, 1300)
@@ -233,7 +234,7 @@ def test_a_copy_is_at_no_distance() -> None:
 # --- intervals
 
 
-def test_an_interval_holds_the_truth_about_95_times_of_100() -> None:
+def test_an_interval_contains_the_true_value_about_95_times_of_100() -> None:
     inside = 0
     for seed in range(100):
         values = gaussian(seed, 80, 1, mean=3.0)[:, 0]
@@ -243,7 +244,7 @@ def test_an_interval_holds_the_truth_about_95_times_of_100() -> None:
     assert 86 <= inside <= 99
 
 
-def test_a_frechet_distances_interval_is_not_pushed_up_by_the_images_a_resample_lacks() -> None:
+def test_the_interval_of_a_frechet_distance_is_corrected_for_the_bias_of_resamples() -> None:
     real = FeatureMoments.of(gaussian(0, 5000))
     groups = [FeatureMoments.of(gaussian(100 + seed, 40)) for seed in range(50)]
     found = interval(50, lambda weights: frechet_distance(FeatureMoments.weighted(groups, weights), real))
@@ -256,7 +257,7 @@ def test_a_frechet_distances_interval_is_not_pushed_up_by_the_images_a_resample_
 
 @pytest.fixture(scope="module")
 def pair() -> tuple[Array, Array]:
-    """Features as a classifier's are: not negative, many exactly 0, correlated."""
+    """Features like those of a classifier: non-negative, often exactly 0, and correlated."""
     random = np.random.default_rng(0)
     mixing = random.normal(size=(16, 32))
     return tuple(np.maximum(random.normal(shift, 1, (600, 16)) @ mixing, 0).astype(np.float64) for shift in (0, 0.3))  # type: ignore[return-value]

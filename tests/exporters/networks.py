@@ -1,4 +1,4 @@
-"""Networks whose every weight matters, for tests that compare two forms of one."""
+"""Networks with weights away from their initial values, for tests that compare two implementations."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ VARIANTS: dict[str, Recipe] = {
         ["discriminator.spectral_norm=true", "discriminator.label_input=one-hot", "discriminator.label_biases=false"],
     ),
 }
-"""Every recipe of the table, and ways of composing one that none of them goes."""
+"""Every recipe, and combinations of settings that no recipe has."""
 
 
 def shaken(network: Network) -> Network:
-    """The network with statistics and tables that are not those of the start, which would hide mistakes."""
+    """Replace initial statistics, tables and biases, whose zeros and ones would hide errors, and return the network."""
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for layer in network.modules():

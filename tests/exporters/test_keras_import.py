@@ -1,4 +1,4 @@
-"""Generators from Keras: what they draw, and what is refused, with the layer's name, before anything happens."""
+"""Import of Keras generators: equal images, and refusal of unsupported or hostile files, naming the layer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from digitgan.errors import ModelFileError
+from digitgan.errors import ModelFileError, RecipeError
 from digitgan.exporters.keras_import import read_keras
 from digitgan.exporters.keras_layers import load_keras
 from digitgan.exporters.keras_networks import keras_generator
@@ -23,7 +23,7 @@ from digitgan.model.file import load_model, save_model
 from digitgan.recipes import RECIPES
 from tests.exporters.networks import VARIANTS, generator_of, inputs_of
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # Keras' own
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # raised within Keras
 
 keras = load_keras()
 layers = keras.layers
@@ -31,7 +31,7 @@ layers = keras.layers
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a small conditional generator in both of Keras' forms."""
+    """A folder with a small conditional generator in both formats of Keras."""
     folder = tmp_path_factory.mktemp("saved")
     save(reference_generator(), folder)
     return folder
@@ -44,7 +44,7 @@ def save(model: Any, folder: Path) -> None:
 
 
 def reference_generator() -> Any:
-    """As its users write one: the label looked up, the layers' activations inside them."""
+    """Return a typical Keras generator: an embedded label, and activations as arguments of the layers."""
     keras.utils.set_random_seed(1)
     z, labels = keras.Input((20,)), keras.Input((1,), dtype="int32")
     label = layers.Flatten()(layers.Embedding(10, 5)(labels))
@@ -156,7 +156,7 @@ def test_other_ways_of_writing_one(build: Callable[[], Any], tmp_path: Path) -> 
     unit = build in (one_hot_given, recurrent)
     np.testing.assert_allclose(images.permute(0, 2, 3, 1).numpy(), expected * 2 - 1 if unit else expected, atol=1e-5)
     torch.testing.assert_close(mixed, images)
-    # And out again: Keras' own layers, now with labels as numbers and pixels in [-1, 1].
+    # Export again: the same Keras layers, with integer labels and pixels in [-1, 1].
     again = keras_generator(model.generator, conditional=model.recipe.conditional)
     fed = [z.numpy(), (labels % len(model.class_names)).numpy()[:, None]] if model.recipe.conditional else z.numpy()
     np.testing.assert_allclose(again.predict(fed, verbose=0), images.permute(0, 2, 3, 1).numpy(), atol=1e-5)
@@ -193,14 +193,14 @@ def test_pixels_keep_their_range(further: list[tuple[str, dict[str, Any]]], low:
 
 def test_pixels_of_no_known_range_are_refused(tmp_path: Path) -> None:
     save(sigmoid_then(layers.Rescaling(3.0)), tmp_path)
-    assert "gives pixels from 0 to 3" in refused(tmp_path / "generator.keras")
+    assert "from 0 to 3;" in refused(tmp_path / "generator.keras")
     save(sigmoid_then(layers.Conv2D(1, 3, padding="same", activation="relu")), tmp_path)
-    assert "its layers don't say what they mean" in refused(tmp_path / "generator.keras")
+    assert re.search("tanh.*sigmoid", refused(tmp_path / "generator.keras"))
 
 
 def test_the_folder_of_an_export_is_taken(saved: Path) -> None:
     assert read_keras(saved, None, None).class_names == tuple("0123456789")
-    assert "give them as --weights" in refused(saved / "generator.json")
+    assert "generator.json: has no weights; give them with --weights" in refused(saved / "generator.json")
 
 
 def refused(path: Path, weights: Path | None = None) -> str:
@@ -219,9 +219,9 @@ def test_a_lambda_is_named_and_never_run(tmp_path: Path) -> None:
     save(keras.Model(z, layers.Reshape((2, 4, 1))(shown)), tmp_path)
     path = tmp_path / "generator.keras"
     keras.saving.load_model(path, safe_mode=False).predict(np.zeros((1, 8)), verbose=0)
-    canary.unlink()  # so it is a real one: to Keras, which was told to trust it, it did what it does
-    assert re.search(r"layer 'innocent' is a Lambda.*never run", refused(path))
-    assert re.search(r"layer 'innocent' is a Lambda", refused(tmp_path / "generator.json", tmp_path / "generator.weights.h5"))
+    canary.unlink()  # Keras without its safe mode executes the code, so the canary works
+    assert re.search(r"layer 'innocent' .*Lambda", refused(path))
+    assert re.search(r"layer 'innocent' .*Lambda", refused(tmp_path / "generator.json", tmp_path / "generator.weights.h5"))
     assert not canary.exists()
 
 
@@ -250,20 +250,20 @@ def kind_of(old: str, new: str) -> Callable[[Any], None]:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (kind_of("Dropout", "SpectralNormalization"), "layer 'dropout.*' is a SpectralNormalization, which can't be imported"),
-        (kind_of("Dropout", "os.system"), "is a os.system, which can't be imported"),
-        (kind_of("Dropout", "Sequential"), "is a whole model; write its layers out"),
-        (setting("Conv2D", "data_format", "channels_first"), "layer 'conv2d.*' can't be made: data_format = 'channels_first'"),
+        (kind_of("Dropout", "SpectralNormalization"), r"layer 'dropout\w*' .*SpectralNormalization"),
+        (kind_of("Dropout", "os.system"), r"layer 'dropout\w*' .*os\.system"),
+        (kind_of("Dropout", "Sequential"), r"layer 'dropout\w*' .*Sequential"),
+        (setting("Conv2D", "data_format", "channels_first"), "layer 'conv2d.*data_format = 'channels_first'"),
         (setting("Conv2D", "activation", {"class_name": "__import__"}), "activation"),
-        (setting("Conv2D", "filters", 10**12), "larger than any generator"),
+        (setting("Conv2D", "filters", 10**12), "layer 'conv2d.*100,000,000"),
         (setting("Conv2D", "filters", -1), "filters = -1"),
-        (setting("Dense", "units", 10**9), "larger than any generator"),
-        (setting("UpSampling2D", "size", [10**6, 10**6]), "larger than any generator"),
-        (setting("Reshape", "target_shape", [7, 7, 9]), "layer 'reshape.*' can't be made"),
+        (setting("Dense", "units", 10**9), "layer 'dense.*100,000,000"),
+        (setting("UpSampling2D", "size", [10**6, 10**6]), "layer 'up_sampling2d.*100,000,000"),
+        (setting("Reshape", "target_shape", [7, 7, 9]), "layer 'reshape"),
         (setting("BatchNormalization", "axis", 0), "axis = 0"),
-        (lambda config: config.update(output_layers=[["nobody", 0, 0]]), "lead nowhere"),
-        (lambda config: config["layers"].clear(), "0 layers"),
-        (lambda config: config.update(layers=3), "not the JSON of a Keras 3 model"),
+        (lambda config: config.update(output_layers=[["nobody", 0, 0]]), "'nobody'"),
+        (lambda config: config["layers"].clear(), r"\b0 layers"),
+        (lambda config: config.update(layers=3), "Keras 3.*TypeError"),
     ],
 )
 def test_what_is_not_known_is_named(saved: Path, change: Callable[[Any], None], message: str) -> None:
@@ -288,7 +288,7 @@ def weights_with(saved: Path, tmp_path: Path, change: Callable[[Any], None]) -> 
 
 
 def test_weights_that_lead_elsewhere_are_not_followed(saved: Path, tmp_path: Path) -> None:
-    """Neither another HDF5 file, nor raw bytes of any file, nor a path in the same file."""
+    """Check links to another HDF5 file, to raw bytes of another file, and within the same file."""
     secret = tmp_path / "secret.h5"
     with h5py.File(secret, "w") as file:
         file["kernel"] = np.ones((25, 392), dtype=np.float32)
@@ -315,13 +315,8 @@ def test_weights_that_lead_elsewhere_are_not_followed(saved: Path, tmp_path: Pat
         layout[:] = h5py.VirtualSource(str(secret), "kernel", (25, 392))
         file.create_virtual_dataset(place, layout)
 
-    for change, message in (
-        (outwards, "leads elsewhere"),
-        (sideways, "leads elsewhere"),
-        (raw_bytes, "kept in other files"),
-        (virtual, "kept in other files"),
-    ):
-        assert message in refused(saved / "generator.json", weights_with(saved, tmp_path, change)), change.__name__
+    for change in (outwards, sideways, raw_bytes, virtual):
+        assert place in refused(saved / "generator.json", weights_with(saved, tmp_path, change)), change.__name__
 
 
 def test_weights_that_do_not_fit_are_named(saved: Path, tmp_path: Path) -> None:
@@ -335,12 +330,12 @@ def test_weights_that_do_not_fit_are_named(saved: Path, tmp_path: Path) -> None:
         return change
 
     for change, message in (
-        (other((25, 391), "f4"), r"float32 \(25, 391\), and the architecture has float32 \(25, 392\)"),
-        (other((10**6, 10**6), "f4"), "and the architecture has"),  # four terabytes in a kilobyte
-        (other((25, 392), "i4"), "is int32"),
-        (other((25, 392), "f4", float("nan")), "no numbers"),
-        (lambda file: file.pop("layers/dense/vars"), "has no layers/dense/vars/0"),
-        (lambda file: file.attrs.update(layer_names=["a"]), "is of Keras 2"),
+        (other((25, 391), "f4"), r"float32 \(25, 391\).*float32 \(25, 392\)"),
+        (other((10**6, 10**6), "f4"), r"float32 \(1000000, 1000000\).*float32 \(25, 392\)"),  # 4 TB compressed to 1 kB
+        (other((25, 392), "i4"), r"int32 \(25, 392\).*float32 \(25, 392\)"),
+        (other((25, 392), "f4", float("nan")), rf"{place} .*not finite"),
+        (lambda file: file.pop("layers/dense/vars"), f"{place} .*missing"),
+        (lambda file: file.attrs.update(layer_names=["a"]), "Keras 2"),
     ):
         assert re.search(message, refused(saved / "generator.json", weights_with(saved, tmp_path, change)))
     broken = tmp_path / "broken.weights.h5"
@@ -360,30 +355,30 @@ def test_archives_that_lie_are_refused(saved: Path, tmp_path: Path) -> None:
         content.replace(b"PK", b"KP"),
     ):
         path.write_bytes(broken)
-        assert "not a whole .keras file" in refused(path)
+        assert "generator.keras: " in refused(path)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as bomb:
         bomb.writestr("config.json", bytes(64 * 2**20))  # 64 MiB in 64 kB
         bomb.writestr("model.weights.h5", b"")
     assert path.stat().st_size < 100_000
-    assert "claims 67,108,864 bytes" in refused(path)
+    assert re.search("config.json .*67,108,864", refused(path))
     with zipfile.ZipFile(io.BytesIO(content)) as archive, zipfile.ZipFile(path, "w") as other:
         other.writestr("config.json", archive.read("config.json"))
-    assert "not a whole .keras file" in refused(path)
+    assert "model.weights.h5" in refused(path)
 
 
 def test_class_names_have_to_fit(saved: Path) -> None:
-    with pytest.raises(ModelFileError, match="draws 10 classes, and --class-names has 3"):
+    with pytest.raises(ModelFileError, match=r"\b10\b.*--class-names 3\b"):
         read_keras(saved / "generator.keras", None, ["a", "b", "c"])
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    assert "none.keras: cannot be read" in refused(tmp_path / "none.keras")
+    assert "none.keras: " in refused(tmp_path / "none.keras")
 
 
 def test_such_a_generator_is_not_trained(saved: Path, tmp_path: Path) -> None:
     from digitgan.recipes import check_recipe
 
     recipe = read_keras(saved / "generator.keras", None, None).recipe
-    with pytest.raises(Exception, match="made elsewhere and is drawn from"):
+    with pytest.raises(RecipeError, match=r"generator\.family"):
         check_recipe(recipe)
     assert recipe.generator.family not in {other.generator.family for other in RECIPES.values()}

@@ -1,4 +1,4 @@
-"""Networks in Keras give what ours give; by its torch backend here, by TensorFlow in the scenarios."""
+"""Converted networks agree with PyTorch: with the torch backend of Keras here, with TensorFlow in the scenarios."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from digitgan.networks import ImageSpec
 from digitgan.recipes import RECIPES, Recipe
 from tests.exporters.networks import VARIANTS, discriminator_of, generator_of, inputs_of
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # Keras' own
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # raised within Keras
 
 
 def drawn_by_keras(model, z: torch.Tensor, labels: torch.Tensor) -> np.ndarray:  # type: ignore[no-untyped-def]

@@ -1,4 +1,4 @@
-"""ONNX and torch.export: the same images by onnxruntime and by a Python that knows nothing of this package."""
+"""ONNX and torch.export: the same images with onnxruntime, and in a Python process without this package."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ print(images.shape, float(images.double().sum()))
 
 
 def test_the_model_is_as_before(tmp_path: Path) -> None:
-    """What is exported is a copy: neither its order of memory nor its precision changes the model."""
+    """The export works on a copy: the memory format and the precision of the model do not change."""
     model = model_of(RECIPES["fast"])
     before = model.sample([1, 2, 3])
     FORMATS["onnx"].write(Package(model, None, "", ""), tmp_path / "small.onnx", "fp16")

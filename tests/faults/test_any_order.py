@@ -1,9 +1,7 @@
-"""Trained, killed, stopped, resumed, lengthened, damaged, drawn from and evaluated in any order: nothing is lost, and what
-comes out is what comes of the same lengths trained without a break.
+"""Stateful tests of a run: train, kill, stop, resume, lengthen, damage, sample and evaluate in any order.
 
-In CI the orders are the same ones every time.
-
-Each life of a run is made up by hypothesis, and shortened by it to its essence where it ends badly.
+Nothing is lost, and the result equals that of an uninterrupted training to the same lengths. Hypothesis generates the
+sequences. In CI they are the same each time.
 """
 
 from __future__ import annotations
@@ -31,10 +29,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("classifiers_at_hand")]
 OPTIONS = [*(option for option in SMALL if "images" not in option and "checkpoints" not in option)]
 OPTIONS += ["--set=training.checkpoints=5"]
 SECONDS = 120
-"""That a sitting may take on a busy machine."""
+"""Time limit of one process on a busy machine."""
 
 Fate = tuple[str, float]
-"""What befalls a sitting, and when: seconds after its beginning, or the number by which a moment of a save is chosen."""
+"""The fault of one process and its time: seconds after the start, or the seed of the moment within a save."""
 
 FATES = st.one_of(
     st.just(("none", 0.0)),
@@ -45,16 +43,16 @@ FATES = st.one_of(
 LENGTHS = st.sampled_from([320, 640])
 
 REFERENCES: dict[tuple[int, ...], Path] = {}
-"""Runs of these lengths, one after the other, that nothing happened to."""
+"""Uninterrupted runs trained to these lengths one after another."""
 
 
 class Life(RuleBasedStateMachine):
-    """One run, and everything that may be done to it.
+    """A run and the operations on it.
 
     Attributes:
-        run: its folder.
-        lengths: to which it was told to train, the last of which it may not have reached yet; empty before it was begun.
-        finished: whether it has.
+        run: the folder of the run.
+        lengths: the lengths that training was started for, the last possibly not reached yet. Empty before the first training.
+        finished: whether the last length is reached.
     """
 
     def __init__(self) -> None:
@@ -89,7 +87,7 @@ class Life(RuleBasedStateMachine):
     @rule(images=LENGTHS)
     def begin_anew(self, images: int) -> None:
         self.lengths, self.finished = (images,), False
-        shutil.rmtree(self.run.checkpoints, ignore_errors=True)  # even of a run that is not whole
+        shutil.rmtree(self.run.checkpoints, ignore_errors=True)  # also of an incomplete run
         assert trained(self.run, *OPTIONS, f"--images={images}", "--overwrite") == 0, complaint_of(self.run.path)
         self.ended()
 
@@ -98,19 +96,21 @@ class Life(RuleBasedStateMachine):
     def train_where_a_run_is(self) -> None:
         before = contents(self.run)
         assert trained(self.run, *OPTIONS, "--images=320") == 2
-        assert "holds a run already" in complaint_of(self.run.path)
+        assert "--overwrite" in complaint_of(self.run.path)
         assert contents(self.run) == before
 
     def can_be_damaged(self) -> bool:
-        """Whether the checkpoint before the newest is of the same length: what was trained to a shorter one isn't trained again
-        as it was."""
+        """Return whether the checkpoint before the newest belongs to the last length.
+
+        The steps before an earlier length are not repeated identically, because the schedules depend on the length.
+        """
         counts = [int(folder.name) for folder in checkpoints(self.run.checkpoints)]
         return len(counts) > 1 and counts[-2] >= (self.lengths[-2] if len(self.lengths) > 1 else 0)
 
     @precondition(can_be_damaged)
     @rule(place=st.floats(0, 0.999))
     def damage(self, place: float) -> None:
-        """The newest checkpoint's tensors, by a bit; of a run that has ended its end is then no longer there."""
+        """Flip a bit in the newest checkpoint. A finished run then lacks its last checkpoint."""
         state = checkpoints(self.run.checkpoints)[-1] / "state.safetensors"
         content = bytearray(state.read_bytes())
         content[int(place * len(content))] ^= 16
@@ -139,7 +139,7 @@ class Life(RuleBasedStateMachine):
         assert counts == sorted(set(counts))
 
     def sit(self, fate: Fate) -> None:
-        """Let it train to the last of its lengths, unless something befalls it."""
+        """Train to the last length, unless a fault ends the process."""
         wanted = f"--images={self.lengths[-1]}"
         options = ["--resume", wanted] if self.run.record.exists() else [*OPTIONS, wanted, "--overwrite"]
         code = trained(self.run, *options, fate=fate)
@@ -147,7 +147,7 @@ class Life(RuleBasedStateMachine):
             self.ended()
             return
         expected = {"SIGKILL": -signal.SIGKILL, "dies in a save": -signal.SIGKILL, "SIGTERM": 143}
-        # Told to end before Python could listen, it ends as any process does.
+        # SIGTERM before Python installs its handler ends the process with the default action.
         assert code == expected.get(fate[0]) or (fate[0] == "SIGTERM" and code == -signal.SIGTERM), complaint_of(self.run.path)
 
     def ended(self) -> None:
@@ -170,7 +170,7 @@ class Life(RuleBasedStateMachine):
 
 
 def trained(run: RunFolder, *options: str, fate: Fate = ("none", 0.0)) -> int:
-    """The exit code of a sitting that something befalls."""
+    """Train in a process with a fault, and return its exit code."""
     what, when = fate
     dies = what == "dies in a save"
     process = training(run.path, *options, prepare=DiesInSave(int(when)) if dies else None)
@@ -183,7 +183,7 @@ def trained(run: RunFolder, *options: str, fate: Fate = ("none", 0.0)) -> int:
 
 
 def reference(lengths: tuple[int, ...]) -> RunFolder:
-    """A run that was trained to each of these lengths in turn, and that nothing happened to."""
+    """Return an uninterrupted run trained to each of these lengths in turn."""
     if lengths not in REFERENCES:
         run = RunFolder(Path(tempfile.mkdtemp(prefix="reference-")) / "run")
         for number, images in enumerate(lengths):
@@ -202,7 +202,7 @@ def test_in_any_order_nothing_is_lost() -> None:
         stateful_step_count=6,
         deadline=None,
         suppress_health_check=list(HealthCheck),
-        phases=[Phase.explicit, Phase.reuse, Phase.generate],  # to shorten a life of processes takes an hour
+        phases=[Phase.explicit, Phase.reuse, Phase.generate],  # without shrinking, which takes an hour with processes
     )
     try:
         run_state_machine_as_test(Life, settings=usual)

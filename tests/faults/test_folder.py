@@ -1,4 +1,4 @@
-"""What happens around a run that trains: its folder is taken, read-only, removed; the terminal goes; the clock jumps."""
+"""Tests of a training whose folder is in use, read-only or removed, whose terminal closes, or whose clock jumps."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_second_process_is_refused_until_the_first_has_died(tmp_path: Path) ->
             timeout=PATIENCE,
         )
         assert second.returncode == 2
-        assert "another process is training in it" in second.stderr
+        assert "another process" in second.stderr
     assert first.is_alive()
     first.kill()
     first.join()
@@ -66,7 +66,7 @@ def test_a_second_process_is_refused_until_the_first_has_died(tmp_path: Path) ->
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A folder that can be made read-only: for root, who may write anywhere else, a file system of its own."""
+    """Yield a folder that can be made read-only. For root, who can write to any folder, it is a separate file system."""
     disk = tmp_path / "disk"
     disk.mkdir()
     if os.geteuid() == 0:
@@ -83,7 +83,7 @@ def set_writable(disk: Path, writable: bool) -> None:
     if os.geteuid() == 0:
         command = ["mount", "-o", f"remount,{'rw' if writable else 'ro'}", str(disk)]
         deadline = time.monotonic() + PATIENCE
-        while subprocess.run(command, capture_output=True).returncode:  # busy while a file is being written
+        while subprocess.run(command, capture_output=True).returncode:  # fails while a file is open for writing
             assert time.monotonic() < deadline
     else:
         for folder in (disk / "run", disk / "run" / "checkpoints"):
@@ -113,7 +113,7 @@ def test_a_folder_removed_midway_ends_it_with_one_clear_message(tmp_path: Path) 
     process.join(PATIENCE)
     if process.is_alive():
         process.kill()
-        pytest.fail("it goes on without a folder")
+        pytest.fail("the training continued without its folder")
     complaint = complaint_of(run.path)
     assert process.exitcode == 2, complaint
     assert "Traceback" not in complaint
@@ -125,13 +125,13 @@ def test_a_terminal_that_is_closed_ends_it_with_a_checkpoint(tmp_path: Path) -> 
     command = ["-m", "digitgan", "train", "--out", str(run.path), *LONG, OFTEN]
     terminal = pexpect.spawn(sys.executable, command, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL))
 
-    def read() -> None:  # or it would wait for a reader
+    def read() -> None:  # the process blocks if the terminal is not read
         with contextlib.suppress(pexpect.TIMEOUT):
             terminal.read_nonblocking(10_000, timeout=0)
 
     wait_for_a_checkpoint(run, meanwhile=read)
-    terminal.ptyproc.fileobj.close()  # at which the system sends SIGHUP
-    terminal.closed = terminal.ptyproc.closed = True  # or it would be closed once more, by a number that may be another's then
+    terminal.ptyproc.fileobj.close()  # the system then sends SIGHUP
+    terminal.closed = terminal.ptyproc.closed = True  # pexpect must not close a reused descriptor
     _, status = os.waitpid(terminal.pid, 0)
     assert os.waitstatus_to_exitcode(status) == 128 + signal.SIGHUP
     assert_it_stopped_with_a_checkpoint(run)
@@ -139,7 +139,7 @@ def test_a_terminal_that_is_closed_ends_it_with_a_checkpoint(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("interrupted", [False, True], ids=["alone", "with Ctrl-C"])
 def test_a_reader_that_goes_ends_it_with_a_checkpoint(tmp_path: Path, interrupted: bool) -> None:
-    """As in `digitgan train 2>&1 | head -1`; and as with Ctrl-C, of which both programs in `digitgan train 2>&1 | tee` hear."""
+    """Test `digitgan train 2>&1 | head -1`, and Ctrl-C in `digitgan train 2>&1 | tee`, which both processes receive."""
     run = RunFolder(tmp_path / "run")
     command = [sys.executable, "-m", "digitgan", "train", "--out", str(run.path), *LONG, OFTEN]
     process = processes.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -153,7 +153,7 @@ def test_a_reader_that_goes_ends_it_with_a_checkpoint(tmp_path: Path, interrupte
 
 
 def test_a_reader_of_progress_that_goes_leaves_the_result_to_whoever_reads_that(tmp_path: Path) -> None:
-    """As in `digitgan train --json 2>&1 >result.json | head -1`."""
+    """Test `digitgan train --json 2>&1 >result.json | head -1`."""
     run = RunFolder(tmp_path / "run")
     command = [sys.executable, "-m", "digitgan", "train", "--json", "--out", str(run.path), *LONG, OFTEN]
     with (tmp_path / "result.json").open("w") as result:
@@ -173,7 +173,7 @@ def assert_it_stopped_with_a_checkpoint(run: RunFolder) -> None:
 
 
 def test_a_pause_is_no_time_trained(tmp_path: Path) -> None:
-    """By Ctrl-Z, or the studio's pause."""
+    """Test a pause by Ctrl-Z or by the studio."""
     run, pause = RunFolder(tmp_path / "run"), 6
     process = start(run.path)
     wait_until_seen(run, 640, process)
@@ -188,7 +188,7 @@ def test_a_pause_is_no_time_trained(tmp_path: Path) -> None:
 
 @pytest.fixture
 def clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A file that says how far the clock of the processes started from here is off; a real one, by libfaketime."""
+    """Return the file from which libfaketime reads the clock offset of the processes started by the test."""
     libraries = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
     if not libraries and not os.environ.get("CI"):
         pytest.skip("needs libfaketime: apt install faketime")
@@ -197,7 +197,7 @@ def clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LD_PRELOAD", str(libraries[0]))
     monkeypatch.setenv("FAKETIME_TIMESTAMP_FILE", str(file))
     monkeypatch.setenv("FAKETIME_NO_CACHE", "1")
-    monkeypatch.setenv("FAKETIME_DONT_FAKE_MONOTONIC", "1")  # as the system's own clocks: only that of the wall can be set
+    monkeypatch.setenv("FAKETIME_DONT_FAKE_MONOTONIC", "1")  # only the wall clock of a system can be set
     return file
 
 
@@ -213,7 +213,7 @@ def test_a_clock_that_jumps_changes_nothing(tmp_path: Path, clock: Path) -> None
     year = subprocess.run(
         [sys.executable, "-c", "import time; print(time.localtime().tm_year)"], capture_output=True, text=True
     )
-    assert int(year.stdout) >= time.localtime().tm_year + 19, "the clock does jump"
+    assert int(year.stdout) >= time.localtime().tm_year + 19, "libfaketime does not change the clock"
     assert_same(run, reference)
     seconds = [line["seconds"] for line in run.read_history()]
     assert seconds == sorted(seconds)

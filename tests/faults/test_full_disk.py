@@ -1,4 +1,4 @@
-"""A disk that fills while a training writes: what was there stays, the message counts bytes, and with room it goes on."""
+"""Tests of a disk that fills during training: files stay intact, the message counts bytes, and a resume continues."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ OFTEN = [*(option for option in SMALL if "checkpoints" not in option), "--set=tr
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own, of 12 MB."""
+    """Yield a separate file system of 12 MB."""
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(disk)], capture_output=True, check=False)
     if mounted.returncode:
-        pytest.skip("needs root, who alone can mount a file system")
+        pytest.skip("needs root to mount a file system")
     yield disk
     subprocess.run(["umount", str(disk)], check=True)
 
 
 @pytest.mark.parametrize("free", [0, 40_000, 3_000_000])
 def test_a_full_disk_loses_nothing_and_with_room_it_goes_on(tmp_path: Path, small_disk: Path, free: int) -> None:
-    """With so many bytes left after the first checkpoint, it fails in the history, a preview, a later checkpoint, the model."""
+    """Test write errors in the history, a preview, a later checkpoint and the model, by the bytes left after a checkpoint."""
     reference = RunFolder(tmp_path / "reference")
     process = training(reference.path, *OFTEN)
     process.join(120)
@@ -58,11 +58,11 @@ def test_a_full_disk_loses_nothing_and_with_room_it_goes_on(tmp_path: Path, smal
 
 
 class Fills:
-    """Fills a disk, but for some bytes, as soon as the first checkpoint is written.
+    """A function that fills a disk except some bytes, as soon as the first checkpoint is written.
 
     Args:
-        disk: which.
-        free: bytes that are left.
+        disk: the mount point.
+        free: the number of bytes to leave free.
     """
 
     def __init__(self, disk: Path, free: int) -> None:

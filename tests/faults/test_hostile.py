@@ -1,4 +1,4 @@
-"""Files that were made to do harm are refused within five seconds and 500 MB, each by the command that would read it."""
+"""Tests of malicious files: the command that reads a file rejects it within five seconds and 500 MB."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from tests.trainings import PATIENCE
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("isolated_home")]
 
 SECONDS, MEGABYTES = 5.0, 500
-"""What a refusal may take beyond what the same command takes to refuse a file that is empty."""
+"""Limits of CPU time and memory, beyond those of the same command with an empty file."""
 
 
 class Harm:
-    """What runs when it is unpickled."""
+    """An object that makes a folder when it is unpickled."""
 
     def __reduce__(self) -> tuple[object, ...]:
         return (os.mkdir, ("was-unpickled",))
@@ -97,7 +97,7 @@ def promised_terabytes(path: Path) -> None:
 
 
 def gzip_bomb(path: Path) -> None:
-    """IDX of ten images, followed by 20 GB of zeros: members that each unpack to 256 MB."""
+    """Write an IDX file of ten images followed by 20 GB of zeros in gzip members of 256 MB."""
     path.mkdir()
     header = gzip.compress(bytes([0, 0, 8, 3]) + struct.pack(">III", 10, 28, 28))
     (path / "train-images-idx3-ubyte.gz").write_bytes(header + gzip.compress(bytes(256 << 20), 1) * 80)
@@ -114,7 +114,7 @@ def keras_bomb(path: Path) -> None:
 
 
 def onnx_that_leads_elsewhere(path: Path) -> None:
-    """A network whose weights are said to be the user's passwords."""
+    """Write an ONNX file whose external weights are /etc/passwd."""
     weights = onnx.TensorProto(name="weights", data_type=onnx.TensorProto.FLOAT, dims=[10])
     weights.data_location = onnx.TensorProto.EXTERNAL
     weights.external_data.add(key="location", value="../../../../../../../../etc/passwd")
@@ -177,7 +177,7 @@ def test_it_is_refused_soon_and_in_little_memory(tmp_path: Path, monkeypatch: py
     assert file in complaint
     assert seconds - usual_seconds < SECONDS
     assert memory - usual_memory < MEGABYTES
-    assert sorted(path.name for path in tmp_path.iterdir()) == before, "nothing is run, nothing is left"
+    assert sorted(path.name for path in tmp_path.iterdir()) == before, "the command changed the folder"
 
 
 METER = """
@@ -186,11 +186,11 @@ code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
 used = resource.getrusage(resource.RUSAGE_CHILDREN)
 print(json.dumps([code, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]))
 """
-"""A small process between the tests and what is measured: Linux counts what a process's parent had as its own peak."""
+"""Code of a small process that starts the measured one. Linux counts the memory of the parent in the peak of a child."""
 
 
 def refused(command: list[str], file: str) -> tuple[int, str, float, float]:
-    """Exit code, complaint, seconds of computing and peak megabytes of a command that is given a file."""
+    """Run a command with a file. Return its exit code, standard error, CPU seconds and peak memory in MB."""
     first, *options = command
     place = [*options, file] if options and options[-1].startswith("--") else [file, *options]
     done = subprocess.run(

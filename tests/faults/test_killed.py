@@ -1,4 +1,4 @@
-"""Killed at a hundred moments, half of them within a save: what is there can always be gone on with, to the same end."""
+"""Tests of a training killed at a hundred moments, half of them within a save: a resume gives the same result."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.faults.victims import DiesInSave, complaint_of, training
 from tests.trainings import SMALL, assert_same
 
 KILLS = 25
-"""In each of four runs."""
+"""Number of kills in each of four runs."""
 
 OPTIONS = [*(option for option in SMALL if "checkpoints" not in option), "--set=training.checkpoints=50"]
 

@@ -1,4 +1,4 @@
-"""Something becomes no number at each stage of a step: it is taken back, and nothing of it is ever saved."""
+"""Tests of NaN values at each stage of a step: the run rolls back, and no NaN is saved."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from digitgan.training import NoiseSource, StepReport, Trainer, checkpoints
 from digitgan.training import trainer as step
 
 AT = 320
-"""Images seen when it happens: just when a checkpoint is due."""
+"""Images seen at which the NaN appears, which is also when a checkpoint is due."""
 
 SETTINGS = (
     "generator.channels=[8, 8]",
@@ -49,7 +49,7 @@ WITHIN_A_STEP = ("a latent", "a gradient of the generator", "a gradient of the d
 
 
 def poison(monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
-    """Let it happen once, in the step after which so many images are seen."""
+    """Insert one NaN at a stage of the step that ends at `AT` images seen."""
     left = iter([None])
     original = Trainer.step
 

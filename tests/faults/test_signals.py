@@ -1,4 +1,4 @@
-"""Told to stop while it does something else than a step: it ends with a checkpoint, and goes on to the same end."""
+"""Tests of signals outside the training step: the training ends with a checkpoint, and a resume gives the same result."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Trainings that something happens to: real processes, forked from one that has loaded torch, so that a hundred are quick.
+"""Trainings with injected faults, in processes forked from one that has loaded PyTorch, so that a start is fast.
 
-    python -m tests.faults.victims NUMBER OBSERVER EVENT IMAGES RECIPE ARGUMENT ...
+    python -m tests.faults.victims NUMBER CALLBACK EVENT IMAGES RECIPE ARGUMENT ...
 
-is `digitgan ARGUMENT ...` with `Signals(NUMBER, OBSERVER, EVENT, IMAGES, RECIPE)` in a Python of its own.
+runs `digitgan ARGUMENT ...` with `Signals(NUMBER, CALLBACK, EVENT, IMAGES, RECIPE)` in a new Python process.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _CONTEXT.set_forkserver_preload([*PRELOADED, __name__])
 
 
 def training(out: Path, *options: str, prepare: Callable[[], None] | None = None) -> BaseProcess:
-    """`digitgan train`, begun in a process of its own.
+    """Start `digitgan train` in a process.
 
     Args:
-        out: the run's folder.
-        options: further ones.
-        prepare: called in the process first; a function of a module.
+        out: the folder of the run.
+        options: further options.
+        prepare: a picklable function that the process calls first.
     """
     process = _CONTEXT.Process(target=_train, args=(out, options, prepare), daemon=True)
     process.start()
@@ -38,7 +38,7 @@ def training(out: Path, *options: str, prepare: Callable[[], None] | None = None
 
 
 def _train(out: Path, options: tuple[str, ...], prepare: Callable[[], None] | None) -> None:
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a script that began the tests with `&` has them ignore
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored if a shell started the tests with `&`
     os.environ["OMP_NUM_THREADS"] = "1"
     os.environ["COLUMNS"] = "1000"
     complaint = _complaint(out).open("w", encoding="utf-8")
@@ -52,20 +52,20 @@ def _train(out: Path, options: tuple[str, ...], prepare: Callable[[], None] | No
 
 
 def complaint_of(out: Path) -> str:
-    """What the latest training in that folder has written to standard error."""
+    """Return the standard error of the latest training in a folder."""
     return _complaint(out).read_text(encoding="utf-8")
 
 
 def _complaint(out: Path) -> Path:
-    """Beside the folder that holds the run, which may be a disk that is full."""
+    """Return the path of the standard error, outside the folder that holds the run, which may be a full disk."""
     return out.parent.with_name(f"{out.parent.name}-{out.name}.stderr")
 
 
 class DiesInSave:
-    """Kills its process, as `kill -9` does, at one of the moments of a checkpoint's writing, chosen by a number.
+    """A function that makes its process kill itself with SIGKILL during the writing of a checkpoint.
 
     Args:
-        seed: decides after how many of these moments, and how much of a file is there by then.
+        seed: the seed of the write operation at which the process dies, and of the length of the incomplete file.
     """
 
     def __init__(self, seed: int) -> None:
@@ -96,22 +96,23 @@ class DiesInSave:
 
 
 class Signals:
-    """Sends its own process a signal at the first event of a kind that an callback sees: a test that looks on from outside
-    until it is time, and then sends it, may come too late.
+    """A function that makes its process send itself a signal when a callback receives the first event of a class.
+
+    A signal from the test's own process may come too late.
 
     Args:
-        number: of the signal.
-        callback: the class that sees it, of `digitgan.session.callbacks`.
-        event: the class of the event, of `digitgan.training`.
-        images_seen: events before so many images don't count.
-        recipe: only those of a training by this recipe do; "" for any.
+        number: the number of the signal.
+        callback: the name of the callback's class in `digitgan.session.callbacks`.
+        event: the name of the event's class in `digitgan.training`.
+        images_seen: the least number of images seen of the event.
+        recipe: the name of the recipe of the training; "" for any.
     """
 
     def __init__(self, number: int, callback: str, event: str, images_seen: int = 0, recipe: str = "") -> None:
         self.number, self.callback, self.event, self.images_seen, self.recipe = number, callback, event, images_seen, recipe
 
     def command(self, *arguments: str) -> list[str]:
-        """`digitgan ARGUMENTS` to which this happens, in a Python of its own; from the folder that holds `tests`."""
+        """Return the command that runs `digitgan ARGUMENTS` with this signal. Run it in the folder that holds `tests`."""
         own = (self.number, self.callback, self.event, self.images_seen, self.recipe)
         return [
             sys.executable,
@@ -144,7 +145,7 @@ class Signals:
 
 def main() -> None:
     number, callback, event, images_seen, recipe, *arguments = sys.argv[1:]
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a script that began the tests with `&` has them ignore
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored if a shell started the tests with `&`
     Signals(int(number), callback, event, int(images_seen), recipe)()
     from digitgan import cli
 

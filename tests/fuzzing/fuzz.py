@@ -1,10 +1,9 @@
-"""Fuzz every reader of files and options, guided by what is covered.
+"""Fuzz every reader of files and options, guided by code coverage.
 
     python -m tests.fuzzing.fuzz [-max_total_time=SECONDS] [FILE]
 
-The options are libFuzzer's. A finding is written to a file crash-… in this folder (`make fuzz`: in build/), and that
-file given as FILE shows it again.
-The first byte of a finding says which reader it is for: the first line that is printed names it.
+The options are those of libFuzzer. A crash is written to a file crash-… in the current folder (`make fuzz`: in build/). Pass
+that file as FILE to reproduce it. The first byte of such a file selects the reader, whose name is printed.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ with atheris.instrument_imports(include=["digitgan"]):
 
 
 def main() -> None:
-    """Fuzz until time is up, or something is found: the exit code says which."""
+    """Fuzz until the time limit or a crash. The exit code is 0 without a crash."""
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)

@@ -1,6 +1,6 @@
-"""Everything that reads what comes from outside: each takes bytes, and may refuse them with an error of ours only.
+"""The readers of external input. Each takes bytes and may raise a `DigitganError` only.
 
-To fuzz another reader, add it to `READERS`.
+To fuzz another reader, add it to `readers`.
 """
 
 from __future__ import annotations
@@ -58,17 +58,17 @@ ARCHITECTURE = {
 
 
 PLANNED = ("--set", "training.precision=float32", "--dry-run")
-"""Only planned, and without measuring which precision is faster."""
+"""Options that plan a training without running it."""
 
 
 @final
 @dataclass(frozen=True)
 class Reader:
-    """What is fuzzed.
+    """A reader to fuzz.
 
     Attributes:
-        read: raises nothing but `DigitganError`, whatever the bytes.
-        examples: contents that it reads, the first at least, from which the fuzzer makes others.
+        read: a function of bytes that raises no other error than `DigitganError`.
+        examples: contents from which the fuzzer derives others. The first one is valid.
     """
 
     read: Callable[[bytes], object]
@@ -76,10 +76,10 @@ class Reader:
 
 
 def readers(folder: Path) -> dict[str, Reader]:
-    """All of them.
+    """Return all readers by name.
 
     Args:
-        folder: an empty one, for files that are read.
+        folder: an empty folder for the files to read.
     """
     recipe = with_settings(find_recipe("fast"), SMALL)
     model = folder / "model.safetensors"
@@ -106,7 +106,7 @@ def readers(folder: Path) -> dict[str, Reader]:
 
 
 def refused_or_read(reader: Reader, content: bytes) -> None:
-    """Read, or refuse as is right; anything else is raised."""
+    """Read the content and suppress a `DigitganError`. Other errors are raised."""
     with contextlib.suppress(DigitganError):
         reader.read(content)
 
@@ -160,20 +160,20 @@ def _model(path: Path, recipe: Recipe) -> bytes:
 
 
 def _header() -> bytes:
-    """A small one, for the header's sake; a whole model is longer than what the fuzzer makes."""
+    """Return a small safetensors file with a header. A complete model is longer than the fuzzer's inputs."""
     return tensors_to_bytes({"generator.weight": torch.zeros(2)}, metadata={"format": "1"})
 
 
 def _checkpoint(folder: Path, recipe: Recipe) -> Path:
-    return save_checkpoint(folder, _game(recipe), {"history": {}})
+    return save_checkpoint(folder, _trainer(recipe), {"history": {}})
 
 
-def _game(recipe: Recipe) -> Trainer:
+def _trainer(recipe: Recipe) -> Trainer:
     return Trainer(recipe, ImageSpec(1, 28, 28, 10), 0, torch.device("cpu"))
 
 
 def _part(checkpoint: Path, name: str, recipe: Recipe) -> Callable[[bytes], object]:
-    trainer = _game(recipe)
+    trainer = _trainer(recipe)
 
     def read(content: bytes) -> object:
         (checkpoint / name).write_bytes(content)
@@ -211,7 +211,7 @@ def _keras() -> bytes:
 
 
 def _options(content: bytes) -> None:
-    """A training that is only planned; its messages go nowhere."""
+    """Plan a training with the words of the content as options, without output."""
     words = _text(content).replace("\0", "").split()
     with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
         try:

@@ -1,4 +1,4 @@
-"""Readers of files and options are fuzzed for a while; `make fuzz` does it for longer."""
+"""Tests of the fuzzed readers, and a short run of the fuzzer; `make fuzz` runs longer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Filters: counts stay exact, and image i stays a function of its index whatever else is asked for."""
+"""Filters: counts are exact, and image i depends on its index, not on the span requested."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from digitgan.model.file import Model, truncated
 
 
 class Bright(Filter):
-    """Wants images of at least this mean level."""
+    """A filter that accepts images of at least this mean level."""
 
     name = "--bright"
 
@@ -23,7 +23,7 @@ class Bright(Filter):
         self.level = level
 
     def wants(self, images: Picture, labels: Labels) -> Yes:
-        assert len(images) == BLOCK  # whatever is asked for, filters round alike
+        assert len(images) == BLOCK  # so that rounding does not depend on the span
         return images.reshape(len(images), -1).mean(axis=1) >= self.level
 
 
@@ -53,7 +53,7 @@ def test_every_image_passes_and_the_labels_stay(small_model: Model) -> None:
     found = drawn(small_model, 0, 300, Bright(level))
     assert (found.images.reshape(300, -1).mean(axis=1) >= level).all()
     np.testing.assert_array_equal(found.labels, labels_of(range(300)))
-    assert 1.3 < found.attempts.mean() < 4  # about every second one passes
+    assert 1.3 < found.attempts.mean() < 4  # the acceptance rate is about one half
 
 
 def test_images_that_passed_at_once_are_the_unfiltered_ones(small_model: Model) -> None:
@@ -87,7 +87,7 @@ def test_the_number_of_threads_changes_nothing(touchy_model: Model) -> None:
 
 
 def test_a_filter_that_nothing_passes_is_refused_by_name(small_model: Model) -> None:
-    with pytest.raises(UsageError, match=r"--bright: hardly any image of class 0 passes"):
+    with pytest.raises(UsageError, match=r"--bright: .*class 0\b"):
         drawn(small_model, 0, 10, Bright(256))
 
 
@@ -113,11 +113,11 @@ def test_truncation_keeps_ranks_and_bounds() -> None:
     assert np.abs(squeezed).max() <= 1.5
     assert (np.diff(squeezed) >= 0).all()
     np.testing.assert_allclose(squeezed[500], 0, atol=1e-6)
-    np.testing.assert_allclose(truncated(z[100:-100], 50), z[100:-100], atol=1e-4)  # far out nothing is cut off
+    np.testing.assert_allclose(truncated(z[100:-100], 50), z[100:-100], atol=1e-4)  # a bound far out changes nothing
 
 
 def test_truncated_numbers_are_distributed_as_by_redrawing() -> None:
-    """A truncated normal distribution has this variance: 1 - 2 T φ(T) / (2 Φ(T) - 1)."""
+    """The variance of a truncated normal distribution is 1 - 2 T φ(T) / (2 Φ(T) - 1)."""
     z = np.random.default_rng(0).standard_normal(200_000).astype(np.float32)
     reach, density, inside = 1.2, 0.19418605498321298, 0.7698606595565832
     assert truncated(z, reach).var() == pytest.approx(1 - 2 * reach * density / inside, abs=5e-3)

@@ -1,4 +1,4 @@
-"""Drawn images as the data of other frameworks."""
+"""Generated images as data for other frameworks."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_each_item_is_the_image_that_the_model_samples(shipped: Model) -> None:
 
 @pytest.fixture
 def child_signals() -> Iterator[None]:
-    """Puts the handler of SIGCHLD back, which PyTorch's loader replaces for good when it first starts workers."""
+    """Restore the handler of SIGCHLD, which PyTorch's loader replaces permanently when it first starts workers."""
     before = signal.getsignal(signal.SIGCHLD)
     yield
     signal.signal(signal.SIGCHLD, before)
@@ -66,13 +66,13 @@ def test_batches_are_as_keras_takes_them(shipped: Model) -> None:
 
 
 def test_what_cannot_be_meant_is_refused(shipped: Model) -> None:
-    with pytest.raises(UsageError, match="or how many there are to be"):
+    with pytest.raises(UsageError, match="labels, count"):
         GeneratedDataset(shipped)
-    with pytest.raises(UsageError, match="or how many there are to be"):
+    with pytest.raises(UsageError, match="labels, count"):
         GeneratedDataset(shipped, [1], count=1)
-    with pytest.raises(UsageError, match="is no model"):
+    with pytest.raises(UsageError, match="model 'mnist'"):
         GeneratedDataset("mnist", count=1)  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="label 10 does not exist"):
+    with pytest.raises(UsageError, match="label 10"):
         GeneratedDataset(shipped, [10])
     with pytest.raises(UsageError, match="count 0"):
         GeneratedDataset(shipped, count=0)

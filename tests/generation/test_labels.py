@@ -1,4 +1,4 @@
-"""Labels: each way to write them, each way to get them wrong, and how many images of each they come to."""
+"""Labels: parsing of valid and invalid selections, and the number of images per class."""
 
 from __future__ import annotations
 
@@ -48,19 +48,19 @@ def test_where_names_are_numbers_a_number_is_a_name_first(text: str, labels: lis
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("10", "--labels 10: this model has 10 classes, 0 to 9"),
-        ("5-12", "--labels 5-12: this model has 10 classes, 0 to 9"),
-        ("0-99999999999999999999", "this model has 10 classes"),
-        ("9-0", "9-0 runs backwards; 0-9 is right"),
-        ("", "'' is no class"),
-        ("1,,3", "'' is no class"),
-        ("1,", "'' is no class"),
-        ("-3", "'-3' is no class"),
-        ("3-", "'3-' is no class"),
-        ("1.5", "'1.5' is no class"),
-        ("1;3", "'1;3' is no class"),
-        ("seven", "--labels 'seven': 'seven' is no class: .*write 7, 0-9 or 1,3,5"),
-        ("²", "'²' is no class"),
+        ("10", r"--labels 10: .*\b9\b"),
+        ("5-12", r"--labels 5-12: .*\b9\b"),
+        ("0-99999999999999999999", r"--labels 0-99999999999999999999: .*\b9\b"),
+        ("9-0", r"--labels '9-0': .*\b0-9\b"),
+        ("", "--labels '': .*''"),
+        ("1,,3", "--labels '1,,3': .*''"),
+        ("1,", "--labels '1,': .*''"),
+        ("-3", "--labels '-3': .*'-3'"),
+        ("3-", "--labels '3-': .*'3-'"),
+        ("1.5", r"--labels '1\.5': .*'1\.5'"),
+        ("1;3", "--labels '1;3': .*'1;3'"),
+        ("seven", "--labels 'seven': .*'seven'.*0-9"),
+        ("²", "--labels '²': .*'²'"),
     ],
 )
 def test_what_is_no_class_is_refused(text: str, message: str) -> None:
@@ -69,7 +69,7 @@ def test_what_is_no_class_is_refused(text: str, message: str) -> None:
 
 
 def test_a_misspelt_class_name_names_the_nearest() -> None:
-    with pytest.raises(UsageError, match="'Trousers' is no class: did you mean 'Trouser'"):
+    with pytest.raises(UsageError, match=r"'Trousers'.*'Trouser'"):
         parse_labels("Trousers", CLOTHES)
 
 
@@ -108,15 +108,15 @@ def test_a_count_may_be_smaller_than_the_number_of_classes() -> None:
 @pytest.mark.parametrize(
     ("per_class", "count", "message"),
     [
-        (0, None, "--per-class 0: at least 1"),
-        (-5, None, "--per-class -5: at least 1"),
-        (None, 0, "--count 0: at least 1"),
-        (None, -1, "--count -1: at least 1"),
-        (3, 30, "--per-class and --count exclude each other"),
-        (0, 0, "--per-class and --count exclude each other"),
-        (None, MAX_IMAGES + 1, "10,000,000,001 images are more than one call draws"),
-        (MAX_IMAGES // 2 + 1, None, "10,000,000,002 images are more than one call draws"),
-        (10**30, None, "more than one call draws"),
+        (0, None, "--per-class 0:"),
+        (-5, None, "--per-class -5:"),
+        (None, 0, "--count 0:"),
+        (None, -1, "--count -1:"),
+        (3, 30, "--per-class, --count"),
+        (0, 0, "--per-class, --count"),
+        (None, MAX_IMAGES + 1, "10,000,000,001"),
+        (MAX_IMAGES // 2 + 1, None, "10,000,000,002"),
+        (10**30, None, f"{2 * 10**30:,}"),
     ],
 )
 def test_a_number_that_cannot_be_meant_is_refused(per_class: int | None, count: int | None, message: str) -> None:
@@ -166,17 +166,17 @@ def test_counts_by_weight_add_up_and_are_within_one_of_their_share(weights: list
 @pytest.mark.parametrize(
     ("text", "count", "message"),
     [
-        ("0", 10, "'0' is no class and its weight; 0:3,1:1 is right"),
-        ("0:", 10, "'0:' is no class and its weight"),
-        ("0:-1", 10, "'0:-1' is no class and its weight"),
-        ("0:0,1:1", 10, "'0:0' is no class and its weight"),
-        ("0:inf", 10, "is no class and its weight"),
-        ("0:nan", 10, "is no class and its weight"),
-        ("0:1,0:2", 10, "0 comes twice"),
-        ("10:1", 10, "--weights 10: this model has 10 classes"),
-        ("seven:1", 10, "--weights 'seven': 'seven' is no class"),
-        ("0:1000,1:1", 10, "of 10 images none is left for 1; draw more"),
-        ("0:1", MAX_IMAGES + 1, "more than one call draws"),
+        ("0", 10, "--weights '0': .*'0'.*0:3,1:1"),
+        ("0:", 10, "--weights '0:': .*'0:'"),
+        ("0:-1", 10, "--weights '0:-1': .*'0:-1'"),
+        ("0:0,1:1", 10, "--weights '0:0,1:1': .*'0:0'"),
+        ("0:inf", 10, "--weights '0:inf': .*'0:inf'"),
+        ("0:nan", 10, "--weights '0:nan': .*'0:nan'"),
+        ("0:1,0:2", 10, r"--weights '0:1,0:2': .*class 0\b"),
+        ("10:1", 10, r"--weights 10: .*\b9\b"),
+        ("seven:1", 10, "--weights 'seven': .*'seven'"),
+        ("0:1000,1:1", 10, r"--weights '0:1000,1:1': .*class 1\b.*--count"),
+        ("0:1", MAX_IMAGES + 1, "10,000,000,001"),
     ],
 )
 def test_weights_that_cannot_be_meant_are_refused(text: str, count: int, message: str) -> None:

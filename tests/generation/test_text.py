@@ -1,7 +1,8 @@
-"""Writing: a text as one picture in one hand."""
+"""Text rendering: a text as one picture in one style."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from itertools import pairwise
 
@@ -18,7 +19,7 @@ WIDTH = 28
 
 
 def places(picture: np.ndarray) -> list[np.ndarray]:
-    """The characters' squares, from left to right."""
+    """Return the squares of the characters, from left to right."""
     return np.split(picture, picture.shape[1] // WIDTH, axis=1)
 
 
@@ -36,7 +37,7 @@ def test_the_same_seed_writes_the_same_picture(small_model: Model) -> None:
     np.testing.assert_array_equal(write(small_model, "31415926", seed=4), write(small_model, "31415926", seed=4))
 
 
-def test_another_seed_writes_in_another_hand(small_model: Model) -> None:
+def test_another_seed_writes_in_another_style(small_model: Model) -> None:
     first, second = (places(write(small_model, "0123456789", seed=seed)) for seed in (4, 5))
     assert all((one != other).any() for one, other in zip(first, second, strict=True))
 
@@ -46,13 +47,13 @@ def test_equal_digits_differ_a_little(small_model: Model) -> None:
     assert len({image.tobytes() for image in drawn}) == 4
 
 
-def test_equal_digits_of_one_hand_are_more_alike_than_those_of_two(small_model: Model) -> None:
+def test_equal_digits_of_one_style_are_more_alike_than_those_of_two(small_model: Model) -> None:
     def distance(one: np.ndarray, other: np.ndarray) -> float:
         return float(np.abs(one.astype(float) - other).mean())
 
-    hands = [places(write(small_model, "77", seed=seed)) for seed in range(20)]
-    within = np.mean([distance(one, other) for one, other in hands])
-    between = np.mean([distance(one[0], other[0]) for one, other in pairwise(hands)])
+    styles = [places(write(small_model, "77", seed=seed)) for seed in range(20)]
+    within = np.mean([distance(one, other) for one, other in styles])
+    between = np.mean([distance(one[0], other[0]) for one, other in pairwise(styles)])
     assert within < 0.7 * between
 
 
@@ -61,7 +62,7 @@ def test_a_character_does_not_depend_on_those_after_it(small_model: Model) -> No
 
 
 def test_ink_is_dark_on_white_paper(small_model: Model) -> None:
-    """Models draw light on dark: what is written is what they draw, reversed."""
+    """Models generate light on dark; written text has inverted levels."""
     drawn = small_model.sample([7] * 50).reshape(50, -1).mean(axis=0)
     written = np.mean([write(small_model, "7", seed=seed).ravel() for seed in range(50)], axis=0)
     assert np.corrcoef(drawn, 255 - written)[0, 1] > 0.9
@@ -73,7 +74,7 @@ def test_spaces_are_left_white(small_model: Model) -> None:
     assert [bool((image == blank).all()) for image in drawn] == [True, False, True, True, False, True]
 
 
-def test_a_text_of_more_than_a_block_is_written_as_if_by_one_hand(small_model: Model) -> None:
+def test_a_text_of_more_than_a_block_is_written_in_one_style(small_model: Model) -> None:
     text = "0123456789" * 14
     assert len(text) > 2 * BLOCK
     long, short = write(small_model, text, seed=9), write(small_model, text[: BLOCK - 3], seed=9)
@@ -85,29 +86,30 @@ def test_a_text_of_more_than_a_block_is_written_as_if_by_one_hand(small_model: M
 
 def test_the_longest_text_is_written_and_one_longer_is_not(small_model: Model) -> None:
     assert write(small_model, "1" * MAX_LENGTH).shape == (28, MAX_LENGTH * WIDTH)
-    with pytest.raises(UsageError, match="the text has 1,001 characters; 1,000 at most"):
+    with pytest.raises(UsageError, match=r"1,001.*1,000"):
         write(small_model, "1" * (MAX_LENGTH + 1))
 
 
 @pytest.mark.parametrize("text", ["", " ", "   ", "\n"])
 def test_an_empty_text_is_refused(small_model: Model, text: str) -> None:
-    with pytest.raises(UsageError, match="nothing to write; give a text such as 2026"):
+    with pytest.raises(UsageError, match=re.escape(repr(text))):
         write(small_model, text)
 
 
 def test_characters_that_cannot_be_drawn_are_named_once_each(small_model: Model) -> None:
     with pytest.raises(UsageError) as caught:
         write(small_model, "1.5 x 1.5 = 2.25\t")
-    assert str(caught.value) == (
-        "this model can't draw 'x', '=', '\\t'; it draws 0123456789, leaves spaces blank, and - / . : are put between"
-    )
+    message = str(caught.value)
+    assert [message.count(named) for named in ("'x'", "'='", "'\\t'", "'1'")] == [1, 1, 1, 0]
+    assert "0123456789" in message
+    assert "- / . :" in message
 
 
 def test_marks_stand_between_digits_and_leave_them_as_they_are(small_model: Model) -> None:
     dated, plain = places(write(small_model, "20-11")), places(write(small_model, "20 11"))
     assert [bool((one == other).all()) for one, other in zip(dated, plain, strict=True)] == [True, True, False, True, True]
     stroke = 255 - dated[2].astype(int)
-    assert stroke[:10].sum() == stroke[19:].sum() == 0  # a hyphen, in the middle
+    assert stroke[:10].sum() == stroke[19:].sum() == 0  # a hyphen in the middle
     assert stroke.max() == 255
 
 
@@ -119,7 +121,7 @@ def test_marks_are_drawn_in_colour_too(new_model: Callable[..., Model]) -> None:
     assert write(new_model(channels=3), "1/2").shape == (28, 3 * WIDTH, 3)
 
 
-def test_a_style_is_one_of_a_seeds_hands(small_model: Model) -> None:
+def test_styles_of_a_seed_differ(small_model: Model) -> None:
     first, second = (write(small_model, "2026", seed=4, style=style) for style in (0, 1))
     assert (first != second).any()
     np.testing.assert_array_equal(first, write(small_model, "2026", seed=4))
@@ -130,17 +132,17 @@ def test_a_style_is_one_of_a_seeds_hands(small_model: Model) -> None:
 def test_letters_are_drawn_by_a_model_of_letters(new_model: Callable[..., Model]) -> None:
     letters = new_model(("a", "b", "Ω", "long name"))
     assert write(letters, "Ωab").shape == (28, 3 * WIDTH)
-    with pytest.raises(UsageError, match="can't draw 'l'; it draws abΩ, leaves"):
+    with pytest.raises(UsageError, match=r"'l'.*abΩ"):
         write(letters, "bal")
 
 
 def test_a_model_without_single_characters_draws_nothing(new_model: Callable[..., Model]) -> None:
-    with pytest.raises(UsageError, match=r"it draws nothing \(its class names are longer than a character\)"):
+    with pytest.raises(UsageError, match="'c', 'a', 't'"):
         write(new_model(("cat", "dog")), "cat")
 
 
 def test_the_character_drawn_is_the_one_written(new_model: Callable[..., Model]) -> None:
-    """Class names in another order than the text's: each square shows its own character's class."""
+    """Each square shows the class of its character, also if class names are in another order."""
     model = new_model(tuple("9876543210"))
     line = places(write(model, "0000"))
     others = places(write(model, "0909"))

@@ -1,4 +1,4 @@
-"""Walks: where they lead, that they come round, and that what lies between classes is drawn by every way of conditioning."""
+"""Walks: their paths, closed loops, and interpolation between classes for every kind of conditioning."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from digitgan.generation.walking import (
     Start,
     Walk,
     drawn_steps,
-    find_walk,
     linear,
     principal_directions,
     spherical,
@@ -59,8 +58,8 @@ def test_every_walk_is_drawn_in_all_its_cells(small_model: Model, kind: str) -> 
 
 
 def test_an_unknown_walk_names_the_nearest() -> None:
-    with pytest.raises(UsageError, match="did you mean 'directions'"):
-        find_walk("direction")
+    with pytest.raises(UsageError, match=r"--kind 'direction'.*'directions'"):
+        WALKS.find("direction")
 
 
 @pytest.mark.parametrize("kind", ["latents", "classes"])
@@ -72,7 +71,7 @@ def test_a_loop_ends_one_step_before_its_beginning(small_model: Model, kind: str
         return np.linalg.norm(np.roll(both, -1, axis=0) - both, axis=(1, 2))
 
     assert len(fine.z) == 10 * len(coarse.z)
-    assert strides(fine).max() < 0.2 * strides(coarse).max()  # no jump anywhere, the way home included
+    assert strides(fine).max() < 0.2 * strides(coarse).max()  # no jump anywhere, including the last step
 
 
 def test_a_walk_through_latents_begins_with_the_seeds_own_images(small_model: Model) -> None:
@@ -85,7 +84,7 @@ def test_a_walk_through_classes_passes_each_class(small_model: Model) -> None:
     walk = WALKS["classes"](begin(small_model, labels=(3, 8, 1), steps=5))
     np.testing.assert_array_equal(walk.shares[::5, 0].argmax(axis=1), [3, 8, 1])
     np.testing.assert_array_equal(walk.shares[::5].max(axis=2), 1)
-    with pytest.raises(UsageError, match="name two at least"):
+    with pytest.raises(UsageError, match=r"--kind classes: .*--labels"):
         WALKS["classes"](begin(small_model, labels=(3,)))
 
 
@@ -108,7 +107,7 @@ def test_whole_shares_draw_what_labels_draw_and_halves_something_between(small_r
     generator = build_generator(recipe, ImageSpec(1, 28, 28, 10), 1).eval()
     with torch.no_grad():
         for name, weight in generator.named_parameters():
-            if "gain" in name or "bias.weight" in name:  # untrained ones are the same for every class
+            if "gain" in name or "bias.weight" in name:  # before training they are equal for all classes
                 weight.add_(torch.randn_like(weight))
         z = torch.randn(10, generator.latent, generator=torch.Generator().manual_seed(0))
         by_label = generator(z, torch.arange(10))
@@ -140,17 +139,17 @@ def test_interpolation_ends_where_it_should(between: Callable[..., np.ndarray]) 
     first, second = np.random.default_rng(1).standard_normal((2, 3, 16)).astype(np.float32)
     np.testing.assert_allclose(between(first, second, 0), first, atol=1e-5)
     np.testing.assert_allclose(between(first, second, 1), second, atol=1e-5)
-    np.testing.assert_allclose(between(first, first, 0.3), first, atol=1e-5)  # no arc between equal ones
+    np.testing.assert_allclose(between(first, first, 0.3), first, atol=1e-5)  # the arc between equal latents is undefined
     assert np.isfinite(between(first, -first, 0.5)).all()
     assert np.isfinite(between(np.zeros_like(first), second, 0.5)).all()
 
 
 def test_principal_directions_are_those_of_sampled_activations(small_model: Model) -> None:
-    """GANSpace samples the first layer's activations and takes their principal components: so does this test."""
+    """Compare with GANSpace, which computes the principal components of sampled activations of the first layer."""
     model = dataclasses.replace(small_model, generator=copy.deepcopy(small_model.generator))
     latent, dense = model.generator.latent, model.generator.dense
     with torch.no_grad():
-        dense.weight[:, :latent] *= 0.5 ** torch.arange(latent)  # untrained, no direction stands out
+        dense.weight[:, :latent] *= 0.5 ** torch.arange(latent)  # before training no direction dominates
         directions, shares = principal_directions(model, 3)
         weight = dense.weight[:, :latent].double()
         z = torch.randn(100_000, latent, dtype=torch.float64, generator=torch.Generator().manual_seed(0))

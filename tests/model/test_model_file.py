@@ -1,4 +1,4 @@
-"""The model: what it draws, and the file it is kept in, whole, damaged, foreign or of another version."""
+"""The model: generated images, and model files that are intact, damaged, foreign or of another version."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def model_file(tmp_path: Path, small_model: Model) -> Path:
 
 @pytest.fixture(scope="module")
 def content(tmp_path_factory: pytest.TempPathFactory, small_model: Model) -> bytes:
-    """The bytes of a model file."""
+    """Return the bytes of a model file."""
     path = tmp_path_factory.mktemp("content") / "model.safetensors"
     save_model(path, small_model)
     return path.read_bytes()
@@ -41,11 +41,11 @@ def content(tmp_path_factory: pytest.TempPathFactory, small_model: Model) -> byt
 
 @pytest.fixture(scope="module")
 def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A path to write altered files to."""
+    """Return the path for altered files."""
     return tmp_path_factory.mktemp("scratch") / "altered.safetensors"
 
 
-# --- drawing ----------------------------------------------------------------------------------------------------------
+# --- sampling ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("channels", "shape"), [(1, (10, 28, 28)), (3, (10, 28, 28, 3))], ids=["grey", "RGB"])
@@ -114,13 +114,13 @@ def test_a_million_images_are_drawn_as_they_are_taken(small_model: Model) -> Non
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        ([], "no labels"),
-        ([[1, 2]], "no labels"),
-        ([10], "label 10 does not exist: this model draws 0 to 9"),
-        ([0, 3, 99], "label 99 does not exist"),
-        ([0, -1], "label -1 does not exist"),
-        ([1.5], "whole numbers; these are float64"),
-        (["7"], "whole numbers"),
+        ([], "labels"),
+        ([[1, 2]], "labels"),
+        ([10], "label 10: .*0 to 9"),
+        ([0, 3, 99], "label 99:"),
+        ([0, -1], "label -1:"),
+        ([1.5], "labels: .*float64"),
+        (["7"], "labels: .*<U1"),
     ],
 )
 def test_labels_that_cannot_be_drawn_are_refused(small_model: Model, labels: list[int], message: str) -> None:
@@ -139,7 +139,7 @@ def test_a_start_before_the_first_image_is_refused(small_model: Model) -> None:
 @pytest.mark.parametrize("channels", [1, 3], ids=["grey", "RGB"])
 def test_a_saved_model_draws_the_same_bytes(tmp_path: Path, new_model: Callable[..., Model], channels: int) -> None:
     model = new_model(channels=channels)
-    with torch.no_grad():  # as training would leave it: statistics that aren't the initial ones
+    with torch.no_grad():  # change the running statistics, as training does
         model.generator.train()(torch.randn(64, 8), torch.arange(64) % 10)
     model.generator.eval()
     save_model(tmp_path / "model.safetensors", model)
@@ -174,7 +174,7 @@ def test_the_hash_of_a_file_is_its_sha256(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path, small_model: Model) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OutputError, match=r"file/model\.safetensors: cannot be written"):
+    with pytest.raises(OutputError, match=r"file/model\.safetensors: "):
         save_model(tmp_path / "file" / "model.safetensors", small_model)
 
 
@@ -195,7 +195,7 @@ def test_saving_replaces_a_model_only_as_a_whole(model_file: Path, small_model: 
 @given(share=st.floats(0, 1, exclude_max=True))
 def test_a_truncated_file_is_refused(content: bytes, scratch: Path, share: float) -> None:
     scratch.write_bytes(content[: int(share * len(content))])
-    with pytest.raises(ModelFileError, match=r"altered\.safetensors: not a whole safetensors file"):
+    with pytest.raises(ModelFileError, match=r"altered\.safetensors: .*safetensors"):
         load_model(scratch)
 
 
@@ -204,7 +204,10 @@ def test_a_truncated_file_is_refused(content: bytes, scratch: Path, share: float
 def test_a_file_with_any_byte_altered_is_refused_or_draws_the_same(
     content: bytes, scratch: Path, small_model: Model, place: float, header: bool, change: int
 ) -> None:
-    """Only blanks that pad the header can be altered unnoticed; half of the examples alter the header, the rest any byte."""
+    """Only the padding of the header can be altered without detection.
+
+    Half of the examples alter the header, the others any byte.
+    """
     altered = bytearray(content)
     end = 8 + int.from_bytes(content[:8], "little") if header else len(content)
     altered[int(place * end)] ^= change
@@ -220,7 +223,7 @@ def test_an_altered_weight_is_refused(model_file: Path) -> None:
     content = bytearray(model_file.read_bytes())
     content[-1] ^= 1
     model_file.write_bytes(content)
-    with pytest.raises(ModelFileError, match=r"model\.safetensors: altered or damaged: .* SHA-256"):
+    with pytest.raises(ModelFileError, match=r"model\.safetensors: .* SHA-256"):
         load_model(model_file)
 
 
@@ -233,39 +236,33 @@ def test_an_altered_header_is_refused(model_file: Path, before: bytes, after: by
     content = model_file.read_bytes()
     assert content.count(before) == 1
     model_file.write_bytes(content.replace(before, after))
-    with pytest.raises(ModelFileError, match=r"model\.safetensors: altered or damaged"):
+    with pytest.raises(ModelFileError, match=r"model\.safetensors: .* SHA-256"):
         load_model(model_file)
 
 
 @pytest.mark.parametrize(
-    ("foreign", "message"),
-    [
-        (b"", "not a whole safetensors file"),
-        (b"These are not the weights you are looking for.\n" * 100, "not a whole safetensors file"),
-        (bytes(1000), "not a whole safetensors file"),
-        (b"\xff" * 1000, "not a whole safetensors file"),
-        (b"PK\x03\x04" + bytes(100), "not a whole safetensors file"),
-    ],
+    "foreign",
+    [b"", b"This is a text file.\n" * 100, bytes(1000), b"\xff" * 1000, b"PK\x03\x04" + bytes(100)],
     ids=["empty", "text", "zeros", "ones", "zip"],
 )
-def test_another_format_is_refused(tmp_path: Path, foreign: bytes, message: str) -> None:
+def test_another_format_is_refused(tmp_path: Path, foreign: bytes) -> None:
     path = tmp_path / "foreign.bin"
     path.write_bytes(foreign)
-    with pytest.raises(ModelFileError, match=rf"foreign\.bin: {message}"):
+    with pytest.raises(ModelFileError, match=r"foreign\.bin: .*safetensors"):
         load_model(path)
 
 
 @pytest.mark.parametrize("metadata", [None, {"format": "pt"}, {"format": "digitgan-judge"}])
 def test_a_foreign_safetensors_file_is_refused(tmp_path: Path, metadata: dict[str, str] | None) -> None:
     save_file({"weight": torch.zeros(3)}, tmp_path / "foreign.safetensors", metadata=metadata)
-    with pytest.raises(ModelFileError, match=r"foreign\.safetensors: not a digitgan model; `digitgan train` writes one"):
+    with pytest.raises(ModelFileError, match=r"foreign\.safetensors: .*digitgan train"):
         load_model(tmp_path / "foreign.safetensors")
 
 
 def test_a_folder_or_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelFileError, match=r"cannot be read \(Is a directory\)"):
+    with pytest.raises(ModelFileError, match="Is a directory"):
         load_model(tmp_path)
-    with pytest.raises(ModelFileError, match=r"none\.safetensors: cannot be read \(No such file"):
+    with pytest.raises(ModelFileError, match=r"none\.safetensors: .*No such file"):
         load_model(tmp_path / "none.safetensors")
 
 
@@ -277,14 +274,14 @@ def test_a_model_of_a_newer_version_asks_for_an_upgrade(
         future.setattr("digitgan.model.file.VERSION", 2)
         save_model(path, small_model)
         load_model(path)
-    with pytest.raises(ModelFileError, match=r"newer\.safetensors: model version 2, this digitgan reads 1: upgrade digitgan"):
+    with pytest.raises(ModelFileError, match=r"newer\.safetensors: .*version 2"):
         load_model(path)
 
 
 def test_a_recipe_that_its_weights_do_not_fit_is_refused(tmp_path: Path, small_model: Model) -> None:
     other = with_settings(small_model.recipe, ["generator.channels=[16, 8]"])
     save_model(tmp_path / "mixed.safetensors", dataclasses.replace(small_model, recipe=other))
-    with pytest.raises(ModelFileError, match=r"mixed\.safetensors: its recipe and its weights do not go together"):
+    with pytest.raises(ModelFileError, match=r"mixed\.safetensors: .*recipe.*weights"):
         load_model(tmp_path / "mixed.safetensors")
 
 

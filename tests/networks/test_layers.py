@@ -1,4 +1,4 @@
-"""'Same' padding, and the other building blocks."""
+"""'Same' padding and the other shared layers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def ones(layer: nn.Module) -> nn.Module:
     return layer
 
 
-# Sums of the line 1, 2, 3, … under a kernel of ones, by hand: an odd pixel of padding stands at the end.
+# Sums of the line 1, 2, 3, … under a kernel of ones, computed by hand. The extra pixel of an odd padding is at the end.
 @pytest.mark.parametrize(
     ("side", "kernel", "stride", "expected"),
     [
@@ -29,7 +29,7 @@ def ones(layer: nn.Module) -> nn.Module:
         (4, 3, 2, [1 + 2 + 3, 3 + 4]),  # none before, one after
         (4, 5, 2, [1 + 2 + 3 + 4, 2 + 3 + 4]),  # one before, two after
         (5, 3, 2, [1 + 2, 2 + 3 + 4, 4 + 5]),  # one before, one after
-        (4, 2, 2, [1 + 2, 3 + 4]),  # none at all
+        (4, 2, 2, [1 + 2, 3 + 4]),  # no padding
     ],
 )
 def test_same_convolution_along_a_line(side: int, kernel: int, stride: int, expected: list[int]) -> None:
@@ -43,7 +43,7 @@ def test_same_convolution_along_a_line(side: int, kernel: int, stride: int, expe
 
 @pytest.mark.parametrize(("kernel", "stride"), [(5, 1), (5, 2), (4, 2), (3, 2), (3, 1), (7, 3)])
 def test_a_same_transposed_convolution_is_the_transpose_of_the_same_convolution(kernel: int, stride: int) -> None:
-    """<conv(x), y> = <x, transposed(y)> for the same kernel: which pins where the odd pixel goes."""
+    """<conv(x), y> = <x, transposed(y)> for the same kernel, which determines the position of the extra padding pixel."""
     side = 4 * stride
     down = same_convolution(1, 1, kernel, stride, (side, side))
     up = SameTransposedConvolution(1, 1, kernel, stride, bias=False)

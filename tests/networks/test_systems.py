@@ -1,4 +1,4 @@
-"""The five reference systems: published parameter counts and shapes, their starts, and labels that reach both networks."""
+"""The five reference systems: published parameter counts and shapes, initialisation and conditioning on the label."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def trained(network: nn.Module) -> int:
     return sum(weight.numel() for weight in network.parameters() if weight.requires_grad)
 
 
-# The generator of dcgan is that of onehot-cgan without its ten one-hot inputs. mask-cgan's description gives no counts: the
-# formulas are those of its layers.
+# The generator of dcgan is that of onehot-cgan without the ten one-hot inputs. The description of mask-cgan gives no counts, so
+# its formulas follow its layers.
 @pytest.mark.parametrize(
     ("name", "generator", "discriminator"),
     [
@@ -64,7 +64,7 @@ def test_shapes_and_ranges(name: str, spec: ImageSpec) -> None:
 
 
 def feature_sizes(network: Generator | Discriminator, kind: type[nn.Module], *inputs: torch.Tensor) -> list[tuple[int, ...]]:
-    """Sizes of what the layers of a kind give for one image, in order."""
+    """Return the output shapes of the layers of a type for one image, in order."""
     sizes: list[tuple[int, ...]] = []
     for layer in network.modules():
         if isinstance(layer, kind):
@@ -170,5 +170,5 @@ def test_an_autoregressive_generator_is_fed_the_row_above() -> None:
         changed = generator(z, labels)
         assert before.shape == (2, 1, 28, 28)
         assert not torch.equal(before[:, :, 0, 5], changed[:, :, 0, 5])
-        assert torch.equal(before[:, :, 0, 6:], changed[:, :, 0, 6:]), "the first row has nothing above it"
-        assert not torch.equal(before[:, :, 1, 6:], changed[:, :, 1, 6:]), "the second has the first, and that has changed"
+        assert torch.equal(before[:, :, 0, 6:], changed[:, :, 0, 6:]), "the first row has no row above it"
+        assert not torch.equal(before[:, :, 1, 6:], changed[:, :, 1, 6:]), "the second row depends on the first row"

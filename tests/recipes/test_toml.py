@@ -1,4 +1,4 @@
-"""Recipes: the table, single settings, TOML there and back, and every way to get them wrong."""
+"""Tests of the table of recipes, single settings, the conversion to and from TOML, and their errors."""
 
 from __future__ import annotations
 
@@ -51,21 +51,21 @@ def test_settings_change_only_what_they_name() -> None:
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("penalty.gama=1", "unknown setting 'gama' in section 'penalty': did you mean 'gamma'"),
-        ("penlty.gamma=1", "unknown section 'penlty': did you mean 'penalty'"),
-        ("penalty.gamma", "write section.key=value"),
-        ("gamma=1", "write section.key=value"),
-        ("penalty.gamma=-1", "out of range: 0 to 10000 is right"),
-        ("penalty.gamma=nan", "out of range"),
-        ("penalty.gamma=high", "must be a number"),
-        ("penalty.interval=1.5", "must be a whole number"),
-        ("penalty.interval=true", "must be a whole number"),
-        ("training.batch_size=0", "out of range: 2 to 65536"),
-        ("generator.channels=[]", "must be a list of whole numbers"),
-        ("generator.channels=[64, 0]", "out of range"),
-        ("generator.channels=64", "must be a list of whole numbers"),
-        ("loss.name=3", "must be text"),
-        ("discriminator.label_biases=1", "must be true or false"),
+        ("penalty.gama=1", "'gama'.*'penalty'.*did you mean 'gamma'"),
+        ("penlty.gamma=1", "'penlty': did you mean 'penalty'"),
+        ("penalty.gamma", "section.key=value"),
+        ("gamma=1", "section.key=value"),
+        ("penalty.gamma=-1", "-1.*0 to 10000"),
+        ("penalty.gamma=nan", "nan.*0 to 10000"),
+        ("penalty.gamma=high", '"high".* number'),
+        ("penalty.interval=1.5", "1.5.*whole number"),
+        ("penalty.interval=true", "true.*whole number"),
+        ("training.batch_size=0", "0.*2 to 65536"),
+        ("generator.channels=[]", "list"),
+        ("generator.channels=[64, 0]", "1 to 4096"),
+        ("generator.channels=64", "list"),
+        ("loss.name=3", "3.*text"),
+        ("discriminator.label_biases=1", "true or false"),
         ("optimizer.decay=liner", "did you mean 'linear'"),
     ],
 )
@@ -82,7 +82,7 @@ def test_a_former_name_finds_todays_recipe(former: str) -> None:
 
 
 def test_an_unknown_recipe_names_the_nearest() -> None:
-    with pytest.raises(RecipeError, match="unknown recipe 'fats': did you mean 'fast'"):
+    with pytest.raises(RecipeError, match="'fats': did you mean 'fast'"):
         find_recipe("fats")
 
 
@@ -98,13 +98,13 @@ def test_a_file_changes_the_recipe_it_is_based_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[penalty]\n\ngama = 1\n", r"mine\.toml, line 3: unknown setting 'gama'.*did you mean 'gamma'"),
-        ("[penlty]\ngamma = 1\n", r"mine\.toml, line 1: unknown section 'penlty'.*did you mean 'penalty'"),
-        ("penalty = 3\n", r"'penalty' is a section"),
-        ('base = "fats"\n', "unknown recipe 'fats'"),
-        ("base = 3\n", "must be the name of a recipe"),
-        ("name = 3\n", "must be text"),
-        ("[penalty\n", "not valid TOML"),
+        ("[penalty]\n\ngama = 1\n", r"mine\.toml, line 3: .*'gama'.*did you mean 'gamma'"),
+        ("[penlty]\ngamma = 1\n", r"mine\.toml, line 1: .*'penlty'.*did you mean 'penalty'"),
+        ("penalty = 3\n", r"mine\.toml, line 1: .*'penalty'.*\[penalty\]"),
+        ('base = "fats"\n', "'fats'"),
+        ("base = 3\n", r"mine\.toml: base = 3"),
+        ("name = 3\n", r"mine\.toml, line 1: name = 3"),
+        ("[penalty\n", r"mine\.toml: .*TOML"),
     ],
 )
 def test_a_wrong_file_is_refused_with_its_line(tmp_path: Path, text: str, message: str) -> None:
@@ -115,10 +115,10 @@ def test_a_wrong_file_is_refused_with_its_line(tmp_path: Path, text: str, messag
 
 
 def test_a_missing_or_binary_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="cannot be read as a recipe"):
+    with pytest.raises(RecipeError, match=r"none\.toml: "):
         read_recipe(tmp_path / "none.toml")
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(RecipeError, match="cannot be read as a recipe"):
+    with pytest.raises(RecipeError, match=r"binary\.toml: "):
         read_recipe(tmp_path / "binary.toml")
 
 

@@ -1,4 +1,4 @@
-"""Combinations that make no sense are refused, with both settings and the reason; those that make sense are not."""
+"""Tests that contradictory settings raise an error that names both, and that compatible settings do not."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NONSENSE = [
     ("wgan-gp", ["training.pretraining=50"], "loss.name", "training.pretraining"),
     ("acgan", ["loss.classifier_weight=0"], "discriminator.auxiliary_classifier", "loss.classifier_weight"),
     (
-        "fast",  # biases of labels stand in the later convolutions, of which there are none
+        "fast",  # label biases need a second convolution
         ["discriminator.channels=[64]", "discriminator.label_input=none"],
         "generator.label_input",
         "discriminator.label_input",

@@ -1,8 +1,9 @@
-"""A run's folder: made, refused, replaced; and its records, whole, cut off or damaged."""
+"""The run folder: creation, refusal and replacement; and records that are intact, truncated or damaged."""
 
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,16 @@ from digitgan.runs import RunFolder, free_run_path, history_line, locked, new_ru
 
 @pytest.fixture
 def run(tmp_path: Path) -> RunFolder:
-    """A run that has begun."""
+    """Return a run whose training has started."""
     run = new_run(tmp_path / "run", overwrite=False)
     run.write_recipe(find_recipe("fast"))
     run.write_record({"seed": 3, "status": "training", "versions": {"digitgan": "0.1.0"}})
     return run
+
+
+def message_for(folder: Path) -> str:
+    """Return the pattern of an error that names a folder and the option that chooses another one."""
+    return f"{re.escape(str(folder))}: .*--out"
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -40,21 +46,21 @@ def test_what_a_kill_in_the_first_write_left_is_no_hindrance(tmp_path: Path) -> 
     RunFolder(tmp_path).write_recipe(find_recipe("fast"))
     assert contents(new_run(tmp_path, overwrite=False).path) == {}
     (tmp_path / ".thesis.tex.77.part").write_text("not ours")
-    with pytest.raises(OutputError, match="holds other things than a run"):
+    with pytest.raises(OutputError, match=message_for(tmp_path)):
         new_run(tmp_path, overwrite=True)
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_recipe_that_somebody_wrote_is_left_as_it_is(tmp_path: Path, overwrite: bool) -> None:
     (tmp_path / "recipe.toml").write_text('base = "fast"\n')
-    with pytest.raises(OutputError, match="holds other things than a run"):
+    with pytest.raises(OutputError, match=message_for(tmp_path)):
         new_run(tmp_path, overwrite=overwrite)
     assert contents(tmp_path) == {"recipe.toml": b'base = "fast"\n'}
 
 
 def test_a_run_is_trained_by_one_process_at_a_time(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "runs" / "one")
-    with locked(run), pytest.raises(RunError, match="another process is training in it"), locked(run):
+    with locked(run), pytest.raises(RunError, match="another process"), locked(run):
         pass
     with locked(run):
         assert list(run.path.iterdir()) == []
@@ -63,16 +69,16 @@ def test_a_run_is_trained_by_one_process_at_a_time(tmp_path: Path) -> None:
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_folder_with_other_things_is_left_as_it_is(tmp_path: Path, overwrite: bool) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(OutputError, match="holds other things than a run; it is left as it is"):
+    with pytest.raises(OutputError, match=message_for(tmp_path)):
         new_run(tmp_path, overwrite=overwrite)
     assert contents(tmp_path) == {"thesis.tex": b"years of work"}
 
 
 def test_a_run_is_replaced_only_when_asked(run: RunFolder) -> None:
     for path in (run.model, run.best, run.scores, *run.report):
-        path.write_text("of the run that was")
+        path.write_text("of the old run")
     before = contents(run.path)
-    with pytest.raises(OutputError, match="holds a run already; go on with --resume, replace it with --overwrite"):
+    with pytest.raises(OutputError, match=r"run: .*--resume.*--overwrite"):
         new_run(run.path, overwrite=False)
     assert contents(run.path) == before
     assert contents(new_run(run.path, overwrite=True).path) == {}
@@ -81,9 +87,9 @@ def test_a_run_is_replaced_only_when_asked(run: RunFolder) -> None:
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_file_in_the_way_is_refused(tmp_path: Path, overwrite: bool) -> None:
     (tmp_path / "file").write_text("kept")
-    with pytest.raises(OutputError, match="is a file; --out must name a folder"):
+    with pytest.raises(OutputError, match=r"file: .*--out"):
         new_run(tmp_path / "file", overwrite=overwrite)
-    with pytest.raises(OutputError, match="cannot be made"):
+    with pytest.raises(OutputError, match=r"file/run: .*--out"):
         new_run(tmp_path / "file" / "run", overwrite=overwrite)
     assert contents(tmp_path) == {"file": b"kept"}
 
@@ -96,7 +102,7 @@ def test_replacing_a_run_leaves_what_else_lies_in_its_folder(tmp_path: Path, run
 def test_a_file_called_like_a_record_makes_no_run(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text("{}")
     (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(OutputError, match="holds other things than a run"):
+    with pytest.raises(OutputError, match=message_for(tmp_path)):
         new_run(tmp_path, overwrite=True)
     assert set(contents(tmp_path)) == {"run.json", "thesis.txt"}
 
@@ -115,19 +121,19 @@ def test_a_run_is_known_by_its_record(run: RunFolder) -> None:
 
 
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=r"not a run's folder \(it has no run\.json\)"):
+    with pytest.raises(RunError, match=r"run\.json"):
         open_run(tmp_path)
 
 
 def test_a_mistyped_run_is_told_from_those_beside_it(run: RunFolder) -> None:
-    with pytest.raises(RunError, match=r"there is no such folder \(did you mean 'run'\?"):
+    with pytest.raises(RunError, match=r"rum: .*'run'"):
         open_run(run.path.with_name("rum"))
 
 
 def test_of_a_run_whose_record_is_damaged_it_is_said_what_can_still_be_done(run: RunFolder) -> None:
     run.model.touch()
     run.record.write_text("{")
-    with pytest.raises(RunError, match=r"gone on with; its model can still be drawn from: digitgan sample .*model"):
+    with pytest.raises(RunError, match=r"run\.json: .*digitgan sample .*model\.safetensors"):
         run.read_record()
 
 
@@ -148,13 +154,13 @@ def test_the_recipe_comes_back(run: RunFolder) -> None:
 
 def test_a_damaged_or_missing_recipe_is_named(run: RunFolder) -> None:
     run.recipe.write_text("")
-    with pytest.raises(RunError, match=r"recipe\.toml: damaged \(it doesn't say which recipe it is\)"):
+    with pytest.raises(RunError, match=r"recipe\.toml: .*name"):
         run.read_recipe()
     run.recipe.write_text("[penalty]\ngama = 1\n")
-    with pytest.raises(RecipeError, match=r"recipe\.toml, line 2: .*did you mean 'gamma'"):
+    with pytest.raises(RecipeError, match=r"recipe\.toml, line 2: .*'gamma'"):
         run.read_recipe()
     run.recipe.unlink()
-    with pytest.raises(RunError, match=r"recipe\.toml: cannot be read"):
+    with pytest.raises(RunError, match=r"recipe\.toml: .*No such file"):
         run.read_recipe()
 
 
@@ -184,7 +190,7 @@ def test_a_last_line_that_was_cut_off_is_left_out(run: RunFolder) -> None:
 
 def test_previews_are_in_the_order_they_were_made(run: RunFolder) -> None:
     run.previews.mkdir()
-    for images_seen in (100_000_000, 64, 99_999_999, 12_800):  # the first has a digit more than its name has room for
+    for images_seen in (100_000_000, 64, 99_999_999, 12_800):  # the first has one digit more than the padding
         run.preview(images_seen).write_bytes(b"")
     (run.previews / ".00000064.png.77.part").write_bytes(b"")
     (run.previews / "mine.png").write_bytes(b"")

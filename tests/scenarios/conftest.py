@@ -1,4 +1,4 @@
-"""Whole journeys, on real processes: the command line through its argv, kills with real signals."""
+"""Fixtures of the scenario tests, which run the command line in real processes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Digitgan = Callable[..., Finished]
 
 @pytest.fixture
 def digitgan(tmp_path: Path, isolated_home: Path) -> Digitgan:
-    """Runs `digitgan ARGV` in an empty folder and waits for it."""
+    """Return a function that runs `digitgan ARGV` in an empty folder and waits for its end."""
 
     def started(*argv: str) -> Finished:
         command = [sys.executable, "-m", "digitgan", *argv]
@@ -29,7 +29,7 @@ def digitgan(tmp_path: Path, isolated_home: Path) -> Digitgan:
 
 @pytest.fixture
 def here(tmp_path: Path, isolated_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Digitgan:
-    """The same in this process, which saves loading torch: for journeys on which nothing is killed."""
+    """Return a function that runs `digitgan ARGV` in this process, which avoids the import of torch."""
     monkeypatch.chdir(tmp_path)
 
     def call(*argv: str) -> Finished:

@@ -1,10 +1,11 @@
-"""Models handed on, as users do it: Keras' files read by TensorFlow, a run's discriminator, and back again."""
+"""Export and import from the command line: Keras files read by TensorFlow, discriminators, and round trips."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -28,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="session")
 def tensorflow_python() -> str:
-    """The Python of an environment with TensorFlow; without one a test is skipped, except in CI."""
+    """The Python of an environment with TensorFlow. Without it the test is skipped, or fails in CI."""
     python = ROOT / ".venv-tensorflow" / "bin" / "python"
     if python.exists():
         return str(python)
@@ -123,8 +124,8 @@ def test_there_and_back(here: Digitgan, tmp_path: Path) -> None:
         np.load(tmp_path / f"{model}.npz")["images"].astype(int) for model in ("mnist", "back.safetensors", "two.safetensors")
     ]
     np.testing.assert_array_equal(drawn[1], drawn[2])
-    assert np.abs(drawn[0] - drawn[1]).max() <= 1, "a level of 255, where rounding falls to the other side"
-    # It is a model like any other: written with, walked, morphed, exported again.
+    assert np.abs(drawn[0] - drawn[1]).max() <= 1, "one level of 255, from rounding"
+    # An imported model works with every command.
     for arguments in (
         ["write", "2026", "back.safetensors"],
         ["walk", "back.safetensors", "--kind", "classes", "--steps", "3"],
@@ -147,25 +148,25 @@ def test_a_runs_discriminator_goes_along(here: Digitgan, tmp_path: Path) -> None
     } | {"draw.py"}
     shipped = here("export", "--format", "keras", "--with-discriminator", "--out", "other")
     assert shipped.returncode == 2
-    assert "mnist is a generator alone" in shipped.stderr
+    assert "--with-discriminator: mnist " in shipped.stderr
     assert not (tmp_path / "other").exists()
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--format", "onyx"], "did you mean 'onnx'"),
-        (["--format", "keras", "--quantize", "int8"], "--format onnx with fp16 or int8 is right"),
-        (["--quantize", "int4"], "--quantize int4"),
-        (["--format", "onnx", "--with-discriminator"], "--format keras is right"),
-        (["nothing"], "no model 'nothing'"),
-        (["--out", "/proc/nothing/x.onnx"], "/proc/nothing/x.onnx: cannot be written"),
+        (["--format", "onyx"], "--format 'onyx': .*'onnx'"),
+        (["--format", "keras", "--quantize", "int8"], "--quantize int8: .*--format keras.*--format onnx with fp16 or int8"),
+        (["--quantize", "int4"], "--quantize int4: .*fp16 or int8"),
+        (["--format", "onnx", "--with-discriminator"], "--with-discriminator: .*--format onnx.*--format keras"),
+        (["nothing"], "'nothing'"),
+        (["--out", "/proc/nothing/x.onnx"], r"/proc/nothing/x\.onnx: "),
     ],
 )
 def test_what_cannot_be_exported_is_refused(here: Digitgan, tmp_path: Path, arguments: list[str], message: str) -> None:
     done = here("export", *arguments)
     assert done.returncode == 2
-    assert message in done.stderr
+    assert re.search(message, done.stderr)
     assert {path.name for path in tmp_path.iterdir()} <= {"home"}
 
 
@@ -176,7 +177,7 @@ def test_a_newer_model_is_refused(here: Digitgan, tmp_path: Path) -> None:
     (tmp_path / "newer.safetensors").write_bytes(content)
     done = here("export", "newer.safetensors")
     assert done.returncode == 2
-    assert "model version 9, this digitgan reads 1" in done.stderr
+    assert "version 9" in done.stderr
 
 
 @pytest.mark.parametrize(("format_name", "package"), [("keras", "keras"), ("onnx", "onnxscript")])

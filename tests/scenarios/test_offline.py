@@ -1,4 +1,4 @@
-"""Nothing at run time needs a network, and nothing tries to reach one: the main journey with no network there."""
+"""Scenario test of the main workflow without a network."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def note(event, arguments):
 
 sys.addaudithook(note)
 """
-"""Put into every Python process that is started: what is asked for beyond this machine is noted."""
+"""Imported by every Python process; records each connection attempt to another machine."""
 
 SMALL = "--set generator.channels=[16,8] --set discriminator.channels=[8,16,16] --set training.precision=float32"
 JOURNEY = f"""
@@ -70,7 +70,7 @@ wait $! || code=$?
 
 @pytest.fixture
 def tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where it is noted what was asked for."""
+    """Return the file that records the connection attempts."""
     (tmp_path / "watch").mkdir()
     (tmp_path / "watch" / "sitecustomize.py").write_text(WATCH)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "watch"))
@@ -79,12 +79,12 @@ def tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def without_network(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run in a network of its own, in which there is nobody else."""
+    """Run a script in a network namespace without other hosts."""
     unshare = shutil.which("unshare")
     if unshare is None or subprocess.run([unshare, "-rn", "true"], capture_output=True).returncode:
         if os.environ.get("CI"):
             pytest.fail("CI needs `unshare -rn`")
-        pytest.skip("needs a system that gives processes a network of their own (`unshare -rn`)")
+        pytest.skip("needs network namespaces (`unshare -rn`)")
     return subprocess.run([unshare, "-rn", "bash", "-c", script], cwd=folder, capture_output=True, text=True, timeout=600)
 
 
@@ -93,7 +93,7 @@ def test_the_main_journey_without_a_network(tmp_path: Path, tried: Path) -> None
     done = without_network(JOURNEY, tmp_path / "work")
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     assert json.loads((tmp_path / "work" / "run" / "run.json").read_text())["status"] == "finished"
-    # `--data auto` is the user's wish to have MNIST where it can be had; nothing else asks for anything.
+    # Only `--data auto` may try to download MNIST.
     mirrors = {str(urlsplit(mirror).hostname) for mirror in DATASETS["mnist"].mirrors}
     asked = tried.read_text().splitlines() if tried.exists() else []
     assert all("auto" in line and any(mirror in line for mirror in mirrors) for line in asked), asked

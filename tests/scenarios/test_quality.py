@@ -1,8 +1,9 @@
-"""Filters of drawn images as a user asks for them, judged by the shipped classifier on MNIST."""
+"""Scenarios of the filters of generated images, with the shipped classifier on MNIST."""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -46,11 +47,11 @@ def test_a_class_that_is_hardly_recognised_is_refused_before_anything_is_written
 ) -> None:
     done = here("sample", "--min-confidence", "1", "--data-dir", str(mnist_dir), "--out", "sure.png")
     assert done.returncode == 2
-    assert "--min-confidence: hardly any image of class" in done.stderr
+    assert "--min-confidence" in done.stderr
     assert not (tmp_path / "sure.png").exists()
 
 
-def test_near_duplicates_are_drawn_anew(here: Digitgan, mnist_dir: Path, tmp_path: Path) -> None:
+def test_near_duplicates_are_generated_again(here: Digitgan, mnist_dir: Path, tmp_path: Path) -> None:
     done = here(
         *["sample", "--per-class", "20", "--unique", "--data-dir", str(mnist_dir), "--format", "npz", "--out", "new.npz"]
     )
@@ -66,34 +67,32 @@ def test_filters_for_a_model_of_other_classes_name_what_is_missing(here: Digitga
     assert "nowhere" in done.stderr
 
 
-def test_a_statement_says_what_the_set_is_worth(
+def test_a_statement_contains_the_evaluation_of_the_set(
     here: Digitgan, mnist_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(usefulness, "STEPS_OF_IMAGES", 2000)  # what the classifiers learn is not looked at here
+    monkeypatch.setattr(usefulness, "STEPS_OF_IMAGES", 2000)  # short, as the accuracies are not tested here
     asked = ["--weights", "3:2,8:1", "--count", "300", "--format", "npz", "--seed", "4", "--data-dir", str(mnist_dir)]
     done = here("sample", *asked, "--statement", "--min-confidence", "0.5", "--out", "set")
     assert done.returncode == 0, done.stderr
     card = (tmp_path / "set" / "README.md").read_text(encoding="utf-8")
     manifest = json.loads((tmp_path / "set" / "manifest.json").read_text(encoding="utf-8"))
-    assert card.startswith("# 300 drawn images\n")
+    assert card.startswith("# 300 ")
     assert manifest["model"]["sha256"] in card
     assert manifest["command"] in card
     assert f"| 3 | 200 | {manifest['filter']['accepted']['3']:.2%} |" in card
     assert "| 7 | 0 | – |" in card
-    assert "taken for its class with a probability of 0.5 or more" in card
-    for words in (
-        "| Class accuracy | ",
-        "| Coverage | ",
-        "**Memorisation.**",
-        "**Training on them.**",
-        "## For what, and for what not",
-    ):
+    assert re.search(r"probability .*\b0\.5\b", card)
+    for words in ("| Class accuracy | ", "| Coverage | ", "**Memorisation.**", "limitations"):
         assert words in card, words
-    assert "none of the images is asked for as a 7" in card
+    flags = re.findall(r"^\*\*Warning:\*\* (.*)\.$", card, re.M)
+    assert any(re.search(r"\b7\b", flag) for flag in flags)
+    accuracies = re.search(r"^\*\*Train on synthetic.*?(?=\n\n)", card, re.M | re.S)
+    assert accuracies
+    assert len(re.findall(r"[\d.]+%", accuracies[0])) == 2
     rows = [line for line in card.splitlines() if line.startswith("|")]
-    assert len({row.count("|") for row in rows[:12]}) == 1  # the table of classes, all columns everywhere
+    assert len({row.count("|") for row in rows[:12]}) == 1  # the table of classes has all columns in each row
 
     few = here("sample", "--count", "50", "--format", "npz", "--statement", "--data-dir", str(mnist_dir), "--out", "few")
     assert few.returncode == 2
-    assert "at least 100 are needed" in few.stderr
+    assert re.search(r"\b50 .*\b100\b", " ".join(few.stderr.split()))
     assert not (tmp_path / "few").exists()

@@ -1,8 +1,9 @@
-"""Every recipe's whole journey on the embedded digits: trained, killed, resumed, drawn from; and what runs leave around it."""
+"""Scenario tests of every recipe on the embedded digits: train, kill, resume and sample; and of the files of a run."""
 
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 from collections.abc import Callable
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("isolated_home")
 
 BATCH = 16
 STEPS = 15
-"""A multiple of the five steps at which wgan-gp's generator learns."""
+"""Number of steps: a multiple of 5, because the generator of wgan-gp learns at every fifth step."""
 
 SETTINGS = [
     f"training.batch_size={BATCH}",
@@ -45,14 +46,14 @@ NARROWER = {
     "onehot-cgan-fixed": ["generator.channels=[32, 16, 8]", "discriminator.channels=[16, 32]"],
     "mask-cgan-fixed": ["generator.channels=[32, 16, 8]", "discriminator.channels=[16, 32]"],
 }
-"""Of recipes that measure their batch norms anew for whatever is drawn, which takes a minute at their full width."""
+"""Smaller networks for recipes that recompute batch-norm statistics, which takes a minute at full width."""
 
 
 def settings_of(name: str) -> list[str]:
-    """As small as a recipe gets without becoming another."""
+    """Return settings that make a recipe as small as possible."""
     recipe = RECIPES[name]
     own_batch = [f"updates.generator_batch={2 * BATCH}"] if recipe.updates.generator_batch else []
-    # Where each checkpoint measures batch norms anew, which takes as long as many steps do, there are fewer.
+    # Recomputed batch-norm statistics make a checkpoint as slow as many steps.
     fewer = ["training.checkpoints=5"] if recipe.ema.decay and recipe.ema.statistics == "recomputed" else []
     return [*SETTINGS, *own_batch, *fewer, *NARROWER.get(name, [])]
 
@@ -91,7 +92,7 @@ def test_trained_killed_resumed_and_drawn_from(name: str, tmp_path: Path) -> Non
 
 
 def test_a_run_of_mask_cgan_leaves_what_its_description_says(tmp_path: Path) -> None:
-    """A 5×5 grid at each moment, the classes taking turns, with its latents and labels beside it; the time of each epoch."""
+    """Test the 5×5 grids with alternating classes, their latents and labels, and the duration of each epoch."""
     np.savez(tmp_path / "tiny.npz", images=np.zeros((32, 28, 28), np.uint8), labels=np.arange(32) % 10)
     settings = ["training.batch_size=16", "training.precision=float32", "training.previews=2", "guard.mode_collapse=false"]
     result = digitgan.train("mask-cgan", data=str(tmp_path / "tiny.npz"), epochs=2, out=tmp_path / "run", settings=settings)
@@ -129,7 +130,7 @@ def test_previews_and_checkpoints_after_every_so_many_epochs(tmp_path: Path) -> 
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of an unconditional recipe."""
+    """Return a run of an unconditional recipe."""
     settings = [*settings_of("plain-gan"), "generator.channels=[8, 8, 8]"]
     return digitgan.train(
         "plain-gan", data="digits", images=64, out=tmp_path_factory.mktemp("plain") / "run", settings=settings
@@ -142,7 +143,8 @@ def test_an_unconditional_model_draws_a_hundred_and_no_class(plain: Path, digitg
     assert np.load(tmp_path / "drawn.npz")["images"].shape == (100, 28, 28)
     refused = digitgan("sample", str(plain), "--labels", "7")
     assert refused.returncode == 2
-    assert "plain-gan, is unconditional: one can't ask it for a class" in refused.stderr
+    assert "--labels 7: " in refused.stderr
+    assert "plain-gan" in refused.stderr
 
 
 def test_a_numbered_model_can_be_chosen_and_a_wrong_number_names_the_nearest(plain: Path, digitgan: Digitgan) -> None:
@@ -163,7 +165,8 @@ def test_the_image_of_the_zero_latent(digitgan: Digitgan, tmp_path: Path) -> Non
     np.testing.assert_array_equal(drawn["images"], np.load(tmp_path / "again.npz")["images"])
     refused = digitgan("sample", "--zero-latent", "--count", "5")
     assert refused.returncode == 2
-    assert "a single image of each class" in refused.stderr
+    assert "--zero-latent " in refused.stderr
+    assert "--count" in refused.stderr
 
 
 def test_rows_are_written_by_recurrent_generators_only(digitgan: Digitgan, plain: Path, tmp_path: Path) -> None:
@@ -174,19 +177,20 @@ def test_rows_are_written_by_recurrent_generators_only(digitgan: Digitgan, plain
     with Image.open(tmp_path / "rows" / "rows.gif") as film:
         assert film.n_frames == 29  # type: ignore[attr-defined]
         film.seek(14)
-        half = np.asarray(film.convert("L"))[4 : 4 + 56]  # the first row of digits, twice enlarged
+        half = np.asarray(film.convert("L"))[4 : 4 + 56]  # the first row of digits, enlarged twice
         assert half[:28].any()
         assert not half[28:].any()
     refused = digitgan("animate", str(plain), "--rows")
     assert refused.returncode == 2
-    assert "makes all rows at once" in refused.stderr
+    assert "--rows: " in refused.stderr
+    assert "plain-gan" in refused.stderr
 
 
 def test_a_pretrained_discriminator_is_told_of(digitgan: Digitgan, tmp_path: Path) -> None:
     options = ["--data=digits", "--images=64", "--set=training.precision=float32", "--pretrain-discriminator"]
     done = digitgan("train", *options, "--out", "run")
     assert done.returncode == 0, done.stderr
-    assert "the discriminator alone, real images against noise: tells them apart without a mistake after" in done.stderr
+    assert re.search(r"discriminator.*\b50\b", done.stderr)
     found = json.loads((tmp_path / "run" / "run.json").read_text())["pretraining"]["discriminator"]
     assert found["steps"] == 50
     assert found["separated_after"] <= 50
@@ -203,22 +207,22 @@ def test_a_recipe_can_be_summarised_and_drawn(digitgan: Digitgan, tmp_path: Path
         assert len(picture.convert("RGB").getcolors(100_000)) > 5
     refused = digitgan("recipes", "--summary")
     assert refused.returncode == 2
-    assert "--summary is of one recipe" in refused.stderr
+    assert "--summary: " in refused.stderr
 
 
 def test_an_untrained_discriminator_has_no_idea(digitgan: Digitgan) -> None:
-    done = digitgan("doctor", "--untrained", "dcgan", "--json")
+    done = digitgan("recipes", "dcgan", "--untrained", "--json")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert abs(told["probability"] - 0.5) < 0.1
-    assert digitgan("doctor", "--untrained", "dcgam").returncode == 2
+    assert digitgan("recipes", "dcgam", "--untrained").returncode == 2
 
 
 def test_conditional_recipes_refuse_an_unlabelled_set(digitgan: Digitgan, tmp_path: Path) -> None:
     np.savez(tmp_path / "plain.npz", images=np.zeros((40, 28, 28), np.uint8))
     refused = digitgan("train", "--data", "plain.npz", "--images", "64", "--out", "run")
     assert refused.returncode == 2
-    assert "take a recipe that needs no labels: plain-gan, dcgan" in refused.stderr
+    assert re.search("recipe fast with data plain.*plain-gan, dcgan", " ".join(refused.stderr.split()))
     assert not (tmp_path / "run").exists()
     options = ["--images=32", "--set=training.batch_size=16", "--set=updates.generator_batch=32", "--quiet"]
     done = digitgan("train", "plain-gan", "--data", "plain.npz", *options, "--out", "run")
@@ -228,4 +232,4 @@ def test_conditional_recipes_refuse_an_unlabelled_set(digitgan: Digitgan, tmp_pa
 def test_a_plan_counts_what_is_trained(digitgan: Digitgan) -> None:
     planned = digitgan("train", "lstm-cgan", "--data=digits", "--dry-run", "--set=training.precision=float32")
     assert planned.returncode == 0, planned.stderr
-    assert "generator 312,252 and discriminator 103,321 parameters" in planned.stdout
+    assert re.search(r"generator 312,252\b.*discriminator 103,321\b", planned.stdout)

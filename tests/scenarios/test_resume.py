@@ -1,9 +1,10 @@
-"""Resumed equals uninterrupted: weights, optimiser state, average and history, bit for bit on one CPU."""
+"""Scenario tests: a resumed run equals an uninterrupted one, bit for bit on one CPU."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -52,7 +53,7 @@ def test_killed_and_resumed_equals_uninterrupted_with_two_threads(tmp_path: Path
 
 
 def test_the_same_command_makes_the_same_weights_beside_other_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the precision that the program chooses, in which an earlier version trusted a stopwatch."""
+    """Test the default precision, which must not depend on a time measurement."""
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     options = [option for option in SMALL if "precision" not in option]
     command = [sys.executable, "-m", "digitgan", "train", *options, "--quiet", "--out"]
@@ -106,11 +107,11 @@ def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
         while not run.record.exists():
             assert process.poll() is None
             time.sleep(0.01)
-        time.sleep(1)  # it is now in its first step, which takes many seconds
+        time.sleep(1)  # the first step takes many seconds
         process.send_signal(signal.SIGTERM)
-        # Python hears of a signal between two operations of a step; a second one before that would be the same to it.
+        # Python handles a signal between two operations; a second signal before that would be merged with the first.
         assert process.stderr is not None
-        while "once more ends at once" not in process.stderr.readline():
+        while "checkpoint" not in process.stderr.readline():
             assert process.poll() is None
         assert process.poll() is None, "the first signal lets the step finish"
         process.send_signal(signal.SIGTERM)
@@ -139,8 +140,7 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path: Path, 
     command = [sys.executable, "-m", "digitgan", "train", *SMALL, "--out", str(run.path), "--resume"]
     done = processes.run(command, capture_output=True, text=True, env=environment, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert "damaged" in done.stderr
-    assert "going back to the one before" in done.stderr
+    assert str(newest) in done.stderr
     assert not (run.checkpoints / "00009999.part").exists()
     assert_same(run, uninterrupted)
 
@@ -148,9 +148,9 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path: Path, 
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        (["--set=penalty.gamma=0.5"], "penalty.gamma: 0.05 -> 0.5"),
-        (["--seed=4"], "another seed; resuming would mix two runs:\n  3 -> 4"),
-        (["--data-dir=elsewhere", "--images=100"], "has seen 3,200 images already"),
+        (["--set=penalty.gamma=0.5"], r"penalty\.gamma: 0\.05 -> 0\.5"),
+        (["--seed=4"], r"\bseed\b[^0-9]*3 -> 4"),
+        (["--data-dir=elsewhere", "--images=100"], r"\b3,200\b.*--images"),
     ],
 )
 def test_resuming_otherwise_is_refused_and_nothing_changes(
@@ -163,7 +163,7 @@ def test_resuming_otherwise_is_refused_and_nothing_changes(
     command = [sys.executable, "-m", "digitgan", "train", *base, "--out", str(run.path), "--resume", *options]
     done = processes.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2
-    assert expected in done.stderr
+    assert re.search(expected, " ".join(done.stderr.split()))
     assert {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()} == before
 
 
@@ -175,6 +175,4 @@ def test_resuming_with_other_data_is_refused(tmp_path: Path, uninterrupted: RunF
     command = [sys.executable, "-m", "digitgan", "train", "--resume", "--out", str(uninterrupted.path)]
     done = processes.run([*command, "--data", str(tmp_path / "other.npz")], capture_output=True, text=True, timeout=120)
     assert done.returncode == 2
-    assert "another data" in done.stderr
-    assert "1,500 images" in done.stderr
-    assert "40 images" in done.stderr
+    assert re.search(r"\bdata\b.*\b1,500\b.* -> .*other\.npz.*\b40\b", " ".join(done.stderr.split()))

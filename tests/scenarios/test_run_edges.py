@@ -1,4 +1,4 @@
-"""Training from Python: what a resume finds at the edges of a run, where it has not begun yet or is over already."""
+"""Scenario tests of resuming a run before its first checkpoint and after its end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SETTINGS = [
     "training.previews=1",
 ]
 IMAGES = 200
-"""Between three and four batches."""
+"""The length of the run: between three and four batches."""
 
 
 @pytest.fixture(autouse=True)
@@ -50,18 +50,18 @@ def test_resuming_a_finished_run_finds_it_finished(finished: TrainingResult) -> 
 
 
 def test_a_length_that_was_passed_already_is_refused(finished: TrainingResult) -> None:
-    with pytest.raises(RunError, match="has seen 256 images already"):
+    with pytest.raises(RunError, match=r"\b256\b.*--images"):
         train(out=finished.run, resume=True, images=192)
 
 
 def test_a_run_without_a_checkpoint_begins_again_with_its_history(finished: TrainingResult) -> None:
     run = RunFolder(finished.run)
     shutil.rmtree(run.checkpoints)
-    with pytest.raises(RunError, match="is finished and has no checkpoint to go on from"):
+    with pytest.raises(RunError, match=r"run: .*--out"):
         train(out=finished.run, resume=True)
     run.write_record(run.read_record() | {"status": "training"})
     with run.history.open("a") as file:
-        file.write('{"images_seen": 320, "discr')  # it was killed while it wrote
+        file.write('{"images_seen": 320, "discr')  # killed while writing
     again = train(out=finished.run, resume=True)
     assert (again.finished, again.images_seen) == (True, 256)
     assert seen(finished.run) == [64, 128, 192, 256]
@@ -79,7 +79,7 @@ def test_a_run_that_was_killed_before_it_had_begun_is_no_hindrance(
         patched.setattr(RunFolder, cut_off_in, killed)
         with pytest.raises(SystemExit):
             train(data="digits", out=tmp_path / "run", images=IMAGES, settings=SETTINGS)
-    with pytest.raises(RunError, match=r"not a run's folder \(it has no run\.json\)"):
+    with pytest.raises(RunError, match=r"run\.json"):
         train(out=tmp_path / "run", resume=True)
     assert train(data="digits", out=tmp_path / "run", images=IMAGES, settings=SETTINGS).finished
 
@@ -92,4 +92,4 @@ def test_a_resume_sweeps_what_kills_left(finished: TrainingResult) -> None:
         path.write_bytes(b"")
     train(out=finished.run, resume=True)
     assert [path.exists() for path in left] == [False] * 3
-    assert all(path.exists() for path in kept), "of an evaluation, which another process may be writing; of somebody else"
+    assert all(path.exists() for path in kept), "files of another process or of another program"

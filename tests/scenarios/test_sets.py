@@ -1,10 +1,11 @@
-"""Large sets as a user draws them: the same bytes by any number of processes, after a kill, and read by other readers."""
+"""Large sets from the command line: equal bytes for any number of processes and after a kill, and independent readers."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import re
 import resource
 import signal
 import struct
@@ -94,7 +95,7 @@ def test_each_format_holds_the_same_images_for_readers_that_are_not_ours(here: D
     for format_name in FORMATS[1:]:
         assert here(*PLAN, "--format", format_name, "--out", format_name).returncode == 0
 
-    # MNIST's format, by its own description: big-endian magic numbers 2051 and 2049, and sizes.
+    # IDX as documented for MNIST: big-endian magic numbers 2051 and 2049, and sizes.
     parts = sorted(path for path in (tmp_path / "idx").iterdir() if path.is_dir())
     pixels, marks = [], []
     for part in parts:
@@ -106,7 +107,7 @@ def test_each_format_holds_the_same_images_for_readers_that_are_not_ours(here: D
     np.testing.assert_array_equal(np.concatenate(pixels), expected)
     np.testing.assert_array_equal(np.concatenate(marks), labels)
 
-    # Parquet, by the schema of Hugging Face's datasets.
+    # Parquet in the schema of Hugging Face's datasets.
     tables = [pq.read_table(path) for path in sorted((tmp_path / "parquet" / "data").glob("train-*.parquet"))]
     features = json.loads(tables[0].schema.metadata[b"huggingface"])["info"]["features"]
     assert features == {"image": {"_type": "Image"}, "label": {"names": list("0123456789"), "_type": "ClassLabel"}}
@@ -115,7 +116,7 @@ def test_each_format_holds_the_same_images_for_readers_that_are_not_ours(here: D
     np.testing.assert_array_equal(decoded, expected)
     assert [row["label"] for row in rows] == labels.tolist()
 
-    # torchvision's ImageFolder takes the sorted names of the folders for classes.
+    # torchvision's ImageFolder uses the sorted folder names as classes.
     root = tmp_path / "folder" / "images"
     assert sorted(path.name for path in root.iterdir()) == ["1", "4", "7"]
     for path in root.rglob("*.png"):
@@ -136,20 +137,20 @@ def test_a_set_that_was_killed_is_finished_with_the_same_bytes(digitgan: Digitga
     workers_left = children_of(process.pid)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    while any(map(lives, workers_left)):  # they end with the process that started them
+    while any(map(lives, workers_left)):  # workers end when their parent process ends
         assert time.monotonic() < deadline
         time.sleep(0.05)
     finished = sorted(killed.glob("*.npz"))
     assert 4 <= len(finished) < 40
     assert not (killed / "manifest.json").exists()
 
-    # What a kill may leave: a file cut off, of which there is no record, and a whole one that was altered since.
+    # A kill may leave a truncated file without a record. A finished file may also be altered afterwards.
     (killed / "images-00039-of-00040.npz").write_bytes(b"PK")
     finished[0].write_bytes(b"altered")
 
     refused = digitgan(*plan, "--out", "killed")
     assert refused.returncode == 2
-    assert "go on with --resume" in refused.stderr
+    assert re.search("killed: .*--resume.*--overwrite", refused.stderr)
     assert (killed / ".drawing").is_dir()
 
     done = digitgan(*plan, "--workers", workers, "--out", "killed", "--resume")
@@ -157,7 +158,7 @@ def test_a_set_that_was_killed_is_finished_with_the_same_bytes(digitgan: Digitga
     assert contents(killed) == contents(tmp_path / "whole")
     over = digitgan(*plan, "--out", "killed", "--resume")
     assert over.returncode == 0, over.stderr
-    assert "of 40 files 0 are still to be drawn" in over.stderr
+    assert re.search(r"killed: 0 of 40\b", over.stderr)
     assert contents(killed) == contents(tmp_path / "whole")
 
 
@@ -170,17 +171,17 @@ def test_of_a_finished_set_what_was_damaged_or_lost_is_drawn_again(digitgan: Dig
     second.write_bytes(second.read_bytes()[:-1] + b"x")
     done = digitgan(*plan, "--resume")
     assert done.returncode == 0, done.stderr
-    assert "of 3 files 2 are still to be drawn" in done.stderr
+    assert re.search(r"set: 2 of 3\b", done.stderr)
     assert contents(tmp_path / "set") == whole
 
     other = digitgan(*plan, "--resume", "--seed", "3")
     assert other.returncode == 2
-    assert "another set is there, and whole" in other.stderr
-    assert "--seed 0 " in other.stderr
+    assert re.search("set: .*--out", other.stderr)
+    assert re.search("command: .*--seed 0 .*--seed 3 ", other.stderr)
     (tmp_path / "set" / "manifest.json").write_text("{")
     damaged = digitgan(*plan, "--resume")
     assert damaged.returncode == 2
-    assert "draw the set anew with --overwrite" in damaged.stderr
+    assert re.search(r"manifest\.json: .*--overwrite", damaged.stderr)
     assert {name: content for name, content in contents(tmp_path / "set").items() if name != "manifest.json"} == {
         name: content for name, content in whole.items() if name != "manifest.json"
     }
@@ -201,10 +202,10 @@ def test_an_interrupted_set_says_how_to_go_on(tmp_path: Path, digitgan: Digitgan
     process.send_signal(signal.SIGINT)
     _, complaint = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
-    assert "of 400 files are finished. Go on with the same command and --resume" in complaint
+    assert re.search(r"set: .* of 400\b.*--resume", complaint)
     other = digitgan(*plan, "--resume", "--seed", "1")
     assert other.returncode == 2
-    assert "another set was begun there" in other.stderr
+    assert re.search("set: .*--out", other.stderr)
     assert "seed: 0 -> 1" in other.stderr
 
 
@@ -215,14 +216,13 @@ def test_a_set_without_room_is_refused_before_anything_is_written(here: Digitgan
         pytest.skip("needs a disk with less room than the largest set takes")
     done = here("sample", "--count", str(count), "--format", "folder", "--shard-size", "1000", "--out", "set")
     assert done.returncode == 2
-    assert "need about" in done.stderr
-    assert "are free there" in done.stderr
+    assert re.search(rf"set: {count:,} images as folder .*--out", done.stderr)
     assert not (tmp_path / "set").exists()
 
 
 @pytest.mark.parametrize("format_name", ["npz", "parquet"])
 def test_a_disk_that_is_full_midway_loses_no_finished_file(digitgan: Digitgan, tmp_path: Path, format_name: str) -> None:
-    """The system itself refuses to write on: a process may have files of a certain size, which ones fit in and zeros don't."""
+    """Set a limit on the file size of the process, between the sizes of a file of ones and of a file of zeros."""
     plan = ["sample", "--labels", "1,0", "--per-class", "500", "--format", format_name, "--shard-size", "500"]
     assert digitgan(*plan, "--out", "whole").returncode == 0
     sizes = [path.stat().st_size for path in sorted((tmp_path / "whole").rglob(f"*.{format_name}"))]
@@ -237,9 +237,8 @@ def test_a_disk_that_is_full_midway_loses_no_finished_file(digitgan: Digitgan, t
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
     )
     assert stopped.returncode == 2
-    assert "cannot be written (File too large)" in stopped.stderr
-    assert "From here on the set needs about" in stopped.stderr
-    assert "go on with --resume" in stopped.stderr
+    assert "File too large" in stopped.stderr
+    assert re.search(r"\d [MG]B.*\d [MG]B.*--resume", stopped.stderr)
     full = tmp_path / "full"
     assert [path.stat().st_size for path in full.rglob(f"*.{format_name}")] == sizes[:1]
     assert not list(full.rglob("*.part"))
@@ -251,25 +250,25 @@ def test_a_disk_that_is_full_midway_loses_no_finished_file(digitgan: Digitgan, t
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--count", "2000000", "--format", "npz"], "--shard-size 50000 draws a set of several"),
-        (["--format", "png", "--shard-size", "10"], "a set of several files is of folder, npz, idx, parquet"),
-        (["--out", "set.npz"], "--out set.npz with --format png: a file of that ending is of --format npz"),
-        (["--format", "npz", "--shard-size", "0"], "--shard-size 0: 1 to 1,000,000 images"),
-        (["--format", "npz", "--workers", "0"], "--workers 0: 1 to 256"),
-        (["--format", "npz", "--resume"], "--resume needs --out"),
-        (["--format", "npz", "--resume", "--out", "set", "--overwrite"], "--resume and --overwrite exclude each other"),
-        (["--format", "npz", "--resume", "--out", "set"], "no set was begun there"),
-        (["--weights", "0:1"], "give it as --count"),
-        (["--weights", "0:1", "--count", "5", "--labels", "1"], "leave --labels out"),
-        (["--truncation", "0"], "--truncation 0: 0.1 to 100"),
-        (["--min-confidence", "1.5"], "--min-confidence 1.5: a probability"),
-        (["--zero-latent", "--unique"], "--zero-latent draws from one latent"),
+        (["--count", "2000000", "--format", "npz"], "2,000,000 .*--shard-size 50000"),
+        (["--format", "png", "--shard-size", "10"], "--format png: .*folder, npz, idx, parquet"),
+        (["--out", "set.npz"], r"--out set\.npz: .*--format png.*--format npz"),
+        (["--format", "npz", "--shard-size", "0"], "--shard-size 0: .*1,000,000"),
+        (["--format", "npz", "--workers", "0"], "--workers 0: .*256"),
+        (["--format", "npz", "--resume"], "--resume .*--out"),
+        (["--format", "npz", "--resume", "--out", "set", "--overwrite"], "--resume .*--overwrite"),
+        (["--format", "npz", "--resume", "--out", "set"], "set: .*--resume"),
+        (["--weights", "0:1"], "--weights 0:1: .*--count"),
+        (["--weights", "0:1", "--count", "5", "--labels", "1"], "--weights 0:1: .*--labels"),
+        (["--truncation", "0"], r"--truncation 0: .*\b0\.1\b"),
+        (["--min-confidence", "1.5"], r"--min-confidence 1\.5: "),
+        (["--zero-latent", "--unique"], "--zero-latent .*--unique"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(here: Digitgan, tmp_path: Path, arguments: list[str], message: str) -> None:
     done = here("sample", *arguments)
     assert done.returncode == 2
-    assert message in done.stderr
+    assert re.search(message, done.stderr)
     assert {path.name for path in tmp_path.iterdir()} <= {"home"}
 
 
@@ -278,23 +277,23 @@ def test_a_folder_of_other_things_is_left_as_it_is(here: Digitgan, tmp_path: Pat
     (tmp_path / "set" / "thesis.txt").write_text("mine", encoding="utf-8")
     done = here(*PLAN, "--format", "npz", "--out", "set", "--overwrite")
     assert done.returncode == 2
-    assert "holds other things" in done.stderr
+    assert "set: " in done.stderr
     assert (tmp_path / "set" / "thesis.txt").read_text(encoding="utf-8") == "mine"
 
 
 def children_of(parent: int) -> list[int]:
-    """The process ids of a process's children."""
+    """Return the ids of the child processes of a process."""
     numbers = (int(path.name) for path in Path("/proc").glob("[0-9]*"))
     return [number for number in numbers if stat_of(number)[1:2] == [str(parent)]]
 
 
 def lives(process: int) -> bool:
-    """Whether there is such a process, and more of it than what waits for its parent to look."""
+    """Return whether a process exists and is not a zombie."""
     return stat_of(process)[:1] not in ([], ["Z"], ["X"])
 
 
 def stat_of(process: int) -> list[str]:
-    """What Linux says of a process: its state, its parent and so on; nothing where there is none."""
+    """Return the fields of /proc/PID/stat after the name, from the state and the parent on; empty without the process."""
     try:
         return Path(f"/proc/{process}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
     except OSError:

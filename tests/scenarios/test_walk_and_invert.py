@@ -1,9 +1,10 @@
-"""`digitgan walk`, `invert` and `write --repeat` as a user runs them."""
+"""`digitgan walk`, `invert` and `write --repeat` from the command line."""
 
 from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ def test_a_walk_is_an_animation_that_moves(here: Digitgan, tmp_path: Path, kind:
     found = json.loads(done.stdout)
     with Image.open(tmp_path / "walk.gif") as animation:
         assert animation.n_frames > 1
-        assert animation.n_frames <= found["steps"]  # equal ones are merged by the format
+        assert animation.n_frames <= found["steps"]  # GIF merges equal frames
         first = np.asarray(animation.convert("L"))
         animation.seek(animation.n_frames // 2)
         assert (np.asarray(animation.convert("L")) != first).any()
@@ -47,7 +48,7 @@ def test_frames_are_as_many_as_steps(here: Digitgan, tmp_path: Path) -> None:
 
 def test_a_picture_is_redrawn_and_travelled_from(here: Digitgan, tmp_path: Path) -> None:
     seven = digitgan_model().sample([7], seed=3)[0]
-    save_png(tmp_path / "seven.png", 255 - seven)  # ink on paper, as people have it
+    save_png(tmp_path / "seven.png", 255 - seven)  # dark on light, as in a scan
     done = here("invert", "seven.png", "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
@@ -83,21 +84,21 @@ def test_many_writings_come_with_their_truth(here: Digitgan, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["walk", "--kind", "direction"], "did you mean 'directions'"),
-        (["walk", "--steps", "1"], "--steps 1: 2 to 1000"),
-        (["walk", "--kind", "classes", "--labels", "3"], "name two at least"),
-        (["walk", "--latent", "missing.npy"], "missing.npy: not a file of numbers"),
-        (["walk", "--latent", "wrong.npy"], "this model takes"),
-        (["walk", "--latent", "pickle.npy"], "pickle.npy: not a file of numbers"),
-        (["walk", "--labels", "10"], "this model has 10 classes"),
-        (["invert", "missing.png"], "there is no such file"),
-        (["invert", "text.png"], "is not an image"),
-        (["invert", "large.png"], "is 30x30, this model draws 28x28"),
-        (["invert", "colour.png"], "is coloured, and this model draws grey images"),
-        (["invert", "grey.png", "--label", "1,2"], "--label 1,2: one class is right"),
-        (["invert", "grey.png", "--label", "12"], "--label 12: this model has 10 classes"),
-        (["write", "12", "--repeat", "0"], "--repeat 0: 1 to 100,000"),
-        (["write", "12", "--style", "-1"], "--style -1"),
+        (["walk", "--kind", "direction"], "--kind 'direction': .*'directions'"),
+        (["walk", "--steps", "1"], r"--steps 1: .*\b1000\b"),
+        (["walk", "--kind", "classes", "--labels", "3"], "--kind classes: .*--labels"),
+        (["walk", "--latent", "missing.npy"], r"--latent missing\.npy: "),
+        (["walk", "--latent", "wrong.npy"], r"--latent wrong\.npy: .*\b64\b"),
+        (["walk", "--latent", "pickle.npy"], r"--latent pickle\.npy: "),
+        (["walk", "--labels", "10"], r"--labels 10: .*\b9\b"),
+        (["invert", "missing.png"], "missing.png: "),
+        (["invert", "text.png"], "text.png: "),
+        (["invert", "large.png"], r"large\.png: .*30x30.*28x28"),
+        (["invert", "colour.png"], r"colour\.png: .*\bgrey\b"),
+        (["invert", "grey.png", "--label", "1,2"], "--label 1,2: "),
+        (["invert", "grey.png", "--label", "12"], r"--label 12: .*\b9\b"),
+        (["write", "12", "--repeat", "0"], "--repeat 0: .*100,000"),
+        (["write", "12", "--style", "-1"], "--style -1: "),
     ],
 )
 def test_what_cannot_be_meant_is_refused(here: Digitgan, tmp_path: Path, arguments: list[str], message: str) -> None:
@@ -111,5 +112,5 @@ def test_what_cannot_be_meant_is_refused(here: Digitgan, tmp_path: Path, argumen
     before = {path.name for path in tmp_path.iterdir()}
     done = here(*arguments)
     assert done.returncode == 2
-    assert message in done.stderr
+    assert re.search(message, done.stderr)
     assert {path.name for path in tmp_path.iterdir()} - before <= {"home"}

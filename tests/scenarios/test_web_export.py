@@ -1,4 +1,4 @@
-"""The page to take away, served by a bare static server, in a real browser."""
+"""The exported web page, served by a static server, in a real browser."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_its_pictures_are_those_of_pytorch(page: Chrome) -> None:
 
 def test_one_writes_and_explores_there(page: Chrome) -> None:
     WebDriverWait(page, 30).until(
-        lambda page: "in hand 0" in page.find_element(By.ID, "write-picture").get_attribute("aria-label")
+        lambda page: "style 0" in page.find_element(By.ID, "write-picture").get_attribute("aria-label")
     )
     first = drawn(page, "write-picture")
     page.find_element(By.ID, "write-text").send_keys("-7")

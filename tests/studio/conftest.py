@@ -1,4 +1,4 @@
-"""A studio to ask: the real command, in a process of its own, over a folder with a run in it."""
+"""Fixtures for the studio: `digitgan serve` in a separate process, on a folder that contains a run."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ SMALL = ("training.precision=float32", "generator.channels=[8, 8]", "discriminat
 @final
 @dataclass(frozen=True)
 class Studio:
-    """A server that runs.
+    """A running server.
 
     Attributes:
-        url: its address, without a token, and without a slash at its end.
-        token: that it asks for, or "".
-        runs: its folder of runs.
-        process: of the server.
+        url: address without a token and without a trailing slash.
+        token: required token, or "".
+        runs: folder that contains the runs.
+        process: process of the server.
     """
 
     url: str
@@ -59,7 +59,7 @@ def open_studio(runs: Path, *options: str, port: int = 0) -> Iterator[Studio]:
 
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a small run, `small`."""
+    """Return a folder that contains a small run, `small`."""
     folder = tmp_path_factory.mktemp("studio") / "runs"
     train(data="digits", images=3200, out=folder / "small", settings=SMALL, seed=3)
     return folder

@@ -1,4 +1,4 @@
-"""Who asks for a picture while too many are worked on is refused at the door; there is room again when one is done."""
+"""Tests of the limit on concurrent image requests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
 
-from digitgan.studio.admission import Admission
+from digitgan.studio.access import Admission
 
 
 def test_as_many_as_may_are_let_in_and_others_are_told_when_to_ask_again() -> None:
@@ -33,7 +33,7 @@ def test_as_many_as_may_are_let_in_and_others_are_told_when_to_ask_again() -> No
         inside = [ask("/api/v1/sample") for _ in range(3)]
         await asyncio.sleep(0)
         await ask("/api/v1/morph")
-        other = ask("/api/v1/runs")  # which draws nothing
+        other = ask("/api/v1/runs")  # generates no image
         await asyncio.sleep(0)
         done.set()
         await asyncio.gather(*inside, other)

@@ -1,4 +1,4 @@
-"""The queue before the painters: what is drawn together, and what is refused."""
+"""Tests of dynamic batching and of the limit on waiting images."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_strangers_share_a_batch_and_get_their_own_images(batcher: DynamicBatche
     np.testing.assert_array_equal(np.concatenate(singles), expected)
     np.testing.assert_array_equal(three, other.draw(model.latents(0, range(3)), torch.tensor([0, 1, 0])))
     assert batcher.drawn == 43
-    assert batcher.batches < 20  # forty requests, and not as many batches
+    assert batcher.batches < 20  # far fewer batches than the 41 requests
 
 
 def test_a_generator_whose_images_depend_on_their_company_draws_each_in_its_place(
@@ -44,7 +44,7 @@ def test_a_generator_whose_images_depend_on_their_company_draws_each_in_its_plac
 ) -> None:
     model = new_model()
     assert is_steady(model)
-    # Batch norm in training mode takes its statistics from the batch: the extreme case of company that matters.
+    # Batch norm in training mode uses batch statistics: an extreme case of images that depend on their batch.
     unsteady = dataclasses.replace(model, generator=copy.deepcopy(model.generator).train())
     assert not is_steady(unsteady)
 
@@ -81,9 +81,7 @@ def test_more_than_may_wait_is_still_drawn_where_nothing_waits(new_model: Callab
     batcher.close()
 
 
-def test_an_error_goes_to_whoever_asked_and_the_painter_goes_on(
-    batcher: DynamicBatcher, new_model: Callable[..., Model]
-) -> None:
+def test_an_error_reaches_the_caller_and_the_thread_continues(batcher: DynamicBatcher, new_model: Callable[..., Model]) -> None:
     model = new_model()
     with pytest.raises(IndexError):
         asyncio.run(batcher.draw(model, model.latents(0, range(2)), torch.tensor([0, 10])))

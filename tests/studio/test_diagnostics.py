@@ -1,4 +1,4 @@
-"""What a beginner is told beside the curves."""
+"""Tests of the diagnostics."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def lines(count: int = 20, **terms: float) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("real", "fake", "title", "tone"),
     [
-        (0.97, 0.95, "The discriminator is winning", "warning"),
-        (0.8, 0.7, "The two are well matched", "good"),
-        (0.5, 0.52, "The discriminator is all but fooled", "note"),
+        (0.97, 0.95, "Discriminator too strong", "warning"),
+        (0.8, 0.7, "Networks balanced", "good"),
+        (0.5, 0.52, "Discriminator near chance", "note"),
     ],
 )
 def test_who_is_ahead(real: float, fake: float, title: str, tone: str) -> None:
@@ -31,11 +31,11 @@ def test_who_is_ahead(real: float, fake: float, title: str, tone: str) -> None:
 def test_the_beginning_swings_and_falling_rates_are_told_of() -> None:
     balanced = {"accuracy_real": 0.8, "accuracy_fake": 0.8}
     early = diagnose(lines(2, **balanced), [], 100_000, None)
-    assert "It has only just begun" in [diagnostic.title for diagnostic in early]
+    assert "Early in training" in [diagnostic.title for diagnostic in early]
     swinging = [{**line, "generator_loss": 1.0 + n % 2} for n, line in enumerate(lines(**balanced))]
-    assert "The generator's loss swings" in [diagnostic.title for diagnostic in diagnose(swinging, [], 2_000, None)]
+    assert "Generator loss oscillates" in [diagnostic.title for diagnostic in diagnose(swinging, [], 2_000, None)]
     falling = [{**line, "learning_rate_scale": 0.25} for line in lines(**balanced)]
-    assert "The learning rates have fallen to 25%" in [diagnostic.title for diagnostic in diagnose(falling, [], 2_000, None)]
+    assert "Learning rates reduced to 25%" in [diagnostic.title for diagnostic in diagnose(falling, [], 2_000, None)]
 
 
 def test_the_guards_words_come_first() -> None:
@@ -45,6 +45,6 @@ def test_the_guards_words_come_first() -> None:
 
 
 def test_nothing_yet_and_damaged_lines() -> None:
-    assert [diagnostic.title for diagnostic in diagnose([], [], 100, None)] == ["Nothing to see yet"]
+    assert [diagnostic.title for diagnostic in diagnose([], [], 100, None)] == ["No history yet"]
     odd = [{"images_seen": 100, "accuracy_real": None, "accuracy_fake": "x", "generator_loss": float("nan")}] * 20
     assert diagnose(odd, [], None, None) == []

@@ -1,4 +1,4 @@
-"""The API against its own description: whatever is asked, no answer is the server's own failure."""
+"""Fuzz tests of the API against its OpenAPI document: no request causes a server error."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def test_no_request_that_fits_the_description_breaks_the_server(studio: Studio, 
         "run",
         f"{studio.url}/openapi.json",
         "--checks=not_a_server_error,status_code_conformance,content_type_conformance",
-        "--exclude-path-regex=events$",  # which end only with the run
+        "--exclude-path-regex=events$",  # event streams end only with the run
         "--max-examples=25",
         "--seed=1",
         "--request-timeout=30",
         "--suppress-health-check=all",
         "--phases=examples,coverage,fuzzing",
-        "--exclude-method=POST",  # they start processes: tests/studio/test_run_routes.py
+        "--exclude-method=POST",  # POST starts processes; see tests/studio/test_run_routes.py
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]

@@ -1,4 +1,4 @@
-"""What a page that watches a run is told of."""
+"""Tests of the event stream of a run."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_what_the_guard_has_taken_back_is_told_anew_also_where_it_was_made_up_fo
             if text.startswith("event"):
                 kind, data = (line.partition(": ")[2] for line in text.strip().splitlines())
                 events.append((kind, json.loads(data)))
-            else:  # between two looks
+            else:  # between two polls
                 if len(events) > 2:
                     break
                 has_come_to(run, [1.0, 1.25, 1.5, 1.25], [{"to": 64, "alarm": "the losses left all bounds"}])

@@ -1,4 +1,4 @@
-"""The moving average, and the statistics it is drawn with."""
+"""Tests of the moving average and of the recomputed batch-norm statistics."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def test_statistics_are_averaged_too_and_nothing_is_trained() -> None:
     assert not ema.generator.training
 
 
-def test_settling_gives_the_statistics_of_what_is_drawn() -> None:
+def test_recalibration_gives_the_statistics_of_what_is_drawn() -> None:
     generator = build_generator(RECIPE, FORM).eval()
     noise_source = NoiseSource(0, RECIPE.generator.latent, 10, 64, torch.device("cpu"))
     settled = recalibrate_batchnorm(generator, noise_source.calibration_batches())
     assert not settled.training
-    assert torch.equal(generator.norms[0].norm.running_mean, torch.zeros(64)), "the original is left as it is"
+    assert torch.equal(generator.norms[0].norm.running_mean, torch.zeros(64)), "the original is unchanged"
     seen: list[torch.Tensor] = []
-    settled.norms[0].register_forward_hook(lambda _layer, _inputs, output: seen.append(output))  # its gains are still 1
+    settled.norms[0].register_forward_hook(lambda _layer, _inputs, output: seen.append(output))  # the gains are 1
     labels = torch.arange(1000) % 10
     with torch.no_grad():
         settled(torch.randn(1000, RECIPE.generator.latent), labels)

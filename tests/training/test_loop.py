@@ -1,4 +1,4 @@
-"""The loop: which events come when, to the very last step, and how it is stopped and goes on."""
+"""Tests of the training loop: the order of its events, stopping and resuming."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SIGNS = {Stepped: "s", PreviewDue: "P", CheckpointDue: "C", Ended: "E"}
 
 
 class Loop:
-    """Plays games on the digits."""
+    """Runs training loops on the digits."""
 
     def __init__(self, digits: ImageSet) -> None:
         self.digits = digits
@@ -62,7 +62,7 @@ def test_more_previews_than_steps_are_one_a_step(loop: Loop, new_trainer: Callab
 
 @pytest.mark.parametrize("images", [1, 16, 17, 159, 160])
 def test_the_last_step_is_a_step_like_any_other(loop: Loop, new_trainer: Callable[..., Trainer], images: int) -> None:
-    """Also where the length of the run is no multiple of a batch: the step that reaches it is whole, all is due after it."""
+    """Test lengths that are not a multiple of the batch size: the last batch is whole, and all events are due after it."""
     trainer = new_trainer(f"training.images={images}", "training.previews=1", "training.checkpoints=1")
     steps = -(-images // 16)
     events = list(loop.run(trainer))
@@ -84,7 +84,7 @@ def test_the_last_step_learns(loop: Loop, new_trainer: Callable[..., Trainer]) -
     assert trainer.generator_optimizer.param_groups[0]["lr"] >= MIN_SCALE * trainer.recipe.optimizer.generator_learning_rate
 
 
-def test_what_is_due_shows_the_game_as_it_is_after_the_step(loop: Loop, new_trainer: Callable[..., Trainer]) -> None:
+def test_what_is_due_shows_the_trainer_as_it_is_after_the_step(loop: Loop, new_trainer: Callable[..., Trainer]) -> None:
     seen = [
         event.trainer.images_seen for event in loop.run(new_trainer("training.previews=5")) if isinstance(event, PreviewDue)
     ]
@@ -146,7 +146,7 @@ def test_a_stop_before_the_first_step_leaves_a_checkpoint_of_it(loop: Loop, new_
 
 
 @pytest.mark.parametrize("images", [150, 160])
-def test_a_finished_game_only_ends(loop: Loop, new_trainer: Callable[..., Trainer], images: int) -> None:
+def test_a_finished_trainer_only_ends(loop: Loop, new_trainer: Callable[..., Trainer], images: int) -> None:
     trainer = new_trainer(f"training.images={images}")
     assert signs(list(loop.run(trainer))).endswith("E")
     before = trainer_tensors(trainer)
@@ -165,7 +165,7 @@ def test_stopped_and_taken_up_again_is_as_if_it_had_never_stopped(
         events.append(event)
         if broken.images_seen == 112:
             loop.control.stop()
-    stopped = [event for event in events if not isinstance(event, Ended)][:-1]  # without the checkpoint of the stop
+    stopped = [event for event in events if not isinstance(event, Ended)][:-1]  # without the checkpoint at the stop
     resumed = list(Loop(digits).run(broken))
     assert signs(stopped + resumed) == signs(expected)
     tensors = trainer_tensors(whole)

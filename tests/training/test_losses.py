@@ -1,4 +1,4 @@
-"""Losses and penalties against their equations."""
+"""Tests of losses and penalties against their equations."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import torch
 
 from digitgan.errors import RecipeError
 from digitgan.networks import Discriminator, DiscriminatorOutput, ImageSpec
-from digitgan.training.losses import LOSSES, find_loss
-from digitgan.training.penalties import LabelledImages, find_penalty
+from digitgan.training.losses import LOSSES
+from digitgan.training.penalties import PENALTIES, LabelledImages, Score
 
 REAL, FAKE = torch.tensor([2.0, -1.0]), torch.tensor([0.5, 0.0])
 
@@ -20,20 +20,20 @@ def softplus(value: float) -> float:
 
 
 def test_relativistic_loss() -> None:
-    loss = find_loss("relativistic")
+    loss = LOSSES.find("relativistic")
     assert loss.discriminator(REAL, FAKE).item() == pytest.approx((softplus(-1.5) + softplus(1.0)) / 2)
     assert loss.generator(REAL, FAKE).item() == pytest.approx((softplus(1.5) + softplus(-1.0)) / 2)
 
 
 def test_non_saturating_loss() -> None:
-    loss = find_loss("non-saturating")
+    loss = LOSSES.find("non-saturating")
     expected = (softplus(-2.0) + softplus(1.0)) / 2 + (softplus(0.5) + softplus(0.0)) / 2
     assert loss.discriminator(REAL, FAKE).item() == pytest.approx(expected)
     assert loss.generator(REAL, FAKE).item() == pytest.approx((softplus(-0.5) + softplus(0.0)) / 2)
 
 
 def test_binary_cross_entropy_is_the_mean_over_both_kinds() -> None:
-    loss = find_loss("binary-cross-entropy")
+    loss = LOSSES.find("binary-cross-entropy")
     total = softplus(-2.0) + softplus(1.0) + softplus(0.5) + softplus(0.0)
     assert loss.discriminator(REAL, FAKE).item() == pytest.approx(total / 4)
     assert loss.generator(REAL, FAKE).item() == pytest.approx((softplus(-0.5) + softplus(0.0)) / 2)
@@ -42,25 +42,25 @@ def test_binary_cross_entropy_is_the_mean_over_both_kinds() -> None:
 def test_label_smoothing_lowers_the_target_of_real_images_only() -> None:
     smoothed = 0.9 * softplus(-2.0) + 0.1 * softplus(2.0) + 0.9 * softplus(1.0) + 0.1 * softplus(-1.0)
     fake = softplus(0.5) + softplus(0.0)
-    summed, mean = find_loss("non-saturating"), find_loss("binary-cross-entropy")
+    summed, mean = LOSSES.find("non-saturating"), LOSSES.find("binary-cross-entropy")
     assert summed.discriminator(REAL, FAKE, 0.1).item() == pytest.approx((smoothed + fake) / 2)
     assert mean.discriminator(REAL, FAKE, 0.1).item() == pytest.approx((smoothed + fake) / 4)
 
 
 def test_hinge_loss() -> None:
-    loss = find_loss("hinge")
+    loss = LOSSES.find("hinge")
     assert loss.discriminator(REAL, FAKE).item() == pytest.approx((0 + 2) / 2 + (1.5 + 1) / 2)
     assert loss.generator(REAL, FAKE).item() == pytest.approx(-0.25)
 
 
 def test_least_squares_loss() -> None:
-    loss = find_loss("least-squares")
+    loss = LOSSES.find("least-squares")
     assert loss.discriminator(REAL, FAKE).item() == pytest.approx(((1 + 4) / 2 + (0.25 + 0) / 2) / 2)
     assert loss.generator(REAL, FAKE).item() == pytest.approx((0.25 + 1) / 2 / 2)
 
 
 def test_wasserstein_loss() -> None:
-    loss = find_loss("wasserstein")
+    loss = LOSSES.find("wasserstein")
     assert loss.discriminator(REAL, FAKE).item() == pytest.approx(0.25 - 0.5)
     assert loss.generator(REAL, FAKE).item() == pytest.approx(-0.25)
 
@@ -68,14 +68,14 @@ def test_wasserstein_loss() -> None:
 @pytest.mark.parametrize(
     ("name", "real", "fake"),
     [
-        ("non-saturating", 1 / 2, 0.0),  # 2 of 2, -1; none of 0.5 and 0 is below 0
-        ("least-squares", 1 / 2, 1 / 2),  # the boundary lies at 0.5, half way between the targets
-        ("relativistic", 1 / 2, 1 / 2),  # two of the four pairs are in order
+        ("non-saturating", 1 / 2, 0.0),  # real: one of 2 and -1 is above 0; fake: none of 0.5 and 0 is below 0
+        ("least-squares", 1 / 2, 1 / 2),  # the boundary is 0.5, the mean of the targets
+        ("relativistic", 1 / 2, 1 / 2),  # two of the four pairs have the right order
         ("wasserstein", 1 / 2, 1 / 2),
     ],
 )
 def test_accuracy_is_the_share_told_rightly(name: str, real: float, fake: float) -> None:
-    told = [value.item() for value in find_loss(name).accuracy(REAL, FAKE)]
+    told = [value.item() for value in LOSSES.find(name).accuracy(REAL, FAKE)]
     assert told == pytest.approx([real, fake])
 
 
@@ -90,7 +90,7 @@ def test_the_two_networks_want_opposite_things(name: str) -> None:
 
 
 class Quadratic(Discriminator):
-    """Scores an image by weight * |x|², whose gradient is 2 * weight * x."""
+    """A discriminator with score weight * |x|², whose gradient is 2 * weight * x."""
 
     def __init__(self) -> None:
         super().__init__(ImageSpec(1, 4, 4, 2))
@@ -100,11 +100,15 @@ class Quadratic(Discriminator):
         return DiscriminatorOutput(self.weight * images.square().sum(dim=(1, 2, 3)), None)
 
 
+def score_by(discriminator: Discriminator) -> Score:
+    return lambda batch: discriminator(batch.images, batch.labels).logits
+
+
 def shown(value: float) -> LabelledImages:
     return LabelledImages(torch.full((5, 1, 4, 4), value), torch.zeros(5, dtype=torch.int64))
 
 
-# At an image of 16 pixels of value v: |gradient|² = 16 * (2 * 3 * v)².
+# For an image of 16 pixels of value v: |gradient|² = 16 * (2 * 3 * v)².
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
@@ -115,9 +119,9 @@ def shown(value: float) -> LabelledImages:
     ],
 )
 def test_penalties_are_what_their_equations_say_and_can_be_learned_from(name: str, expected: float) -> None:
-    discriminator, penalty = Quadratic(), find_penalty(name)
+    discriminator, penalty = Quadratic(), PENALTIES.find(name)
     assert penalty is not None
-    value = penalty(discriminator, shown(0.5), shown(0.25), torch.full((5,), 0.25))
+    value = penalty(score_by(discriminator), shown(0.5), shown(0.25), torch.full((5,), 0.25))
     assert value.item() == pytest.approx(expected)
     value.backward()
     assert discriminator.weight.grad is not None
@@ -125,16 +129,16 @@ def test_penalties_are_what_their_equations_say_and_can_be_learned_from(name: st
 
 
 def test_r1_grows_with_the_square_of_the_weight() -> None:
-    discriminator, penalty = Quadratic(), find_penalty("r1")
+    discriminator, penalty = Quadratic(), PENALTIES.find("r1")
     assert penalty is not None
-    penalty(discriminator, shown(0.5), shown(0.25), torch.zeros(5)).backward()
+    penalty(score_by(discriminator), shown(0.5), shown(0.25), torch.zeros(5)).backward()
     assert discriminator.weight.grad is not None
     assert discriminator.weight.grad.item() == pytest.approx(2 * 72 / 3)
 
 
 def test_unknown_names_are_refused_with_the_nearest() -> None:
-    with pytest.raises(RecipeError, match=r"loss\.name = 'relativistc': did you mean 'relativistic'"):
-        find_loss("relativistc")
-    with pytest.raises(RecipeError, match=r"penalty\.name = 'rl': did you mean 'r2'"):
-        find_penalty("rl")
-    assert find_penalty("none") is None
+    with pytest.raises(RecipeError, match=r"loss\.name = 'relativistc': .*'relativistic'"):
+        LOSSES.find("relativistc")
+    with pytest.raises(RecipeError, match=r"penalty\.name = 'rl': .*'r2'"):
+        PENALTIES.find("rl")
+    assert PENALTIES.find("none") is None

@@ -1,4 +1,4 @@
-"""A batch in parts: what comes of it, and that it is the same however many of them are taken at once."""
+"""Tests of microbatches: the results do not depend on the number of threads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 from digitgan.data import Batches, ImageSet
 from digitgan.training import NoiseSource, Trainer
 
-NewGame = Callable[..., Trainer]
+NewTrainer = Callable[..., Trainer]
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +21,7 @@ def threads_as_before() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def played(trainer: Trainer, images: ImageSet, steps: int = 3) -> Trainer:
+def trained_for(trainer: Trainer, images: ImageSet, steps: int = 3) -> Trainer:
     size, latent = trainer.recipe.training.batch_size, trainer.recipe.generator.latent
     batches, noise_source = (
         Batches(images, size, seed=0),
@@ -42,20 +42,20 @@ def state_of(trainer: Trainer) -> dict[str, Tensor]:
 )
 @pytest.mark.parametrize("parts", [2, 4])
 def test_taken_at_once_or_in_turn_the_parts_make_the_same_networks(
-    new_trainer: NewGame, digits: ImageSet, parts: int, settings: list[str]
+    new_trainer: NewTrainer, digits: ImageSet, parts: int, settings: list[str]
 ) -> None:
     made = []
     for threads in (1, 2, 3):
         torch.set_num_threads(threads)
-        made.append(state_of(played(new_trainer(f"updates.microbatches={parts}", *settings), digits)))
+        made.append(state_of(trained_for(new_trainer(f"updates.microbatches={parts}", *settings), digits)))
         assert torch.get_num_threads() == threads
     for other in made[1:]:
         assert [name for name, value in made[0].items() if not torch.equal(value, other[name])] == []
 
 
-def test_without_norm_the_parts_learn_what_the_whole_batch_would(new_trainer: NewGame, digits: ImageSet) -> None:
+def test_without_norm_the_parts_learn_what_the_whole_batch_would(new_trainer: NewTrainer, digits: ImageSet) -> None:
     settings = ("generator.norm=none", "ema.statistics=running", "training.precision=float32")
-    whole, parts = (played(new_trainer(f"updates.microbatches={count}", *settings), digits, steps=1) for count in (1, 4))
+    whole, parts = (trained_for(new_trainer(f"updates.microbatches={count}", *settings), digits, steps=1) for count in (1, 4))
     gradients = [
         {name: weight.grad for name, weight in trainer.discriminator.named_parameters() if weight.grad is not None}
         for trainer in (whole, parts)
@@ -65,8 +65,8 @@ def test_without_norm_the_parts_learn_what_the_whole_batch_would(new_trainer: Ne
         torch.testing.assert_close(gradients[1][name], gradient, rtol=1e-3, atol=1e-6)
 
 
-def test_each_part_has_statistics_of_its_own(new_trainer: NewGame, digits: ImageSet) -> None:
-    trainer = played(new_trainer("updates.microbatches=2"), digits, steps=1)
+def test_each_part_has_statistics_of_its_own(new_trainer: NewTrainer, digits: ImageSet) -> None:
+    trainer = trained_for(new_trainer("updates.microbatches=2"), digits, steps=1)
     first, second = (
         {name: value for name, value in generator.named_buffers() if "running_mean" in name}
         for generator in trainer.microbatches.generators
@@ -76,14 +76,14 @@ def test_each_part_has_statistics_of_its_own(new_trainer: NewGame, digits: Image
         assert not torch.equal(value, second[name]), name
 
 
-def test_all_parts_pass_networks_of_the_same_weights(new_trainer: NewGame, digits: ImageSet) -> None:
-    trainer = played(new_trainer("updates.microbatches=2"), digits)
+def test_all_parts_pass_networks_of_the_same_weights(new_trainer: NewTrainer, digits: ImageSet) -> None:
+    trainer = trained_for(new_trainer("updates.microbatches=2"), digits)
     for networks in (trainer.microbatches.generators, trainer.microbatches.discriminators):
         first, second = (dict(network.named_parameters()) for network in networks)
         assert [name for name, weight in first.items() if weight.data_ptr() != second[name].data_ptr()] == []
 
 
-def test_what_a_step_reports_is_the_mean_over_its_parts(new_trainer: NewGame, digits: ImageSet) -> None:
+def test_what_a_step_reports_is_the_mean_over_its_parts(new_trainer: NewTrainer, digits: ImageSet) -> None:
     settings = ("generator.norm=none", "ema.statistics=running", "training.precision=float32")
     reports = []
     for count in (1, 2):

@@ -1,4 +1,4 @@
-"""Who learns when and from what: every order of updates, and every further term of the objectives."""
+"""Tests of the objective: the order of updates, and the auxiliary terms."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def moved(network: nn.Module, before: list[Tensor]) -> bool:
 
 
 class Seen:
-    """What a discriminator was shown, and what it said."""
+    """The inputs and the outputs of a discriminator."""
 
     def __init__(self, trainer: Trainer) -> None:
         self.images: list[Tensor] = []
@@ -72,7 +72,7 @@ def test_simultaneous_takes_both_gradients_from_one_pass(new_trainer: Callable[.
 def test_simultaneous_gradients_are_those_of_each_objective_alone(
     new_trainer: Callable[..., Trainer], batches: Batches
 ) -> None:
-    """Adam's first moment, with beta1 = 0, is the last gradient; the discriminator's must hold nothing of the generator's."""
+    """Test the gradients by the first moment of Adam, which is the last gradient if beta1 = 0."""
     settings = (*CONDITIONAL, "optimizer.beta1=0.0")
     together, in_turn = new_trainer(*settings, "updates.order=simultaneous"), new_trainer(*settings)
     for trainer in (together, in_turn):
@@ -81,7 +81,7 @@ def test_simultaneous_gradients_are_those_of_each_objective_alone(
     torch.testing.assert_close(
         together.discriminator_optimizer.state[weight]["exp_avg"], in_turn.discriminator_optimizer.state[other]["exp_avg"]
     )
-    assert moved(together.generator, copies(in_turn.generator)), "in turn, the discriminator had learned in between"
+    assert moved(together.generator, copies(in_turn.generator)), "in turn, the discriminator is updated first"
 
 
 def test_fresh_fakes_are_others_and_as_many_as_asked_for(new_trainer: Callable[..., Trainer], batches: Batches) -> None:
@@ -120,7 +120,7 @@ def test_uniform_labels_are_not_those_of_the_batch(new_trainer: Callable[..., Tr
     assert not torch.equal(seen.labels[0][16:], labels)
     assert torch.equal(seen.labels[0][16:], seen.labels[1])
     many = torch.cat([draws_of(trainer).at(16 * step).labels for step in range(200)])  # type: ignore[misc]
-    assert (torch.bincount(many, minlength=10) - 320).abs().max() < 5 * 17  # five standard deviations of a fair draw
+    assert (torch.bincount(many, minlength=10) - 320).abs().max() < 5 * 17  # five standard deviations of uniform labels
 
 
 def test_the_generator_learns_at_every_so_many_steps(new_trainer: Callable[..., Trainer], batches: Batches) -> None:
@@ -227,7 +227,7 @@ def test_dropout_and_spectral_norm_are_functions_of_seed_and_step(
 ) -> None:
     first, again = new_trainer(setting), new_trainer(setting)
     for trainer in (first, again):
-        torch.rand(1)  # whatever else has drawn from torch's own stream
+        torch.rand(1)  # another use of torch's random state
         before = torch.get_rng_state()
         for _ in range(3):
             make_step(trainer, batches)

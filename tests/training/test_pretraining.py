@@ -1,4 +1,4 @@
-"""What the networks learn before the contest."""
+"""Tests of the pretraining of both networks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def taught(trainer: Trainer, digits: ImageSet) -> dict[str, dict[str, float]]:
 
 def test_components_are_the_directions_in_which_images_differ_from_their_class() -> None:
     random = np.random.default_rng(0)
-    # Two classes, of grey 64 and grey 192, whose left and right halves vary by themselves, the left one more.
+    # Two classes, of grey 64 and 192. Their left and right halves vary independently, the left one more.
     labels = np.arange(400) % 2
     pixels = np.full((400, 1, 4, 4), 64.0) + 128 * labels[:, None, None, None]
     pixels[..., :2] += random.normal(0, 20, 400)[:, None, None, None]
@@ -40,7 +40,7 @@ def test_components_are_the_directions_in_which_images_differ_from_their_class()
     assert torch.allclose(right, torch.tensor([0.0, 0.0, 0.354, 0.354]).repeat(4, 1), atol=0.02)
     assert found.deviations.tolist() == pytest.approx([20 / 127.5 * 8**0.5, 5 / 127.5 * 8**0.5], rel=0.1)
     assert found.means[:2].mean(1).tolist() == pytest.approx([64 / 127.5 - 1, 192 / 127.5 - 1], abs=0.02)
-    assert found.means[2].mean().item() == pytest.approx(128 / 127.5 - 1, abs=0.02)  # no image of it was there
+    assert found.means[2].mean().item() == pytest.approx(128 / 127.5 - 1, abs=0.02)  # a class without images
     coordinates = found.coordinates(to_network(images), torch.from_numpy(labels))
     assert coordinates.square().mean(0).tolist() == pytest.approx([1.0, 1.0], rel=1e-3)
 
@@ -58,7 +58,7 @@ def test_the_generator_alone_learns_to_draw_the_digits(new_trainer: Callable[...
     images = to_network(Batches(digits, 1500, 0).at(0).images)
     assert found["steps"] == 60
     assert found["components"] == 16
-    assert found["error"] < 0.5 * images.var()  # a picture of the mean of all has the variance as its error
+    assert found["error"] < 0.5 * images.var()  # the error of the mean image is the variance
     assert trainer.images_seen == 0
     assert not trainer.generator_optimizer.state
     assert all(map(torch.equal, trainer.discriminator.parameters(), discriminator))
@@ -100,5 +100,5 @@ def test_a_budget_counts_what_it_takes_and_no_more(new_trainer: Callable[..., Tr
     few, many = (new_trainer(f"training.generator_pretraining={steps}") for steps in (50, 10**6))
     with_few = images_within(seconds, few.recipe, few.spec, few.device, speed)
     assert 20_000 < with_few < 30_000
-    # Of a million steps a run has two fifths of its own number, whatever it would take to have them all.
+    # The pretraining is limited to two fifths of the steps of the run.
     assert 5_000 < images_within(seconds, many.recipe, many.spec, many.device, speed) < with_few

@@ -1,4 +1,4 @@
-"""The processes that torchrun starts: who they are, and what is said when one is lost."""
+"""Tests of the process group: ranks, and the error of a lost process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_torchrun_says_who_this_is() -> None:
 
 @pytest.mark.parametrize("left", [{}, {"RANK": "2", "WORLD_SIZE": "4"}, {"SLURM_PROCID": "2", "SLURM_NTASKS": "4"}])
 def test_what_others_leave_in_the_environment_does_not_count(left: dict[str, str]) -> None:
-    """A shell within a job of several processes may start a command that is to run alone."""
+    """Test the environment of a single command inside a distributed job."""
     assert not by_torchrun(left)
     assert world(left) == (0, 1)
 
@@ -70,7 +70,5 @@ def test_a_lost_one_is_noticed_at_once_and_the_message_says_what_to_do() -> None
     assert lost.communicate(timeout=PATIENCE) == ("", "")
     said, trouble = first.communicate(timeout=PATIENCE)
     assert (first.returncode, lost.returncode) == (4, 9)
-    assert re.fullmatch(
-        r"another process has ended or doesn't answer \((Connection|Read error)[^()]*\)\. Start them again\n", said
-    )
-    assert trouble == "", "nothing that torch prints by itself"
+    assert re.fullmatch(r"another process [^()]*\((Connection|Read error)[^()]*\)\. Start them again\n", said)
+    assert trouble == "", "torch prints nothing"

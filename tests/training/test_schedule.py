@@ -1,4 +1,4 @@
-"""What is due when, and the course of the learning rate."""
+"""Tests of the schedules and of the learning rate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One step of the trainer: what changes, what doesn't, and what each network is asked."""
+"""Tests of a step of the trainer: its updates, gradients and inputs."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def copies(network: nn.Module) -> dict[str, Tensor]:
 
 
 def unchanged(network: nn.Module, before: dict[str, Tensor]) -> list[str]:
-    """The weights and statistics that are what they were."""
+    """Return the names of unchanged weights and statistics."""
     return [name for name, tensor in network.state_dict().items() if torch.equal(tensor, before[name])]
 
 
 class Calls:
-    """What a network was called with: its inputs, images or latents first, labels second."""
+    """The calls of a network: inputs (images or latents, labels) and outputs."""
 
     def __init__(self, network: nn.Module) -> None:
         self.inputs: list[tuple[Tensor, Tensor]] = []
@@ -58,7 +58,7 @@ def test_a_step_changes_both_networks_and_the_average(new_trainer: Callable[...,
     generator, discriminator, average = (unchanged(network, state) for network, state in zip(networks, before, strict=True))
     assert generator == []
     assert average == [name for name in before[2] if name.endswith("num_batches_tracked")]
-    # The relativistic loss doesn't see a score's constant part: its gradient is zero, but for rounding on some processors.
+    # The relativistic loss does not depend on the bias of the score: its gradient is zero, up to rounding.
     assert set(discriminator) <= {"score.linear.bias"}
 
 
@@ -70,7 +70,7 @@ def test_a_step_counts_the_real_images_it_saw(new_trainer: Callable[..., Trainer
     assert (trainer.images_seen, trainer.steps_done) == (32, 2)
 
 
-def test_a_game_is_a_function_of_its_seed(new_trainer: Callable[..., Trainer], batches: Batches) -> None:
+def test_a_trainer_is_a_function_of_its_seed(new_trainer: Callable[..., Trainer], batches: Batches) -> None:
     first, again, other = (new_trainer(seed=seed) for seed in (1, 1, 2))
     for trainer in (first, again, other):
         make_step(trainer, batches)
@@ -90,7 +90,7 @@ def test_the_fakes_carry_the_labels_of_the_real_images(new_trainer: Callable[...
         assert torch.equal(asked, batch.labels.repeat(len(images) // 16))
 
 
-def test_the_discriminator_sees_real_then_fake_and_the_generator_is_judged_afterwards(
+def test_the_discriminator_sees_real_then_fake_and_the_generator_is_scored_afterwards(
     new_trainer: Callable[..., Trainer], batches: Batches
 ) -> None:
     trainer = new_trainer("penalty.name=none")
@@ -109,7 +109,7 @@ def test_the_discriminator_sees_real_then_fake_and_the_generator_is_judged_after
     torch.testing.assert_close(report.terms["generator_loss"], loss.generator(real_after, fake_after))
     torch.testing.assert_close(report.terms["score_real"], scores[:16].mean())
     torch.testing.assert_close(report.terms["score_fake"], scores[16:].mean())
-    assert not torch.equal(fake_after, scores[16:]), "between the two, the discriminator learned"
+    assert not torch.equal(fake_after, scores[16:]), "the discriminator is updated in between"
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -128,7 +128,7 @@ def test_the_generators_update_gives_the_discriminators_weights_no_gradient(
     of_its_own, after_the_generators = gradients
     assert len(of_its_own) == len(list(trainer.discriminator.parameters()))
     assert all(torch.equal(one, other) for one, other in zip(of_its_own, after_the_generators, strict=True))
-    assert all(weight.requires_grad for weight in trainer.discriminator.parameters()), "it learns again at the next step"
+    assert all(weight.requires_grad for weight in trainer.discriminator.parameters()), "the discriminator stays trainable"
 
 
 def test_the_discriminators_update_gives_the_generator_no_gradient(
@@ -154,7 +154,7 @@ def test_without_a_penalty_none_is_reported(new_trainer: Callable[..., Trainer],
 
 
 def test_the_penalty_weighs_gamma_times_its_interval(new_trainer: Callable[..., Trainer], batches: Batches) -> None:
-    """Adam's first moment, with beta1 = 0, is the last gradient: that of the loss plus so many times that of the penalty."""
+    """Test the gradient of loss plus weighted penalty by the first moment of Adam, which is the gradient if beta1 = 0."""
 
     def gradient(*settings: str) -> Tensor:
         trainer = new_trainer("optimizer.beta1=0.0", *settings)
@@ -209,7 +209,7 @@ def test_both_learning_rates_follow_the_course_of_the_run(new_trainer: Callable[
 
 
 def test_the_discriminator_learns_to_tell_real_from_fake(new_trainer: Callable[..., Trainer], batches: Batches) -> None:
-    """With a generator that stands still, within the small run."""
+    """Test a discriminator against a fixed generator."""
     trainer = new_trainer("optimizer.generator_learning_rate=0.0", "optimizer.discriminator_learning_rate=0.005")
     reports = [make_step(trainer, batches) for _ in range(30)]
     margins = [float(report.terms["score_real"] - report.terms["score_fake"]) for report in reports]
@@ -228,7 +228,7 @@ def test_pixels_reach_the_networks_in_their_range(new_trainer: Callable[..., Tra
 
 
 @pytest.mark.parametrize("setting", ["loss.name=relativistc", "penalty.name=r9", "generator.family=convolutionl"])
-def test_a_recipe_with_an_unknown_part_makes_no_game(new_trainer: Callable[..., Trainer], setting: str) -> None:
+def test_a_recipe_with_an_unknown_part_makes_no_trainer(new_trainer: Callable[..., Trainer], setting: str) -> None:
     with pytest.raises(RecipeError, match=setting.split("=")[0]):
         new_trainer(setting)
 
@@ -243,6 +243,20 @@ def test_on_a_gpu_no_step_makes_the_host_wait(small_recipe: Recipe, digits: Imag
     batches = Batches(digits, size, seed=0, device=device)
     noise_source = NoiseSource(0, trainer.recipe.generator.latent, 10, size, device, trainer.recipe.updates)
     for step in range(4):
-        torch.cuda.set_sync_debug_mode("error" if step else "default")  # the first prepares kernels
+        torch.cuda.set_sync_debug_mode("error" if step else "default")  # the first step compiles kernels
         trainer.step(batches.at(trainer.images_seen), noise_source.at(trainer.images_seen))
     torch.cuda.set_sync_debug_mode("default")
+
+
+def test_a_trainer_begins_anew_for_another_image_size(new_trainer: Callable[..., Trainer], digits: ImageSet) -> None:
+    trainer = new_trainer()
+    small = ImageSet(digits.images[:, 6:22, 6:22], digits.labels, digits.class_names, "small digits")
+    trainer.begin(ImageSpec(1, 16, 16, 10))
+    size = trainer.recipe.training.batch_size
+    noise_source = NoiseSource(0, trainer.generator.latent, 10, size, trainer.device, trainer.recipe.updates)
+    batches = Batches(small, size, seed=0)
+    report = trainer.step(batches.at(0), noise_source.at(0))
+    assert trainer.images_seen == size
+    assert all(torch.isfinite(value) for value in report.terms.values())
+    generator = trainer.ema.drawn_from(noise_source.calibration_batches())
+    assert generator(torch.zeros(3, generator.latent), torch.arange(3)).shape == (3, 1, 16, 16)

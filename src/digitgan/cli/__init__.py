@@ -1,4 +1,4 @@
-"""The command line: one file a subcommand, or a few that belong together."""
+"""The command line: one module for each subcommand or group of related subcommands."""
 
 from digitgan.cli.entry import main
 

@@ -1,4 +1,4 @@
-"""Progress for a reader who may go: a terminal that is closed, a program at the other end of a pipe that ends."""
+"""A console for progress that survives a closed terminal or pipe. Output imports it only when it is needed: rich takes time."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from digitgan.cli.signals import say_nothing_more
 
 @final
 class PipeSafeConsole(Console):
-    """A console whose reader may go.
+    """A console whose terminal or pipe may be closed at any time.
 
-    Rich ends the program then, wherever it is. Here a training, which takes SIGPIPE for a wish to stop (see
-    `digitgan.cli.signals`), ends with a checkpoint; anything else ends by `BrokenPipeError`.
+    Rich exits the program immediately in that case. Here, a training handles SIGPIPE as a stop request (see
+    `digitgan.cli.signals`) and ends with a checkpoint. Other commands end with `BrokenPipeError`.
     """
 
     def on_broken_pipe(self) -> None:
-        """Say nothing more, and end."""
+        """Discard further output, and send SIGPIPE or raise `BrokenPipeError`."""
         self.quiet = True
         for descriptor in (1, 2):
-            if os.path.sameopenfile(descriptor, 2):  # a result that goes elsewhere may still be read
+            if os.path.sameopenfile(descriptor, 2):  # standard output may go elsewhere and still be open
                 say_nothing_more(descriptor)
         if sys.platform != "win32" and callable(signal.getsignal(signal.SIGPIPE)):
             signal.raise_signal(signal.SIGPIPE)

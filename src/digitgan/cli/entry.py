@@ -1,28 +1,36 @@
-"""The entry of `digitgan`: from a command line to a subcommand, and from an error to an exit code."""
+"""The entry point of `digitgan`: calls the subcommand and converts errors to exit codes."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Final
 
-from digitgan.cli.commands import COMMANDS, GROUPS
+from digitgan.cli.compare import compare
+from digitgan.cli.evaluate import evaluate
+from digitgan.cli.export import export, import_
+from digitgan.cli.inspect import data_show, data_verify, doctor
 from digitgan.cli.parser import parse, print_completion
+from digitgan.cli.sample import sample, write
+from digitgan.cli.serve import serve
+from digitgan.cli.train import animate, plot, recipes, train
+from digitgan.cli.walk import invert, walk
 from digitgan.errors import DigitganError, UsageError
 from digitgan.version import __version__
 
-ABOUT = """Train a class-conditional GAN in a minute, on the machine you have; then draw any labelled digit on demand.
+ABOUT = """Train a class-conditional GAN in a minute, then generate any labelled digit on demand.
 
-Besides the subcommands: --version, and --completion bash (or zsh, fish), which prints a script for the shell to evaluate."""
+Further options: --version, and --completion bash (or zsh, fish), which prints the completion script of a shell."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the command line and end the program with its exit code.
+    """Run the command line and exit with its exit code.
 
-    0; 2 for what the user can put right; 3 for a training that went wrong for good; 4 where another process of it was lost;
-    128 and the signal's number where it was told to stop: 130 by Ctrl-C, 143 by SIGTERM, 129 by a terminal that was closed,
-    141 by a reader that has gone.
+    The exit codes are 0 for success; 2 for an error that the user can correct; 3 for a training that diverged or collapsed; 4
+    for a lost process of a distributed training. A stopped command exits with 128 plus the number of the signal: 130 for
+    Ctrl-C, 143 for SIGTERM, 129 for a closed terminal, 141 for a closed pipe.
     """
     try:
         _run(list(sys.argv[1:] if argv is None else argv))
@@ -31,8 +39,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(f"digitgan: {problem}", file=sys.stderr)
         sys.exit(problem.exit_code)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: nothing more to say to it
-        sys.exit(141)  # 128 and SIGPIPE, which not every system has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or flushing at exit fails again
+        sys.exit(141)  # 128 + SIGPIPE; Windows does not define the signal
     except OSError as problem:
         print(f"digitgan: {problem}", file=sys.stderr)
         sys.exit(2)
@@ -46,7 +54,33 @@ def _run(argv: list[str]) -> None:
         print(f"digitgan {__version__}")
     elif argv[:1] == ["--completion"]:
         if len(argv) != 2:
-            raise UsageError("--completion takes the name of a shell: bash, zsh or fish")
+            raise UsageError("--completion: needs the name of a shell; give bash, zsh or fish")
         print_completion(argv[1], COMMANDS, GROUPS, ABOUT)
     else:
         parse(argv or ["--help"], COMMANDS, GROUPS, ABOUT)()
+
+
+__all__ = ["COMMANDS", "GROUPS"]
+
+COMMANDS: Final[dict[str, Callable[..., None]]] = {
+    "train": train,
+    "recipes": recipes,
+    "sample": sample,
+    "write": write,
+    "walk": walk,
+    "invert": invert,
+    "evaluate": evaluate,
+    "compare": compare,
+    "export": export,
+    "import": import_,
+    "animate": animate,
+    "plot": plot,
+    "serve": serve,
+    "data show": data_show,
+    "data verify": data_verify,
+    "doctor": doctor,
+}
+"""The subcommands by name."""
+
+GROUPS: Final = {"data": "Show or verify a source of images."}
+"""The descriptions of the groups: the first words of subcommands of two words."""

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from tyro.conf import arg
 
 from digitgan.cli.output import Output
-from digitgan.cli.parser import Device, Flag, Json, Unset
+from digitgan.cli.parser import Json
 from digitgan.cli.threads import share_cores
+from digitgan.options import Device, Flag, Unset
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,7 +24,7 @@ def evaluate(
     source: Annotated[str, arg(metavar="MODEL|IMAGES.npz")] = "mnist",
     /,
     *,
-    data: Annotated[str | None, arg(help_behavior_hint="(default: what the model was trained on, or mnist)")] = None,
+    data: Annotated[str | None, arg(help_behavior_hint="(default: the model's training data, or mnist)")] = None,
     data_dir: Annotated[Path | None, Unset] = None,
     images: Annotated[int | None, arg(help_behavior_hint="(default: 10000, or as many as training images)")] = None,
     seed: Annotated[int | None, arg(help_behavior_hint="(default: 0)")] = None,
@@ -36,24 +37,24 @@ def evaluate(
     quiet: Flag = False,
     json_: Json = False,
 ) -> None:
-    """Say what a model's images are worth, or those of a file, beside real ones: report.html and report.json.
+    """Measure the quality of the images of a model or of a file, and write report.html and report.json.
 
     Args:
-        source: a run's folder, a model file, the name of a shipped model, or images as NPZ
-        data: the real images: mnist, digits, a folder or an NPZ file
-        data_dir: where downloaded data sets lie
-        images: how many are drawn from a model
+        source: a run's folder, a model file, the name of a shipped model, or an NPZ file of images
+        data: real images to compare with: mnist, digits, a folder or an NPZ file
+        data_dir: folder of downloaded data sets
+        images: number of images to generate
         seed: image i is a function of the model, this seed, i and its label
-        reference: compare with held-out images, or with training images
-        train_on_synthetic: train a classifier on the images, and try it on real ones (some minutes)
-        inception: a file of Inception's weights, to compare by its features too (FID and KID; many minutes)
-        report: the folder for report.html and report.json
-        overwrite: replace a report that is there
-        device: where images are drawn
+        reference: compare with held-out images (test) or with training images (train)
+        train_on_synthetic: train a classifier on the images and test it on real images; takes several minutes
+        inception: weights file of Inception; adds FID and KID by its features; takes many minutes
+        report: folder for report.html and report.json
+        overwrite: replace an existing report
+        device: device that generates the images
         quiet: print nothing
         json_: print one machine-readable result
     """
-    share_cores()  # before anything loads torch
+    share_cores()  # before torch is imported
 
     from digitgan import api
     from digitgan.session.session import console_printer
@@ -80,11 +81,11 @@ def evaluate(
 
 
 def _watched(console: Console, chunks: Iterator[Chunk], count: int) -> Iterator[Chunk]:
-    """The chunks, while a bar shows how many of the images have been drawn and judged."""
+    """Yield the chunks while a progress bar shows the number of generated and classified images."""
     from rich.progress import Progress
 
     with Progress(console=console, transient=True, disable=console.quiet or not console.is_terminal) as progress:
-        task = progress.add_task("drawing and judging", total=count)
+        task = progress.add_task("generating and classifying", total=count)
         for images, labels in chunks:
             yield images, labels
             progress.advance(task, len(images))
@@ -100,15 +101,15 @@ def _table(record: dict[str, Any]) -> list[str]:
         baseline = "–" if metric["baseline"] is None else f"{metric['baseline']:.4g}"
         rows.append(f"{metric['title']:22} {metric['value']:>10.4g}  {between:>23}  {baseline:>11}")
     near = record["memorisation"]["closer_than_any_held_out"]
-    rows.append(f"{'Memorised':22} {near:>10.2%}  nearer to a training image than any held-out one")
+    rows.append(f"{'Memorised':22} {near:>10.2%}  of the images are closer to a training image than any held-out image")
     if record["train_on_synthetic"]:
         tstr = record["train_on_synthetic"]
         rows.append(
-            f"{'Useful':22} {tstr['drawn_on_real']:>10.2%}  right on real images after learning from these; "
-            f"from real ones {tstr['real_on_real']:.2%}"
+            f"{'Train on synthetic':22} {tstr['drawn_on_real']:>10.2%}  accuracy on real images after training on these; "
+            f"after training on real images {tstr['real_on_real']:.2%}"
         )
     if record["inception"]:
         seen = record["inception"]
         rows.append(f"{'FID by Inception':22} {seen['frechet_distance']:>10.4g}  {'':>23}  {seen['frechet_baseline']:>11.4g}")
         rows.append(f"{'KID by Inception':22} {seen['kernel_distance']:>10.4g}  {'':>23}  {seen['kernel_baseline']:>11.4g}")
-    return [record["headline"], "", *rows, *(f"mind: {flag}" for flag in record["flags"]), ""]
+    return [record["headline"], "", *rows, *(f"warning: {flag}" for flag in record["flags"]), ""]

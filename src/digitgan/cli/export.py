@@ -1,4 +1,4 @@
-"""`digitgan export` and `import`."""
+"""`digitgan export` and `digitgan import`."""
 
 from __future__ import annotations
 
@@ -8,37 +8,38 @@ from typing import Annotated
 from tyro.conf import arg
 
 from digitgan.cli.output import Output
-from digitgan.cli.parser import Flag, Json, Unset
+from digitgan.cli.parser import Json
 from digitgan.cli.threads import share_cores
+from digitgan.options import Flag, Unset
 
 
 def export(
     model: str = "mnist",
     /,
     *,
-    format_: Annotated[str, arg(name="format", metavar="onnx|keras|torch|huggingface")] = "onnx",
+    format_: Annotated[str, arg(name="format", metavar="FORMAT")] = "onnx",
     with_discriminator: Flag = False,
-    quantize: Annotated[str | None, arg(metavar="int8|fp16", help_behavior_hint="")] = None,
+    quantize: Annotated[str | None, arg(metavar="TYPE", help_behavior_hint="")] = None,
     data_dir: Annotated[Path | None, Unset] = None,
     out: Annotated[Path | None, Unset] = None,
     overwrite: Flag = False,
     quiet: Flag = False,
     json_: Json = False,
 ) -> None:
-    """Hand a model on to other programs, and compare what was written with the model itself.
+    """Export a model for other programs, and compare the exported file with the model.
 
     Args:
         model: a run's folder, one of its numbered models (RUN@51200), a model file, or the name of a shipped model
-        format_: ONNX, a folder for Keras 3, a torch.export program, or a folder as the Hugging Face Hub shows it
-        with_discriminator: also the discriminator of the run; for Keras
-        quantize: smaller numbers in ONNX; says what it costs in quality
-        data_dir: where downloaded data sets lie
-        out: where to (default: generator.onnx or the like, or the next free name)
-        overwrite: replace what is there
+        format_: output format, one of {digitgan.exporters:FORMATS}
+        with_discriminator: also export the discriminator of the run (Keras only)
+        quantize: quantise the weights, one of {digitgan.exporters:QUANTISATIONS}; prints the loss of quality
+        data_dir: folder of downloaded data sets
+        out: output path (default: generator.onnx or similar, or the next free name)
+        overwrite: replace an existing output
         quiet: print nothing
         json_: print one machine-readable result
     """
-    share_cores()  # before anything loads torch
+    share_cores()  # before torch is imported
 
     from digitgan.exporters import run
     from digitgan.session.session import console_printer
@@ -55,7 +56,7 @@ def export(
     )
     output = Output(quiet, json_)
     output.lines(f"{done.size:,} bytes  {done.path}")
-    output.lines(f"a pixel differs by at most {done.largest_difference:.1e} of 2 from the model's, in 64 images")
+    output.lines(f"largest difference of a pixel from the model, in 64 images: {done.largest_difference:.1e} (range 2)")
     for name, metrics in done.quality.items():
         words = (f"{key.replace('_', ' ')} {value:.4g}" for key, value in metrics.items())
         output.lines(f"{name}: {', '.join(words)}")
@@ -83,14 +84,14 @@ def import_(
     quiet: Flag = False,
     json_: Json = False,
 ) -> None:
-    """Take a generator from Keras 3 into a model file, to draw from, evaluate and export. Nothing in its file is run.
+    """Convert a generator of Keras 3 to a model file for sampling, evaluation and export. No code of the file is executed.
 
     Args:
         source: a .keras file, or an architecture as JSON
-        weights: the .weights.h5 file that belongs to the JSON
-        class_names: a name for each label
-        out: the model file (default: SOURCE.safetensors, or the next free name)
-        overwrite: replace what is there
+        weights: the .weights.h5 file of a JSON architecture
+        class_names: one name for each label
+        out: model file (default: SOURCE.safetensors, or the next free name)
+        overwrite: replace an existing output
         quiet: print nothing
         json_: print one machine-readable result
     """

@@ -1,14 +1,13 @@
-"""`digitgan data show`, `data verify` and `doctor`."""
+"""`digitgan data show`, `digitgan data verify` and `digitgan doctor`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Literal
 
-from tyro.conf import arg
-
 from digitgan.cli.output import Output
-from digitgan.cli.parser import Device, Flag, Json, Unset
+from digitgan.cli.parser import Json
+from digitgan.options import Device, Flag, Unset
 
 
 def data_show(
@@ -22,18 +21,18 @@ def data_show(
     quiet: Flag = False,
     json_: Json = False,
 ) -> None:
-    """Draw the first 25 images of a data source, in reversed grey.
+    """Draw the first 25 images of a data source, in inverted grey.
 
     Args:
-        source: mnist, digits, a folder or a FILE.npz
-        split: which part
-        data_dir: where downloaded data sets lie (default: $DIGITGAN_DATA, or the user's cache folder)
-        out: the picture (default: first-25.png, or the next free name)
-        overwrite: replace what is there
+        source: mnist, digits, a folder or an NPZ file
+        split: split of the source
+        data_dir: folder of downloaded data sets (default: $DIGITGAN_DATA, or the user's cache folder)
+        out: output picture (default: first-25.png, or the next free name)
+        overwrite: replace an existing output
         quiet: print nothing
         json_: print one machine-readable result
     """
-    from digitgan.data.show import show_data
+    from digitgan.data.sources import show_data
 
     path, image_set = show_data(source, split=split, data_dir=data_dir, out=out, overwrite=overwrite)
     output = Output(quiet, json_)
@@ -49,11 +48,11 @@ def data_verify(
     quiet: Flag = False,
     json_: Json = False,
 ) -> None:
-    """Check a data source, and print how many images each class has.
+    """Verify a data source, and print the number of images of each class.
 
     Args:
-        source: mnist, digits, a folder or a FILE.npz
-        data_dir: where downloaded data sets lie (default: $DIGITGAN_DATA, or the user's cache folder)
+        source: mnist, digits, a folder or an NPZ file
+        data_dir: folder of downloaded data sets (default: $DIGITGAN_DATA, or the user's cache folder)
         quiet: print nothing
         json_: print one machine-readable result
     """
@@ -70,29 +69,20 @@ def data_verify(
 
 def doctor(
     *,
-    untrained: Annotated[str | None, arg(metavar="RECIPE", help_behavior_hint="")] = None,
     device: Device = "auto",
     quiet: Flag = False,
     json_: Json = False,
 ) -> None:
-    """Say what this machine has and what will be used of it.
+    """Print the hardware and the software of this machine, and the defaults that follow from them.
 
     Args:
-        untrained: say instead what this recipe's untrained discriminator thinks of an untrained generator's image
-        device: which device to ask about
+        device: device to examine
         quiet: print nothing
         json_: print one machine-readable result
     """
     from digitgan.model.doctor import examine
-    from digitgan.networks.describe import score_untrained
 
     output = Output(quiet, json_)
-    if untrained is not None:
-        told = score_untrained(untrained)
-        output.lines(f"untrained {untrained}: its discriminator gives its generator's image the score {told['score']:+.4f}")
-        output.lines(f"as a probability of being real: {told['probability']:.4f}; a half is no idea at all")
-        output.result({"recipe": untrained, **told})
-        return
     facts = examine(device)
     output.lines(*(f"{name.replace('_', ' '):<18}{value}" for name, value in facts.items()))
     output.result(facts)

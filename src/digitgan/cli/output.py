@@ -1,4 +1,4 @@
-"""Where a command's words go."""
+"""The output of a command."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True)
 class Output:
-    """Where a command's words go: results to standard output, progress to standard error.
+    """The output of a command: results go to standard output, progress goes to standard error.
 
-    They go at once, also into a pipe or a file: `digitgan serve` says its address and then goes on.
+    Every line is flushed, because `digitgan serve` prints its address and continues to run.
 
     Attributes:
-        quiet: nothing is printed.
-        json: one JSON object is printed, and nothing else on standard output.
+        quiet: print nothing.
+        json: print one JSON object, and nothing else, to standard output.
     """
 
     quiet: bool
     json: bool
 
     def lines(self, *lines: str) -> None:
-        """Say something to a person."""
+        """Print lines, unless the output is quiet or JSON."""
         if not self.quiet and not self.json:
             print(*lines, sep="\n", flush=True)
 
     def result(self, facts: dict[str, Any]) -> None:
-        """Give the result to a program."""
+        """Print the result as JSON, if requested."""
         if self.json:
             print(json.dumps(facts), flush=True)
 
     def console(self) -> Console:
-        """Where progress is shown."""
+        """Return the console for progress."""
         from digitgan.cli.console import PipeSafeConsole
 
         return PipeSafeConsole(stderr=True, quiet=self.quiet, soft_wrap=True, highlight=False)

@@ -1,74 +1,63 @@
-"""From a command line to a bound function: tyro does the parsing, and every complaint becomes one `UsageError`.
+"""The command-line parser. tyro parses the arguments, and each of its errors becomes one `UsageError`.
 
-A subcommand is a typed function; what stands before the `/` of its signature is positional, what stands after the `*` is an
-option, and its docstring is its help. A trailing underscore (`json_`) only keeps a name from hiding another.
+A subcommand is a typed function. The parameters before the `/` of its signature are positional arguments, those after the `*`
+are options, and its docstring is its help. A trailing underscore (`json_`) avoids a clash with another name. In a docstring,
+`{digitgan.exporters:FORMATS}` is replaced by the names of that table.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
+import importlib
 import inspect
 import io
 import itertools
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Annotated, Any, get_args, get_type_hints
 
-from tyro.conf import (
-    DisallowNone,
-    FlagCreatePairsOff,
-    PositionalMetavarFromFieldName,
-    UseAppendAction,
-    arg,
-    create_mutex_group,
-)
+from tyro.conf import DisallowNone, FlagCreatePairsOff, Positional, PositionalMetavarFromFieldName, arg
 from tyro.extras import SubcommandApp
 
 from digitgan.errors import UsageError, nearest
 
-Unset = arg(help_behavior_hint="")
-"""For options whose default is "nothing said": keeps "(default: None)" out of the help."""
-
-Flag = Annotated[bool, Unset]
 Json = Annotated[bool, arg(name="json", help_behavior_hint="")]
-Device = Literal["auto", "cpu", "cuda", "mps"]
-Settings = Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="SECTION.KEY=VALUE")]
-Budget = create_mutex_group(required=False, title="length of the run")
 
 SHELLS = ("bash", "zsh", "fish")
 
 Commands = Mapping[str, Callable[..., None]]
-"""Functions by the words that call them: "train", "data show"."""
+"""Functions by the name of the subcommand, such as "train" or "data show"."""
 
 Groups = Mapping[str, str]
-"""Descriptions of the first words of those with two."""
+"""Descriptions of the first words of subcommands of two words."""
 
 
 def parse(argv: Sequence[str], commands: Commands, groups: Groups, about: str) -> Callable[[], None]:
-    """The function that a command line asks for, its arguments bound, nothing called yet.
+    """Return the function of a command line with its arguments bound; the function is not called.
 
-    Help and shell completion are printed, and end the program.
+    A request for help prints the help and exits the program.
 
     Raises:
-        UsageError: where the command line makes no sense, in one sentence, with the nearest spelling of an unknown name.
+        UsageError: if the command line is invalid. The message is one sentence with the nearest spelling of an unknown name.
     """
     _check_names(argv, commands, groups)
     complaint = io.StringIO()
     try:
-        with contextlib.redirect_stderr(complaint):
+        with contextlib.redirect_stderr(complaint), _tables_in_help(argv, commands):
             return _tyro(argv, commands, groups, about)
     except SystemExit as ended:
         if not ended.code:
-            raise  # help was asked for and printed
+            raise  # --help: the help is printed
     raise UsageError(_one_sentence(complaint.getvalue()))
 
 
 def print_completion(shell: str, commands: Commands, groups: Groups, about: str) -> None:
-    """Print the script that teaches a shell to complete this program's command lines, and end the program.
+    """Print the completion script of a shell, and exit the program.
 
     Raises:
-        UsageError: for a shell that there is no script for.
+        UsageError: if the shell is not supported.
     """
     if shell not in SHELLS:
         raise UsageError(f"--completion {shell!r}: {nearest(shell, SHELLS)}")
@@ -77,12 +66,12 @@ def print_completion(shell: str, commands: Commands, groups: Groups, about: str)
 
 def _tyro(argv: Sequence[str], commands: Commands, groups: Groups, about: str) -> Callable[[], None]:
     app = SubcommandApp()
-    services = {"": app} | {name: SubcommandApp() for name in groups}
+    groups_of = {"": app} | {name: SubcommandApp() for name in groups}
     for name, function in commands.items():
         group, _, own = name.rpartition(" ")
-        services[group].command(name=own)(_later(function))
+        groups_of[group].command(name=own)(_later(function))
     for name, description in groups.items():
-        app.command(services[name], name=name, help=description)
+        app.command(groups_of[name], name=name, help=description)
     markers = (FlagCreatePairsOff, DisallowNone, PositionalMetavarFromFieldName)
     result: Callable[[], None] = app.cli(prog="digitgan", description=about, args=argv, config=markers)
     return result
@@ -96,8 +85,34 @@ def _later(function: Callable[..., None]) -> Callable[..., Callable[[], None]]:
     return bound
 
 
+@contextlib.contextmanager
+def _tables_in_help(argv: Sequence[str], commands: Commands) -> Iterator[None]:
+    """Fill the names of the tables into the docstrings of a subcommand and of its options while its help is printed."""
+    name = next((words for words in commands if list(argv[: len(words.split())]) == words.split()), None)
+    documented: list[Any] = []
+    if name is not None and {"-h", "--help"} & set(argv):
+        documented = [commands[name], *filter(dataclasses.is_dataclass, get_type_hints(commands[name]).values())]
+    before = [each.__doc__ for each in documented]
+    for each, text in zip(documented, before, strict=True):
+        each.__doc__ = _filled_in(text)
+    try:
+        yield
+    finally:
+        for each, text in zip(documented, before, strict=True):
+            each.__doc__ = text
+
+
+def _filled_in(text: str | None) -> str:
+    return re.sub(r"\{(\S+):(\w+)\}", _names_of, text or "")
+
+
+def _names_of(placeholder: re.Match[str]) -> str:
+    """Return the names of a table; the table is imported only for the help that lists it."""
+    return ", ".join(getattr(importlib.import_module(placeholder[1]), placeholder[2]))
+
+
 def _check_names(argv: Sequence[str], commands: Commands, groups: Groups) -> None:
-    """Refuse a subcommand or option that does not exist: tyro would, too, but not always name the nearest that does."""
+    """Raise `UsageError` for an unknown subcommand or option; tyro does not always suggest the nearest name."""
     depth = 2 if argv[0] in groups else 1
     name, asked = " ".join(argv[:depth]), "".join(argv[depth - 1 : depth])
     if name not in commands and not asked.startswith("-") and len(argv) >= depth:
@@ -105,8 +120,7 @@ def _check_names(argv: Sequence[str], commands: Commands, groups: Groups) -> Non
         known = dict.fromkeys(words.split()[depth - 1] for words in commands if words.split()[: depth - 1] == parent)
         raise UsageError(f"unknown command {name!r}: {nearest(asked, known)}")
     if name in commands:
-        parameters = inspect.signature(commands[name]).parameters.values()
-        options = ["--" + p.name.strip("_").replace("_", "-") for p in parameters if p.kind is p.KEYWORD_ONLY] + ["--help"]
+        options = ["--" + option.strip("_").replace("_", "-") for option in _options_of(commands[name])] + ["--help"]
     else:
         options = ["--help", "--version", "--completion"]
     for word in itertools.takewhile(lambda word: word != "--", argv):
@@ -115,13 +129,32 @@ def _check_names(argv: Sequence[str], commands: Commands, groups: Groups) -> Non
             raise UsageError(f"unknown option {option!r}: {nearest(option, options)}")
 
 
+def _options_of(function: Callable[..., None]) -> list[str]:
+    """Return the option names of a subcommand: its keyword-only parameters and the fields of its dataclasses."""
+    hints = get_type_hints(function)
+    found = []
+    for parameter in inspect.signature(function).parameters.values():
+        if dataclasses.is_dataclass(kind := hints[parameter.name]):
+            fields = get_type_hints(kind, include_extras=True)
+            found += [_option_name(name, hint) for name, hint in fields.items() if Positional not in get_args(hint)]
+        elif parameter.kind is parameter.KEYWORD_ONLY:
+            found.append(parameter.name)
+    return found
+
+
+def _option_name(name: str, hint: Any) -> str:
+    """Return the option name in the annotation of a field, or the name of the field."""
+    given = [each.name for each in get_args(hint) if getattr(each, "name", None)]
+    return given[0] if given else name
+
+
 def _one_sentence(box: str) -> str:
-    """tyro's framed complaint as one sentence; whatever it looks like, its words are kept."""
+    """Convert the framed error message of tyro to one sentence; an unknown layout keeps its words."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", box)
     lines = [line.strip("│ ") for line in plain.splitlines() if line[:1] not in ("╭", "╰")]
     parts = re.split(r" *[─-]{9,} *", " ".join(lines))
-    said = parts["╭" not in plain and len(parts) > 1].strip()  # without UTF-8 the title is a part like the others
+    said = parts["╭" not in plain and len(parts) > 1].strip()  # without UTF-8, the title is one of the parts
     if wrong := re.match(r"Error parsing (\S+): no type matching (.*) could be instantiated from \['(.*?)'\]", said):
-        return f"{wrong[1]} takes {wrong[2].split('|')[0]}, not {wrong[3]!r}"
+        return f"{wrong[1]} {wrong[3]!r}: must be {wrong[2].split('|')[0]}"
     said = said.replace("Unrecognized options:", "unexpected argument:")
     return said[:1].lower() + said[1:]

@@ -8,8 +8,9 @@ from typing import Annotated
 from tyro.conf import arg
 
 from digitgan.cli.output import Output
-from digitgan.cli.parser import Device, Flag, Json
+from digitgan.cli.parser import Json
 from digitgan.cli.threads import share_cores
+from digitgan.options import Device, Flag
 
 
 def serve(
@@ -18,30 +19,30 @@ def serve(
     *,
     host: str = "127.0.0.1",
     port: int = 8000,
-    token: Annotated[str | None, arg(help_behavior_hint="(default: one is made up where --host is given)")] = None,
+    token: Annotated[str | None, arg(help_behavior_hint="(default: a random token if --host is not local)")] = None,
     device: Device = "cpu",
     quiet: Flag = False,
     json_: Json = False,
 ) -> None:
-    """Open the studio: a page to write, explore, watch and train, and an HTTP API (extra: studio).
+    """Serve the studio: a web page to write, explore, watch and train, and an HTTP API (extra: studio).
 
     Args:
-        runs: the folder with the runs to show, and for new ones
-        host: the address to listen on; another than this machine's own needs the token that is printed
-        port: 0 for any that is free
-        token: what requests must bring
-        device: where models draw
+        runs: folder of existing and new runs
+        host: address to listen on; other addresses than the loopback address require the token that is printed
+        port: port to listen on; 0 selects a free port
+        token: token that requests must contain
+        device: device on which models generate images
         quiet: print nothing
         json_: print one machine-readable result, the address
     """
-    share_cores()  # before anything loads torch
+    share_cores()  # before torch is imported
 
     from digitgan.errors import UsageError
 
     try:
         from digitgan.studio.server import serve as run_server
     except ModuleNotFoundError as problem:
-        raise UsageError(f"the studio needs {problem.name}: pip install 'digitgan[studio]'") from problem
+        raise UsageError(f"the studio needs {problem.name}: run pip install 'digitgan[studio]'") from problem
 
     output = Output(quiet, json_)
 

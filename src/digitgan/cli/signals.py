@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM, a terminal or reader that goes: a training ends after the step it is in."""
+"""Signal handling: Ctrl-C, SIGTERM, and a closed terminal or pipe stop a training after the current step."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from digitgan.training import Control
 
 _HANGUP: Final = getattr(signal, "SIGHUP", None)
-"""What comes when the terminal is closed; Windows has none."""
+"""The signal of a closed terminal; Windows has none."""
 
 _CONTINUED: Final = getattr(signal, "SIGCONT", None)
-"""What comes when a process goes on that was made to stand still."""
+"""The signal that continues a suspended process; Windows has none."""
 
 _GONE: Final = frozenset((_HANGUP, getattr(signal, "SIGPIPE", None)))
-"""What says that nobody is there any more."""
+"""The signals of a closed terminal or pipe."""
 
 
 def _numbers() -> list[signal.Signals]:
-    """What is listened to; not what whoever started this program lets it ignore, as `nohup` does, and `&` in a script."""
+    """Return the signals to handle, without those that the parent process ignores, as `nohup` and `&` in a script do."""
     if sys.platform == "win32":
         return [signal.SIGINT, signal.SIGTERM]
     asked = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
@@ -32,38 +32,43 @@ def _numbers() -> list[signal.Signals]:
 
 @contextlib.contextmanager
 def stopping_on_signals(control: Control, *, quiet: bool) -> Iterator[list[int]]:
-    """While the context lasts, Ctrl-C and SIGTERM ask the training to stop; a second one ends the program at once,
-    unless torchrun has started it.
+    """Stop the training at Ctrl-C, SIGTERM, SIGHUP or SIGPIPE while the context is active.
 
-    So do SIGHUP, which comes when the terminal is closed, and SIGPIPE, which comes from `PipeSafeConsole`, or where another
-    process of the training is lost, which ends it with an error of its own.
+    A second Ctrl-C or SIGTERM ends the program immediately, unless torchrun started it. SIGHUP is sent when the terminal is
+    closed. SIGPIPE is sent by `PipeSafeConsole`, and when another process of the training is lost; that loss raises its own
+    error.
+
+    Args:
+        control: the control of the training.
+        quiet: print nothing.
 
     Yields:
         The signals received so far.
     """
-    from digitgan.distributed import by_torchrun  # which loads torch
+    from digitgan.distributed import by_torchrun  # imports torch
 
     received: list[int] = []
-    # It passes on what it hears, which a scheduler may have said to its processes as well; and it has a deadline of its own.
+    # torchrun forwards signals that a scheduler may also send to each process, so a second signal must not end the process.
+    # torchrun has its own timeout.
     passed_on = by_torchrun()
-    terminals = list(filter(os.isatty, (1, 2)))  # a closed one says that it is none
+    terminals = list(filter(os.isatty, (1, 2)))  # a closed terminal is no longer a TTY
     before = {number: signal.getsignal(number) for number in _numbers()}
 
     def stop(number: int, _frame: object) -> None:
         received.append(number)
         control.stop()
-        if not passed_on and number not in _GONE:  # nobody who has gone has asked once already
+        if not passed_on and number not in _GONE:  # a hangup or a broken pipe is not a first request
             for each in before.keys() - _GONE - {_CONTINUED}:
                 signal.signal(each, signal.SIG_DFL)
         if number == _HANGUP:
             for descriptor in terminals:
                 say_nothing_more(descriptor)
         elif number not in _GONE and not quiet:
-            # The live display hides the cursor; a second signal would leave no time to show it again.
+            # The live display hides the cursor; after a second signal there is no time to show it again.
             cursor = b"\x1b[?25h" if os.isatty(2) else b""
-            once_more = b"" if passed_on else b"; once more ends at once"
-            with contextlib.suppress(OSError):  # a terminal that has gone need not be told
-                os.write(2, cursor + b"stopping after this step, with a checkpoint" + once_more + b"\n")
+            once_more = b"" if passed_on else b"; a second signal ends immediately"
+            with contextlib.suppress(OSError):  # the terminal may be closed
+                os.write(2, cursor + b"stopping after the current step, with a checkpoint" + once_more + b"\n")
 
     for number in before:
         signal.signal(number, stop)
@@ -74,12 +79,12 @@ def stopping_on_signals(control: Control, *, quiet: bool) -> Iterator[list[int]]
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        if passed_on:  # torchrun tells its other processes as soon as one of them has ended
+        if passed_on:  # torchrun sends SIGTERM to its other processes as soon as one ends
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def say_nothing_more(descriptor: int) -> None:
-    """Let what is still said there go nowhere, rather than fail: nobody is there to hear it."""
+    """Redirect a file descriptor to the null device, so that later writes do not fail."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, descriptor)
     os.close(nowhere)

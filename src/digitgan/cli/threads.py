@@ -1,9 +1,9 @@
-"""Getting on with other work on the same machine.
+"""Thread settings for a machine that also runs other programs.
 
-A training is thousands of small parallel loops, each of which ends when its slowest thread does. libgomp's threads wait for one
-another by looking again and again. On a quiet machine nothing is faster; where another program wants a core, the threads that
-look keep the thread they wait for from running, and a training crawls at a twentieth of its speed. Told to look less long, it
-keeps half of its speed there, but loses a sixth on a quiet machine. So it is told only where something else is running.
+A training consists of thousands of small parallel loops, and each loop ends with its slowest thread. The threads of libgomp
+wait for each other in a spin loop. This is the fastest way on an idle machine. If another program needs a core, the spinning
+threads block the thread that they wait for, and the training runs at a twentieth of its speed. A shorter spin loop keeps half
+of the speed there, but costs a sixth on an idle machine. Therefore it is set only if other programs are running.
 """
 
 from __future__ import annotations
@@ -14,19 +14,21 @@ import time
 from pathlib import Path
 
 SPINS = "2000"
-"""How often a waiting thread looks again before it gives up its core; libgomp's own number is 300,000."""
+"""Iterations of the spin loop before a waiting thread yields its core; the default of libgomp is 300,000."""
 
 LISTENING_SECONDS = 0.1
+"""Duration of the measurement of other programs, in seconds."""
+
 BUSY_CORES = 0.2
-"""From this many cores' worth of other work on, the machine counts as shared."""
+"""Load of other programs, in cores, above which the machine counts as shared."""
 
 _TIMES = Path("/proc/stat")
 
 
 def share_cores() -> None:
-    """Choose how threads wait, by a look at what else is running; what the user has set stays.
+    """Shorten the spin loop of waiting threads if other programs are running, unless the user has set it.
 
-    libgomp reads the choice when torch is loaded: later calls do nothing. Nor is there anything to do but on Linux.
+    libgomp reads the setting when torch is imported, so later calls have no effect. Other systems than Linux need no setting.
     """
     chosen = {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & set(os.environ)
     if not chosen and "torch" not in sys.modules and _TIMES.exists() and busy_cores(LISTENING_SECONDS) > BUSY_CORES:
@@ -34,7 +36,7 @@ def share_cores() -> None:
 
 
 def busy_cores(seconds: float) -> float:
-    """How many cores' worth of work the whole machine does, measured over so many seconds, this process asleep."""
+    """Measure the load of the machine in cores over this number of seconds, while this process sleeps."""
     before = _idle_and_all()
     time.sleep(seconds)
     idle, total = (now - then for now, then in zip(_idle_and_all(), before, strict=True))
@@ -42,6 +44,6 @@ def busy_cores(seconds: float) -> float:
 
 
 def _idle_and_all() -> tuple[int, int]:
-    """Clock ticks of all cores since the machine started: idle ones (waiting for disks included), and all."""
+    """Return the clock ticks of all cores since the start of the machine: idle (including waiting for disks) and total."""
     ticks = [int(word) for word in _TIMES.read_text(encoding="ascii").splitlines()[0].split()[1:9]]
     return ticks[3] + ticks[4], sum(ticks)

@@ -1,4 +1,4 @@
-"""`digitgan train`, `recipes`, `animate` and `plot`."""
+"""`digitgan train`, `digitgan recipes`, `digitgan animate` and `digitgan plot`."""
 
 from __future__ import annotations
 
@@ -10,109 +10,54 @@ from typing import TYPE_CHECKING, Annotated
 from tyro.conf import arg
 
 from digitgan.cli.output import Output
-from digitgan.cli.parser import Budget, Device, Flag, Json, Settings, Unset
+from digitgan.cli.parser import Json
 from digitgan.cli.signals import stopping_on_signals
 from digitgan.cli.threads import share_cores
+from digitgan.options import Flag, TrainOptions, Unset
 
 if TYPE_CHECKING:
     from digitgan.session.session import TrainingResult
 
-Source = Annotated[str | None, arg(metavar="mnist|digits|auto|FOLDER|FILE.npz", help_behavior_hint="(default: mnist)")]
-
 
 def train(
-    recipe: Annotated[str | None, Unset] = None,
-    /,
-    *,
-    data: Source = None,
-    data_dir: Annotated[Path | None, Unset] = None,
-    out: Annotated[Path | None, Unset] = None,
-    seed: Annotated[int | None, arg(help_behavior_hint="(default: 0)")] = None,
-    images: Annotated[int | None, Budget, Unset] = None,
-    epochs: Annotated[float | None, Budget, Unset] = None,
-    minutes: Annotated[float | None, Budget, Unset] = None,
-    set_: Annotated[Settings, arg(name="set")] = (),
-    config: Annotated[Path | None, Unset] = None,
-    pretrain_discriminator: Flag = False,
-    evaluate_every: Annotated[int | None, arg(metavar="IMAGES", help_behavior_hint="")] = None,
-    tensorboard: Flag = False,
-    device: Device = "auto",
-    resume: Flag = False,
-    overwrite: Flag = False,
-    dry_run: Flag = False,
-    quiet: Flag = False,
-    json_: Json = False,
+    options: Annotated[TrainOptions, arg(name="")], *, dry_run: Flag = False, quiet: Flag = False, json_: Json = False
 ) -> None:
-    """Train a GAN and leave a run's folder: model, previews, curves, animation, checkpoints.
+    """Train a GAN and write a run: model, previews, curves, animation and checkpoints.
 
-    Ctrl-C (or SIGTERM) ends it after the step it is in, with a checkpoint and a usable model; the exit code is then 130
-    (143). Go on with --resume.
+    Ctrl-C or SIGTERM ends the training after the current step, with a checkpoint and a usable model. The exit code is then 130
+    or 143. Continue with --resume.
 
     Args:
-        recipe: which recipe, by default fast; `digitgan recipes` lists them
-        data: what to train on; auto is MNIST where it can be had, otherwise the embedded digits
-        data_dir: where downloaded data sets lie (default: $DIGITGAN_DATA, or the user's cache folder)
-        out: the run's folder (default: the next free one in runs/)
-        seed: of everything random
-        images: train until this many images are seen
-        epochs: train for so many passes over the data
-        minutes: train for so many minutes, turned into images by the speed measured at the start
-        set_: change one value of the recipe; can be given again
-        config: a TOML file with a recipe; its `base` names the recipe it changes
-        pretrain_discriminator: let the discriminator learn to tell real images from uniform noise first
-        evaluate_every: score what is drawn after every so many images, and keep the best model as best.safetensors
-        tensorboard: write event files for TensorBoard into the run's folder as well
-        device: where to compute
-        resume: go on with the run in --out; --images may make it longer
-        overwrite: replace the run in --out
-        dry_run: say what would be done, write nothing
+        options: see `TrainOptions`
+        dry_run: print the plan, write nothing
         quiet: print nothing
         json_: print one machine-readable result
     """
-    share_cores()  # before anything loads torch
+    share_cores()  # before torch is imported
 
-    from digitgan.session.options import TrainOptions
     from digitgan.session.plan import plan_training
     from digitgan.session.session import console_printer, run_training
     from digitgan.training import Control
 
     output = Output(quiet, json_)
     console = output.console()
-    options = TrainOptions(
-        recipe=recipe,
-        config=config,
-        settings=set_,
-        pretrain_discriminator=pretrain_discriminator,
-        evaluate_every=evaluate_every,
-        data=data,
-        data_dir=data_dir,
-        out=out,
-        seed=seed,
-        images=images,
-        epochs=epochs,
-        minutes=minutes,
-        tensorboard=tensorboard,
-        device=device,
-        resume=resume,
-        overwrite=overwrite,
-    )
     plan = plan_training(options, console_printer(console))
     control = Control()
     if plan.follows and not dry_run:
-        with stopping_on_signals(control, quiet=True) as received:  # the process that leads hears of it, and says when to end
+        with stopping_on_signals(control, quiet=True) as received:  # the leading process decides when to stop
             result = run_training(plan, console, "none", control)
         _end(result, received)
     if plan.follows:
         return
     if dry_run:
-        output.lines(*plan.summary(), "nothing was written: this is a dry run")
+        output.lines(*plan.summary(), "dry run: nothing was written")
         output.result({**plan.facts(), "run": str(plan.run.path), "dry_run": True})
         return
     console.print("\n".join(plan.summary()), markup=False)
     with stopping_on_signals(control, quiet=quiet) as received:
         result = run_training(plan, console, "none" if quiet else "auto", control)
     run = plan.run
-    state = "finished" if result.finished else f"stopped; go on with: digitgan train --resume --out {run.path}"
+    state = "finished" if result.finished else f"stopped; continue with: digitgan train --resume --out {run.path}"
     output.lines(
         f"run        {run.path}  ({result.images_seen:,} images in {result.seconds:.1f} s, {state})",
         *([f"model      {run.model}"] if run.model.exists() else []),
@@ -136,7 +81,7 @@ def train(
 
 
 def _end(result: TrainingResult, received: list[int]) -> None:
-    """With the exit code of the signal that stopped it, which another process may have had; of somebody's wish above all."""
+    """Exit with the code of the signal that stopped the training: first Ctrl-C or SIGTERM, then any other, or SIGTERM."""
     if not result.finished:
         asked = [number for number in received if number in (signal.SIGINT, signal.SIGTERM)]
         sys.exit(128 + (asked or received or [signal.SIGTERM])[0])
@@ -148,29 +93,39 @@ def recipes(
     *,
     summary: Flag = False,
     diagram: Flag = False,
+    untrained: Flag = False,
     out: Annotated[Path | None, Unset] = None,
     overwrite: Flag = False,
     quiet: Flag = False,
     json_: Json = False,
 ) -> None:
-    """List the recipes, or print one in full, as TOML that --config takes.
+    """List the recipes, or print one recipe as TOML for --config.
 
     Args:
-        name: the recipe to print
-        summary: print the layers of its networks instead, for images like MNIST's
-        diagram: draw its networks instead, for images like MNIST's
-        out: the diagram (default: NAME.png, or the next free name)
-        overwrite: replace what is there
+        name: recipe to print
+        summary: print the layers of its networks instead, for images of the size of MNIST
+        diagram: draw its networks instead, for images of the size of MNIST
+        untrained: print instead the score that its untrained discriminator gives to an image of its untrained generator
+        out: output diagram (default: NAME.png, or the next free name)
+        overwrite: replace an existing output
         quiet: print nothing
         json_: print one machine-readable result
     """
     import dataclasses
 
-    from digitgan.recipes import RECIPES, find_recipe, to_toml
+    from digitgan.recipes import DEFAULT_RECIPE, RECIPES, find_recipe, to_toml
 
     output = Output(quiet, json_)
+    if untrained:
+        from digitgan.networks.summary import score_untrained
+
+        found = score_untrained(name or DEFAULT_RECIPE)
+        output.lines(f"score of an untrained image by the untrained discriminator: {found['score']:+.4f}")
+        output.lines(f"probability of being real: {found['probability']:.4f}; 0.5 is expected before training")
+        output.result({"recipe": name or DEFAULT_RECIPE, **found})
+        return
     if summary or diagram:
-        from digitgan.networks.describe import describe_recipe
+        from digitgan.networks.summary import describe_recipe
 
         described = describe_recipe(name, summary=summary, diagram=diagram, out=out, overwrite=overwrite)
         output.lines(*described.tables, *([str(described.picture)] if described.picture else []))
@@ -197,18 +152,18 @@ def animate(
     quiet: Flag = False,
     json_: Json = False,
 ) -> None:
-    """Show a run's learning as a GIF of its previews; also while it trains.
+    """Make a GIF of the previews of a run, finished or still training.
 
     Args:
-        run: the run's folder
-        out: the GIF (default: training.gif, or with --rows rows.gif, in the run's folder, made anew)
-        rows: show its model's digits being written row by row; of recurrent recipes
-        milliseconds: for which each picture is shown
-        overwrite: replace what is at --out
+        run: folder of the run
+        out: output GIF (default: training.gif or, with --rows, rows.gif in the run's folder, which is replaced)
+        rows: show the images of its model row by row (recurrent recipes only)
+        milliseconds: duration of each frame, 20 to 60000
+        overwrite: replace an existing --out
         quiet: print nothing
         json_: print one machine-readable result
     """
-    from digitgan.session.pictures import animate_run
+    from digitgan.session.plots import animate_run
 
     path, frames = animate_run(run, out=out, rows=rows, milliseconds=milliseconds, overwrite=overwrite)
     output = Output(quiet, json_)
@@ -225,16 +180,16 @@ def plot(
     quiet: Flag = False,
     json_: Json = False,
 ) -> None:
-    """Draw a run's curves, losses and scores over images seen; also while it trains.
+    """Plot the losses and the scores of a run, finished or still training, over the images seen.
 
     Args:
-        run: the run's folder
-        out: the picture (default: losses.png in the run's folder, made anew)
-        overwrite: replace what is at --out
+        run: folder of the run
+        out: output picture (default: losses.png in the run's folder, which is replaced)
+        overwrite: replace an existing --out
         quiet: print nothing
         json_: print one machine-readable result
     """
-    from digitgan.session.pictures import plot_run
+    from digitgan.session.plots import plot_run
 
     path = plot_run(run, out=out, overwrite=overwrite)
     output = Output(quiet, json_)

@@ -1,4 +1,4 @@
-"""`digitgan walk` and `invert`."""
+"""`digitgan walk` and `digitgan invert`."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from typing import Annotated, Literal
 from tyro.conf import arg
 
 from digitgan.cli.output import Output
-from digitgan.cli.parser import Device, Flag, Json, Unset
+from digitgan.cli.parser import Json
 from digitgan.cli.threads import share_cores
+from digitgan.options import Device, Flag, Unset
 
 
 def walk(
     model: str = "mnist",
     /,
     *,
-    kind: Annotated[str, arg(metavar="latents|classes|grid|origin|neighbours|directions")] = "latents",
+    kind: Annotated[str, arg(metavar="KIND")] = "latents",
     labels: Annotated[str | None, arg(metavar="7|0-9|1,3,5", help_behavior_hint="(default: every class)")] = None,
     seed: int = 0,
     latent: Annotated[Path | None, Unset] = None,
@@ -29,30 +30,31 @@ def walk(
     quiet: Flag = False,
     json_: Json = False,
 ) -> None:
-    """Travel a model's latents and classes: an animation, a picture, or its frames.
+    """Interpolate between the latents or classes of a model: an animation, a picture, or its frames.
 
-    The kinds: latents leads from hand to hand in all classes at once; classes morphs each class into the next; grid shows some
-    hands as every class; origin leads from the all-zero latent outwards; neighbours turns one hand towards others; directions
-    moves it along the principal directions of the generator's first layer. In a picture each row is a cell of the animation.
+    The kinds: latents interpolates between styles in all classes at once; classes interpolates between consecutive classes;
+    grid shows several styles in every class; origin starts at the all-zero latent; neighbours interpolates from one style
+    towards others; directions moves it along the principal directions of the first layer of the generator. In a picture, each
+    row shows one cell of the animation.
 
     Args:
         model: a run's folder, one of its numbered models (RUN@51200), a model file, or the name of a shipped model
-        kind: which walk
-        labels: the classes, in the order they are visited; neighbours and directions stay with the first
-        seed: another seed, other hands
-        latent: a hand to begin with in place of the seed's first, as `digitgan invert` leaves it
-        steps: from one stop to the next, or from one end to the other
-        interpolation: between latents: along the arc, or straight
-        format_: an animation, a picture of all steps, or a folder of its frames
-        out: where to (default: walk.gif or the like, or the next free name)
-        overwrite: replace what is there
-        device: where to compute
+        kind: kind of walk, one of {digitgan.generation.walking:WALKS}
+        labels: classes in the order of the walk; neighbours and directions use the first one only
+        seed: seed of the latents
+        latent: file of the first latent, as written by `digitgan invert` (default: the first latent of the seed)
+        steps: number of steps from one stop to the next, or from one end to the other
+        interpolation: interpolation between latents
+        format_: an animation (gif), a picture of all steps (png), or a folder of frames (frames)
+        out: output path (default: walk.gif or similar, or the next free name)
+        overwrite: replace an existing output
+        device: device to compute on
         quiet: print nothing
         json_: print one machine-readable result
     """
-    share_cores()  # before anything loads torch
+    share_cores()  # before torch is imported
 
-    from digitgan.generation.pictures import walk_to_file
+    from digitgan.generation.walk_files import walk_to_file
 
     walked = walk_to_file(
         model,
@@ -78,7 +80,7 @@ def invert(
     model: str = "mnist",
     /,
     *,
-    label: Annotated[str | None, arg(metavar="CLASS", help_behavior_hint="(default: every class is tried)")] = None,
+    label: Annotated[str | None, arg(metavar="CLASS", help_behavior_hint="(default: try every class)")] = None,
     seed: int = 0,
     out: Annotated[Path | None, Unset] = None,
     overwrite: Flag = False,
@@ -86,31 +88,31 @@ def invert(
     quiet: Flag = False,
     json_: Json = False,
 ) -> None:
-    """Find the latent that best redraws a picture, and draw every class in that hand.
+    """Find the latent that best reconstructs a picture, and generate every class in that style.
 
     Args:
-        image: a picture of the size that the model draws; dark ink on light paper is turned round
+        image: picture of the size of the model's images; dark ink on light paper is inverted
         model: a run's folder, one of its numbered models (RUN@51200), a model file, or the name of a shipped model
-        label: its class
-        seed: of the latents that the search begins with
-        out: the picture: the image, what redraws it, and every class (default: IMAGE-redrawn.png, or the next free name); the
-            latent goes beside it as .npy
-        overwrite: replace what is there
-        device: where to compute
+        label: class of the picture
+        seed: seed of the latents at which the search starts
+        out: output picture of the image, its reconstruction and every class (default: IMAGE-redrawn.png, or the next free
+            name); the latent is written beside it as .npy
+        overwrite: replace an existing output
+        device: device to compute on
         quiet: print nothing
         json_: print one machine-readable result
     """
-    share_cores()  # before anything loads torch
+    share_cores()  # before torch is imported
 
-    from digitgan.generation.pictures import invert_to_file
+    from digitgan.generation.walk_files import invert_to_file
 
     found = invert_to_file(image, model, label=label, seed=seed, out=out, overwrite=overwrite, device=device)
     output = Output(quiet, json_)
-    turned = " (dark on light: turned round)" if found.reversed else ""
+    turned = " (dark on light, inverted)" if found.reversed else ""
     output.lines(
-        f"{image}{turned}: redrawn as a {found.class_name}, {found.found.error:.1f} levels of 255 off (root mean square)",
-        f"the image, its redrawing, and every class in that hand  {found.path}",
-        f"the hand, for digitgan walk --latent  {found.latent}",
+        f"{image}{turned}: reconstructed as class {found.class_name}, root mean square error {found.found.error:.1f} of 255",
+        f"image, reconstruction, and every class in that style  {found.path}",
+        f"latent for digitgan walk --latent  {found.latent}",
     )
     facts = {"out": str(found.path), "latent": str(found.latent), "class": found.class_name, "error": found.found.error}
     output.result({**facts, "reversed": found.reversed, "image": str(image), "model": model, "seed": seed})

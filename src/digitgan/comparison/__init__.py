@@ -1,4 +1,4 @@
-"""`digitgan compare`: which of several recipes, or runs, is better, and whether that is more than luck."""
+"""The comparison of recipes or runs, with tests of significance, for `digitgan compare`."""
 
 from digitgan.comparison.comparison import Comparison, compare
 from digitgan.comparison.entries import Entry

@@ -1,4 +1,4 @@
-"""What a comparison says: a table of means and spreads, and words about which differences are more than luck."""
+"""The statistics of a comparison: a table of means and standard deviations, and significance tests of the differences."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from digitgan.comparison.entries import Entry, groups
 from digitgan.evaluation import METRICS
 
 COMPARED: Final = ("class_accuracy", "frechet_distance", "coverage")
-"""Of all figures, those of the table; the reports have the others."""
+"""The metrics in the table; the reports of the runs contain the others."""
 
 LUCK: Final = 0.05
-"""A difference that comes about more often than this where there is none is called luck."""
+"""The significance level: a difference with a smaller corrected p-value is called significant."""
 
 
 def baseline(entries: Sequence[Entry], name: str) -> float | None:
-    """What a figure is for real images: the same for all entries that have it."""
+    """Return the real baseline of a metric, which is the same for all entries, or None if no entry has it."""
     floors = [entry.record["metrics"][name]["baseline"] for entry in entries if entry.record is not None]
     return next((value for value in floors if value is not None), None)
 
 
 def table(entries: Sequence[Entry]) -> str:
-    """Markdown: a line each, means and standard deviations over seeds, and real images below."""
-    titles = {metric.name: metric.title for metric in METRICS}
+    """Return a Markdown table of means and standard deviations over seeds, with the real baseline in the last row."""
+    titles = {metric.name: metric.title for metric in METRICS.values()}
     rows = [
         "| | seeds | images seen | seconds | " + " | ".join(titles[name] for name in COMPARED) + " |",
         "|---" * (4 + len(COMPARED)) + "|",
@@ -41,7 +41,7 @@ def table(entries: Sequence[Entry]) -> str:
         cells += [_spread(_values(group, metric), ".4g") for metric in COMPARED]
         rows.append(f"| {name} | {seeds} | {' | '.join(cells)} |")
     floors = [baseline(entries, name) for name in COMPARED]
-    rows.append("| real images | | | | " + " | ".join("–" if value is None else f"{value:.4g}" for value in floors) + " |")
+    rows.append("| real baseline | | | | " + " | ".join("–" if value is None else f"{value:.4g}" for value in floors) + " |")
     return "\n".join(rows)
 
 
@@ -59,13 +59,14 @@ def _spread(values: Sequence[float], form: str) -> str:
 @final
 @dataclass(frozen=True)
 class _Difference:
-    """Between two recipes, or runs, in one figure.
+    """The difference of two recipes or runs in one metric.
 
     Attributes:
-        title: of the figure.
-        better, worse: their names.
-        by: how much their means differ.
-        chance: how likely so much is by luck alone; None where a single seed can't tell.
+        title: the title of the metric.
+        better: the name of the entry with the better mean.
+        worse: the name of the other entry.
+        by: the absolute difference of the means.
+        chance: the p-value; None if one of them has a single seed.
     """
 
     title: str
@@ -76,26 +77,26 @@ class _Difference:
 
 
 def words_about(entries: Sequence[Entry]) -> list[str]:
-    """What can be said of each pair and figure: Welch's t-test over the seeds, with Holm's correction for their number."""
+    """Return a sentence for each pair and metric: Welch's t-test over the seeds, with Holm's correction."""
     differences = list(_differences(entries))
     tests = sum(difference.chance is not None for difference in differences)
     words = []
     for difference, chance in zip(differences, _holm([difference.chance for difference in differences]), strict=True):
         if difference.by == 0:
-            words.append(f"{difference.title}: {difference.better} and {difference.worse} come out the same.")
+            words.append(f"{difference.title}: {difference.better} and {difference.worse} are equal.")
             continue
-        beginning = f"{difference.title}: {difference.better} comes out better than {difference.worse}"
+        beginning = f"{difference.title}: {difference.better} is better than {difference.worse} by {difference.by:.3g}"
         if chance is None:
-            words.append(f"{beginning}, by one seed, which does not tell luck from more.")
+            words.append(f"{beginning}, not tested with a single seed.")
             continue
-        verdict = "more than the spread over seeds explains" if chance < LUCK else "which the spread over seeds may explain"
+        verdict = "significant" if chance < LUCK else "not significant"
         how = f"Welch's t-test, p = {chance:.2g}" + (f" after Holm's correction for {tests} tests" if tests > 1 else "")
-        words.append(f"{beginning} by {difference.by:.3g}, {verdict} ({how}).")
+        words.append(f"{beginning}, {verdict} ({how}).")
     return words
 
 
 def _differences(entries: Sequence[Entry]) -> Iterator[_Difference]:
-    metrics = {metric.name: metric for metric in METRICS}
+    metrics = {metric.name: metric for metric in METRICS.values()}
     for one, other in itertools.combinations(groups(entries).items(), 2):
         for name in COMPARED:
             pair = [_values(group, name) for _, group in (one, other)]
@@ -109,7 +110,7 @@ def _differences(entries: Sequence[Entry]) -> Iterator[_Difference]:
 
 
 def _holm(chances: list[float | None]) -> list[float | None]:
-    """p-values corrected for how many there are (Holm 1979): the smallest times n, the next times n - 1, and so on."""
+    """Correct p-values for multiple tests (Holm 1979): multiply the smallest by n, the next by n - 1, and so on."""
     tested = sorted((chance, place) for place, chance in enumerate(chances) if chance is not None)
     corrected: list[float | None] = [None] * len(chances)
     largest = 0.0
@@ -120,9 +121,9 @@ def _holm(chances: list[float | None]) -> list[float | None]:
 
 
 def _chance(first: list[float], second: list[float]) -> float:
-    """The p-value of Welch's t-test; without any spread, a difference is none of chance."""
+    """Return the p-value of Welch's t-test; without any variance, 0 if the means differ and 1 if they are equal."""
     if max(map(statistics.pvariance, (first, second))) < 1e-24:
         return 0.0 if statistics.mean(first) != statistics.mean(second) else 1.0
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # one of them without spread, which the test can take
+        warnings.simplefilter("ignore", RuntimeWarning)  # SciPy warns if one sample has no variance, but the result is valid
         return float(stats.ttest_ind(first, second, equal_var=False).pvalue)

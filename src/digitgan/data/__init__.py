@@ -1,4 +1,4 @@
-"""Where images come from: download, IDX, folders, NPZ, embedded digits. All become an `ImageSet`, and that, batches."""
+"""Data sources (downloads, IDX, folders, NPZ, embedded digits), the `ImageSet` that each is read into, and its batches."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from digitgan.data.download import fetch
 from digitgan.data.files import ProgressFn, silent
 from digitgan.data.folders import read_folder, read_picture
 from digitgan.data.idx import read_idx, read_idx_set, write_idx
-from digitgan.data.image_set import ImageSet, Labels, Pixels
+from digitgan.data.image_set import SPLITS, ImageSet, Labels, Pixels, Split
 from digitgan.data.loader import Batch, Batches, to_device
 from digitgan.data.npz import read_npz
 from digitgan.data.sources import SplitFacts, cache_folder, data_folder, load_image_set, splits_of, verify
-from digitgan.data.splits import SPLITS, Split
 
 __all__ = [
     "DATASETS",

@@ -1,22 +1,23 @@
-"""The table of data sets that come by download. Another one in MNIST's layout is one more entry, and nothing else."""
+"""The table of data sets that can be downloaded. Another data set in MNIST's layout is one more entry."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import final
+from typing import Final, final
+
+from digitgan.errors import DataError
+from digitgan.lookup import Registry
 
 
 @final
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file to fetch, known by its content and not by its packing: mirrors gzip differently.
+    """A file to download, identified by its unpacked content because mirrors compress it differently.
 
     Attributes:
-        name: its name on the mirrors and on disk: "train-images-idx3-ubyte.gz".
-        size: bytes of its unpacked content.
-        sha256: of its unpacked content, in hexadecimal.
+        name: the name on the mirrors and on disk, such as "train-images-idx3-ubyte.gz".
+        size: the size of the unpacked content in bytes.
+        sha256: the SHA-256 of the unpacked content, in hexadecimal.
     """
 
     name: str
@@ -25,21 +26,21 @@ class RemoteFile:
 
     @property
     def stem(self) -> str:
-        """Its name without ".gz"."""
+        """The name without ".gz"."""
         return self.name.removesuffix(".gz")
 
 
 @final
 @dataclass(frozen=True)
 class Dataset:
-    """A data set in MNIST's layout: for each split an image and a label file.
+    """A data set in MNIST's layout: an image file and a label file for each split.
 
     Attributes:
-        name: what the user calls it.
-        credit: whose work it is, and under which licence.
-        class_names: in the order of the labels.
-        files: all four.
-        mirrors: addresses of folders that hold the files, in the order in which they are tried.
+        name: the name of the data set for `--data`.
+        credit: the authors and the licence.
+        class_names: the class names in the order of the labels.
+        files: the four files.
+        mirrors: the addresses of folders that hold the files, in the order in which they are tried.
     """
 
     name: str
@@ -68,5 +69,5 @@ MNIST = Dataset(
     ),
 )
 
-DATASETS: Mapping[str, Dataset] = MappingProxyType({dataset.name: dataset for dataset in (MNIST,)})
-"""Every data set there is to download, by name."""
+DATASETS: Final = Registry[Dataset]("data set", {dataset.name: dataset for dataset in (MNIST,)}, DataError)
+"""The data sets that can be downloaded, by name."""

@@ -1,4 +1,4 @@
-"""Download of a data set: each file from the first mirror that delivers it intact, or none of it."""
+"""Download of a data set. Each file comes from the first mirror that delivers it intact."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from contextlib import suppress
 from pathlib import Path
 
 from digitgan.data.datasets import Dataset, RemoteFile
-from digitgan.data.files import ProgressFn, content_sha256, placed, silent
+from digitgan.data.files import ProgressFn, content_sha256, silent
 from digitgan.data.idx import find_idx
 from digitgan.data.mirrors import MirrorError, pieces_from
 from digitgan.errors import DataError, DownloadError
+from digitgan.files import placed
 
 TIMEOUT = 5.0
-"""Seconds of silence after which a server is given up."""
+"""Seconds without data after which a mirror is abandoned."""
 
 NO_NETWORK_SECONDS = 9.0
-"""On a machine without network whose name look-ups are swallowed rather than refused, every mirror takes its full time
-to fail. They share this much, so that the user learns of it within ten seconds."""
+"""Seconds that all mirrors together have for a first answer. On a machine without a network, name look-ups may time out
+instead of failing, so that every mirror takes its full time. The limit makes the download fail within ten seconds."""
 
 DEADLINE_BASE = 20.0
 MIN_SPEED = 200_000
-"""Unpacked bytes a second: about 40 kB/s on the wire for MNIST's images. With the base, seconds in which a file must
-have come from one mirror: a server that trickles is given up, a slow line is not."""
+"""Least speed in unpacked bytes per second: about 40 kB/s on the network for MNIST's images. A mirror has `DEADLINE_BASE`
+seconds plus the time at this speed for a file. A server that trickles is abandoned; a slow connection is not."""
 
 GZIP_OVERHEAD = 4096
-"""What gzip may add to content it cannot pack: 5 bytes in each 16 KiB, a header with a name in it, and a trailer."""
+"""Bytes that gzip may add to incompressible content: 5 in each 16 KiB, a header with a file name, and a trailer."""
 
 SECONDS_BETWEEN_REPORTS = 0.5
 
@@ -41,23 +42,23 @@ def fetch(
     deadline: float | None = None,
     notify: ProgressFn = silent,
 ) -> None:
-    """Bring the files of a data set that a folder lacks.
+    """Download the files of a data set that are missing from a folder.
 
-    Each file is tried at the mirrors in turn, checked by the SHA-256 of its unpacked content, and placed whole or not
-    at all. A file that is there is checked too; what is not the data set's is left as it is, and is an error.
+    Each file is requested from the mirrors in turn and checked by the SHA-256 of its unpacked content. It appears in the folder
+    completely or not at all. Existing files are checked too. A file with another content is kept and raises an error.
 
     Args:
-        dataset: what to fetch.
-        folder: where to; made if it is missing.
-        mirrors: addresses of folders that hold the files; left out: the data set's own.
-        timeout: seconds of silence after which a server is given up. Its first answer may have less: all mirrors
-            together get 9 seconds for that.
-        deadline: seconds for one file from one mirror; left out: 20, and one for each 200 kB of content.
-        notify: takes a line now and then about the bytes that have come.
+        dataset: the data set.
+        folder: the folder for the files. It is created if it is missing.
+        mirrors: the addresses of folders that hold the files. Default: those of the data set.
+        timeout: seconds without data after which a mirror is abandoned. All mirrors together have 9 seconds for their first
+            answer.
+        deadline: seconds for one file from one mirror. Default: 20, plus one for each 200 kB of content.
+        notify: a function that receives lines of progress.
 
     Raises:
-        DownloadError: if no mirror delivered a file; it lists each with its reason.
-        DataError: if the folder can't be written to, or holds another file under the name of one of these.
+        DownloadError: if no mirror delivers a file. The message lists each mirror with its error.
+        DataError: if the folder is not writable, or holds another file under the name of one of the data set's.
     """
     addresses = list(dataset.mirrors if mirrors is None else mirrors)
     missing = [file for file in dataset.files if not is_there(dataset, file, folder)]
@@ -71,21 +72,21 @@ def fetch(
     try:
         for file in missing:
             working = _fetch_file(dataset, file, folder, addresses, timeout, deadline, notify)
-            # The next file starts where this one was had, instead of waiting again for those that do not answer.
+            # The next file starts with this mirror, so that mirrors that do not answer cost their timeout once.
             addresses.remove(working)
             addresses.insert(0, working)
     except BaseException:
-        with suppress(OSError):  # it is not empty: earlier files arrived
+        with suppress(OSError):  # fails if earlier files arrived
             for each in new_folders:
                 each.rmdir()
         raise
 
 
 def is_there(dataset: Dataset, file: RemoteFile, folder: Path) -> bool:
-    """Whether a folder holds a file of a data set, gzipped or not, with the right content.
+    """Return whether a folder holds a file of a data set, gzipped or not.
 
     Raises:
-        DataError: if a file of that name is there, and damaged or another one.
+        DataError: if the file exists but is damaged or has another content.
     """
     path = find_idx(folder, file.stem)
     if path is None:
@@ -93,7 +94,7 @@ def is_there(dataset: Dataset, file: RemoteFile, folder: Path) -> bool:
     if content_sha256(path, file.size) != file.sha256:
         raise DataError(
             f"{path}: is not {dataset.name}'s {file.stem}: its content has another SHA-256. "
-            f"Remove it, and it will be fetched; or, if it is data of your own, use it as such: --data {folder}"
+            f"Remove it to download it again, or use it as your own data with --data {folder}"
         )
     return True
 
@@ -107,7 +108,7 @@ def _fetch_file(
     deadline: float | None,
     notify: ProgressFn,
 ) -> str:
-    """Place one file, and say which mirror it came from."""
+    """Download one file and return the mirror that delivered it."""
     first_timeout = min(timeout, NO_NETWORK_SECONDS / max(1, len(mirrors)))
     allowed = DEADLINE_BASE + file.size / MIN_SPEED if deadline is None else deadline
     failures = []
@@ -127,10 +128,10 @@ def _fetch_file(
         "\n".join(
             [
                 f"{dataset.name}: no mirror delivered {file.name}:",
-                *(failures or ["  there are no mirrors"]),
-                f"Where there is no network, put {files} into {folder},",
+                *(failures or ["  no mirrors are known"]),
+                f"Without a network, copy {files} to {folder},",
                 "or name the folder that holds them with --data-dir or DIGITGAN_DATA,",
-                "or use the embedded digits: --data digits",
+                "or use the embedded digits with --data digits",
             ]
         )
     )
@@ -163,7 +164,7 @@ def _check(path: Path, file: RemoteFile, received: int, begin: bytes) -> None:
     except DataError:
         raise MirrorError(f"sent a damaged gzip file ({received} bytes)") from None
     if found != file.sha256:
-        raise MirrorError(f"sent another content: SHA-256 {found[:12]}… instead of {file.sha256[:12]}…")
+        raise MirrorError(f"sent a different content: SHA-256 {found[:12]}… instead of {file.sha256[:12]}…")
 
 
 def _megabytes(count: int) -> str:
@@ -172,6 +173,6 @@ def _megabytes(count: int) -> str:
 
 def _unwritable(folder: Path, error: OSError) -> DownloadError:
     return DownloadError(
-        f"{folder}: cannot be written to ({error.strerror or error}), and the data set isn't there; "
+        f"{folder}: cannot be written to ({error.strerror or error}), and it lacks files of the data set; "
         "name another folder with --data-dir or DIGITGAN_DATA"
     )

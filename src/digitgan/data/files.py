@@ -1,18 +1,17 @@
-"""Reading files that may be gzipped, damaged or lying, and writing files whole or not at all."""
+"""Reading of files that may be gzipped, damaged or malicious, and atomic writing of files."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
 import os
-import secrets
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO, final
+from typing import final
 
 import numpy as np
 import numpy.typing as npt
@@ -20,32 +19,32 @@ import numpy.typing as npt
 from digitgan.errors import DataError
 
 ProgressFn = Callable[[str], None]
-"""What takes the short plain lines that tell how something long is getting on."""
+"""A function that receives lines of progress."""
 
 CHUNK = 1 << 20
 GZIP_MAGIC = b"\x1f\x8b"
 
 MAPPED_FROM = 64 << 20
-"""Bytes from which an array that lies unpacked in its file is mapped into memory instead of read into it."""
+"""Size in bytes from which an uncompressed array is memory-mapped instead of read."""
 
 DEFLATE_LIMIT = 1032
-"""Deflate's best: two bits for a copy of 258 bytes. No file can hold more than this many times its own size."""
+"""Largest ratio of unpacked to packed size in deflate: two bits for a copy of 258 bytes."""
 
 
 def silent(line: str) -> None:
-    """The report nobody listens to."""
+    """Ignore a line of progress."""
 
 
 @final
 @dataclass(frozen=True)
 class Content:
-    """What a file holds, unpacked.
+    """The unpacked content of a file.
 
     Attributes:
-        stream: the unpacked bytes, to be read from the front.
-        at_most: no more bytes than this can come of a file of this size. So a header that promises more is wrong, and
-            that is known before anything is allocated for it.
-        gzipped: whether the file is packed.
+        stream: the unpacked bytes.
+        at_most: the upper limit of the unpacked size, from the size of the file. A header that promises more is wrong, which
+            is known before memory is allocated.
+        gzipped: whether the file is gzipped.
     """
 
     stream: BufferedIOBase
@@ -54,10 +53,10 @@ class Content:
 
 
 def check_is_file(path: Path) -> None:
-    """Turn away, each with its reason, what is no regular file.
+    """Check that a path is a regular file.
 
     Raises:
-        DataError: if the path is missing, a folder, or a device or pipe (from which reading might never end).
+        DataError: if the path is missing, or is a folder, a device or a pipe (which reading might never end).
     """
     try:
         if path.is_file():
@@ -66,17 +65,17 @@ def check_is_file(path: Path) -> None:
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
         raise DataError(f"{path}: cannot be read ({error})") from error
     if not exists:
-        raise DataError(f"{path}: there is no such file")
-    raise DataError(f"{path}: is a {'folder' if path.is_dir() else 'device or pipe'}; a file is wanted here")
+        raise DataError(f"{path}: does not exist")
+    raise DataError(f"{path}: is a {'folder' if path.is_dir() else 'device or pipe'}; name a regular file")
 
 
 @contextmanager
 def open_content(path: Path) -> Iterator[Content]:
-    """Open a file for reading, unpacking it if it is gzipped, which its first bytes decide and not its name.
+    """Open a file for reading and unpack it if its first bytes are those of gzip.
 
     Raises:
-        DataError: if the file is missing, empty, no regular file, unreadable, or a damaged gzip; the last may show
-            itself only while the stream is read.
+        DataError: if the file is missing, empty, unreadable, not a regular file, or a damaged gzip. Damage may appear only
+            while the stream is read.
     """
     check_is_file(path)
     try:
@@ -96,7 +95,7 @@ def open_content(path: Path) -> Iterator[Content]:
 
 
 def read_at_most(stream: BufferedIOBase, count: int) -> bytearray:
-    """The next `count` bytes, or fewer if the stream ends; memory grows with what comes, not with what was promised."""
+    """Read `count` bytes, or fewer if the stream ends. Memory grows with the bytes read, not with `count`."""
     content = bytearray()
     while len(content) < count and (piece := stream.read(min(CHUNK, count - len(content)))):
         content += piece
@@ -104,13 +103,12 @@ def read_at_most(stream: BufferedIOBase, count: int) -> bytearray:
 
 
 def content_sha256(path: Path, size: int) -> str:
-    """SHA-256 of a file's unpacked content, of which no more than `size` + 1 bytes are looked at.
+    """Return the SHA-256 of the first `size` + 1 bytes of a file's unpacked content.
 
-    A longer content than `size` hence has another hash than any content of that size, without being unpacked to its
-    end.
+    A content longer than `size` thus has another hash than any content of that size, without being unpacked completely.
 
     Raises:
-        DataError: as `open_content`.
+        DataError: see `open_content`.
     """
     digest = hashlib.sha256()
     left = size + 1
@@ -122,29 +120,13 @@ def content_sha256(path: Path, size: int) -> str:
 
 
 def mapped(path: Path, offset: int, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
-    """Bytes of a file as an array that can't be written to: pages come from the disk when they are looked at.
+    """Return bytes of a file as a read-only memory-mapped array.
 
-    The memory is the system's to take back at any time, so that a set may be larger than what is free.
+    The system reads pages on demand and may drop them at any time, so that an image set may exceed the free memory.
+
+    Args:
+        path: the file.
+        offset: the position of the first byte.
+        shape: the shape of the array.
     """
     return np.asarray(np.memmap(path, np.uint8, "r", offset, shape))
-
-
-@contextmanager
-def placed(path: Path) -> Iterator[BinaryIO]:
-    """A new file that appears at `path` whole, or not at all.
-
-    It is written beside under a hidden name, flushed to the disk and renamed when the block ends; if the block raises,
-    it is removed and what was at `path` stays.
-
-    Raises:
-        OSError: if the folder cannot be written to, or is full.
-    """
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        with beside.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)

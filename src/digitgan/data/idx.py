@@ -1,6 +1,6 @@
 """IDX, the format of MNIST: two zero bytes, a type byte, the number of dimensions, their sizes, then the values.
 
-Sizes are 32-bit big-endian. Files come gzipped or plain; their first bytes tell which.
+Sizes are 32-bit big-endian. Files are gzipped or plain; the first bytes decide which.
 """
 
 from __future__ import annotations
@@ -14,33 +14,33 @@ from pathlib import Path
 import numpy as np
 
 from digitgan.data import files
-from digitgan.data.files import Content, open_content, placed, read_at_most
-from digitgan.data.image_set import ImageSet, Labels, Pixels
-from digitgan.data.splits import SPLITS, Split, check_split
+from digitgan.data.files import Content, open_content, read_at_most
+from digitgan.data.image_set import SPLITS, ImageSet, Labels, Pixels, Split, check_split
 from digitgan.errors import DataError, OutputError
+from digitgan.files import placed
 
 UINT8 = 0x08
 
 TYPES = ((0x08, "uint8"), (0x09, "int8"), (0x0B, "int16"), (0x0C, "int32"), (0x0D, "float32"), (0x0E, "float64"))
 
 MAX_DIMENSIONS = 4
-"""Count, height, width and channels: nothing this program reads has more."""
+"""Largest number of dimensions: count, height, width and channels."""
 
 GZIP_LEVEL = 6
-"""On MNIST two per cent larger than level 9, Python's default, in a fifteenth of the time."""
+"""Compression level. On MNIST the files are 2 % larger than at level 9, Python's default, and take a fifteenth of the time."""
 
 
 def read_idx(path: Path | str) -> Pixels:
     """Read an IDX file of unsigned bytes, gzipped or not.
 
     Returns:
-        uint8 array of the shape the file states, of 1 to 4 dimensions; writable, but for one that is large and not gzipped,
-        which stays in its file.
+        A uint8 array of the shape in the header, of 1 to 4 dimensions. It is writable, except that a large file without gzip is
+        memory-mapped read-only.
 
     Raises:
-        DataError: if the file is missing, empty, no IDX file, of another type than uint8, or shorter or longer than its
-            header says; if a dimension is 0; or if its gzip is damaged. A header that promises more than the file can
-            hold is turned away before memory is taken for it.
+        DataError: if the file is missing, empty, not an IDX file, of another type than uint8, or shorter or longer than its
+            header states; if a dimension is 0; or if its gzip is damaged. A header that promises more than the file can hold
+            raises before memory is allocated.
     """
     path = Path(path)
     with open_content(path) as content:
@@ -52,33 +52,33 @@ def read_idx(path: Path | str) -> Pixels:
         values = read_at_most(content.stream, promised + 1) if promised <= room else None
     described = f"{' x '.join(map(str, shape))} = {promised} bytes"
     if values is None:
-        held = "can't hold more than" if content.gzipped else "holds only"
-        raise DataError(f"{path}: truncated: its header promises {described}, the file {held} {room}; fetch it again")
+        held = "cannot hold more than" if content.gzipped else "holds only"
+        raise DataError(f"{path}: truncated: its header promises {described}, the file {held} {room}; download it again")
     if len(values) < promised:
-        raise DataError(f"{path}: truncated: its header promises {described}, {len(values)} follow; fetch it again")
+        raise DataError(f"{path}: truncated: its header promises {described}, {len(values)} follow; download it again")
     if len(values) > promised:
-        raise DataError(f"{path}: too long: its header promises {described}, but more follow; fetch it again")
+        raise DataError(f"{path}: too long: its header promises {described}, but more follow; download it again")
     return np.frombuffer(values, dtype=np.uint8).reshape(shape)
 
 
 def write_idx(path: Path | str, array: Pixels) -> None:
-    """Write an IDX file of unsigned bytes, gzipped if the name ends in ".gz"; the same array gives the same file.
+    """Write an IDX file of unsigned bytes, gzipped if the name ends in ".gz".
 
-    The file appears whole or not at all, and replaces what was there.
+    The same array gives the same file. The file appears completely or not at all, and replaces an existing file.
 
     Args:
-        path: where to.
+        path: the path of the file.
         array: uint8, 1 to 4 dimensions, none of them 0.
 
     Raises:
         DataError: if the array is of another type or shape.
-        OutputError: if the file can't be written.
+        OutputError: if the file cannot be written.
     """
     path = Path(path)
     if array.dtype != np.uint8 or not 1 <= array.ndim <= MAX_DIMENSIONS or array.size == 0:
         raise DataError(
-            f"{path}: an array of {array.dtype} {array.shape} can't be written as IDX; "
-            f"uint8 with 1 to {MAX_DIMENSIONS} dimensions, none of them 0, is right"
+            f"{path}: an array of {array.dtype} {array.shape} cannot be written as IDX; "
+            f"it must be uint8 with 1 to {MAX_DIMENSIONS} dimensions, none of them 0"
         )
     content = (_header(array.shape), np.ascontiguousarray(array).data)
     try:
@@ -93,9 +93,9 @@ def write_idx(path: Path | str, array: Pixels) -> None:
 
 
 def idx_sha256(array: Pixels) -> str:
-    """SHA-256 of the content, unpacked, of the IDX file that holds this array.
+    """Return the SHA-256 of the unpacked content of an IDX file with this array.
 
-    An IDX file that `read_idx` accepts has one possible content for each array, so this is the file's own hash.
+    `read_idx` accepts one content only for each array, so this is the hash of the file that it read.
     """
     digest = hashlib.sha256(_header(array.shape))
     digest.update(np.ascontiguousarray(array).data)
@@ -103,13 +103,13 @@ def idx_sha256(array: Pixels) -> str:
 
 
 def idx_stems(split: Split) -> tuple[str, str]:
-    """The names, less endings, of the image and the label file of a split in MNIST's layout."""
+    """Return the names, without ".gz", of the image and the label file of a split in MNIST's layout."""
     part = "train" if split == "train" else "t10k"
     return f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"
 
 
 def find_idx(folder: Path, stem: str) -> Path | None:
-    """The file of that stem in a folder: gzipped or not, and with a dash or, as is seen too, a dot before "idx"."""
+    """Return the file of that stem in a folder, gzipped or not, with a dash or a dot before "idx"; None if there is none."""
     dotted = stem.replace("-idx", ".idx")
     for name in (stem, f"{stem}.gz", dotted, f"{dotted}.gz"):
         if (folder / name).is_file():
@@ -118,12 +118,15 @@ def find_idx(folder: Path, stem: str) -> Path | None:
 
 
 def idx_splits(folder: Path) -> tuple[Split, ...]:
-    """The splits of which a folder holds both the image and the label file."""
+    """Return the splits whose image and label files are both in a folder."""
     return tuple(split for split in SPLITS if all(find_idx(folder, stem) for stem in idx_stems(split)))
 
 
 def read_idx_pair(folder: Path, split: Split) -> tuple[Pixels, Labels]:
-    """Images uint8 (n, height, width) and labels int64 (n,) of one split of a folder in MNIST's layout.
+    """Read one split of a folder in MNIST's layout.
+
+    Returns:
+        Images uint8 (n, height, width) and labels int64 (n,).
 
     Raises:
         DataError: if a file is missing or damaged, or if images and labels are swapped.
@@ -133,9 +136,9 @@ def read_idx_pair(folder: Path, split: Split) -> tuple[Pixels, Labels]:
 
 
 def read_idx_set(folder: Path | str, split: Split) -> ImageSet:
-    """Read one split of a folder in MNIST's layout: "train-images-idx3-ubyte" and its kin, gzipped or not.
+    """Read one split of a folder in MNIST's layout ("train-images-idx3-ubyte" etc.), gzipped or not, as an image set.
 
-    The classes are "0", "1", … up to the highest label in either split, so that both splits agree about them.
+    The classes are "0", "1", … up to the highest label of both splits, so that both splits have the same classes.
 
     Raises:
         DataError: if a file is missing or damaged, if images and labels are swapped, or if they differ in number.
@@ -157,26 +160,26 @@ def _header(shape: tuple[int, ...]) -> bytes:
 def _read_shape(content: Content, path: Path) -> tuple[int, ...]:
     magic = read_at_most(content.stream, 4)
     if len(magic) < 4 or magic[:2] != b"\0\0":
-        raise DataError(f"{path}: is not an IDX file: it begins with {bytes(magic)!r}; b'\\x00\\x00\\x08' is right")
+        raise DataError(f"{path}: is not an IDX file: it begins with {bytes(magic)!r}, not b'\\x00\\x00\\x08'")
     if magic[2] != UINT8:
-        held = dict(TYPES).get(magic[2], "of no known type")
-        raise DataError(f"{path}: its values are {held} (type byte 0x{magic[2]:02x}); only uint8 (0x08) is read")
+        held = dict(TYPES).get(magic[2], "of an unknown type")
+        raise DataError(f"{path}: its values are {held} (type byte 0x{magic[2]:02x}); they must be uint8 (0x08)")
     dimensions = magic[3]
     if not 1 <= dimensions <= MAX_DIMENSIONS:
-        raise DataError(f"{path}: its header states {dimensions} dimensions; 1 to {MAX_DIMENSIONS} is right")
+        raise DataError(f"{path}: its header states {dimensions} dimensions; it must be 1 to {MAX_DIMENSIONS}")
     sizes = read_at_most(content.stream, 4 * dimensions)
     if len(sizes) < 4 * dimensions:
-        raise DataError(f"{path}: truncated: it ends within its header; fetch it again")
+        raise DataError(f"{path}: truncated: it ends within its header; download it again")
     shape = struct.unpack(f">{dimensions}I", sizes)
     if 0 in shape:
-        raise DataError(f"{path}: holds nothing: its header states {' x '.join(map(str, shape))}")
+        raise DataError(f"{path}: is empty: its header states {' x '.join(map(str, shape))}")
     return shape
 
 
 def _read_part(folder: Path, stem: str, dimensions: int) -> Pixels:
     path = find_idx(folder, stem)
     if path is None:
-        raise DataError(f"{folder}: has no {stem} (nor {stem}.gz); put the file there")
+        raise DataError(f"{folder}: has no {stem} or {stem}.gz; copy the file to this folder")
     array = read_idx(path)
     if array.ndim != dimensions:
         wanted = "images must be idx3 (count x height x width)" if dimensions == 3 else "labels must be idx1 (count)"

@@ -1,22 +1,22 @@
-"""The image set: labelled images in memory, the one form in which every data source reaches the program."""
+"""The image set: labelled images in memory, the common form of all data sources."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
-from typing import final
+from typing import Literal, final
 
 import numpy as np
 import numpy.typing as npt
 
-from digitgan.errors import DataError
+from digitgan.errors import DataError, UsageError, nearest
 
 Pixels = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 
 UNLABELLED = "image"
-"""The one class of images that have no labels."""
+"""The class name of images without labels."""
 
 
 @final
@@ -25,13 +25,13 @@ class ImageSet:
     """Images, labels and class names.
 
     Attributes:
-        images: uint8, (n, height, width) for grey or (n, height, width, channels).
+        images: uint8, (n, height, width) for grey images or (n, height, width, channels) with 1 or 3 channels.
         labels: int64 (n,), each in [0, len(class_names)).
         class_names: one name for each class, in the order of the labels.
-        name: what to call the set in messages and records: "mnist (train)".
+        name: the name of the image set in messages and records, such as "mnist (train)".
 
     Raises:
-        DataError: if the arrays are of the wrong kind, disagree in length, are empty, or a label has no class.
+        DataError: if an array has the wrong type or shape, the arrays differ in length or are empty, or a label has no class.
     """
 
     images: Pixels
@@ -45,18 +45,16 @@ class ImageSet:
         if self.images.ndim not in (3, 4):
             raise DataError(
                 f"{self.name}: images have shape {self.images.shape}; "
-                "(n, height, width) or (n, height, width, channels) is right"
+                "it must be (n, height, width) or (n, height, width, channels)"
             )
         if self.images.ndim == 4 and self.images.shape[3] not in (1, 3):
-            raise DataError(f"{self.name}: images have {self.images.shape[3]} channels; 1 (grey) or 3 (RGB) is right")
+            raise DataError(f"{self.name}: images have {self.images.shape[3]} channels; they must have 1 (grey) or 3 (RGB)")
         if len(self.images) == 0:
             raise DataError(f"{self.name}: holds no images")
         if self.labels.dtype != np.int64 or self.labels.ndim != 1:
-            raise DataError(f"{self.name}: labels are {self.labels.dtype} {self.labels.shape}; int64 (n,) is right")
+            raise DataError(f"{self.name}: labels are {self.labels.dtype} {self.labels.shape}; they must be int64 (n,)")
         if len(self.images) != len(self.labels):
-            raise DataError(
-                f"{self.name}: {len(self.images)} images but {len(self.labels)} labels; there must be one a picture"
-            )
+            raise DataError(f"{self.name}: {len(self.images)} images but {len(self.labels)} labels; the numbers must be equal")
         low, high = int(self.labels.min()), int(self.labels.max())
         if low < 0 or high >= len(self.class_names):
             wrong = low if low < 0 else high
@@ -68,23 +66,40 @@ class ImageSet:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(channels, height, width) of one image, as networks count."""
+        """The shape of one image: (channels, height, width)."""
         height, width = self.images.shape[1:3]
         return (self.images.shape[3] if self.images.ndim == 4 else 1, height, width)
 
     @property
     def counts(self) -> list[int]:
-        """How many images each class has, in the order of the class names."""
+        """The number of images of each class, in the order of the class names."""
         return [int(count) for count in np.bincount(self.labels, minlength=len(self.class_names))]
 
     def unlabelled(self) -> ImageSet:
-        """The same images as one class, `UNLABELLED`."""
+        """Return the same images as a single class, `UNLABELLED`."""
         return ImageSet(self.images, np.zeros_like(self.labels), (UNLABELLED,), self.name)
 
     @cached_property
     def content_hash(self) -> str:
-        """SHA-256 over pixels, labels, shape and class names: the same content has the same hash wherever it lay."""
+        """The SHA-256 of pixels, labels, shape and class names. It does not depend on the data source or its format."""
         digest = hashlib.sha256(repr((self.images.shape, self.class_names)).encode())
         digest.update(np.ascontiguousarray(self.images).data)
         digest.update(np.ascontiguousarray(self.labels).data)
         return digest.hexdigest()
+
+
+Split = Literal["train", "test"]
+
+SPLITS: tuple[Split, ...] = ("train", "test")
+
+
+def check_split(name: str) -> Split:
+    """Return `name` as a split.
+
+    Raises:
+        UsageError: if it is neither "train" nor "test".
+    """
+    for split in SPLITS:
+        if name == split:
+            return split
+    raise UsageError(f"unknown split {name!r}: {nearest(name, SPLITS)}")

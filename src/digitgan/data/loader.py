@@ -1,4 +1,4 @@
-"""Batches of an image set, in an order that is a function of the seed, from any point on."""
+"""Batches of an image set, in an order that is a function of the seed, from any position."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ Indices = npt.NDArray[np.int64]
 
 
 def to_device(array: npt.NDArray[Any], device: torch.device) -> torch.Tensor:
-    """An array as a tensor of the device, in memory of torch; a GPU is sent it without waiting for what it has still to do."""
+    """Copy an array to a tensor on a device. A transfer to a GPU does not wait for the work queued there."""
     tensor = torch.from_numpy(array)
-    # From memory that the system may move, the driver copies in step with the GPU; torch keeps pinned memory until it is read.
+    # From pageable memory the driver's copy waits for the GPU. PyTorch keeps pinned memory alive until it has been read.
     if device.type == "cuda":
         return tensor.pin_memory().to(device, non_blocking=True)
-    # NumPy's memory begins at multiples of 16 bytes, torch's of 64, and how MKL's matrix products round may depend on that.
+    # NumPy aligns memory to 16 bytes, PyTorch to 64, and the rounding of MKL's matrix products may depend on the alignment.
     return tensor.to(device, copy=True)
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Some images with their labels.
+    """A batch of images with their labels.
 
     Attributes:
         images: uint8 (batch, channels, height, width).
@@ -44,44 +44,47 @@ class Batch:
 
 @final
 class Batches:
-    """An image set as an endless sequence of images, epoch after epoch, each epoch in an order of its own.
+    """An image set as an endless sequence of batches, in a new order in each epoch.
 
-    Epoch e is the permutation that (seed, "data order", e) names. So a batch is a function of the set, the seed and the
-    number of images seen before it: training can start or resume at any point, and nothing about the order needs
-    saving.
+    The order of epoch e is the permutation drawn from (seed, "data order", e). A batch is thus a function of the image set, the
+    seed and the number of images seen before it. Training can start or resume at any position without a saved order.
 
-    The set is not copied in memory; to a GPU it goes once, whole, as uint8.
+    The image set is not copied in main memory. On a GPU it is copied to the device once, as uint8.
+
+    Attributes:
+        batch_size: the number of images in a batch.
+        images_an_epoch: the number of images in the image set.
     """
 
     def __init__(self, image_set: ImageSet, batch_size: int, seed: int, device: torch.device | str = "cpu") -> None:
-        """Take an image set in hand.
+        """Prepare an image set for batching.
 
         Args:
-            image_set: what to draw from; it may be smaller than a batch.
-            batch_size: images in a batch, 1 or more.
-            seed: decides on the order.
-            device: where the batches are to be.
+            image_set: the image set. It may be smaller than a batch.
+            batch_size: the number of images in a batch, 1 or more.
+            seed: the seed of the order.
+            device: the device of the batches.
 
         Raises:
             UsageError: if `batch_size` is below 1.
         """
         if batch_size < 1:
-            raise UsageError(f"a batch of {batch_size} images can't be; 1 or more is right")
+            raise UsageError(f"batch size {batch_size}: must be 1 or more")
         self.batch_size = batch_size
         self.images_an_epoch = self._count = len(image_set)
         self._seed = seed
         self._take = _taker(image_set, torch.device(device))
-        # A batch at an epoch's end needs two orders; older ones are never asked for again.
+        # A batch across the end of an epoch needs two orders.
         self._order = lru_cache(maxsize=2)(self._draw_order)
 
     def at(self, images_seen: int) -> Batch:
-        """The batch at positions `images_seen` to `images_seen` + `batch_size` of the sequence.
+        """Return the batch at positions `images_seen` to `images_seen` + `batch_size` of the sequence.
 
         Raises:
             UsageError: if `images_seen` is negative.
         """
         if images_seen < 0:
-            raise UsageError(f"{images_seen} images seen can't be; 0 or more is right")
+            raise UsageError(f"images seen {images_seen}: must be 0 or more")
         return self._take(self._indices(images_seen))
 
     def _indices(self, images_seen: int) -> Indices:
@@ -100,15 +103,15 @@ class Batches:
 
 
 def _taker(image_set: ImageSet, device: torch.device) -> Callable[[Indices], Batch]:
-    """What makes a batch of the images with given indices.
+    """Return a function that makes a batch of the images with given indices.
 
-    Batches are made contiguous, or torch would take them for channels-last, and what convolutions make of them too.
+    Batches are contiguous. PyTorch would otherwise treat them, and the results of convolutions on them, as channels-last.
     """
     channels, height, width = image_set.shape
     images, labels = image_set.images.reshape(-1, height, width, channels), image_set.labels
 
-    # By NumPy, not torch: it copies 64 images of 28×28 in 10 µs. Torch would share that out among threads, and on two
-    # busy cores it was measured to wait 12 ms for them.
+    # NumPy copies 64 images of 28×28 in 10 µs. PyTorch divides the copy among threads; on two busy cores it was measured to
+    # wait 12 ms for them.
     def in_memory(indices: Indices) -> Batch:
         taken = np.ascontiguousarray(images.take(indices, axis=0).transpose(0, 3, 1, 2))
         return Batch(torch.from_numpy(taken), torch.from_numpy(labels.take(indices)))
@@ -116,7 +119,7 @@ def _taker(image_set: ImageSet, device: torch.device) -> Callable[[Indices], Bat
     if device.type == "cpu":
         return in_memory
 
-    # Torch warns of read-only arrays and takes none with negative strides; those, and only those, are copied first.
+    # PyTorch warns about read-only arrays and rejects negative strides. Only such arrays are copied.
     images_there, labels_there = (
         torch.from_numpy(np.require(array, requirements=["C", "W"])).to(device) for array in (images, labels)
     )

@@ -1,8 +1,7 @@
-"""One file from one mirror, from a server that may be absent, slow, broken or lying.
+"""Download of one file from one mirror, which may be unreachable, slow, broken or malicious.
 
-The socket's own timeout isn't enough: it doesn't cover the look-up of the name, it starts anew for each address a name
-has and for each byte that trickles in. So a thread does the talking, and whoever wants the file waits for it no longer
-than it cares to.
+The timeout of a socket is not enough: it excludes the name look-up, and it restarts for each address of a name and for each
+byte received. A thread therefore does the transfer, and the caller waits for it with its own timeout.
 """
 
 from __future__ import annotations
@@ -18,38 +17,37 @@ from urllib.request import Request, urlopen
 PIECE = 1 << 16
 
 PIECES_AHEAD = 16
-"""A megabyte: what the thread may hold in memory before what it brought is taken."""
+"""Number of received pieces that the thread holds before the caller takes one: 1 MiB."""
 
 SECONDS_BETWEEN_LOOKS = 0.1
-"""How often a thread with nowhere to put what it has looks whether it is still wanted."""
+"""Interval at which a thread with a full queue checks whether the caller still waits."""
 
 
 SOCKET_PATIENCE = 2
-"""Times the timeout: who waits gives up before the socket does, and says why in its own words."""
+"""Factor of the socket's timeout, so that the caller gives up before the socket and gives its own reason."""
 
 
 class MirrorError(Exception):
-    """Why a mirror did not deliver, in a few words; the next one is tried."""
+    """A failed download from one mirror, with the reason. The next mirror is tried."""
 
 
 def pieces_from(
     address: str, first_timeout: float, timeout: float, deadline: float, most: int
 ) -> Iterator[tuple[bytes, int | None]]:
-    """The body of what a web address answers, piece by piece as it comes.
+    """Download the body of a web address and yield its pieces as they arrive.
 
     Args:
-        address: http or https.
-        first_timeout: seconds until the server must have begun to answer, from the look-up of its name on.
-        timeout: seconds that may pass between two pieces.
-        deadline: seconds in which everything must have come.
-        most: bytes that the body may have.
+        address: an http or https address.
+        first_timeout: seconds until the server must begin to answer, including the name look-up.
+        timeout: seconds between two pieces at most.
+        deadline: seconds for the whole body at most.
+        most: bytes of the body at most.
 
     Yields:
-        pieces with the number of bytes the server announced for the whole body, None where it did not.
+        Each piece, with the number of bytes that the server announced for the whole body, or None.
 
     Raises:
-        MirrorError: if the server can't be reached, answers with an error, is too slow, or sends too much or too
-        little.
+        MirrorError: if the server is unreachable, answers with an error, is too slow, or sends too much or too little.
     """
     if not address.startswith(("http://", "https://")):
         raise MirrorError("not an http or https address")
@@ -69,29 +67,29 @@ def pieces_from(
             if isinstance(item, _Announced):
                 announced = item.size
                 if announced is not None and announced > most:
-                    raise MirrorError(f"announces {announced} bytes, the file has at most {most}")
+                    raise MirrorError(f"announced {announced} bytes; the file has at most {most}")
                 continue
             if not item:
                 break
             received += len(item)
             if received > most:
-                raise MirrorError(f"sent more than {most} bytes, the most the file can have")
+                raise MirrorError(f"sent more than {most} bytes, the maximum for the file")
             yield item, announced
     finally:
         unwanted.set()
     if announced is not None and received < announced:
-        raise MirrorError(f"broke off after {received} of {announced} bytes")
+        raise MirrorError(f"ended after {received} of {announced} bytes")
 
 
 class _Announced:
-    """The head of an answer: how many bytes will follow, if it says."""
+    """The announced size of a body in bytes, or None."""
 
     def __init__(self, size: int | None) -> None:
         self.size = size
 
 
 _Item = _Announced | bytes | MirrorError
-"""What the thread brings: the head first, then pieces; empty bytes at the end, or why it came to none."""
+"""An item of the thread's queue: first the announced size, then pieces, then empty bytes at the end or an error."""
 
 
 def _next_item(items: queue.Queue[_Item], patience: float, ends: float, deadline: float, received: int) -> _Item:
@@ -104,12 +102,12 @@ def _next_item(items: queue.Queue[_Item], patience: float, ends: float, deadline
     except queue.Empty:
         if left <= patience:
             raise MirrorError(late) from None
-        heard = f"sent nothing more after {received} bytes" if received else "gave no answer"
+        heard = f"no data after {received} bytes" if received else "no answer"
         raise MirrorError(f"{heard} for {patience:g} s") from None
 
 
 def _talk(address: str, timeout: float, items: queue.Queue[_Item], unwanted: threading.Event) -> None:
-    """The thread: fetch the address, put what comes into `items`, and leave as soon as it is unwanted."""
+    """Download an address into the queue `items` until the end or until `unwanted` is set. Runs in a thread."""
     try:
         with urlopen(Request(address, headers={"User-Agent": "digitgan"}), timeout=SOCKET_PATIENCE * timeout) as answer:
             size = answer.headers.get("Content-Length", "")
@@ -122,7 +120,7 @@ def _talk(address: str, timeout: float, items: queue.Queue[_Item], unwanted: thr
         _put(MirrorError(f"HTTP {error.code} {error.reason}"), items, unwanted)
     except URLError as error:
         _put(MirrorError(getattr(error.reason, "strerror", None) or str(error.reason)), items, unwanted)
-    except (OSError, HTTPException, ValueError) as error:  # ValueError: an address with a port that is none, say
+    except (OSError, HTTPException, ValueError) as error:  # ValueError: for example an invalid port
         _put(MirrorError(f"{type(error).__name__}: {error}"), items, unwanted)
 
 

@@ -1,7 +1,7 @@
-"""NPZ, NumPy's zip of arrays: `images` uint8 (n, h, w[, c]), `labels` integers (n,) and, if present, `class_names`.
+"""NPZ, NumPy's zip of arrays: `images` uint8 (n, h, w[, c]), `labels` integers (n,) and optional `class_names`.
 
-Nothing is unpickled, and nothing is allocated that the file could not hold: a zip and the arrays in it both state
-sizes, and both statements are checked against the file's own size before either is believed.
+Pickled objects are never loaded. The sizes stated by the zip and by its arrays are checked against the size of the file before
+memory is allocated.
 """
 
 from __future__ import annotations
@@ -23,33 +23,32 @@ import numpy.typing as npt
 
 from digitgan.data import files
 from digitgan.data.files import DEFLATE_LIMIT, check_is_file
-from digitgan.data.image_set import UNLABELLED, ImageSet, Labels, Pixels
-from digitgan.data.splits import SPLITS, Split
+from digitgan.data.image_set import SPLITS, UNLABELLED, ImageSet, Labels, Pixels, Split
 from digitgan.errors import DataError, nearest
 
 MAX_BYTES = 8 << 30
-"""8 GiB unpacked: ten million 28×28 images. Packed arrays are unpacked into memory; those of `np.savez` stay in the file."""
+"""Largest unpacked size: 8 GiB, or ten million 28×28 images. Compressed arrays are unpacked into memory; those of `np.savez`
+are memory-mapped."""
 
 MAX_UNNAMED_CLASSES = 10_000
-"""Without class names one is made up for every label up to the highest; a higher one than this is no class but some
-other number, and would make up names until the memory is full."""
+"""Largest number of classes without class names. Each label up to the highest gets a name, so that a label that is not a class
+index would fill the memory."""
 
 DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, UnicodeDecodeError)
-"""What `zipfile` raises for a damaged, encrypted (RuntimeError) or exotic file."""
+"""The exceptions that `zipfile` raises for a damaged, encrypted (RuntimeError) or unsupported file."""
 
 DAMAGED_HEADER = (ValueError, TypeError, LookupError, SyntaxError, tokenize.TokenError, RecursionError, MemoryError)
-"""What NumPy's reading of an array's header raises for one that is damaged or made with intent: it is a Python
-literal."""
+"""The exceptions that NumPy raises for a damaged or malicious array header, which is a Python literal."""
 
 
 KERAS: Final[Mapping[Split, tuple[str, str]]] = types.MappingProxyType(
     {"train": ("x_train", "y_train"), "test": ("x_test", "y_test")}
 )
-"""The arrays of a file as Keras keeps its data sets (`~/.keras/datasets/mnist.npz`)."""
+"""The image and label arrays of each split in Keras' layout (`~/.keras/datasets/mnist.npz`)."""
 
 
 def npz_splits(path: Path) -> tuple[Split, ...]:
-    """The parts that an NPZ file has: those of Keras' layout, or all for training, as of one that can't be read."""
+    """Return the splits of an NPZ file: those of Keras' layout, else "train", also for an unreadable file."""
     with contextlib.suppress(*DAMAGED, OSError), zipfile.ZipFile(path) as archive:
         there = set(archive.namelist())
         found = tuple(split for split in SPLITS if {f"{name}.npy" for name in KERAS[split]} <= there)
@@ -58,14 +57,18 @@ def npz_splits(path: Path) -> tuple[Split, ...]:
 
 
 def read_npz(path: Path | str, split: Split = "train") -> ImageSet:
-    """Read an image set from an NPZ file; of one in Keras' layout that part.
+    """Read an image set from an NPZ file, which may have the arrays of Keras' layout.
 
-    Without `class_names` the classes are "0", "1", … up to the highest label. An archive of images alone is an unlabelled set:
-    one class, `UNLABELLED`.
+    Without `class_names` the classes are "0", "1", … up to the highest label. A file with images alone is an unlabelled image
+    set with the single class `UNLABELLED`.
+
+    Args:
+        path: the file.
+        split: the split to read from a file in Keras' layout. Other files hold one image set.
 
     Raises:
-        DataError: if the file is missing, no zip or damaged; if an array is missing, holds objects, is of another type,
-            or is larger than the file can hold; or if images and labels do not go together.
+        DataError: if the file is missing, not a zip, or damaged; if an array is missing, holds objects, has the wrong type, or
+            is larger than the file can hold; or if images and labels do not match.
     """
     path = Path(path)
     check_is_file(path)
@@ -81,7 +84,7 @@ def read_npz(path: Path | str, split: Split = "train") -> ImageSet:
             labels = _labels(archive, path, names[1])
             class_names = _class_names(archive, path, labels)
     except DAMAGED as error:
-        raise DataError(f"{path}: is not an NPZ file, or a damaged one ({error}); np.savez writes them") from error
+        raise DataError(f"{path}: is not an NPZ file or is damaged ({error}); write it with np.savez") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
     return ImageSet(images, labels, class_names, path.name)
@@ -98,11 +101,11 @@ def _images(archive: zipfile.ZipFile, path: Path, name: str) -> Pixels:
 def _labels(archive: zipfile.ZipFile, path: Path, name: str) -> Labels:
     labels = _read_array(archive, name, path)
     if labels.dtype.kind not in "iu":
-        raise DataError(f"{path}: labels are {labels.dtype}, they must be integers: the index of each image's class")
+        raise DataError(f"{path}: labels are {labels.dtype}, they must be integers: the class index of each image")
     if labels.ndim != 1:
-        raise DataError(f"{path}: labels have shape {labels.shape}; (n,) is right: one class index for each image")
+        raise DataError(f"{path}: labels have shape {labels.shape}; it must be (n,): one class index for each image")
     if labels.size and int(labels.max()) > np.iinfo(np.int64).max:
-        raise DataError(f"{path}: label {labels.max()} is no class index")
+        raise DataError(f"{path}: label {labels.max()} is not a class index")
     return labels.astype(np.int64)
 
 
@@ -111,26 +114,26 @@ def _class_names(archive: zipfile.ZipFile, path: Path, labels: Labels) -> tuple[
         highest = int(labels.max(initial=-1))
         if highest >= MAX_UNNAMED_CLASSES:
             raise DataError(
-                f"{path}: label {highest} is too high for a class without a name (at most {MAX_UNNAMED_CLASSES - 1}); "
+                f"{path}: label {highest} is too high without class_names (at most {MAX_UNNAMED_CLASSES - 1}); "
                 "number the classes from 0, or add class_names"
             )
         return tuple(map(str, range(highest + 1)))
     names = _read_array(archive, "class_names", path)
     if names.dtype.kind != "U" or names.ndim != 1:
-        raise DataError(f"{path}: class_names are {names.dtype} {names.shape}; a list of texts (np.array(names, str)) is right")
+        raise DataError(f"{path}: class_names are {names.dtype} {names.shape}; they must be text (np.array(names, str))")
     return tuple(map(str, names))
 
 
 def _check_size(archive: zipfile.ZipFile, path: Path) -> None:
-    """Believe the zip's table of contents only as far as the file's own size bears it out."""
+    """Check the sizes in the zip's directory against the size of the file."""
     unpacked = sum(entry.file_size for entry in archive.infolist())
     if unpacked > MAX_BYTES:
-        raise DataError(f"{path}: unpacks to {unpacked} bytes; at most {MAX_BYTES} (8 GiB) are read")
+        raise DataError(f"{path}: unpacks to {unpacked} bytes, more than {MAX_BYTES} (8 GiB); split it into smaller files")
     size = path.stat().st_size
     for entry in archive.infolist():
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise DataError(
-                f"{path}: {entry.filename} is packed in a way NumPy does not write; np.savez or savez_compressed is"
+                f"{path}: {entry.filename} has an unsupported compression; write it with np.savez or np.savez_compressed"
             )
         growth = 1 if entry.compress_type == zipfile.ZIP_STORED else DEFLATE_LIMIT
         if entry.compress_size > size or entry.file_size > growth * entry.compress_size:
@@ -144,7 +147,7 @@ def _read_array(archive: zipfile.ZipFile, name: str, path: Path) -> npt.NDArray[
         present = [other.removesuffix(".npy") for other in archive.namelist()]
         raise DataError(f"{path}: has no array {name!r}; {nearest(name, present)}") from None
     try:
-        # A header that only a filter for Python 2 can read draws a warning; it is read all the same.
+        # NumPy warns about headers written by Python 2 and reads them.
         with warnings.catch_warnings(action="ignore"), archive.open(entry) as stream:
             version = np.lib.format.read_magic(stream)
             if version == (1, 0):
@@ -152,17 +155,17 @@ def _read_array(archive: zipfile.ZipFile, name: str, path: Path) -> npt.NDArray[
             elif version == (2, 0):
                 shape, by_column, dtype = np.lib.format.read_array_header_2_0(stream)
             else:
-                raise ValueError(f"format {version} is for arrays of records")
+                raise ValueError(f"format {version} is for structured arrays")
             header = stream.tell()
             promised = header + math.prod(shape) * dtype.itemsize
     except DAMAGED_HEADER as error:
-        raise DataError(f"{path}: {name} is no array, or a damaged one ({error})") from error
+        raise DataError(f"{path}: {name} is not an array or is damaged ({error})") from error
     if dtype.hasobject:
-        raise DataError(f"{path}: {name} holds Python objects, which are never unpickled; save an array of numbers or of texts")
-    # Items of no size would let a header claim any number of them.
+        raise DataError(f"{path}: {name} holds Python objects, which are never unpickled; save an array of numbers or text")
+    # With items of size 0, a header could claim any number of them.
     if promised != entry.file_size or min(shape, default=0) < 0 or dtype.itemsize == 0:
         raise DataError(f"{path}: damaged: {name} claims shape {shape} of {dtype}, but has {entry.file_size} bytes")
-    # Zips are stamped with their sum of every array, which reading to the end compares: a mapped one is read for that alone.
+    # zipfile compares the checksum when it reads to the end. A memory-mapped array is read once for this check.
     if entry.compress_type == zipfile.ZIP_STORED and promised >= files.MAPPED_FROM and dtype == np.uint8 and not by_column:
         with archive.open(entry) as stream:
             while stream.read(files.CHUNK):
@@ -176,7 +179,7 @@ def _read_array(archive: zipfile.ZipFile, name: str, path: Path) -> npt.NDArray[
 
 
 def _place_of(entry: zipfile.ZipInfo, path: Path) -> int:
-    """Where the bytes of an array that is stored unpacked begin in its file: behind a header of two variable lengths."""
+    """Return the position of an uncompressed array in its file, behind a local header of variable length."""
     with path.open("rb") as file:
         file.seek(entry.header_offset + 26)
         name, extra = struct.unpack("<HH", file.read(4))

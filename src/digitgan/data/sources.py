@@ -1,4 +1,4 @@
-"""From what the user calls the data (`--data`) to an image set."""
+"""The data sources that `--data` accepts: loading, verifying and showing them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict, final
+from typing import Final, TypedDict, final
 
 from digitgan.data.datasets import DATASETS, Dataset
 from digitgan.data.digits import embedded_digits
@@ -14,17 +14,19 @@ from digitgan.data.download import fetch
 from digitgan.data.files import ProgressFn, silent
 from digitgan.data.folders import class_folders, read_folder, sorted_classes
 from digitgan.data.idx import find_idx, idx_sha256, idx_splits, idx_stems, read_idx_pair, read_idx_set
-from digitgan.data.image_set import ImageSet
+from digitgan.data.image_set import SPLITS, ImageSet, Split, check_split
 from digitgan.data.npz import npz_splits, read_npz
-from digitgan.data.splits import SPLITS, Split, check_split
 from digitgan.errors import DataError, nearest
+from digitgan.files import claim_output, free_path
+from digitgan.images import enlarged, grid, save_png
+from digitgan.lookup import Registry
 
 DIGITS = "digits"
-"""The name of the embedded digits."""
+"""The name of the digits that come with scikit-learn, as a data source."""
 
 
 class SplitFacts(TypedDict):
-    """What one split of a data source holds: see `verify`."""
+    """The content of one split of a data source, see `verify`."""
 
     images: int
     shape: tuple[int, int, int]
@@ -42,19 +44,20 @@ def load_image_set(
     """Load one split of a data source.
 
     Args:
-        source: "mnist"; "digits", the embedded ones; a folder; or an NPZ file. A folder holds files in MNIST's layout,
-            or `train` and `test` with class folders in them, or class folders, which are all for training, as is an NPZ
-            file but for one that Keras keeps (x_train, …). A folder that has the name of a data set is meant by "./mnist".
+        source: "mnist", "digits" (the embedded digits), a folder, or an NPZ file. A folder holds files in MNIST's layout, or
+            class folders, or folders `train` and `test` of class folders. Class folders without `train` and `test` are training
+            data, as is an NPZ file without the arrays of Keras' layout (x_train, …). Write "./mnist" for a folder with the
+            name of a data set.
         split: "train" or "test".
-        data_dir: where downloaded data sets are kept, each in a folder of its name (files that lie in `data_dir` itself
-            are found too); left out: $DIGITGAN_DATA, and without that the user's cache folder.
-        allow_download: whether a data set that is not there may be fetched.
-        notify: takes a line now and then while something is fetched.
+        data_dir: the folder of downloaded data sets, each in a folder of its name. Files directly in `data_dir` are found too.
+            Default: $DIGITGAN_DATA, else the user's cache folder.
+        allow_download: download a data set that is missing.
+        notify: a function that receives lines of progress during a download.
 
     Raises:
-        DataError: if the source is unknown, missing or damaged, is not what it claims to be, or lacks that split.
-        DownloadError: if it had to be fetched, and no mirror delivered it.
-        UsageError: for a split that is neither "train" nor "test".
+        DataError: if the source is unknown, missing or damaged, has another content than its name states, or lacks the split.
+        DownloadError: if no mirror delivers a missing data set.
+        UsageError: if the split is neither "train" nor "test".
     """
     check_split(split)
     try:
@@ -63,30 +66,30 @@ def load_image_set(
         found = _find(source)
         if split not in found.splits:
             parts = " or ".join(found.splits)
-            raise DataError(f"{source}: has no {split} part{f', only {parts}' if parts else ''}; {found.needs}")
+            raise DataError(f"{source}: has no {split} split{f', only {parts}' if parts else ''}; {found.needs}")
         return found.load(split)
     except OSError as error:
         raise DataError(f"{source}: cannot be read ({error})") from error
 
 
 def splits_of(source: str) -> tuple[Split, ...]:
-    """The splits that a data source has, or can be fetched with.
+    """Return the splits of a data source, including those that a download would add.
 
     Raises:
-        DataError: if it is unknown.
+        DataError: if the source is unknown.
     """
     return SPLITS if source in DATASETS else _find(source).splits
 
 
 def verify(source: str, data_dir: Path | None = None) -> dict[Split, SplitFacts]:
-    """Read every split of a data source that is there, check it, and tell what it holds. Nothing is fetched.
+    """Read and check every split of a data source that exists. Nothing is downloaded.
 
     Returns:
-        For each split: the number of images, the (channels, height, width) of one, the number of each class by its
-        name, and the SHA-256 of the whole content.
+        For each split: the number of images, their shape (channels, height, width), the number of images by class name, and the
+        SHA-256 of the content.
 
     Raises:
-        DataError: if anything is missing (but for a whole split), damaged, or not what it claims to be.
+        DataError: if a file of a split is missing or damaged, or has another content than its name states.
     """
     if source in DATASETS:
         dataset = DATASETS[source]
@@ -108,7 +111,7 @@ def verify(source: str, data_dir: Path | None = None) -> dict[Split, SplitFacts]
 
 
 def data_folder(data_dir: Path | None = None, environment: Mapping[str, str] = os.environ) -> Path:
-    """Where downloaded data sets are kept: `data_dir`, else $DIGITGAN_DATA, else the user's cache folder."""
+    """Return the folder of downloaded data sets: `data_dir`, else $DIGITGAN_DATA, else the user's cache folder."""
     if data_dir is not None:
         return data_dir.expanduser()
     if named := environment.get("DIGITGAN_DATA"):
@@ -117,7 +120,7 @@ def data_folder(data_dir: Path | None = None, environment: Mapping[str, str] = o
 
 
 def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where what can be had again is kept: the user's cache folder."""
+    """Return the user's cache folder for digitgan: $XDG_CACHE_HOME/digitgan, else ~/.cache/digitgan."""
     cache = environment.get("XDG_CACHE_HOME")
     return (Path(cache) if cache else Path.home() / ".cache") / "digitgan"
 
@@ -130,8 +133,8 @@ def _folder_with(split: Split, dataset: Dataset, data_dir: Path | None) -> Path 
 def _absent(dataset: Dataset, data_dir: Path | None) -> DataError:
     files = ", ".join(file.name for file in dataset.files)
     return DataError(
-        f"{dataset.name} is not in {data_folder(data_dir)}, and nothing was fetched; put {files} there, "
-        "name the folder that holds them with --data-dir or DIGITGAN_DATA, or use the embedded digits: --data digits"
+        f"{dataset.name} is not in {data_folder(data_dir)}, and downloading is off; copy {files} there, "
+        "name the folder that holds them with --data-dir or DIGITGAN_DATA, or use the embedded digits with --data digits"
     )
 
 
@@ -148,50 +151,109 @@ def _load_dataset(dataset: Dataset, split: Split, data_dir: Path | None, allow_d
         if idx_sha256(array) != hashes[stem]:
             raise DataError(
                 f"{find_idx(folder, stem)}: is not {dataset.name}'s {stem}: its content has another SHA-256. "
-                f"Remove it, and it will be fetched; or, if it is data of your own, use it as such: --data {folder}"
+                f"Remove it to download it again, or use it as your own data with --data {folder}"
             )
     return ImageSet(images, labels, dataset.class_names, f"{dataset.name} ({split})")
 
 
 @final
 @dataclass(frozen=True)
-class _Source:
-    """A data source that is there: the splits it has, how to load one, and what it would take to have the others."""
+class DataSource:
+    """A data source that exists.
+
+    Attributes:
+        splits: the splits that it has.
+        load: a function that loads one of them.
+        needs: how to provide the other splits, for the error message.
+    """
 
     splits: tuple[Split, ...]
     load: Callable[[Split], ImageSet]
     needs: str
 
 
-def _find(source: str) -> _Source:
+def _find(source: str) -> DataSource:
     if source == DIGITS:
-        return _Source(SPLITS, embedded_digits, "")
+        return DataSource(SPLITS, embedded_digits, "")
     path = Path(source).expanduser()
-    if source and path.is_dir():
-        return _find_in_folder(path)
-    if path.suffix.lower() == ".npz" and path.exists():
-        needs = "an NPZ file is all for training, but for one with x_train, y_train, x_test and y_test as Keras keeps them"
-        return _Source(npz_splits(path), lambda split: read_npz(path, split), needs)
     if source and path.exists():
-        raise DataError(f"{source}: is no data source; a folder or an NPZ file is right (for IDX files, their folder)")
+        for reader in reversed(list(READERS.values())):
+            if (found := reader(path)) is not None:
+                return found
+        raise DataError(f"{source}: is not a data source; name {', '.join(READERS)}")
     known = [*DATASETS, DIGITS]
-    raise DataError(f"no data source {source!r}: {nearest(source, known)}; a folder or FILE.npz would have to exist")
+    raise DataError(f"unknown data source {source!r}: {nearest(source, known)}; or name an existing folder or FILE.npz")
 
 
-def _find_in_folder(path: Path) -> _Source:
-    if any(find_idx(path, stem) for split in SPLITS for stem in idx_stems(split)):
-        files = "; ".join(f"{split} takes {' and '.join(idx_stems(split))}" for split in SPLITS)
-        return _Source(idx_splits(path), lambda split: read_idx_set(path, split), files)
+def _npz_file(path: Path) -> DataSource | None:
+    if path.is_dir() or path.suffix.lower() != ".npz":
+        return None
+    needs = "an NPZ file is training data unless it has x_train, y_train, x_test and y_test, as in Keras' layout"
+    return DataSource(npz_splits(path), lambda split: read_npz(path, split), needs)
+
+
+def _idx_folder(path: Path) -> DataSource | None:
+    if not path.is_dir() or not any(find_idx(path, stem) for split in SPLITS for stem in idx_stems(split)):
+        return None
+    files = "; ".join(f"{split} needs {' and '.join(idx_stems(split))}" for split in SPLITS)
+    return DataSource(idx_splits(path), lambda split: read_idx_set(path, split), files)
+
+
+def _class_folders(path: Path) -> DataSource | None:
+    if not path.is_dir():
+        return None
     folders = class_folders(path)
     parts = tuple(split for split in SPLITS if split in folders)
     if not parts:
-        needs = "class folders without a 'test' folder around them are all for training"
-        return _Source(("train",), lambda _: read_folder(path), needs)
-    # Both parts number their classes alike, also where one of them lacks a class.
+        needs = "class folders are training data unless they are in folders named train and test"
+        return DataSource(("train",), lambda _: read_folder(path), needs)
+    # Both splits share the class indices, even if one of them lacks a class.
     classes = sorted_classes({each for part in parts for each in class_folders(path / part)})
     name = path.resolve().name
-    return _Source(
+    return DataSource(
         parts,
         lambda split: read_folder(path / split, classes, f"{name} ({split})"),
-        "a folder of that name, with class folders in it, is right",
+        "add a folder of that name with class folders in it",
     )
+
+
+READERS: Final = Registry[Callable[[Path], DataSource | None]](
+    "reader",
+    {
+        "a folder of class folders": _class_folders,
+        "a folder of IDX files": _idx_folder,
+        "an NPZ file": _npz_file,
+    },
+)
+"""The readers of files and folders. Each returns None for a path that it does not read. The last reader is tried first, so that
+registered readers precede those of the package."""
+
+
+SHOWN = 25
+
+
+def show_data(source: str, *, split: Split, data_dir: Path | None, out: Path | None, overwrite: bool) -> tuple[Path, ImageSet]:
+    """Save the first 25 images of a data source as a PNG grid of five columns, for `digitgan data show`.
+
+    Grey images are inverted and enlarged by 3.
+
+    Args:
+        source: the data source, see `load_image_set`.
+        split: "train" or "test".
+        data_dir: the folder of downloaded data sets.
+        out: the path of the PNG file. Default: a free name that begins with "first-25".
+        overwrite: replace an existing file.
+
+    Returns:
+        The path of the file, and the image set.
+
+    Raises:
+        DigitganError: if the data cannot be loaded, or the path cannot be used.
+    """
+    image_set = load_image_set(source, split, data_dir)
+    path = out or free_path(Path(f"first-{SHOWN}.png"))
+    claim_output(path, overwrite=overwrite)
+    first = image_set.images[:SHOWN]
+    paper = 255 if first.ndim == 3 else 0  # colour images are not inverted
+    save_png(path, enlarged(grid(255 - first if paper else first, columns=5, background=paper), 3))
+    return path, image_set

@@ -1,4 +1,4 @@
-"""Evaluation: what drawn images are worth."""
+"""Evaluation of generated images: metrics, the feature classifier, reference statistics and the report."""
 
 from digitgan.evaluation.classifier import (
     FeatureClassifier,

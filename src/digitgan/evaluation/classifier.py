@@ -1,4 +1,4 @@
-"""The feature classifier: a small network that learns the classes of real images and supplies features for the metrics."""
+"""The feature classifier: a small network, trained on real images, that supplies features and predictions for the metrics."""
 
 from __future__ import annotations
 
@@ -25,21 +25,22 @@ from digitgan.networks import ImageSpec
 
 WIDTHS = (24, 48, 64)
 MIN_SIDE = 8
-"""Of an image, in pixels: each of the three stages halves it."""
+"""The least height and width of an image, in pixels: each of the three stages halves it."""
 
 FEATURES = 128
-"""Width of the last hidden layer: what metrics compare."""
+"""The width of the last hidden layer, which the metrics compare."""
 
 BATCH = 128
 MAX_SHIFT = 2
-"""Pixels by which training images are moved at random: digits are not always in the middle."""
+"""The greatest random shift of training images, in pixels, since digits are not always centred."""
 
 
 @final
 class FeatureClassifier(nn.Module):
-    """Three stages of convolutions with batch norm, each halving the size, then one hidden layer of `FEATURES`.
+    """A convolutional classifier: three stages with batch norm, each halving the size, and a hidden layer of `FEATURES` units.
 
-    Its forward pass gives logits (n, classes) for images (n, channels, height, width) in [-1, 1].
+    Args:
+        spec: the size of the images and the number of classes.
     """
 
     def __init__(self, spec: ImageSpec) -> None:
@@ -58,13 +59,22 @@ class FeatureClassifier(nn.Module):
         self.logits = nn.Linear(FEATURES, spec.classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """See the class."""
+        """Return the logits (n, classes) of images (n, channels, height, width) in [-1, 1]."""
         logits: Tensor = self.logits(self.features(images))
         return logits
 
 
 def train_classifier(image_set: ImageSet, seed: int = 0, epochs: int = 3) -> FeatureClassifier:
-    """Train a classifier on real images: AdamW, one cycle of the learning rate, label smoothing, small random shifts."""
+    """Train a classifier on real images with AdamW, a one-cycle learning rate, label smoothing and small random shifts.
+
+    Args:
+        image_set: labelled real images.
+        seed: the seed of the weights, the order of the images and the shifts.
+        epochs: the number of passes over the images; at least one step is made.
+
+    Returns:
+        The classifier in evaluation mode.
+    """
     channels, height, width = image_set.shape
     spec = ImageSpec(channels, height, width, len(image_set.class_names))
     with torch.random.fork_rng(devices=[]):
@@ -89,39 +99,39 @@ def train_classifier(image_set: ImageSet, seed: int = 0, epochs: int = 3) -> Fea
 
 @torch.inference_mode()
 def classify_images(classifier: FeatureClassifier, images: Picture) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """What the classifier makes of uint8 images (n, height, width[, channels]).
+    """Compute features and class probabilities of uint8 images (n, height, width[, channels]).
 
     Returns:
-        Its last hidden layer (n, FEATURES), which metrics compare, and the probabilities (n, classes) it gives the classes.
+        The output of the last hidden layer (n, FEATURES) and the class probabilities (n, classes).
 
     Raises:
-        UsageError: for images of another size than those it was trained on.
+        UsageError: if the size of the images differs from that of the classifier's training images.
     """
     spec = classifier.spec
     shape = (images.shape[3] if images.ndim == 4 else 1, *images.shape[1:3])
     if shape != (spec.channels, spec.height, spec.width):
         known = (spec.channels, spec.height, spec.width)
-        raise UsageError(f"the images are {size_text(shape)}, those they are compared with {size_text(known)}")
+        raise UsageError(f"the images are {size_text(shape)}, but the classifier needs {size_text(known)}; choose other data")
     found = [(features, classifier.logits(features).softmax(dim=1)) for features in map(classifier.features, _chunks(images))]
     features, probabilities = (torch.cat(column).numpy() for column in zip(*found, strict=True))
     return features, probabilities
 
 
 def predicted_labels(classifier: FeatureClassifier, images: Picture) -> npt.NDArray[np.int64]:
-    """What the classifier takes each image for: (n,), from uint8 images (n, height, width[, channels])."""
+    """Return the predicted labels (n,) of uint8 images (n, height, width[, channels])."""
     taken: npt.NDArray[np.int64] = classify_images(classifier, images)[1].argmax(axis=1)
     return taken
 
 
 def class_accuracy(classifier: FeatureClassifier, images: Picture, labels: npt.NDArray[np.int64]) -> float:
-    """The share of images that the classifier takes for what they are labelled."""
+    """Return the fraction of images, 0 to 1, whose predicted label equals their label."""
     return float((predicted_labels(classifier, images) == labels).mean())
 
 
 def folded(classifier: FeatureClassifier) -> FeatureClassifier:
-    """The same classifier for judging alone: each batch norm is part of the convolution before it, and half the time is saved.
+    """Return a copy of a classifier for inference, with each batch norm folded into the preceding convolution.
 
-    Features differ by rounding, of the order of 1e-6.
+    It takes half the time. Features differ by rounding errors of the order of 1e-6.
     """
     faster = copy.deepcopy(classifier).eval()
     for place in range(len(faster.features) - 1):
@@ -133,16 +143,16 @@ def folded(classifier: FeatureClassifier) -> FeatureClassifier:
 
 
 def size_text(shape: tuple[int, int, int]) -> str:
-    """(channels, height, width) in words: "28x28 grey"."""
+    """Return a shape (channels, height, width) as text, such as "28x28 grey"."""
     channels, height, width = shape
     return f"{height}x{width} {'grey' if channels == 1 else 'RGB'}"
 
 
 def save_classifier(path: Path, classifier: FeatureClassifier) -> None:
-    """Write a classifier as safetensors, whole or not at all.
+    """Write a classifier to a safetensors file, atomically.
 
     Raises:
-        OutputError: if the path can't be written.
+        OutputError: if the file cannot be written.
     """
     from safetensors.torch import save
 
@@ -153,10 +163,10 @@ def save_classifier(path: Path, classifier: FeatureClassifier) -> None:
 
 
 def load_classifier(path: Path) -> FeatureClassifier:
-    """Read a classifier.
+    """Read a classifier from a safetensors file.
 
     Raises:
-        ModelFileError: if the file is missing or is no classifier.
+        ModelFileError: if the file is missing or is not a classifier.
     """
     from safetensors import SafetensorError, safe_open
     from safetensors.torch import load_model

@@ -1,4 +1,4 @@
-"""Which judge says what images are worth: the shipped one, one kept from an earlier time, or one trained now."""
+"""The feature classifier of an image set: shipped with the package, read from the cache, or trained."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from digitgan.evaluation.classifier import (
 )
 
 SHIPPED: Final = {"fc30b55971f250c50fdd9f4575adc48b73f2415edc5e937aff5e4bf5acfd38c8": "mnist.safetensors"}
-"""Content hash of training images -> the classifier of them that comes with the package."""
+"""The shipped classifiers: the content hash of the training images -> the file."""
 
 STEPS_OF_IMAGES: Final = 180_000
-"""Images a classifier is shown, however few different ones there are: three epochs of MNIST."""
+"""The number of images that a classifier is trained on, with repetition: three epochs of MNIST."""
 
 MAX_EPOCHS: Final = 30
-"""More often than this a classifier learns nothing from seeing the same images again."""
+"""The greatest number of epochs; more do not improve a classifier."""
 
 
 @final
 @dataclass(frozen=True)
 class CachedClassifier:
-    """A classifier and the file it is in.
+    """A classifier and its origin.
 
     Attributes:
-        classifier: ready to judge; see `folded`.
-        source: where it came from, for people.
-        sha256: of its weights: figures by one hash can be compared with each other, and no others.
+        classifier: the classifier, in evaluation mode and folded; see `folded`.
+        source: a description of the origin, for reports.
+        sha256: the SHA-256 of its weights. Metrics are comparable only if their classifiers have the same hash.
     """
 
     classifier: FeatureClassifier
@@ -48,38 +48,40 @@ class CachedClassifier:
 
 
 def classifier_for(training: ImageSet, notify: ProgressFn) -> CachedClassifier:
-    """The classifier of a set of training images; one that has to be trained is kept in the cache folder for the next time.
+    """Return the classifier of a set of training images. If none exists, train one and cache it.
 
     Args:
         training: labelled images.
-        notify: is told when one has to be trained, which takes a minute or two.
+        notify: a function that receives a message before a training, which takes one to two minutes.
 
     Raises:
-        UsageError: for images without labels, or of one class, or too small.
+        UsageError: for images without labels, of a single class, or smaller than 8x8.
     """
     if len(training.class_names) < 2:
-        raise UsageError(f"{training.name}: a classifier learns classes, and there is only one; name labelled data with --data")
+        raise UsageError(f"{training.name}: a classifier needs at least two classes; choose labelled data with --data")
     if min(training.shape[1:]) < MIN_SIDE:
-        raise UsageError(f"{training.name}: {size_text(training.shape)} images are too small to judge; 8x8 is the least")
+        raise UsageError(
+            f"{training.name}: {size_text(training.shape)} images are too small for the classifier; use images of at least 8x8"
+        )
     if training.content_hash in SHIPPED:
         shipped = importlib.resources.files("digitgan") / "pretrained" / "classifiers" / SHIPPED[training.content_hash]
         with importlib.resources.as_file(shipped) as path:
-            return _known(load_classifier(path), "comes with the package")
+            return _known(load_classifier(path), "shipped with the package")
     path = cache_folder() / "classifiers" / f"{training.content_hash[:16]}.safetensors"
     try:
-        return _known(load_classifier(path), f"kept in {path}")
+        return _known(load_classifier(path), f"cached in {path}")
     except ModelFileError:
-        notify(f"training a classifier of {training.name}, which is kept in {path} …")
+        notify(f"training a classifier of {training.name}, cached in {path} …")
     classifier = train_classifier(training, epochs=min(MAX_EPOCHS, max(1, round(STEPS_OF_IMAGES / len(training)))))
     try:
         save_classifier(path, classifier)
     except OutputError as problem:
-        notify(f"{problem}; the classifier is used, and not kept")
+        notify(f"{problem}; the classifier is not cached")
     return _known(classifier, f"trained on {training.name}")
 
 
 def weights_sha256(classifier: FeatureClassifier) -> str:
-    """SHA-256 of a classifier's weights, whatever file they are in."""
+    """Return the SHA-256 of a classifier's weights, independent of the file format."""
     digest = hashlib.sha256()
     for name, tensor in sorted(classifier.state_dict().items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())

@@ -1,4 +1,4 @@
-"""Inception's features, by which papers quote their FID and KID: for those who have the weights on disk."""
+"""FID and KID on Inception features, as papers report them. The weights must be on disk."""
 
 from __future__ import annotations
 
@@ -26,34 +26,34 @@ if TYPE_CHECKING:
     from torch_fidelity import FeatureExtractorInceptionV3
 
 WIDTH: Final = 2048
-"""Of Inception's last pooled layer, which FID is defined by (Heusel et al. 2017)."""
+"""The width of Inception's last pooling layer, on which FID is defined (Heusel et al. 2017)."""
 
 MIN_IMAGES: Final = WIDTH + 1
-"""Images that a covariance of full rank needs; papers take 10,000 at least."""
+"""The least number of images for a covariance of full rank; papers use at least 10,000."""
 
 PUBLISHED: Final = "6726825d"
-"""How the SHA-256 of the weights begins that torch-fidelity publishes, converted from those that FID was defined by."""
+"""The first digits of the SHA-256 of torch-fidelity's weights, which are converted from those that define FID."""
 
 BATCH_SIZE: Final = 50
-"""Images that go through Inception together: each is enlarged to 299x299."""
+"""The number of images in a forward pass. It is small because each image is enlarged to 299x299."""
 
-MISSING: Final = "needs torch-fidelity, which comes with the extra `inception`: pip install 'digitgan[inception]'"
+MISSING: Final = "requires torch-fidelity; install the extra `inception`: pip install 'digitgan[inception]'"
 
 
 @final
 @dataclass(frozen=True)
 class InceptionMetrics:
-    """What Inception's features say; each distance beside its floor, what other real images come to.
+    """The metrics on Inception features, each with its real baseline.
 
     Attributes:
-        weights_sha256: of the file of weights.
-        published: whether those are the weights that papers' figures are by.
-        images: drawn ones that were compared.
-        real_images: those they were compared with.
+        weights_sha256: the SHA-256 of the weights file.
+        published: whether the weights are those used in papers.
+        images: the number of generated images.
+        real_images: the number of real images that they are compared with.
         frechet_distance: FID.
-        frechet_baseline: of real images.
+        frechet_baseline: the real baseline of FID.
         kernel_distance: KID.
-        kernel_baseline: of real images.
+        kernel_baseline: the real baseline of KID.
     """
 
     weights_sha256: str
@@ -68,13 +68,13 @@ class InceptionMetrics:
 
 @final
 class Inception:
-    """Inception v3 as it was when FID was defined by it.
+    """The Inception v3 network of 2015 that defines FID.
 
     Args:
-        weights: a file of its weights, as torch-fidelity publishes them: `weights-inception-2015-12-05-6726825d.pth`.
+        weights: the weights file that torch-fidelity publishes: `weights-inception-2015-12-05-6726825d.pth`.
 
     Raises:
-        UsageError: if it is missing, or holds anything else; or if torch-fidelity is not installed.
+        UsageError: if the file is missing or does not contain these weights, or if torch-fidelity is not installed.
     """
 
     def __init__(self, weights: Path) -> None:
@@ -84,7 +84,7 @@ class Inception:
 
     @torch.inference_mode()
     def features(self, images: Picture) -> npt.NDArray[np.float32]:
-        """(n, WIDTH) of uint8 images (n, height, width[, channels])."""
+        """Return the features (n, WIDTH) of uint8 images (n, height, width[, channels])."""
         pixels = torch.from_numpy(images).reshape(len(images), *images.shape[1:3], -1).permute(0, 3, 1, 2)
         found = [self.network(part.expand(-1, 3, -1, -1).contiguous())[0] for part in torch.split(pixels, BATCH_SIZE)]
         features: npt.NDArray[np.float32] = torch.cat(found).float().numpy()
@@ -92,32 +92,36 @@ class Inception:
 
 
 def check_inception(source: EvaluationSource, training: ImageSet, held_out: ImageSet) -> None:
-    """Refuse fewer images than a covariance of Inception's features needs.
+    """Raise an error for too few images for a covariance of Inception features of full rank.
 
     Raises:
-        UsageError: for them.
+        UsageError: if any of the three sets has fewer than `MIN_IMAGES` images.
     """
     fewest = min(source.count, len(training), len(held_out))
     if fewest < MIN_IMAGES:
-        raise UsageError(f"--inception: {fewest:,} images; its {WIDTH:,} features need {MIN_IMAGES:,} at least on each side")
+        raise UsageError(
+            f"--inception: {fewest:,} images; use at least {MIN_IMAGES:,} generated, training and held-out images each"
+        )
 
 
 def measure_inception(weights: Inception, found: Evaluation, real: ReferenceStatistics, notify: ProgressFn) -> InceptionMetrics:
-    """Compare the samples of an evaluation by Inception's features.
+    """Compute FID and KID for the samples of an evaluation.
+
+    One core processes about twenty images a second.
 
     Args:
-        weights: see `Inception`.
-        found: the evaluation, of as many images as `check_inception` asks for.
-        real: its real side.
-        notify: is told what is being looked at: a core sees about twenty images a second.
+        weights: the Inception network.
+        found: the evaluation, with as many images as `check_inception` requires.
+        real: its reference statistics.
+        notify: a function that receives progress messages.
     """
     compared, baseline = (real.held_out, real.training) if found.reference == "test" else (real.training, real.held_out)
     sets = {found.source.name: found.images.images, "the real images": compared.images, "other real images": baseline.images}
     features = []
     for name, images in sets.items():
-        notify(f"Inception looks at {len(images):,} images of {name} …")
+        notify(f"computing Inception features of {len(images):,} images ({name}) …")
         features.append(weights.features(images))
-    # The kernel distance is of blocks, which are to be like the whole: images often come class by class.
+    # Images are often sorted by class. The kernel distance needs blocks distributed like the whole set, hence the permutation.
     drawn, reference, other = (some[rng.permutation(0, "kernel blocks", 0, len(some))] for some in features)
     moments = [FeatureMoments.of(some) for some in features]
     return InceptionMetrics(
@@ -135,28 +139,32 @@ def measure_inception(weights: Inception, found: Evaluation, real: ReferenceStat
 def _weights(path: Path) -> dict[str, Any]:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch wonders aloud at a pickle of another kind before it refuses it
-            # weights_only: what is not a tensor in a dictionary is refused, and nothing in the file is run.
+            warnings.simplefilter("ignore")  # torch warns about a pickle of another kind before it raises
+            # weights_only rejects anything but tensors in a dictionary, so that no code in the file is run.
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as problem:
         raise UsageError(
-            f"--inception {path}: no such file; torch-fidelity publishes it as weights-inception-2015-12-05-{PUBLISHED}.pth"
+            f"--inception {path}: no such file; download weights-inception-2015-12-05-{PUBLISHED}.pth from torch-fidelity"
         ) from problem
     except (OSError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as problem:
-        raise UsageError(f"--inception {path}: not a file of weights") from problem
+        raise UsageError(
+            f"--inception {path}: not a weights file; use weights-inception-2015-12-05-{PUBLISHED}.pth"
+        ) from problem
     return state
 
 
 def _network(state: dict[str, Any], path: Path) -> FeatureExtractorInceptionV3:
     try:
         from torch_fidelity import FeatureExtractorInceptionV3
-    except (ImportError, RuntimeError) as problem:  # RuntimeError: a torchvision that doesn't fit this torch
+    except (ImportError, RuntimeError) as problem:  # RuntimeError: torchvision does not match this torch
         raise UsageError(f"--inception {MISSING} ({problem})") from problem
-    # It unpickles whatever it is given, so it is given what was read safely.
+    # The constructor unpickles its file without checks, so it receives a copy of the safely read weights.
     safe = io.BytesIO()
     torch.save(state, safe)
     safe.seek(0)
     try:
         return FeatureExtractorInceptionV3("inception", [str(WIDTH)], feature_extractor_weights_path=safe)
     except (RuntimeError, AttributeError, TypeError) as problem:
-        raise UsageError(f"--inception {path}: these are not Inception's weights as torch-fidelity has them") from problem
+        raise UsageError(
+            f"--inception {path}: not torch-fidelity's Inception weights; use weights-inception-2015-12-05-{PUBLISHED}.pth"
+        ) from problem

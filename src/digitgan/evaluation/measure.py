@@ -1,4 +1,4 @@
-"""An evaluation: images beside real ones, every figure with its interval and its floor."""
+"""The evaluation of images against real images: each metric with its confidence interval and its real baseline."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from digitgan.evaluation.summary import SAMPLE, Chunk, Summary, summarise
 Reference = Literal["test", "train"]
 
 RIGHT = 0.9
-"""A classifier that is right on fewer held-out images than this says little."""
+"""The least accuracy on held-out images, below which the report warns that the classifier's metrics are unreliable."""
 
 
 @final
 @dataclass(frozen=True)
 class EvaluationSource:
-    """What is evaluated.
+    """A source of images to evaluate.
 
     Attributes:
-        name: as the user called it.
-        facts: what is known of it, as JSON values.
-        count: how many images.
-        chunks: gives all of them, with their labels if they were asked for by class; each call begins anew.
-        shape: (channels, height, width) of one.
-        class_names: a name for each label.
-        by_class: whether they were.
+        name: the name that the user gave.
+        facts: the provenance of the images, as JSON values.
+        count: the number of images.
+        chunks: a function that returns a new iterator over all images, with their labels if `by_class`.
+        shape: (channels, height, width) of an image.
+        class_names: the class name of each label.
+        by_class: whether the images have labels.
     """
 
     name: str
@@ -50,13 +50,13 @@ class EvaluationSource:
 @final
 @dataclass(frozen=True)
 class MetricResult:
-    """One figure of an evaluation.
+    """The result of one metric.
 
     Attributes:
-        metric: what it is.
-        found: with its interval; None where it can't be had.
-        baseline: the same for real images.
-        missing: why there is none; empty where there is.
+        metric: the metric.
+        found: its value and confidence interval; None if it cannot be computed.
+        baseline: its real baseline, the value for real images; None if that cannot be computed.
+        missing: the reason why `found` is None; empty otherwise.
     """
 
     metric: Metric
@@ -68,11 +68,11 @@ class MetricResult:
 @final
 @dataclass(frozen=True)
 class Memorisation:
-    """How near the images come to those that were trained on.
+    """The distances of images to the training images.
 
     Attributes:
-        images: of the sample, the nearest training image and how far it is.
-        held_out: the same for real images that were not trained on: what chance is.
+        images: for each image of the sample, the nearest training image and its distance.
+        held_out: the same for held-out real images, as the distances expected by chance.
     """
 
     images: Nearest
@@ -80,40 +80,41 @@ class Memorisation:
 
     @property
     def closest_held_out(self) -> float:
-        """How near held-out images ever come, in levels of 255."""
+        """The least distance of a held-out image to a training image, in levels of 255."""
         return float(self.held_out.distances.min())
 
     @property
     def closer_than_any_held_out(self) -> float:
-        """The share of the images that come nearer than any held-out one, or are copies."""
+        """The fraction of images that are nearer to a training image than any held-out image, or are copies."""
         return self._nearer_than(self.closest_held_out)
 
     @property
     def closer_than_one_in_hundred(self) -> float:
-        """The share of the images that come nearer than all but 1 % of the held-out ones, or are copies: 1 % is chance."""
+        """The fraction of images that are nearer than all but 1 % of the held-out images, or are copies; 1 % by chance."""
         return self._nearer_than(float(np.quantile(self.held_out.distances, 0.01)))
 
     def _nearer_than(self, reach: float) -> float:
         distances = self.images.distances
-        # A copy counts even where some held-out image is a copy as well, and nothing could be nearer than that.
+        # If a held-out image is a copy, `reach` is 0 and no image is nearer, so copies are counted separately.
         return float(((distances < reach) | (distances == 0)).mean())
 
 
 @final
 @dataclass(frozen=True)
 class Evaluation:
-    """What an evaluation found.
+    """The result of an evaluation.
 
     Attributes:
-        source: what was evaluated.
-        reference: which real images it was compared with.
-        images, real: what is kept of both.
-        metrics: one for each metric.
-        per_class: a Fréchet distance for each class, and that of real images; None for too few images.
-        memorisation: how near the training images are.
-        held_out_accuracy: the share of held-out real images that the classifier is right on.
-        flags: what whoever reads the figures should know.
-        seconds: that it took.
+        source: the evaluated images.
+        reference: the real images that they were compared with: "test" or "train".
+        images: the summary of the evaluated images.
+        real: the summary of the real images.
+        metrics: the result of each metric.
+        per_class: the Fréchet distance of each class and its real baseline; None for too few images.
+        memorisation: the distances to the training images.
+        held_out_accuracy: the classifier's accuracy on held-out real images, 0 to 1.
+        flags: warnings for the reader of the report.
+        seconds: the duration in seconds.
     """
 
     source: EvaluationSource
@@ -136,19 +137,22 @@ def evaluate(
     reference: Reference,
     real_images: ReferenceStatistics | None = None,
 ) -> Evaluation:
-    """Compare images with real ones.
+    """Evaluate images against real images.
 
     Args:
-        source: the images.
-        training: the real images that were trained on.
-        held_out: others of their kind.
-        classifier: a classifier of `training`.
-        reference: whether the images are compared with `held_out` ("test") or with as many of `training` ("train"). The
-            real baseline is what the others of the two come to.
-        real_images: `reference_statistics` of the same images, `baseline_count` of them; computed if not given.
+        source: the images to evaluate.
+        training: the real images of the training set.
+        held_out: real images that are not in the training set.
+        classifier: a classifier trained on `training`.
+        reference: the real images to compare with: all of `held_out` ("test") or as many images of `training` ("train").
+            The real baseline compares the other set with these.
+        real_images: the `reference_statistics` of the same image sets, for `baseline_count` images; computed if None.
+
+    Returns:
+        Every metric with its confidence interval and real baseline, and the distances to the training images.
 
     Raises:
-        UsageError: for fewer images than anything can be said of, or of another size or other classes than the real ones.
+        UsageError: for fewer than `MIN_IMAGES` images, or if the size or the classes differ from the real images'.
     """
     started = time.perf_counter()
     check_source(source, training)
@@ -159,7 +163,7 @@ def evaluate(
     real, other = (known.held_out, known.training) if reference == "test" else (known.training, known.held_out)
     compared, baseline = Comparison(images, real), Comparison(other, real)
     memorisation = Memorisation(nearest_images(images.images, training.images), known.nearest)
-    metrics = tuple(_result(metric, compared, baseline, source) for metric in METRICS)
+    metrics = tuple(_result(metric, compared, baseline, source) for metric in METRICS.values())
     return Evaluation(
         source,
         reference,
@@ -175,22 +179,27 @@ def evaluate(
 
 
 def check_source(source: EvaluationSource, training: ImageSet) -> None:
-    """Refuse images that can't be compared with these real ones; see `evaluate`."""
+    """Raise an error if images cannot be compared with these training images.
+
+    Raises:
+        UsageError: for fewer than `MIN_IMAGES` images, or if the size or the classes differ.
+    """
     if source.count < MIN_IMAGES:
-        raise UsageError(f"{source.name}: {source.count} images; at least {MIN_IMAGES} are needed to say anything")
+        raise UsageError(f"{source.name}: {source.count} images; use at least {MIN_IMAGES}")
     if source.by_class and source.class_names != training.class_names:
         raise UsageError(
-            f"{source.name}: its classes are {', '.join(source.class_names)}, those of {training.name} are "
-            f"{', '.join(training.class_names)}; compare it with data of its own (--data)"
+            f"{source.name}: its classes are {', '.join(source.class_names)}, but the classes of {training.name} are "
+            f"{', '.join(training.class_names)}; choose data with the same classes (--data)"
         )
     if source.shape != training.shape:
         raise UsageError(
-            f"{source.name}: {size_text(source.shape)} images, those of {training.name} are {size_text(training.shape)}"
+            f"{source.name}: the images are {size_text(source.shape)}, but those of {training.name} are "
+            f"{size_text(training.shape)}; choose data of the same size (--data)"
         )
 
 
 def baseline_count(source: EvaluationSource, training: ImageSet, held_out: ImageSet, reference: Reference) -> int:
-    """Training images that the real side of an evaluation takes: as many as there are drawn ones, or held-out ones."""
+    """Return the number of training images used: as many as held-out images ("train") or as evaluated images ("test")."""
     return min(len(training), len(held_out) if reference == "train" else max(MIN_IMAGES, source.count))
 
 
@@ -198,9 +207,9 @@ def _result(metric: Metric, compared: Comparison, baseline: Comparison, source: 
     missing = ""
     fewest = min(compared.images.count, compared.real.count)
     if metric.by_class and not source.by_class:
-        missing = "the images were not asked for by class"
+        missing = "the images have no labels"
     elif fewest < metric.needs:
-        missing = f"needs {metric.needs:,} images on each side, there are {fewest:,}"
+        missing = f"needs at least {metric.needs:,} images and as many real images; there are {fewest:,}"
     if missing:
         return MetricResult(metric, None, None, missing)
     real = metric.of(baseline).value if baseline.images.count >= metric.needs else None
@@ -211,22 +220,21 @@ def _flags(
     images: Summary, source: EvaluationSource, metrics: tuple[MetricResult, ...], classifier_accuracy: float, in_baseline: int
 ) -> Iterator[str]:
     if len(np.unique(images.images.reshape(len(images.images), -1), axis=0)) == 1:
-        yield "all images are the same"
+        yield "all images are identical"
     elif (images.images == images.images[:, :1, :1]).all():
-        yield "every image is of one even colour"
+        yield "every image has a single colour"
     found = images.confusion.sum(axis=0)
     for label, name in enumerate(source.class_names) if source.by_class else ():
         if images.by_class[label].count == 0:
-            yield f"none of the images is asked for as a {name}"
+            yield f"no image has the label {name}"
         if found[label] == 0:
-            yield f"the classifier takes no image for a {name}"
+            yield f"the classifier predicts the class {name} for no image"
     if classifier_accuracy < RIGHT:
-        yield f"the classifier is right on only {classifier_accuracy:.0%} of the held-out real images: its metrics mean little"
+        yield f"the classifier's accuracy on held-out real images is only {classifier_accuracy:.0%}: its metrics are unreliable"
     if min(source.count, SAMPLE) != min(in_baseline, SAMPLE):
         yield (
-            f"the real baseline is of {in_baseline:,} real images, and these are {source.count:,}: precision, "
-            "recall, density and "
-            "coverage depend on how many there are"
+            f"the real baseline uses {in_baseline:,} images, but {source.count:,} images are evaluated: precision, recall, "
+            "density and coverage depend on the number of images"
         )
     for result in metrics:
         if result.missing:

@@ -1,4 +1,4 @@
-"""Every figure by which images are compared with real ones: one table, and what it is computed from."""
+"""The table of metrics that compare images with real images, and their computation from summaries."""
 
 from __future__ import annotations
 
@@ -24,25 +24,26 @@ from digitgan.evaluation.metrics import (
 )
 from digitgan.evaluation.metrics.kernel import BLOCK
 from digitgan.evaluation.summary import NEIGHBOURS, Summary
+from digitgan.lookup import Registry
 
 MIN_IMAGES: Final = 100
-"""Of fewer images than this nothing is said."""
+"""The least number of images of an evaluation."""
 
 NORMAL_95: Final = 1.96
-"""A normal variable is within so many standard deviations of its mean 95 times of 100."""
+"""The half-width of a 95 % confidence interval of a normal distribution, in standard deviations."""
 
 
 @final
 @dataclass(frozen=True)
 class Comparison:
-    """A set of images beside a set of real ones."""
+    """A pair of summaries: images and the real images that they are compared with."""
 
     images: Summary
     real: Summary
 
     @functools.cached_property
     def neighbourhoods(self) -> Neighbourhoods:
-        """Of the samples of both."""
+        """The neighbourhood relations between the samples of both."""
         around = self.real.radii, self.images.radii
         return neighbourhoods(self.real.features, self.images.features, NEIGHBOURS, around)
 
@@ -50,16 +51,16 @@ class Comparison:
 @final
 @dataclass(frozen=True)
 class Metric:
-    """A figure by which images are compared with real ones.
+    """A metric that compares images with real images.
 
     Attributes:
-        name: in JSON.
-        title: in reports.
-        meaning: a sentence for whoever has not met it.
-        better: which direction is.
-        needs: images on each side, at least.
-        by_class: whether the images have to have been asked for by class.
-        of: the figure with its interval.
+        name: the key in JSON.
+        title: the name in reports.
+        meaning: a short definition for reports.
+        better: the better direction, "higher" or "lower".
+        needs: the least number of images, and of real images.
+        by_class: whether the metric needs labels.
+        of: a function that computes the value and its confidence interval.
     """
 
     name: str
@@ -72,7 +73,7 @@ class Metric:
 
 
 def per_class_frechet(compared: Comparison) -> list[float | None]:
-    """The Fréchet distance of each class's images; None for a class with too few for a covariance of full rank."""
+    """Return the Fréchet distance of each class; None for a class with too few images for a covariance of full rank."""
     pairs = zip(compared.images.by_class, compared.real.by_class, strict=True)
     return [frechet_distance(*pair) if min(side.count for side in pair) > FEATURES else None for pair in pairs]
 
@@ -92,12 +93,12 @@ def _frechet(compared: Comparison) -> Interval:
 
 
 def _kernel(compared: Comparison) -> Interval:
-    # In blocks, which are to be like the whole: images often come class by class.
+    # Images are often sorted by class. The blocks should be distributed like the whole set, hence the permutation.
     real, images = (
         side.features[rng.permutation(0, "kernel blocks", 0, len(side.features))] for side in (compared.real, compared.images)
     )
     found = kernel_distance(real, images)
-    # The blocks are independent of each other, and their mean is nearly normal.
+    # The blocks are independent, so their mean is approximately normal.
     reach = NORMAL_95 * (found.error or 0.0)
     return Interval(found.value, found.value - reach, found.value + reach)
 
@@ -110,11 +111,11 @@ def _of_neighbourhoods(values: Callable[[Neighbourhoods], npt.NDArray[Any]]) -> 
     return of
 
 
-METRICS: Final = (
+_METRICS: Final = (
     Metric(
         name="class_accuracy",
         title="Class accuracy",
-        meaning="share of the images that the classifier assigns to the class asked for",
+        meaning="fraction of the images whose predicted class equals their label",
         better="higher",
         needs=MIN_IMAGES,
         by_class=True,
@@ -123,7 +124,7 @@ METRICS: Final = (
     Metric(
         name="frechet_distance",
         title="Fréchet distance",
-        meaning="how far mean and covariance of the classifier's features are from the real images' (Heusel et al. 2017)",
+        meaning="distance of the mean and covariance of the classifier's features to the real images' (Heusel et al. 2017)",
         better="lower",
         needs=FEATURES + 1,
         by_class=False,
@@ -132,7 +133,7 @@ METRICS: Final = (
     Metric(
         name="kernel_distance",
         title="Kernel distance",
-        meaning="the same by a cubic kernel, and free of bias, so that it may fall below 0 by chance (Bińkowski et al. 2018)",
+        meaning="unbiased distance of the features with a cubic kernel; may be negative by chance (Bińkowski et al. 2018)",
         better="lower",
         needs=2 * BLOCK,
         by_class=False,
@@ -141,7 +142,7 @@ METRICS: Final = (
     Metric(
         name="precision",
         title="Precision",
-        meaning="share of the images that look like some real one (Kynkäänniemi et al. 2019)",
+        meaning="fraction of the images that are similar to a real image (Kynkäänniemi et al. 2019)",
         better="higher",
         needs=MIN_IMAGES,
         by_class=False,
@@ -150,7 +151,7 @@ METRICS: Final = (
     Metric(
         name="recall",
         title="Recall",
-        meaning="share of the real images that look like some of these (Kynkäänniemi et al. 2019)",
+        meaning="fraction of the real images that are similar to one of the images (Kynkäänniemi et al. 2019)",
         better="higher",
         needs=MIN_IMAGES,
         by_class=False,
@@ -159,7 +160,7 @@ METRICS: Final = (
     Metric(
         name="density",
         title="Density",
-        meaning="how many real images these stand beside; 1 for real ones (Naeem et al. 2020)",
+        meaning="mean number of real images that an image is similar to, divided by k; 1 for real images (Naeem et al. 2020)",
         better="higher",
         needs=MIN_IMAGES,
         by_class=False,
@@ -168,7 +169,7 @@ METRICS: Final = (
     Metric(
         name="coverage",
         title="Coverage",
-        meaning="share of the real images that have one of these beside them; low where kinds are missing (Naeem et al. 2020)",
+        meaning="fraction of the real images with an image close to them; low if modes are missing (Naeem et al. 2020)",
         better="higher",
         needs=MIN_IMAGES,
         by_class=False,
@@ -177,7 +178,7 @@ METRICS: Final = (
     Metric(
         name="inception_score",
         title="Inception score",
-        meaning="confidence in one class per image and variety over images (Salimans et al. 2016), by the classifier",
+        meaning="confidence of the classifier's predictions and diversity of the predicted classes (Salimans et al. 2016)",
         better="higher",
         needs=MIN_IMAGES,
         by_class=False,
@@ -186,11 +187,13 @@ METRICS: Final = (
     Metric(
         name="class_balance",
         title="Class balance",
-        meaning="Jensen-Shannon divergence, in nats, of the predicted classes from the classes asked for; 0 where they agree",
+        meaning="Jensen-Shannon divergence between the distributions of predicted classes and of labels, in nats; 0 if equal",
         better="lower",
         needs=MIN_IMAGES,
         by_class=False,
         of=_of_answers(lambda classification: classification.class_balance),
     ),
 )
-"""Every figure there is; a new one is a new entry."""
+
+METRICS: Final = Registry[Metric]("metric", {metric.name: metric for metric in _METRICS})
+"""All metrics. To add a metric, add an entry."""

@@ -1,4 +1,4 @@
-"""The real side of an evaluation: the same for whatever is evaluated, so it is found once and kept."""
+"""The reference statistics of real images. They do not depend on the evaluated images, so they are cached."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from digitgan.evaluation.summary import SAMPLE, Predictions, Summary, summarise
 from digitgan.files import replacing
 
 FORMAT: Final = "1"
-"""Another where what is kept, or how it is found, changes."""
+"""The version of the cached files; it changes with their content or its computation."""
 
 
 @final
 @dataclass(frozen=True)
 class ReferenceStatistics:
-    """What an evaluation needs of real images.
+    """The statistics of real images that an evaluation needs.
 
     Attributes:
-        training: of training images, as many as the real baseline takes, evenly spread.
-        held_out: of all held-out images.
-        nearest: of the held-out images' sample, the nearest of all training images: how near chance comes.
+        training: the summary of evenly spread training images, as many as the real baseline needs.
+        held_out: the summary of all held-out images.
+        nearest: for each held-out image of the sample, the nearest of all training images: the distances expected by chance.
     """
 
     training: Summary
@@ -42,13 +42,13 @@ class ReferenceStatistics:
 def reference_statistics(
     classifier: FeatureClassifier, training: ImageSet, held_out: ImageSet, count: int
 ) -> ReferenceStatistics:
-    """Find it.
+    """Compute the reference statistics.
 
     Args:
-        classifier: a classifier of the training images.
-        training: the real images that were trained on.
-        held_out: others of their kind.
-        count: training images that the real baseline takes.
+        classifier: a classifier trained on the training images.
+        training: the real images of the training set.
+        held_out: real images that are not in the training set.
+        count: the number of training images for the real baseline.
     """
     shown = evenly(training, count)
     return _put_together(
@@ -65,9 +65,9 @@ def reference_statistics(
 def cached_reference_statistics(
     known: CachedClassifier, training: ImageSet, held_out: ImageSet, count: int, notify: ProgressFn
 ) -> ReferenceStatistics:
-    """Take it from the cache folder, or find it and keep it there; see `reference_statistics`.
+    """Read the reference statistics from the cache folder, or compute and cache them; see `reference_statistics`.
 
-    What was kept of another classifier's features is not taken, and `notify` told of it.
+    Statistics of another classifier's features are computed again; `notify` receives a message.
     """
     shown = evenly(training, count)
     images = f"{FORMAT} {training.content_hash} {held_out.content_hash} {count}"
@@ -80,12 +80,12 @@ def cached_reference_statistics(
     try:
         _write(path, images, known.sha256, of_shown, of_held_out, found.nearest)
     except OutputError as problem:
-        notify(f"{problem}; what was found of the real images is not kept")
+        notify(f"{problem}; the reference statistics are not cached")
     return found
 
 
 def evenly(image_set: ImageSet, count: int) -> ImageSet:
-    """So many images of a set, evenly spread over it, whatever their order."""
+    """Return `count` images of a set, one from each of `count` equal parts of it, so that its order does not matter."""
     chosen = rng.spread(0, "images of a set", 0, count, count, len(image_set))
     return ImageSet(image_set.images[chosen], image_set.labels[chosen], image_set.class_names, image_set.name)
 
@@ -125,7 +125,7 @@ def _write(path: Path, images: str, features_sha256: str, shown: Predictions, he
 def _read(
     path: Path, images: str, features_sha256: str, sizes: tuple[int, int, int], notify: ProgressFn
 ) -> tuple[Predictions, Predictions, Nearest] | None:
-    """Read kept statistics; return None if the file is missing, damaged, or of other images or another classifier."""
+    """Read cached statistics; return None if the file is missing, damaged, or of other images or another classifier."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -138,8 +138,8 @@ def _read(
         return None
     if told.get("features_sha256") != features_sha256:
         notify(
-            f"{path}: was found with other features ({str(told.get('features_sha256'))[:12]}, here {features_sha256[:12]}); "
-            "it is found anew"
+            f"{path}: cached for the features {str(told.get('features_sha256'))[:12]}, not {features_sha256[:12]}; "
+            "computing the reference statistics again"
         )
         return None
     training, held_out, classes = sizes

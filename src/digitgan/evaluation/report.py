@@ -1,18 +1,16 @@
-"""The report of an evaluation: one JSON record, and a page made of it that opens from disk."""
+"""The report of an evaluation: a JSON record, and a self-contained HTML page made from it."""
 
 from __future__ import annotations
 
 import base64
 import dataclasses
 import importlib.resources
-import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, final
 
 import numpy as np
-from PIL import Image
 
 from digitgan.evaluation.inception import InceptionMetrics
 from digitgan.evaluation.measure import Evaluation
@@ -20,17 +18,17 @@ from digitgan.evaluation.metrics.bootstrap import CONFIDENCE, RESAMPLES
 from digitgan.evaluation.summary import NEIGHBOURS, SAMPLE, Summary
 from digitgan.evaluation.tstr import TrainOnSynthetic
 from digitgan.files import replacing
-from digitgan.images import Picture, enlarged, grid
+from digitgan.images import Picture, encode_png, enlarged, grid
 
 TEMPLATE: Final = "report.html.j2"
 ACROSS: Final = 12
-"""Images of each class that are shown."""
+"""The number of images shown for each class."""
 
 WORST: Final = 24
-"""Images that are shown of those in which the classifier sees the class asked for least."""
+"""The number of images shown with the lowest predicted probability of their label."""
 
 PAIRS: Final = 12
-"""Pairs of an image and its nearest training image that are shown."""
+"""The number of pairs shown of an image and its nearest training image."""
 
 DECILES: Final = tuple(range(0, 101, 10))
 
@@ -42,14 +40,14 @@ def record(
     command: str,
     inception: InceptionMetrics | None = None,
 ) -> dict[str, Any]:
-    """All of an evaluation as JSON values: what report.json holds.
+    """Return the report of an evaluation as JSON values, the content of report.json.
 
     Args:
-        found: by `evaluate`.
-        tstr: by `measure_tstr`, where it was asked for.
-        protocol: what else was done and with what: the classifier and its hash, the data, versions.
-        command: that does it again.
-        inception: by `measure_inception`, where it was asked for.
+        found: the result of `evaluate`.
+        tstr: the result of `measure_tstr`, if requested.
+        protocol: further entries of the protocol: the classifier and its hash, the data, the versions.
+        command: the command that repeats the evaluation.
+        inception: the result of `measure_inception`, if requested.
     """
     metrics = {
         metric.metric.name: {
@@ -80,10 +78,13 @@ def record(
             **protocol,
             "classifier_accuracy_on_held_out": _round(found.held_out_accuracy),
             "compared_with": compared_with,
-            "baseline": f"{'training' if found.reference == 'test' else 'held-out'} images in place of these",
+            "baseline": f"{'training' if found.reference == 'test' else 'held-out'} images instead of the evaluated images",
             "neighbours": NEIGHBOURS,
-            "sample": f"at most {SAMPLE:,} images, evenly spread, for neighbourhoods, kernel distance and memorisation",
-            "intervals": f"{CONFIDENCE:.0%}, bootstrap of {RESAMPLES} resamples; the kernel distance's by its standard error",
+            "sample": (
+                f"at most {SAMPLE:,} images, evenly spread, for precision, recall, density, coverage, kernel distance and "
+                "memorisation"
+            ),
+            "intervals": f"{CONFIDENCE:.0%}, bootstrap with {RESAMPLES} resamples; standard error for the kernel distance",
         },
         "command": command,
         "seconds": round(found.seconds, 1),
@@ -91,20 +92,20 @@ def record(
 
 
 def headline(metrics: dict[str, dict[str, Any]], found: Evaluation) -> str:
-    """The most important in a sentence."""
+    """Return class accuracy, Fréchet distance and coverage, with their real baselines, as one sentence."""
     parts = []
     accuracy, frechet, coverage = (metrics[name] for name in ("class_accuracy", "frechet_distance", "coverage"))
 
     def beside(metric: dict[str, Any], form: str) -> str:
-        return "" if metric["baseline"] is None else f" (real ones {metric['baseline']:{form}})"
+        return "" if metric["baseline"] is None else f" (real baseline {metric['baseline']:{form}})"
 
     if accuracy["value"] is not None:
-        parts.append(f"{accuracy['value']:.2%} are taken for the class they were asked for as{beside(accuracy, '.2%')}")
+        parts.append(f"class accuracy {accuracy['value']:.2%}{beside(accuracy, '.2%')}")
     if frechet["value"] is not None:
-        parts.append(f"their Fréchet distance is {frechet['value']:.3g}{beside(frechet, '.3g')}")
+        parts.append(f"Fréchet distance {frechet['value']:.3g}{beside(frechet, '.3g')}")
     if coverage["value"] is not None:
-        parts.append(f"they cover {coverage['value']:.1%} of the real images{beside(coverage, '.1%')}")
-    return f"Of {found.source.count:,} images " + ("; ".join(parts) or "nothing can be said: there are too few real ones") + "."
+        parts.append(f"coverage {coverage['value']:.1%}{beside(coverage, '.1%')}")
+    return f"{found.source.count:,} images: " + (", ".join(parts) or "too few real images for any metric") + "."
 
 
 def _values(found: TrainOnSynthetic | InceptionMetrics) -> dict[str, Any]:
@@ -113,7 +114,7 @@ def _values(found: TrainOnSynthetic | InceptionMetrics) -> dict[str, Any]:
 
 
 def _round(value: float) -> float:
-    """Six digits: more than any of it is sure to."""
+    """Round to six significant digits, more than the precision of any metric."""
     return float(f"{value:.6g}")
 
 
@@ -157,18 +158,18 @@ def _memorisation(found: Evaluation) -> dict[str, Any]:
             {"distance": _round(float(near.images.distances[index])), "training_image": int(near.images.indices[index])}
             for index in closest
         ],
-        "unit": "root of the mean squared difference of two images' pixels, in levels of 255",
+        "unit": "root mean squared differences of the pixels, in levels of 255",
     }
 
 
 @final
 @dataclass(frozen=True)
 class ReportImage:
-    """A picture of the page.
+    """A picture on the report page.
 
     Attributes:
         picture: uint8 (height, width[, channels]).
-        text: what it shows, for who can't see it.
+        text: the alternative text.
     """
 
     picture: Picture
@@ -176,18 +177,18 @@ class ReportImage:
 
     @property
     def address(self) -> str:
-        """The picture itself as a data: address."""
-        file = io.BytesIO()
-        Image.fromarray(self.picture).save(file, format="PNG", optimize=True)
-        return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+        """The picture as a data: URL."""
+        return f"data:image/png;base64,{base64.b64encode(encode_png(self.picture)).decode()}"
 
 
 def pictures(found: Evaluation, training: Picture) -> dict[str, ReportImage]:
-    """The pictures of a page: every class, the images that look least like it, and the nearest training images.
+    """Return the pictures of the report page.
+
+    They show images of each class, the images with the lowest probability of their label, and the nearest training images.
 
     Args:
-        found: by `evaluate`.
-        training: the images that were trained on.
+        found: the result of `evaluate`.
+        training: the training images, uint8 (n, height, width[, channels]).
     """
     images, by_class = found.images, found.source.by_class
     names = found.source.class_names
@@ -197,9 +198,7 @@ def pictures(found: Evaluation, training: Picture) -> dict[str, ReportImage]:
         asked = ", ".join(f"{names[images.labels[index]]} ({images.certainty[index]:.0%})" for index in worst)
         shown["worst"] = ReportImage(
             enlarged(grid(images.images[worst], columns=WORST // 2), 2),
-            "The images in which the classifier sees the class asked for least, row by row, with that class "
-            "and how probable it "
-            f"is to it: {asked}",
+            f"The images with the lowest predicted probability of their label, row by row, with label and probability: {asked}",
         )
     near = found.memorisation.images
     closest = np.argsort(near.distances)[:PAIRS]
@@ -207,7 +206,7 @@ def pictures(found: Evaluation, training: Picture) -> dict[str, ReportImage]:
     distances = ", ".join(f"{near.distances[index]:.1f}" for index in closest)
     shown["pairs"] = ReportImage(
         enlarged(grid(pairs, columns=PAIRS), 2),
-        f"Above, the images nearest to a training image; below each, that training image. Distances: {distances}",
+        f"Top row: the images nearest to a training image. Bottom row: that training image. Distances: {distances}",
     )
     return shown
 
@@ -219,16 +218,18 @@ def _classes(images: Summary, classes: int, by_class: bool) -> ReportImage:
     for label in range(classes):
         some = images.images[images.labels == label][:ACROSS]
         rows.append(np.concatenate([some, np.zeros((ACROSS - len(some), *images.images.shape[1:]), dtype=np.uint8)]))
-    return ReportImage(enlarged(grid(np.concatenate(rows), columns=ACROSS), 2), f"{ACROSS} images of each class, a row each")
+    return ReportImage(
+        enlarged(grid(np.concatenate(rows), columns=ACROSS), 2), f"{ACROSS} images of each class, one class a row"
+    )
 
 
 def page(report: dict[str, Any], shown: dict[str, ReportImage], curves: bytes | None) -> str:
-    """The page: HTML that needs nothing else.
+    """Return the report page as self-contained HTML.
 
     Args:
-        report: by `record`.
-        shown: by `pictures`.
-        curves: a PNG of the run's curves, where there is a run.
+        report: the result of `record`.
+        shown: the result of `pictures`.
+        curves: the run's training curves as PNG; None if there is no run.
     """
     from jinja2 import Environment, StrictUndefined
 
@@ -240,15 +241,15 @@ def page(report: dict[str, Any], shown: dict[str, ReportImage], curves: bytes | 
 
 
 def report_paths(folder: Path) -> tuple[Path, Path]:
-    """The record and the page of a report in that folder."""
+    """Return the paths of report.json and report.html in a folder."""
     return folder / "report.json", folder / "report.html"
 
 
 def write_report(folder: Path, report: dict[str, Any], html: str) -> tuple[Path, Path]:
-    """Write report.json and report.html into a folder, each whole or not at all.
+    """Write report.json and report.html into a folder, each atomically, and return their paths.
 
     Raises:
-        OutputError: if they can't be written.
+        OutputError: if a file cannot be written.
     """
     paths = report_paths(folder)
     for path, text in zip(paths, (json.dumps(report, indent=1, ensure_ascii=False) + "\n", html), strict=True):

@@ -1,4 +1,4 @@
-"""What can be evaluated: a model, which is drawn from, or images that lie in a file."""
+"""The sources of images to evaluate: a model that generates them, or a file."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ LABELS_AT_ONCE = 10_000
 
 
 def source_of_model(model: Model, sha256: str, name: str, training: ImageSet, count: int, seed: int) -> EvaluationSource:
-    """Images drawn from a model, as many of each class as there are among so many evenly spread training images.
+    """Return a source that generates images with a model, with the class distribution of the training images.
 
     Args:
-        model: to draw from.
-        sha256: of its file.
-        name: as the user called it.
-        training: real images, whose classes' shares the drawn ones have.
-        count: images.
-        seed: of the drawing.
+        model: the model.
+        sha256: the SHA-256 of the model file.
+        name: the name that the user gave.
+        training: real images. The labels are those of `count` evenly spread images of this set.
+        count: the number of images.
+        seed: the seed of the generated images.
     """
     by_class = len(model.class_names) > 1
 
@@ -53,7 +53,7 @@ def source_of_model(model: Model, sha256: str, name: str, training: ImageSet, co
 
 
 def source_of_images(images: ImageSet, name: str) -> EvaluationSource:
-    """Images of a file, with their labels if they have any."""
+    """Return a source of the images of an image set, with their labels if it has more than one class."""
     by_class = len(images.class_names) > 1
 
     def chunks() -> Iterator[Chunk]:

@@ -1,4 +1,4 @@
-"""Images that stream by, and what is kept of them: sums, and a sample of fixed size."""
+"""Summaries of image streams: sums, and a sample of fixed size."""
 
 from __future__ import annotations
 
@@ -17,36 +17,35 @@ from digitgan.evaluation.metrics import ClassificationSummary, FeatureMoments, F
 from digitgan.images import Picture
 
 NEIGHBOURS: Final = 5
-"""k of all figures of neighbourhoods, as Naeem et al. (2020) have it."""
+"""k, the number of neighbours for precision, recall, density and coverage, as in Naeem et al. (2020)."""
 
 GROUPS = 50
-"""Sums are kept apart for so many groups of images, which the bootstrap draws from."""
+"""The number of groups of images with separate sums, which the bootstrap resamples."""
 
 SAMPLE = 10_000
-"""Images that are kept for what has to see pairs of images: the neighbourhoods, the kernel distance, memorisation."""
+"""The number of images kept for metrics of pairs of images: neighbourhoods, kernel distance and memorisation."""
 
 CHUNK_SIZE = 500
-"""Images that go through the classifier at once."""
+"""The number of images in one forward pass of the classifier."""
 
 Chunk = tuple[Picture, Labels | None]
-"""uint8 images (n, height, width[, channels]) and the labels (n,) they were asked for by, if they were."""
+"""Images, uint8 (n, height, width[, channels]), and their labels (n,) or None."""
 
 
 @final
 @dataclass(frozen=True)
 class Summary:
-    """What is kept of a set of images, in memory that does not grow with it.
+    """The summary of an image set, in memory that does not depend on its size.
 
     Attributes:
-        count: of images.
-        moments: of the features, a group each.
-        classification: the classifier's, a group each.
-        by_class: moments of the features of each class's images; where none was asked for, of those the classifier takes for
-        it.
-        images: the sample: at most `SAMPLE`, evenly spread over the set.
-        labels: of the sample; where there were none, what the classifier takes the images for.
-        features: of the sample.
-        certainty: of the sample, the classifier's probability of the class asked for.
+        count: the number of images.
+        moments: the moments of the features of each group.
+        classification: the summary of the predictions for each group.
+        by_class: the moments of the features of each class. Unlabelled images count for their predicted class.
+        images: the sample: at most `SAMPLE` images, evenly spread over the set.
+        labels: the labels of the sample; the predicted labels if the images are unlabelled.
+        features: the features of the sample.
+        certainty: the predicted probability of each label of the sample.
     """
 
     count: int
@@ -60,17 +59,17 @@ class Summary:
 
     @functools.cached_property
     def radii(self) -> Vector:
-        """How far the neighbourhood of each of the sample reaches, squared."""
+        """The squared radius of the neighbourhood of each image of the sample."""
         return radii(self.features, NEIGHBOURS)
 
     @property
     def class_accuracy(self) -> float:
-        """The share of the images that the classifier takes for the class they were asked for by."""
+        """The fraction of images whose predicted label equals their label."""
         return float(self.confusion.trace() / self.confusion.sum())
 
     @property
     def confusion(self) -> npt.NDArray[np.int64]:
-        """See `ClassificationSummary.confusion`."""
+        """The confusion matrix of all groups; see `ClassificationSummary.confusion`."""
         counted: npt.NDArray[np.int64] = np.sum(
             [classification.confusion for classification in self.classification], axis=0
         ).astype(np.int64)
@@ -80,11 +79,11 @@ class Summary:
 @final
 @dataclass(frozen=True)
 class Predictions:
-    """What a classifier has said of all images of a set, in chunks as `summarise` takes them.
+    """A classifier's predictions for an image set, computed in the same chunks as in `summarise`.
 
     Attributes:
-        features: (n, FEATURES).
-        probabilities: (n, classes).
+        features: (n, FEATURES), the output of the last hidden layer.
+        probabilities: (n, classes), the predicted probabilities.
     """
 
     features: npt.NDArray[np.float32]
@@ -92,7 +91,7 @@ class Predictions:
 
     @staticmethod
     def of(classifier: FeatureClassifier, images: Picture) -> Predictions:
-        """Ask the classifier."""
+        """Compute the predictions of a classifier for images."""
         found = [classify_images(classifier, images[start : start + CHUNK_SIZE]) for start in range(0, len(images), CHUNK_SIZE)]
         return Predictions(*(np.concatenate(column) for column in zip(*found, strict=True)))
 
@@ -100,16 +99,16 @@ class Predictions:
 def summarise(
     classifier: FeatureClassifier, chunks: Iterable[Chunk], count: int, predictions: Predictions | None = None
 ) -> Summary:
-    """Judge images as they come.
+    """Classify a stream of images and summarise it.
 
     Args:
-        classifier: whose features and answers are kept.
-        chunks: images and labels, of any size each; all together `count`.
-        count: how many there will be.
-        predictions: what the classifier says of them, where that is known already.
+        classifier: the classifier that supplies features and predictions.
+        chunks: images and labels in chunks of any size, `count` images in total.
+        count: the number of images.
+        predictions: the classifier's predictions for these images; computed if None.
 
     Raises:
-        UsageError: for images of another size than the classifier's.
+        UsageError: if the size of the images differs from the classifier's.
     """
     groups = min(GROUPS, count)
     classes = classifier.spec.classes
@@ -144,9 +143,10 @@ def summarise(
 
 
 def _groups(start: int, length: int, groups: int) -> npt.NDArray[np.intp]:
-    """The groups of the images from `start` on: of so many in a row each goes to another one.
+    """Return the groups of `length` images from index `start`: each run of `groups` images has one image in each group.
 
-    To which is random: images often come class by class, or the classes taking turns, and a group is to be like the whole set.
+    The order within a run is random. Images are often sorted by class or cycle through the classes, and each group should be
+    distributed like the whole set.
     """
     first, last = start // groups, -(-(start + length) // groups)
     order = rng.words(0, "groups of images", first, last - first, groups).argsort(axis=1)
@@ -154,7 +154,7 @@ def _groups(start: int, length: int, groups: int) -> npt.NDArray[np.intp]:
 
 
 def _of_size(chunks: Iterable[Chunk], size: int) -> Iterator[Chunk]:
-    """The same images in chunks of `size`, the last one shorter."""
+    """Yield the same images in chunks of `size`; the last chunk may be shorter."""
     images: list[Picture] = []
     labels: list[Labels] = []
     waiting = 0

@@ -1,4 +1,4 @@
-"""What every format of an exported model is."""
+"""The interface of an export format."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ Images = npt.NDArray[np.float32]
 @final
 @dataclass(frozen=True)
 class Package:
-    """What is handed on.
+    """A model to be exported.
 
     Attributes:
-        model: the generator, with recipe, class names and card; on the CPU.
-        discriminator: that of the same run; None where it stays.
-        sha256: of the model file.
-        source: what the user called it.
+        model: The generator on the CPU, with recipe, class names and card.
+        discriminator: The discriminator of the same run; None to export the generator alone.
+        sha256: SHA-256 of the model file.
+        source: Name or path of the model, as the user gave it.
     """
 
     model: Model
@@ -41,13 +41,13 @@ class Package:
 
 
 class Format(ABC):
-    """A way of writing a model down for other programs.
+    """An export format.
 
     Attributes:
-        name: as `--format` takes it.
-        ending: of the file; empty for a folder.
-        takes_discriminator: whether it can hold one.
-        quantisations: what `--quantize` may be.
+        name: Value of `--format`.
+        ending: Extension of the file; empty for a folder.
+        takes_discriminator: Whether the format can hold a discriminator.
+        quantisations: Supported values of `--quantize`.
     """
 
     name: ClassVar[str]
@@ -57,29 +57,38 @@ class Format(ABC):
 
     @abstractmethod
     def check(self) -> None:
-        """Make sure that what it needs is installed.
+        """Check that the required packages are installed.
 
         Raises:
-            UsageError: where it isn't; it names the pip command.
+            UsageError: If one is missing; the message holds the pip command.
         """
 
     @abstractmethod
     def write(self, package: Package, path: Path, quantize: str | None) -> None:
-        """Write it.
+        """Write a model.
 
         Args:
-            package: what.
-            path: a file, or a folder that is there and empty; it takes its final place only when this has returned.
-            quantize: one of `quantisations`; None for float32 throughout.
+            package: The model.
+            path: A file, or an existing empty folder. It is moved to its final place after this method has returned.
+            quantize: One of `quantisations`; None for float32.
         """
 
     @abstractmethod
     def draw(self, path: Path, z: Latents, labels: Labels) -> Images:
-        """Images (n, channels, height, width) in [-1, 1] from z (n, latent) and labels (n,), by what was written alone."""
+        """Generate images from the written files alone.
+
+        Args:
+            path: The file or folder written.
+            z: float32 (n, latent).
+            labels: int64 (n,).
+
+        Returns:
+            float32 (n, channels, height, width) in [-1, 1].
+        """
 
 
 def facts(package: Package, quantize: str | None = None) -> dict[str, Any]:
-    """What a program's reader has to know, as JSON values."""
+    """Return what a program needs to know to use the generator, as JSON values."""
     model = package.model
     return {
         "recipe": model.recipe.name,
@@ -98,7 +107,7 @@ def facts(package: Package, quantize: str | None = None) -> dict[str, Any]:
 
 
 def drawn_directly(model: Model, z: Latents, labels: Labels) -> Images:
-    """Images (n, channels, height, width) in [-1, 1] by the model itself."""
+    """Generate images (n, channels, height, width) in [-1, 1] with the model itself."""
     with torch.inference_mode():
         images: Images = model.generator(torch.from_numpy(z), torch.from_numpy(labels)).contiguous().numpy()
     return images

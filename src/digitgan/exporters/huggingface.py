@@ -1,4 +1,4 @@
-"""A folder as the Hugging Face Hub shows one: the model file, a card, and a picture. Nothing is uploaded."""
+"""Export to a folder in the layout of the Hugging Face Hub: model file, card and picture. Nothing is uploaded."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from digitgan.model.file import load_model, save_model
 TEMPLATE: Final = "model_card.md.j2"
 MODEL: Final = "model.safetensors"
 ACROSS: Final = 10
-"""Images of each class in the picture."""
+"""Images per row of the picture."""
 
 MAX_ROWS: Final = 10
 
 
 @final
 class HuggingFace(Format):
-    """`model.safetensors`, `config.json`, `README.md` with the metadata that the Hub reads, `grid.png`."""
+    """A folder with `model.safetensors`, `config.json`, `grid.png`, and a `README.md` with the metadata of the Hub."""
 
     name: ClassVar[str] = "huggingface"
 
     def check(self) -> None:
-        """See `Format.check`; nothing is needed."""
+        """See `Format.check`; no package is required."""
 
     def write(self, package: Package, path: Path, quantize: str | None) -> None:
         """See `Format.write`."""
         model = package.model
         save_model(path / MODEL, model)
-        package = dataclasses.replace(package, sha256=file_hash(path / MODEL))  # of this file, which is what people have
+        package = dataclasses.replace(package, sha256=file_hash(path / MODEL))  # the saved file may differ from the source
         config = {**facts(package), "card": model.card}
         (path / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
         labels = np.repeat(np.arange(min(MAX_ROWS, len(model.class_names))), ACROSS)

@@ -1,4 +1,4 @@
-"""A folder that Keras 3 reads, whatever its backend: the networks' architectures as JSON, their weights, and both in one."""
+"""Export to a folder for Keras 3 with any backend: architectures as JSON, weights, and both in one file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from digitgan.exporters.formats import Format, Images, Labels, Latents, Package
 from digitgan.exporters.keras_layers import KerasModel, load_keras
 from digitgan.exporters.keras_networks import keras_discriminator, keras_generator
 
-EXAMPLE = '''"""Draws ten images with Keras alone: python draw.py"""
+EXAMPLE = '''"""Generate ten images with Keras alone: python draw.py"""
 
 import keras
 import numpy as np
@@ -29,7 +29,7 @@ print(images.shape, images.min(), images.max())  # (10, {height}, {width}, {chan
 
 @final
 class KerasFiles(Format):
-    """`generator.json`, `generator.weights.h5` and `generator.keras`, the discriminator likewise, and an example."""
+    """A folder with `generator.json`, `.weights.h5` and `.keras`, likewise the discriminator, and an example."""
 
     name: ClassVar[str] = "keras"
     takes_discriminator: ClassVar[bool] = True
@@ -65,6 +65,6 @@ class KerasFiles(Format):
 def _save(model: KerasModel, folder: Path, name: str) -> None:
     (folder / f"{name}.json").write_text(model.to_json(indent=1) + "\n", encoding="utf-8")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of an optimizer that it was not trained by there
+        warnings.simplefilter("ignore")  # Keras warns that the model is not compiled with an optimizer
         model.save_weights(folder / f"{name}.weights.h5")
         model.save(folder / f"{name}.keras")

@@ -1,4 +1,4 @@
-"""Single layers of Keras 3 with the weights of ours, on maps whose channels come last."""
+"""Construction of single Keras 3 layers from PyTorch layers and their weights, in channels-last format."""
 
 from __future__ import annotations
 
@@ -22,29 +22,27 @@ KerasModel = Any
 
 
 def load_keras() -> types.ModuleType:
-    """The module keras, on its torch backend where no other was chosen, so that no TensorFlow is needed.
+    """Import Keras, by default with the torch backend, so that TensorFlow is not required.
 
     Raises:
-        UsageError: where it is not installed.
+        UsageError: If Keras is not installed.
     """
     os.environ.setdefault("KERAS_BACKEND", "torch")
     try:
         import keras
     except ImportError as problem:
-        raise UsageError(
-            "--format keras needs Keras, which comes with the extra `export`: pip install 'digitgan[export]'"
-        ) from problem
+        raise UsageError("--format keras: needs Keras; install it with: pip install 'digitgan[export]'") from problem
     module: types.ModuleType = keras
     return module
 
 
 @final
 class KerasBuilder:
-    """Makes layers, and joins them to models; each method takes a Keras tensor, and gives the next one.
+    """A builder of Keras models. Unless stated otherwise, a method takes a Keras tensor and returns the next one.
 
     Attributes:
-        keras: the module.
-        layers: its layers.
+        keras: The module `keras`.
+        layers: The module `keras.layers`.
     """
 
     def __init__(self) -> None:
@@ -52,30 +50,38 @@ class KerasBuilder:
         self.layers = self.keras.layers
 
     def input(self, shape: tuple[int, ...], name: str) -> KerasTensor:
-        """What a model is given: float32 (n, *shape)."""
+        """Return an input, float32 (n, *shape)."""
         return self.keras.Input(shape, name=name)
 
     def labels(self) -> KerasTensor:
-        """The labels that a model is given: int32 (n, 1)."""
+        """Return the input of the labels, int32 (n, 1)."""
         return self.keras.Input((1,), dtype="int32", name="labels")
 
     def model(self, inputs: list[KerasTensor], outputs: Any, name: str) -> KerasModel:
-        """The model that leads from inputs to outputs."""
+        """Return the model from the inputs to the outputs."""
         return self.keras.Model(inputs[0] if len(inputs) == 1 else inputs, outputs, name=name)
 
     def table(self, labels: KerasTensor, rows: Array, name: str) -> KerasTensor:
-        """The row (n, width) of each label."""
+        """Look up the row (n, width) of each label."""
         found = self._weighted(self.layers.Embedding(*rows.shape, name=name), labels, [rows])
         return self.layers.Flatten(name=f"{name}_row")(found)
 
     def joined(self, first: KerasTensor, second: KerasTensor, name: str) -> KerasTensor:
-        """Both, one after the other along the last axis."""
+        """Concatenate two tensors along the last axis."""
         return self.layers.Concatenate(name=name)([first, second])
 
     def dense(
         self, layer: nn.Linear, values: KerasTensor, name: str, *, inputs: Places | None = None, outputs: Places | None = None
     ) -> KerasTensor:
-        """A dense layer, whose inputs or outputs lie in another order in Keras: where each of them lies here."""
+        """Apply a dense layer, optionally with reordered units.
+
+        Args:
+            layer: The PyTorch layer.
+            values: The input.
+            name: Name of the Keras layer.
+            inputs: PyTorch index of each Keras input; None for the same order.
+            outputs: PyTorch index of each Keras output; None for the same order.
+        """
         kernel = array(layer.weight).T
         bias = None if layer.bias is None else array(layer.bias)
         if inputs is not None:
@@ -86,8 +92,8 @@ class KerasBuilder:
         return self._weighted(made, values, [kernel] if bias is None else [kernel, bias])
 
     def convolution(self, layer: nn.Module, maps: KerasTensor, name: str) -> KerasTensor:
-        """A convolution of either direction, with 'same' padding; of an odd pixel too, which comes last in both worlds."""
-        if isinstance(layer, nn.Sequential):  # that odd pixel, then the convolution
+        """Apply a convolution or transposed convolution with "same" padding; both frameworks put an odd padding pixel last."""
+        if isinstance(layer, nn.Sequential):  # the odd padding pixel, then the convolution
             layer = layer[1]
         assert isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)
         up = isinstance(layer, SameTransposedConvolution)
@@ -100,15 +106,15 @@ class KerasBuilder:
             use_bias=layer.bias is not None,
             name=name,
         )
-        # Ours are (in, out, height, width) on the way up and (out, in, height, width) on the way down; Keras' have the sides
-        # first, and the other two the other way round.
+        # PyTorch: (in, out, height, width) if transposed, else (out, in, height, width). Keras: (height, width, out, in) and
+        # (height, width, in, out).
         weights = [array(layer.weight).transpose(2, 3, 1, 0)]
         return self._weighted(made, maps, weights if layer.bias is None else [*weights, array(layer.bias)])
 
     def norm(
         self, layer: nn.Module, maps: KerasTensor, labels: KerasTensor | None, name: str, order: Places | None = None
     ) -> KerasTensor:
-        """The norm of a layer: batch norm, class-conditional batch norm, or none."""
+        """Apply batch normalisation, class-conditional batch normalisation, or none."""
         if isinstance(layer, ClassConditionalBatchNorm):
             maps = self._batch_norm(layer.norm, maps, name, None)
             for kind, table in (("gain", layer.gain), ("bias", layer.bias)):
@@ -120,23 +126,26 @@ class KerasBuilder:
         return maps if isinstance(inner, nn.Identity) else self._batch_norm(inner, maps, name, order)
 
     def over_pixels(self, row: KerasTensor, name: str) -> KerasTensor:
-        """A number for each channel (n, channels) as (n, 1, 1, channels), which goes with maps."""
+        """Reshape values per channel (n, channels) to (n, 1, 1, channels), so that they broadcast over the pixels."""
         return self.layers.Reshape((1, 1, row.shape[-1]), name=f"{name}_over_pixels")(row)
 
     def relu(self, slope: float, maps: KerasTensor, name: str) -> KerasTensor:
-        """A ReLU, leaky where it has a slope below zero."""
+        """Apply a ReLU, or a leaky ReLU if `slope` is not 0."""
         layer = self.layers.LeakyReLU(negative_slope=slope, name=name) if slope else self.layers.ReLU(name=name)
         return layer(maps)
 
     def output(self, layer: nn.Module, maps: KerasTensor, name: str) -> KerasTensor:
-        """A generator's last activation: pixels in [-1, 1]."""
+        """Apply the last activation of a generator, with output in [-1, 1]."""
         if isinstance(layer, UnitSigmoid):
             unit = self.layers.Activation("sigmoid", name=f"{name}_in_unit")(maps)
             return self.layers.Rescaling(2.0, offset=-1.0, name=name)(unit)
         return self.layers.Activation("tanh", name=name)(maps)
 
     def lstm(self, layer: nn.LSTM, name: str, **options: Any) -> tuple[Any, list[Array]]:
-        """An LSTM, and the weights to set once it has been called. The gates have the same order in both worlds."""
+        """Return an LSTM layer, and the weights to set after its first call.
+
+        The order of the gates is the same in both frameworks.
+        """
         parts = [layer.get_parameter(f"{part}_l0") for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
         kernel, recurrent, bias, second = (array(part) for part in parts)
         return self.layers.LSTM(layer.hidden_size, name=name, **options), [kernel.T, recurrent.T, bias + second]
@@ -159,11 +168,11 @@ class KerasBuilder:
 
 
 def array(tensor: Tensor) -> Array:
-    """A tensor's numbers as float32."""
+    """Return a tensor as a float32 NumPy array."""
     numbers: Array = tensor.detach().to("cpu", torch.float32).numpy()
     return numbers
 
 
 def channels_last(channels: int, height: int, width: int) -> Places:
-    """Where each unit of flattened maps (height, width, channels) lies in those of (channels, height, width)."""
+    """Return the index in flattened (channels, height, width) maps of each unit of flattened (height, width, channels) maps."""
     return np.arange(channels * height * width).reshape(channels, height, width).transpose(1, 2, 0).reshape(-1)

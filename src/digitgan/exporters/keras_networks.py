@@ -1,7 +1,7 @@
-"""Generators and discriminators as Keras 3 models of built-in layers, channels last: one function a family.
+"""Generators and discriminators as Keras 3 models of built-in layers, channels last: one function per family.
 
-A label's way into a network becomes a table of rows, whatever way it was: rows of a unit matrix where it was one-hot, rows
-scaled to their length where they were scaled, rows for each pixel where it was a plane. So Keras needs nothing of ours.
+Every kind of label conditioning becomes an embedding table: an identity matrix for one-hot labels, normalised rows for a
+normalised embedding, one value per pixel for a label plane. The models therefore need no custom layers.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from digitgan.networks.recurrent import RecurrentDiscriminator, RecurrentGenerat
 
 
 def keras_generator(generator: Generator, *, conditional: bool) -> KerasModel:
-    """The same generator in Keras.
+    """Convert a generator to Keras.
 
     Args:
-        generator: of a family that has an entry in `GENERATORS`.
-        conditional: whether it is told a label.
+        generator: A generator of a family in `GENERATORS`.
+        conditional: Whether the generator takes labels.
 
     Returns:
-        A model: [z float32 (n, latent), labels int32 (n, 1)] -> images float32 (n, height, width, channels) in [-1, 1]; of z
-        alone where it is told no label.
+        A model of [z float32 (n, latent), labels int32 (n, 1)], or of z alone if unconditional. It returns images float32
+        (n, height, width, channels) in [-1, 1].
 
     Raises:
-        UsageError: where Keras is not installed.
+        UsageError: If Keras is not installed.
     """
     build = KerasBuilder()
     z, labels = build.input((generator.latent,), "z"), build.labels() if conditional else None
@@ -45,11 +45,18 @@ def keras_generator(generator: Generator, *, conditional: bool) -> KerasModel:
 
 
 def keras_discriminator(discriminator: Discriminator, *, conditional: bool) -> KerasModel:
-    """The same discriminator in Keras.
+    """Convert a discriminator to Keras.
+
+    Args:
+        discriminator: A discriminator of a family in `DISCRIMINATORS`.
+        conditional: Whether the discriminator takes labels.
 
     Returns:
-        A model: [images float32 (n, height, width, channels) in [-1, 1], labels int32 (n, 1)] -> scores float32 (n, 1), and
-        with an auxiliary classifier its logits (n, classes) too; of images alone where it is told no label.
+        A model of [images float32 (n, height, width, channels) in [-1, 1], labels int32 (n, 1)], or of images alone if
+        unconditional. It returns scores float32 (n, 1), and with an auxiliary classifier also its logits (n, classes).
+
+    Raises:
+        UsageError: If Keras is not installed.
     """
     build, spec = KerasBuilder(), discriminator.spec
     images = build.input((spec.height, spec.width, spec.channels), "images")
@@ -94,11 +101,11 @@ def _recurrent_generator(
 
 
 def _one_after_another(build: KerasBuilder, generator: RecurrentGenerator, features: KerasTensor) -> KerasTensor:
-    """The rows of an autoregressive generator: the same two layers for each row, which is given the one above."""
+    """Generate the rows of an autoregressive generator: the same two layers per row, with the row above as input."""
     layers, height = build.layers, generator.spec.height
     lstm, weights = build.lstm(generator.lstm, "lstm", return_sequences=True, return_state=True)
     pixels = layers.Dense(generator.row, name="pixels")
-    # Above the first row all is black, -1; made by a layer, since only a layer's output has the batch's length.
+    # The row above the first one is black (-1). A layer makes it, since only the output of a layer has the batch size.
     black = layers.Dense(generator.row, name="black")
     state = None
     drawn: list[KerasTensor] = []
@@ -116,7 +123,7 @@ def _one_after_another(build: KerasBuilder, generator: RecurrentGenerator, featu
 def _keras_graph_generator(
     build: KerasBuilder, generator: KerasGraphGenerator, z: KerasTensor, labels: KerasTensor | None
 ) -> KerasTensor:
-    """A generator that came from Keras, whose layers and settings are Keras' own."""
+    """Rebuild a generator that was imported from Keras, from its Keras layers and settings."""
     layers, spec = build.layers, generator.spec
     results: list[Any] = [z]
     if generator.label_input == "one-hot":
@@ -206,7 +213,7 @@ def _with_label(
 
 
 def _rows_of(label: LabelVector, classes: int) -> Array:
-    """The vector of each label."""
+    """Return the vector of each label, (classes, width)."""
     device = next((weight.device for weight in label.parameters()), torch.device("cpu"))
     return array(label(torch.arange(classes, device=device)))
 
@@ -216,7 +223,7 @@ def _unit_rows(classes: int) -> Array:
 
 
 def _planes(build: KerasBuilder, planes: LabelPlanes, labels: KerasTensor | None) -> KerasTensor:
-    """A label's planes (n, height, width, channels): its row, laid out, and repeated where all of a side is the same."""
+    """Return the label planes (n, height, width, channels): the row of each label, repeated along constant axes."""
     layers, spec = build.layers, planes.spec
     match planes:
         case OneHotPlanes():
@@ -229,13 +236,13 @@ def _planes(build: KerasBuilder, planes: LabelPlanes, labels: KerasTensor | None
         case MaskPlane():
             row = build.table(labels, array(planes.table.weight), "label")
             return layers.Reshape((spec.height, spec.width, 1), name="label_planes")(row)
-    raise NotImplementedError(f"label planes {type(planes).__name__}: say here how Keras makes them")
+    raise NotImplementedError(f"label planes {type(planes).__name__}: add their conversion to Keras here")
 
 
 def _output(
     build: KerasBuilder, head: Head, features: KerasTensor, labels: KerasTensor | None, inputs: Places | None = None
 ) -> Any:
-    """The score, and the classifier's logits where there is one; `inputs` is where each feature lies here."""
+    """Return the score, and the logits of an auxiliary classifier; `inputs` is the PyTorch index of each feature."""
     score = build.dense(head.linear, features, "score", inputs=inputs)
     if head.table is not None:
         rows = array(head.table.weight)
@@ -260,11 +267,11 @@ GENERATORS: Final[Mapping[type[Generator], Callable[[KerasBuilder, Any, KerasTen
         }
     )
 )
-"""How the generators of each family are made."""
+"""The conversion of each family of generators."""
 
 DISCRIMINATORS: Final[Mapping[type[Discriminator], Callable[[KerasBuilder, Any, KerasTensor, KerasTensor | None], Any]]] = (
     types.MappingProxyType(
         {ConvolutionalDiscriminator: _convolutional_discriminator, RecurrentDiscriminator: _recurrent_discriminator}
     )
 )
-"""The discriminators, likewise."""
+"""The conversion of each family of discriminators."""

@@ -1,7 +1,7 @@
-"""A generator as a program: by torch.export for PyTorch, and as ONNX for everything else, the browser included.
+"""Export of a generator as a program: `torch.export` for PyTorch, and ONNX for other runtimes, including browsers.
 
-Either runs without this package: what it takes and gives is z float32 (n, latent) and labels int64 (n,), any n, to images
-float32 (n, channels, height, width) in [-1, 1]. Unconditional generators take z alone.
+The programs run without this package. They map z float32 (n, latent) and labels int64 (n,) to images float32 (n, channels,
+height, width) in [-1, 1], for any n. Unconditional generators take z alone.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from digitgan.model.file import Model
 from digitgan.version import __version__
 
 OPSET: Final = 18
-"""Of ONNX: what onnxruntime has read since 2023, and onnxruntime-web's releases read whole."""
+"""ONNX opset version: supported by onnxruntime since 2023, and fully by the releases of onnxruntime-web."""
 
 CALIBRATION: Final = 1024
-"""Images from whose activations the ranges of 8-bit numbers are taken."""
+"""Number of images that calibrate the ranges of 8-bit activations."""
 
 
 @final
 class _Drawing(nn.Module):
-    """z, and labels where there are any, to images in one order of memory, by names that stay."""
+    """A generator with fixed input names and contiguous float32 output; labels are optional."""
 
     def __init__(self, generator: nn.Module, *, half: bool = False) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class _Drawing(nn.Module):
 
 @final
 class _Mixing(nn.Module):
-    """The same from shares of the classes (n, classes), for what lies between them."""
+    """A generator that takes class weights (n, classes) instead of labels, to interpolate between classes."""
 
     def __init__(self, generator: nn.Module) -> None:
         super().__init__()
@@ -65,12 +65,12 @@ class _Mixing(nn.Module):
 
 
 def exported_program(model: Model, *, half: bool = False, by_shares: bool = False) -> torch.export.ExportedProgram:
-    """The generator as torch.export's program.
+    """Return the generator as a program of `torch.export`.
 
     Args:
-        model: whose.
-        half: its weights and sums are float16.
-        by_shares: it takes shares float32 (n, classes) in place of labels.
+        model: The model.
+        half: Use float16 weights and activations.
+        by_shares: Take class weights float32 (n, classes), named `shares`, instead of labels.
     """
     generator = build_again(model)
     network: nn.Module = _Drawing(generator.half() if half else generator, half=half).eval()
@@ -87,19 +87,19 @@ def exported_program(model: Model, *, half: bool = False, by_shares: bool = Fals
 
 
 def build_again(model: Model) -> nn.Module:
-    """A copy of the generator whose weights lie in the usual order of memory, which every reader knows."""
+    """Return a copy of the generator on the CPU, in contiguous memory format."""
     return copy.deepcopy(model.generator).cpu().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload, no-any-return]
 
 
 @final
 class TorchProgram(Format):
-    """A `.pt2` file: `torch.export.load(path).module()(z, labels)` draws."""
+    """A `.pt2` file: `torch.export.load(path).module()(z, labels)` generates images."""
 
     name: ClassVar[str] = "torch"
     ending: ClassVar[str] = ".pt2"
 
     def check(self) -> None:
-        """See `Format.check`; torch is there."""
+        """See `Format.check`; no further package is required."""
 
     def write(self, package: Package, path: Path, quantize: str | None) -> None:
         """See `Format.write`."""
@@ -122,7 +122,7 @@ class TorchProgram(Format):
 
 @final
 class Onnx(Format):
-    """An `.onnx` file with inputs `z` and `labels`, output `images`, and in its metadata what they mean."""
+    """An `.onnx` file with inputs `z` and `labels`, output `images`, and a description of them in the metadata."""
 
     name: ClassVar[str] = "onnx"
     ending: ClassVar[str] = ".onnx"
@@ -132,9 +132,7 @@ class Onnx(Format):
         """See `Format.check`."""
         missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if importlib.util.find_spec(name) is None]
         if missing:
-            raise UsageError(
-                f"--format onnx needs {' and '.join(missing)}, which the extra `export` brings: pip install 'digitgan[export]'"
-            )
+            raise UsageError(f"--format onnx: needs {' and '.join(missing)}; install with: pip install 'digitgan[export]'")
 
     def write(self, package: Package, path: Path, quantize: str | None) -> None:
         """See `Format.write`."""
@@ -151,12 +149,12 @@ class Onnx(Format):
 
 
 def onnx_model(package: Package, quantize: str | None = None, *, by_shares: bool = False) -> Any:
-    """The generator as an ONNX ModelProto, checked.
+    """Return the generator as an ONNX ModelProto that has passed ONNX's checker.
 
     Args:
-        package: what.
-        quantize: "fp16", "int8", or None for float32 throughout.
-        by_shares: see `exported_program`.
+        package: The model.
+        quantize: "fp16", "int8", or None for float32.
+        by_shares: See `exported_program`.
     """
     import onnx
 
@@ -176,7 +174,7 @@ def onnx_model(package: Package, quantize: str | None = None, *, by_shares: bool
 
 
 def _in_int8(proto: Any, model: Model) -> Any:
-    """The same program with 8-bit weights and activations, whose ranges are those of images that it draws itself."""
+    """Quantise weights and activations to 8 bits, calibrated on images that the program generates."""
     import onnx
     from onnxruntime import quantization
     from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -211,7 +209,7 @@ def _in_int8(proto: Any, model: Model) -> Any:
 
 
 def _name_batch(proto: Any) -> None:
-    """Call the free number of images `batch` wherever a shape names it."""
+    """Rename the dynamic batch dimension to `batch` in all shapes."""
     free = proto.graph.input[0].type.tensor_type.shape.dim[0].dim_param
     for value in (*proto.graph.input, *proto.graph.output, *proto.graph.value_info):
         for dimension in value.type.tensor_type.shape.dim:
@@ -225,7 +223,7 @@ def _text(value: Any) -> str:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what exporters tell about themselves, and of packages that are not there."""
+    """Suppress the log lines and warnings of the exporters, for example about optional packages."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -1,4 +1,4 @@
-"""`digitgan export` and `import`: from names and paths to models that other programs read, and back."""
+"""The commands `digitgan export` and `digitgan import`: conversion of models to and from other programs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ from digitgan.exporters import (
     Latents,
     Package,
     drawn_directly,
-    find_format,
     largest_difference,
 )
 from digitgan.exporters.keras_import import read_keras
@@ -36,23 +35,23 @@ from digitgan.runs import RunFolder
 from digitgan.training.checkpoint import newest_discriminator
 
 JUDGED: Final = 10_000
-"""Images by which the quality of a quantised model is compared with that of the model itself."""
+"""Number of images by which the quality of a quantised model is compared with that of the model."""
 
 CHUNK_SIZE: Final = 500
-"""Images drawn at once for that."""
+"""Batch size of that comparison."""
 
 
 @final
 @dataclass(frozen=True)
 class ExportResult:
-    """What `export` left.
+    """The result of `export`.
 
     Attributes:
-        path: the file or folder.
-        files: all of them.
-        size: of all together, in bytes.
-        largest_difference: of a pixel in [-1, 1], between what was written and the model.
-        quality: of a quantised model: figures of it ("quantised") and of the model ("float32"); empty otherwise.
+        path: The file or folder written.
+        files: All files written.
+        size: Total size in bytes.
+        largest_difference: Largest difference of a pixel in [-1, 1] between the export and the model.
+        quality: Metrics of a quantised model ("quantised") and of the model ("float32"); empty without quantisation.
     """
 
     path: Path
@@ -73,30 +72,30 @@ def export(
     data_dir: Path | str | None = None,
     notify: ProgressFn = lambda line: None,
 ) -> ExportResult:
-    """Write a model down for other programs, and compare what was written with the model.
+    """Export a model for other programs, and compare the export with the model.
 
     Args:
-        model: a run's folder, a numbered model of it, a model file, or the name of a shipped model.
-        format: "onnx", "keras", "torch" or "huggingface".
-        with_discriminator: also the discriminator of the run; in Keras' format.
-        quantize: "fp16" or "int8", in ONNX.
-        out: where to; by default the format's usual name, or the next free one.
-        overwrite: replace what is there.
-        data_dir: where downloaded data sets lie, with which the quality of a quantised model is measured.
-        notify: takes a line now and then.
+        model: Folder of a run, a numbered model of a run, a model file, or the name of a shipped model.
+        format: "onnx", "keras", "torch", "huggingface" or "web".
+        with_discriminator: Also export the discriminator of the run; Keras format only.
+        quantize: "fp16" or "int8"; ONNX format only.
+        out: Output path; by default the format's usual name, or the next free one.
+        overwrite: Replace existing output.
+        data_dir: Folder of downloaded data sets, used to measure the quality of a quantised model.
+        notify: Called with each log line.
 
     Raises:
-        DigitganError: where the model can't be read, something that the format needs isn't installed, or the path can't be
-            written; nothing half-written remains.
+        DigitganError: If the model cannot be read, a required package is missing, or the path cannot be written. No partial
+            output remains.
     """
-    form = find_format(format)
+    form = FORMATS.find(format)
     if with_discriminator and not form.takes_discriminator:
         holds = " or ".join(f"--format {each.name}" for each in FORMATS.values() if each.takes_discriminator)
-        raise UsageError(f"--with-discriminator: --format {format} holds generators only; {holds} is right")
+        raise UsageError(f"--with-discriminator: --format {format} holds generators only; use {holds}")
     if quantize is not None and quantize not in form.quantisations:
         found = [each for each in FORMATS.values() if each.quantisations]
         right = " or ".join(f"--format {each.name} with {' or '.join(each.quantisations)}" for each in found)
-        raise UsageError(f"--quantize {quantize}: {right} is right")
+        raise UsageError(f"--quantize {quantize}: not available for --format {format}; use {right}")
     form.check()
     file = find_model(str(model))
     loaded = load(file)
@@ -117,16 +116,16 @@ def export(
 
 
 def _discriminator(name: str, model: Model) -> Discriminator:
-    """The discriminator of a run's newest checkpoint.
+    """Return the discriminator of a run's newest checkpoint.
 
     Raises:
-        UsageError: for a model that is no run's folder.
-        RunError: for a run without a whole checkpoint.
+        UsageError: If the name is not the folder of a run.
+        RunError: If the run has no complete checkpoint.
     """
     run = RunFolder(Path(name))
     if not run.record.is_file():
         raise UsageError(
-            f"--with-discriminator: {name} is a generator alone; name the folder of a run, whose checkpoint has both"
+            f"--with-discriminator: {name} holds a generator only; name the folder of a run, whose checkpoint holds both"
         )
     discriminator = build_discriminator(model.recipe, model.generator.spec)
     newest_discriminator(run.checkpoints, discriminator)
@@ -136,14 +135,18 @@ def _discriminator(name: str, model: Model) -> Discriminator:
 def _quality(
     form: Format, path: Path, model: Model, data_dir: Path | str | None, notify: ProgressFn
 ) -> dict[str, dict[str, float]]:
-    """Figures of a quantised model beside those of the model itself, against training images; of the same latents."""
+    """Measure a quantised model and the model itself against training images, with the same latents.
+
+    Returns:
+        The metrics of "float32" and "quantised"; empty if the training images are not available.
+    """
     source = model.card.get("data", {}).get("source")
     try:
         if source is None:
-            raise DataError("the model's card names no data")
+            raise DataError("the card of the model names no training data")
         training = train_test_split(source, None if data_dir is None else Path(data_dir), notify).training
     except DataError as problem:
-        notify(f"its quality was not measured: {problem}")
+        notify(f"quality not measured: {problem}")
         return {}
     classifier = classifier_for(training, notify).classifier
     real = FeatureMoments.of(classify_images(classifier, evenly(training, min(JUDGED, len(training))).images)[0])
@@ -170,11 +173,11 @@ def _quality(
 @final
 @dataclass(frozen=True)
 class ImportResult:
-    """What `import_keras` left.
+    """The result of `import_keras`.
 
     Attributes:
-        path: the model file.
-        model: what is in it.
+        path: The model file written.
+        model: The imported model.
     """
 
     path: Path
@@ -189,17 +192,18 @@ def import_keras(
     out: Path | str | None = None,
     overwrite: bool = False,
 ) -> ImportResult:
-    """Take a generator that was saved by Keras 3 into a model file. Nothing in it is run.
+    """Convert a generator saved by Keras 3 into a model file. No code in the source is executed.
 
     Args:
-        source: a `.keras` file, or an architecture as JSON.
-        weights: the `.weights.h5` file that belongs to the JSON.
-        class_names: a name for each label; by default the labels themselves.
-        out: the model file; by default `NAME.safetensors`, or the next free one.
-        overwrite: replace what is there.
+        source: A `.keras` file, or an architecture as JSON.
+        weights: The `.weights.h5` file of the JSON architecture.
+        class_names: A name per label; by default the labels themselves.
+        out: The model file; by default `NAME.safetensors`, or the next free name.
+        overwrite: Replace existing output.
 
     Raises:
-        DigitganError: where a file can't be read, has a layer that is not known (it is named), or the path can't be written.
+        DigitganError: If a file cannot be read, a layer is not supported (the message names it), or the path cannot be
+            written.
     """
     path = Path(out) if out is not None else free_path(Path(f"{Path(source).stem}.safetensors"))
     claim_output(path, overwrite=overwrite)

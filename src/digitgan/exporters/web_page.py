@@ -1,7 +1,7 @@
-"""A page to take away: a folder that any static server shows, with the generator run in the browser.
+"""Export to a stand-alone web page: a folder for any static server, with the generator running in the browser.
 
-What it takes is a generator as ONNX by shares of the classes, what the page must know of it as JSON, and ONNX Runtime Web,
-which comes with this package (see web/vendor/README.md). Nothing is loaded from elsewhere.
+The folder holds the generator as ONNX with class weights as input, its facts as JSON, and ONNX Runtime Web, which is bundled
+with this package (see web/vendor/README.md). The page loads nothing from other servers.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NETWORK: Final = "generator.onnx"
 FACTS: Final = "model.json"
 PAGE: Final = ("index.html", "page.js", "generator.js")
 SHARED: Final = ("style.css", "icon.svg", "place.js", "pad.js")
-"""What the page has in common with the studio's."""
+"""Files shared with the page of the studio."""
 
 RUNTIME: Final = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "LICENSE")
 PACKED: Final = "ort-wasm-simd-threaded.wasm"
@@ -32,7 +32,7 @@ PACKED: Final = "ort-wasm-simd-threaded.wasm"
 
 @final
 class Web(Format):
-    """A folder with a page on which one writes and explores."""
+    """A folder with a page for writing text and exploring the latent space."""
 
     name: ClassVar[str] = "web"
 
@@ -52,7 +52,7 @@ class Web(Format):
         (path / FACTS).write_text(json.dumps(_facts(package)), encoding="utf-8")
 
     def draw(self, path: Path, z: Latents, labels: Labels) -> Images:
-        """See `Format.draw`; by ONNX Runtime outside of a browser."""
+        """See `Format.draw`; computed by ONNX Runtime outside a browser."""
         import onnxruntime
 
         classes = len(json.loads((path / FACTS).read_text(encoding="utf-8"))["class_names"])
@@ -63,7 +63,7 @@ class Web(Format):
 
 
 def _facts(package: Package) -> dict[str, Any]:
-    """What the page must know of the model."""
+    """Return the facts about the model that the page needs, as JSON values."""
     known = facts(package)
     directions, _ = principal_directions(package.model, 2)
     return {

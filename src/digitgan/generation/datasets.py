@@ -1,4 +1,4 @@
-"""Drawn images as other frameworks' data: a dataset of PyTorch, and batches that `tf.data` and Keras take."""
+"""Generated images as data for other frameworks: a PyTorch dataset, and batches for `tf.data` and Keras."""
 
 from __future__ import annotations
 
@@ -18,38 +18,37 @@ from digitgan.model.batching import BLOCK
 from digitgan.model.file import Model
 
 KEPT: Final = 64
-"""Blocks that stay in memory: their neighbours are likely to be asked for next."""
+"""Blocks cached in memory, since neighbouring images are often read together."""
 
 
 @final
 class GeneratedDataset(Dataset[tuple[Tensor, int]]):
-    """Images drawn when they are asked for, as a dataset.
+    """A dataset of images that are generated on access.
 
-    Image i is the one that `model.sample(labels, seed)[i]` is, in whatever order they are asked for, and in each of a
-    `DataLoader`'s workers.
+    Item i equals `model.sample(labels, seed)[i]`, whatever the order of access, also in the workers of a `DataLoader`.
 
-        images = digitgan.DrawnImages(digitgan.load("mnist"), count=60_000)
+        images = digitgan.GeneratedDataset(digitgan.load("mnist"), count=60_000)
         loader = torch.utils.data.DataLoader(images, batch_size=64, shuffle=True)
 
     Args:
-        model: to draw from.
-        labels: class indices, one for each image; left out, all classes take turns.
-        count: how many images, where no labels are given.
-        seed: of the drawing.
+        model: The model to sample from.
+        labels: Class indices, one per image. By default the classes alternate.
+        count: Number of images. Give either `labels` or `count`.
+        seed: Seed of the latents.
 
     Raises:
-        UsageError: for labels that the model hasn't, or neither or both of labels and count.
+        UsageError: If a label is not one of the model's, or if neither or both of `labels` and `count` are given.
     """
 
     def __init__(
         self, model: Model, labels: Sequence[int] | Labels | None = None, *, count: int | None = None, seed: int = 0
     ) -> None:
         if not isinstance(model, Model):
-            raise UsageError(f"{model!r} is no model; digitgan.load({model!r}) gives one")
+            raise UsageError(f"model {model!r}: must be a Model; load one with digitgan.load")
         if (labels is None) == (count is None):
-            raise UsageError("give the labels of the images, or how many there are to be (count)")
+            raise UsageError("labels, count: give exactly one of them")
         if count is not None and count < 1:
-            raise UsageError(f"count {count}: at least 1 is right")
+            raise UsageError(f"count {count}: must be 1 or more")
         self.model = model
         self.seed = seed
         self.labels = model.checked(np.arange(count or 0) % len(model.class_names) if labels is None else labels)
@@ -59,33 +58,47 @@ class GeneratedDataset(Dataset[tuple[Tensor, int]]):
         return len(self.labels)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        """Image `index` as float32 (channels, height, width) in [0, 1], as torchvision's `ToTensor` gives it, and its label."""
+        """Return one image and its label.
+
+        Returns:
+            The image as float32 (channels, height, width) in [0, 1], like torchvision's `ToTensor`, and the class index.
+        """
         if not -len(self) <= index < len(self):
-            raise IndexError(f"image {index} of {len(self)}")
+            raise IndexError(f"index {index}: the dataset has {len(self)} images")
         place = index % len(self)
         pixels = self._block(place // BLOCK)[place % BLOCK]
         shaped = pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
         return torch.from_numpy(shaped.astype(np.float32) / 255), int(self.labels[place])
 
     def batches(self, size: int = 64) -> Iterator[tuple[npt.NDArray[np.uint8], Labels]]:
-        """All images in order, in batches: uint8 (n, height, width, channels) and int64 (n,), as `tf.data` and Keras take them.
+        """Yield all images in order, in batches for `tf.data` and Keras.
 
-        tf.data.Dataset.from_generator(images.batches, output_signature=images.signature(tf.TensorSpec))
+        Args:
+            size: Images per batch; the last batch may be smaller.
+
+        Yields:
+            Images as uint8 (n, height, width, channels), and labels as int64 (n,).
+
+        Raises:
+            UsageError: If `size` is below 1.
+
+        Example:
+            tf.data.Dataset.from_generator(images.batches, output_signature=images.signature(tf.TensorSpec))
         """
         if size < 1:
-            raise UsageError(f"batches of {size}: at least 1 is right")
+            raise UsageError(f"size {size}: must be 1 or more")
         for first in range(0, len(self), size):
             labels = self.labels[first : first + size]
             images = self.model.sample(labels, self.seed, first)
             yield images[..., None] if images.ndim == 3 else images, labels
 
     def signature(self, kind: Any) -> tuple[Any, Any]:
-        """What `batches` yields, in terms of TensorFlow: `kind` is `tf.TensorSpec`."""
+        """Return the TensorFlow signature of what `batches` yields; `kind` is `tf.TensorSpec`."""
         spec = self.model.generator.spec
         return kind((None, spec.height, spec.width, spec.channels), "uint8"), kind((None,), "int64")
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the blocks in memory: a loader's worker draws its own."""
+        """Return the state without the cached blocks; each worker of a loader generates its own."""
         return {key: value for key, value in self.__dict__.items() if key != "_block"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Drawing only what is wanted: an image that a filter doesn't want is drawn anew, from the next latent of its index."""
+"""Rejection sampling: an image that a filter rejects is sampled again, from the next latent of its index."""
 
 from __future__ import annotations
 
@@ -19,35 +19,43 @@ from digitgan.model.batching import BLOCK
 from digitgan.model.file import Model
 
 MAX_ATTEMPTS: Final = 100
-"""For one image; where the hundredth is not wanted either, hardly any of its class would be."""
+"""Attempts per image. If 100 in a row are rejected, the acceptance rate of the class is close to zero."""
 
 Yes = npt.NDArray[np.bool_]
 Attempts = npt.NDArray[np.int64]
 
 
 class Filter(ABC):
-    """Says which images are wanted.
+    """A filter that accepts or rejects generated images.
 
     Attributes:
-        name: the option it comes from.
+        name: The command-line option of the filter.
     """
 
     name: str
 
     @abstractmethod
     def wants(self, images: Picture, labels: Labels) -> Yes:
-        """(n,), for uint8 images (n, height, width[, channels]) and the labels (n,) they were drawn by."""
+        """Return which images are accepted.
+
+        Args:
+            images: uint8 (n, height, width[, channels]).
+            labels: int64 (n,), the labels that the images were generated from.
+
+        Returns:
+            bool (n,).
+        """
 
 
 @final
 @dataclass(frozen=True)
 class Block:
-    """Images drawn together, at most `BLOCK`.
+    """Images generated in one batch, at most `BLOCK`.
 
     Attributes:
         images: uint8 (n, height, width[, channels]).
-        labels: (n,).
-        attempts: (n,), how many were drawn for each.
+        labels: int64 (n,).
+        attempts: int64 (n,), number of images sampled for each accepted one.
     """
 
     images: Picture
@@ -58,20 +66,21 @@ class Block:
 def filtered(
     model: Model, seed: int, truncation: float | None, filters: Sequence[Filter], labels_of: Callable[[range], Labels]
 ) -> Callable[[range], Block]:
-    """A function that draws a span of images, of one block, each as often as it takes until all filters want it.
+    """Return a function that generates a span of images and samples each one again until all filters accept it.
 
-    Image i is still a function of the model, the seed, i, its label and the filters alone: it has latents of its own for each
-    attempt, and filters always see a whole block, so that they round alike whatever was asked for.
+    Image i remains a function of the model, the seed, i, its label and the filters alone. Each attempt has latents of its own.
+    Filters always receive a whole block, so that rounding does not depend on the span.
 
     Args:
-        model: to draw from.
-        seed: of the drawing.
-        truncation: see `Model.sample`.
-        filters: what an image has to pass; none to take each as it comes.
-        labels_of: gives the labels of a span.
+        model: The model to sample from.
+        seed: Seed of the latents.
+        truncation: See `Model.sample`.
+        filters: Filters that an image has to pass; empty to accept every image.
+        labels_of: Returns the labels of a span.
 
     Returns:
-        The function. It raises UsageError where an image of a class is not to be had in `MAX_ATTEMPTS`.
+        A function of a span, which must lie within one block. It raises UsageError if `MAX_ATTEMPTS` attempts at an image
+        are all rejected.
     """
 
     def draw(span: range) -> Block:
@@ -94,13 +103,13 @@ def filtered(
 
 
 def refuse(filters: Sequence[Filter], class_name: str) -> None:
-    """Refuse to go on.
+    """Raise the error for an acceptance rate that is too low.
 
     Raises:
-        UsageError: always; it names the options, and the class of which there are too few.
+        UsageError: Always. The message names the options and the class.
     """
     options = " and ".join(each.name for each in filters)
-    raise UsageError(f"{options}: hardly any image of class {class_name} passes; ask for less, or draw from a better model")
+    raise UsageError(f"{options}: almost no image of class {class_name} is accepted; relax the filter or use a better model")
 
 
 def _wanted(filters: Sequence[Filter], images: Picture, labels: Labels, place: int) -> Yes:

@@ -1,10 +1,10 @@
-"""The filters that a set's plan names, made of the classifier and the real images it was made for."""
+"""The filters of a set: the classifier's confidence, and the distance to training images."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, final
 
 import numpy as np
 import torch
@@ -12,30 +12,33 @@ import torch
 from digitgan.data import ProgressFn
 from digitgan.errors import UsageError
 from digitgan.evaluation import cached_reference_statistics, classifier_for
+from digitgan.evaluation.classifier import FeatureClassifier, classify_images
 from digitgan.evaluation.run import train_test_split
-from digitgan.generation.filtering import Filter, refuse
-from digitgan.generation.quality import ConfidenceFilter, UniqueFilter
+from digitgan.generation.filtering import Filter, Yes, refuse
+from digitgan.generation.labels import Labels
 from digitgan.generation.set_plan import SetPlan
+from digitgan.images import Picture
 from digitgan.model.file import Model
 
 PROBED: Final = 64
-"""Images of each class by which it is seen, before anything is written, whether a filter lets enough of them pass."""
+"""Images per class from which the acceptance rate is estimated before anything is written."""
 
 MIN_ACCEPTED: Final = 0.05
-"""Share of a class's images that has to pass: below, drawing takes more than twenty times as long, and what is left is odd."""
+"""Minimum acceptance rate per class. Below it sampling takes more than twenty times as long, and the accepted images are
+atypical."""
 
 
 def filters_of(plan: SetPlan, model: Model, data_dir: Path | None, notify: ProgressFn) -> list[Filter]:
-    """The filters a plan names.
+    """Build the filters of a plan.
 
     Args:
-        plan: of a set.
-        model: that is drawn from.
-        data_dir: where downloaded data sets lie.
-        notify: is told where a classifier has to be trained first.
+        plan: Plan of the set.
+        model: The model to sample from.
+        data_dir: Folder of downloaded data sets.
+        notify: Called with a line if a classifier has to be trained first.
 
     Raises:
-        UsageError: where the classifier knows other classes or images than the model draws.
+        UsageError: If the classifier and the model differ in classes or image size.
     """
     if plan.classifier is None:
         return []
@@ -45,9 +48,8 @@ def filters_of(plan: SetPlan, model: Model, data_dir: Path | None, notify: Progr
     if plan.min_confidence is not None:
         if split.training.class_names != model.class_names or split.training.shape != _channels_first(plan.shape):
             raise UsageError(
-                f"--min-confidence: the classifier of {plan.classifier} knows other classes, or images of "
-                "another size, than this "
-                "model draws; name the data it was trained on with --data"
+                f"--min-confidence: the classifier of {plan.classifier} and this model differ in classes or image size; "
+                "name the model's training data with --data"
             )
         found.append(ConfidenceFilter(known.classifier, plan.min_confidence))
     if plan.unique:
@@ -57,10 +59,10 @@ def filters_of(plan: SetPlan, model: Model, data_dir: Path | None, notify: Progr
 
 
 def probe(model: Model, plan: SetPlan, filters: Sequence[Filter]) -> None:
-    """Refuse filters that hardly any image passes, by the first images of each class, before anything is written.
+    """Estimate the acceptance rate of each class from its first images, before anything is written.
 
     Raises:
-        UsageError: for them.
+        UsageError: If a rate is below `MIN_ACCEPTED`.
     """
     if not filters:
         return
@@ -75,3 +77,52 @@ def probe(model: Model, plan: SetPlan, filters: Sequence[Filter]) -> None:
 def _channels_first(shape: tuple[int, ...]) -> tuple[int, int, int]:
     height, width = shape[:2]
     return shape[2] if len(shape) == 3 else 1, height, width
+
+
+@final
+class ConfidenceFilter(Filter):
+    """A filter that accepts images whose label the classifier predicts with a minimum probability.
+
+    Args:
+        classifier: A classifier of the training images.
+        confidence: Minimum probability of the requested class, in [0, 1].
+    """
+
+    name = "--min-confidence"
+
+    def __init__(self, classifier: FeatureClassifier, confidence: float) -> None:
+        self.classifier = classifier
+        self.confidence = confidence
+
+    def wants(self, images: Picture, labels: Labels) -> Yes:
+        """See `Filter.wants`."""
+        probabilities = classify_images(self.classifier, images)[1]
+        found: Yes = probabilities[np.arange(len(labels)), labels] >= self.confidence
+        return found
+
+
+@final
+class UniqueFilter(Filter):
+    """A filter that rejects images nearer to a training image than any held-out real image.
+
+    Args:
+        training: The training images, uint8 (n, height, width[, channels]).
+        nearest: Minimum distance of held-out real images to them, in levels of 255; see `ReferenceStatistics.nearest`.
+    """
+
+    name = "--unique"
+
+    def __init__(self, training: Picture, nearest: float) -> None:
+        self.training = training.reshape(len(training), -1)
+        self.columns = torch.from_numpy(self.training).float()
+        self.lengths = self.columns.square().sum(dim=1)
+        self.nearest = nearest
+
+    def wants(self, images: Picture, labels: Labels) -> Yes:
+        """See `Filter.wants`."""
+        rows = images.reshape(len(images), -1)
+        # The squared norm of the row is omitted from the distances: it is the same for every training image.
+        nearest = torch.addmm(self.lengths, torch.from_numpy(rows).float(), self.columns.T, alpha=-2).argmin(dim=1).numpy()
+        differences = rows.astype(np.float64) - self.training[nearest]
+        found: Yes = np.sqrt((differences**2).mean(axis=1)) >= self.nearest
+        return found

@@ -1,4 +1,4 @@
-"""Inversion: the latent and the class by which a generator best redraws a given image."""
+"""GAN inversion: the latent and the class from which a generator best reconstructs a given image."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from digitgan.images import Picture, to_network
 from digitgan.model.file import Model
 
 STARTS: Final = 4
-"""Latents that are begun from in each class: the way down from one may end in a side valley."""
+"""Starting latents per class, since a single descent may end in a local minimum."""
 
 FIRST_STEPS: Final = 40
-"""After these only the best `KEPT` go on: most of what is wrong shows early."""
+"""Steps after which only the best `KEPT` candidates continue; poor candidates have a high error by then."""
 
 KEPT: Final = 8
 STEPS: Final = 200
 LEARNING_RATE: Final = 0.1
 
 PULL: Final = 2e-3
-"""Weight of the mean square of the latent, which keeps it where the generator has learned: without it an odd image is matched
-by latents that no drawing would ever have, and nothing near them is a digit."""
+"""Weight of the mean square of the latent in the loss, which keeps the latent where the prior has mass. Without it an unusual
+image is matched by latents far outside the prior, whose neighbours do not decode to digits."""
 
 
 @final
 @dataclass(frozen=True)
 class Inversion:
-    """What redraws an image best.
+    """The result of an inversion.
 
     Attributes:
-        z: (latent,), float32.
-        label: its class.
-        image: uint8 (height, width[, channels]), drawn by them.
-        error: root of the mean squared difference of the pixels, in levels of 255.
+        z: The latent, float32 (latent,).
+        label: The class index.
+        image: The reconstruction from `z` and `label`, uint8 (height, width[, channels]).
+        error: Root mean squared difference of the pixels, in levels of 255.
     """
 
     z: npt.NDArray[np.float32]
@@ -50,21 +50,26 @@ class Inversion:
 
 
 def invert(model: Model, image: Picture, label: int | None = None, seed: int = 0) -> Inversion:
-    """Find them by going down the gradient of the pixels' squared error through the generator, from several starts.
+    """Find the latent and the class that best reconstruct an image.
+
+    Adam minimises the squared error of the pixels with respect to the latent, from several starting latents per class.
 
     Args:
-        model: whose generator is to redraw it.
-        image: uint8 (height, width[, channels]), of the size and kind that the model draws.
-        label: the class, if it is known; otherwise every class is tried.
-        seed: of the starts.
+        model: Model whose generator reconstructs the image.
+        image: uint8 (height, width[, channels]), of the model's image size and number of channels.
+        label: Class index; None to try every class.
+        seed: Seed of the starting latents.
+
+    Returns:
+        The reconstruction of lowest error.
 
     Raises:
-        UsageError: for an image of another size or kind.
+        UsageError: If the image has another size or number of channels.
     """
     spec = model.generator.spec
     right = (spec.height, spec.width) if spec.channels == 1 else (spec.height, spec.width, spec.channels)
     if image.shape != right:
-        raise UsageError(f"the image is {_size(image.shape)}, this model draws {_size(right)}")
+        raise UsageError(f"the image is {_size(image.shape)}; convert it to {_size(right)}, which this model generates")
     device = next(model.generator.parameters()).device
     pixels = torch.from_numpy(image).reshape(1, spec.height, spec.width, -1).permute(0, 3, 1, 2).to(device)
     classes = range(spec.classes) if label is None else [label]
@@ -81,7 +86,7 @@ def invert(model: Model, image: Picture, label: int | None = None, seed: int = 0
 
 
 def _descend(model: Model, image: Tensor, z: Tensor, labels: Tensor, steps: int) -> tuple[Tensor, Tensor, Tensor]:
-    """So many steps of Adam on latents; returns them, their labels, and the errors (n,) at the last step."""
+    """Run `steps` of Adam on the latents; return the latents, their labels, and the errors (n,) at the last step."""
     z = z.clone().requires_grad_()
     optimizer = torch.optim.Adam([z], lr=LEARNING_RATE)
     errors = torch.zeros(len(z))

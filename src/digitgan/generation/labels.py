@@ -1,4 +1,4 @@
-"""Which labels to draw: what a user writes, turned into class indices."""
+"""Parsing of class selections such as "0-9", and the labels of the images of a set."""
 
 from __future__ import annotations
 
@@ -14,17 +14,22 @@ import numpy.typing as npt
 from digitgan.errors import UsageError, nearest
 
 Labels = npt.NDArray[np.int64]
-"""(n,), class indices."""
+"""Class indices, int64 (n,)."""
 
 MAX_IMAGES = 10_000_000_000
-"""More than this in one call is a slip of the finger: it would take days and terabytes."""
+"""Maximum images per call. More would take days and terabytes, and is most likely a typing error."""
 
 
 def parse_labels(text: str, class_names: Sequence[str], option: str = "--labels") -> list[int]:
-    """Class indices from "7", "0-9", "1,3,5" or class names, in the order given; `option` is what they were written after.
+    """Return the class indices selected by "7", "0-9", "1,3,5" or class names, in the order given.
+
+    Args:
+        text: The selection.
+        class_names: Class names of the model.
+        option: Option named in error messages.
 
     Raises:
-        UsageError: for anything that is no class of the model.
+        UsageError: If a part of the text is not a class of the model.
     """
     labels: list[int] = []
     for part in (piece.strip() for piece in text.split(",")):
@@ -33,24 +38,27 @@ def parse_labels(text: str, class_names: Sequence[str], option: str = "--labels"
         elif span := re.fullmatch(r"(\d+)\s*-\s*(\d+)", part):
             first, last = (_label(end, f"{option} {part}", class_names) for end in span.groups())
             if first > last:
-                raise UsageError(f"{option} {text!r}: {part} runs backwards; {span[2]}-{span[1]} is right")
+                raise UsageError(f"{option} {text!r}: the range {part} is reversed; write {span[2]}-{span[1]}")
             labels.extend(range(first, last + 1))
         elif part.isdecimal():
             labels.append(_label(part, f"{option} {part}", class_names))
         else:
-            raise UsageError(f"{option} {text!r}: {part!r} is no class: {nearest(part, class_names)}; write 7, 0-9 or 1,3,5")
+            raise UsageError(
+                f"{option} {text!r}: unknown class {part!r}; {nearest(part, class_names)}. Examples: 7, 0-9, 1,3,5"
+            )
     return labels
 
 
 @final
 @dataclass(frozen=True)
 class Labelling:
-    """Which label each image of a set has.
+    """The label of each image of a set.
 
     Attributes:
-        classes: that are drawn, in this order.
-        counts: how many images of each.
-        in_turn: whether the classes take turns, or come one after another; turns are only for counts that differ by one.
+        classes: Class indices, in the order of sampling.
+        counts: Number of images per class.
+        in_turn: True if the classes alternate, False if each class is a contiguous block. Alternation requires counts that
+            differ by at most one.
     """
 
     classes: tuple[int, ...]
@@ -59,18 +67,18 @@ class Labelling:
 
     @property
     def count(self) -> int:
-        """Images in all."""
+        """Total number of images."""
         return sum(self.counts)
 
     def of(self, span: range) -> Labels:
-        """The labels of images `span`, whose end may not lie beyond the set's."""
+        """Return the labels of the images in `span`, which must lie within the set."""
         classes, places = np.asarray(self.classes, dtype=np.int64), np.arange(span.start, span.stop)
         if self.in_turn:
             return classes[places % len(classes)]
         return classes[np.searchsorted(np.cumsum(self.counts), places, side="right")]
 
     def tally(self, class_names: Sequence[str]) -> dict[str, int]:
-        """How many images each class has, by its name."""
+        """Return the number of images per class name."""
         found = [0] * len(class_names)
         for label, count in zip(self.classes, self.counts, strict=True):
             found[label] += count
@@ -78,21 +86,21 @@ class Labelling:
 
 
 def spread_labels(classes: Sequence[int], *, per_class: int | None, count: int | None) -> Labelling:
-    """The labels of all images to draw.
+    """Return the labels of the images to sample.
 
     Args:
-        classes: the classes asked for.
-        per_class: so many of each, class after class; or
-        count: so many in all, the classes taking turns. With neither, ten of each.
+        classes: Class indices.
+        per_class: Number of images per class; each class is a contiguous block. Ten if `count` is also None.
+        count: Total number of images; the classes alternate.
 
     Raises:
-        UsageError: for both, for counts below 1, or for more than `MAX_IMAGES` in all.
+        UsageError: If both numbers are given, one is below 1, or the total exceeds `MAX_IMAGES`.
     """
     if per_class is not None and count is not None:
-        raise UsageError("--per-class and --count exclude each other; give one")
+        raise UsageError("--per-class, --count: mutually exclusive; give one of them")
     for option, value in (("--per-class", per_class), ("--count", count)):
         if value is not None and value < 1:
-            raise UsageError(f"{option} {value}: at least 1 is right")
+            raise UsageError(f"{option} {value}: must be 1 or more")
     if count is not None:
         rounds, rest = divmod(count, len(classes))
         return _few_enough(
@@ -102,15 +110,15 @@ def spread_labels(classes: Sequence[int], *, per_class: int | None, count: int |
 
 
 def weighted_labels(text: str, class_names: Sequence[str], count: int) -> Labelling:
-    """Labels in given proportions, class after class; the counts add up to just so many.
+    """Return labels in given proportions; each class is a contiguous block.
 
     Args:
-        text: "0:3,1:1" is three times as many of class 0 as of class 1, and none of the others.
-        class_names: of the model.
-        count: images in all. What proportions leave over goes to the largest remainders.
+        text: Weights such as "0:3,1:1": three times as many images of class 0 as of class 1, and none of the other classes.
+        class_names: Class names of the model.
+        count: Total number of images, met exactly. Rounding follows the largest-remainder method.
 
     Raises:
-        UsageError: for anything else, or a class that gets no image.
+        UsageError: If the text cannot be parsed, a class occurs twice, or a class would get no image.
     """
     wanted: dict[int, float] = {}
     for part in (piece.strip() for piece in text.split(",")):
@@ -120,10 +128,10 @@ def weighted_labels(text: str, class_names: Sequence[str], count: int) -> Labell
         except ValueError:
             weight = math.nan
         if not colon or not 0 < weight < math.inf:
-            raise UsageError(f"--weights {text!r}: {part!r} is no class and its weight; 0:3,1:1 is right")
+            raise UsageError(f"--weights {text!r}: {part!r} must be CLASS:WEIGHT with a positive weight, as in 0:3,1:1")
         for label in parse_labels(name, class_names, option="--weights"):
             if label in wanted:
-                raise UsageError(f"--weights {text!r}: {class_names[label]} comes twice")
+                raise UsageError(f"--weights {text!r}: class {class_names[label]} occurs twice; give it one weight")
             wanted[label] = weight
     shares = [count * weight / sum(wanted.values()) for weight in wanted.values()]
     counts = [math.floor(share) for share in shares]
@@ -132,21 +140,21 @@ def weighted_labels(text: str, class_names: Sequence[str], count: int) -> Labell
         counts[place] += 1
     none = [class_names[label] for label, each in zip(wanted, counts, strict=True) if not each]
     if none:
-        raise UsageError(f"--weights {text!r}: of {count:,} images none is left for {', '.join(none)}; draw more (--count)")
+        raise UsageError(f"--weights {text!r}: {count:,} images leave none for class {', '.join(none)}; increase --count")
     return _few_enough(Labelling(tuple(wanted), tuple(counts), in_turn=False))
 
 
 def _few_enough(labelling: Labelling) -> Labelling:
     if labelling.count > MAX_IMAGES:
         raise UsageError(
-            f"{labelling.count:,} images are more than one call draws ({MAX_IMAGES:,}); draw them in chunks, by --seed"
+            f"{labelling.count:,} images: at most {MAX_IMAGES:,} per call; split them over several calls with different --seed"
         )
     return labelling
 
 
 def _label(written: str, part: str, class_names: Sequence[str]) -> int:
-    """The class of that name or, where none has it, of that index: in "1-9" as in "1"."""
+    """Return the class of that name or, if no class has it, of that index."""
     label = class_names.index(written) if written in class_names else int(written)
     if label >= len(class_names):
-        raise UsageError(f"{part}: this model has {len(class_names)} classes, 0 to {len(class_names) - 1}")
+        raise UsageError(f"{part}: this model has {len(class_names)} classes; use 0 to {len(class_names) - 1}")
     return label

@@ -1,4 +1,4 @@
-"""What a large set is: the plan that decides its bytes, and the folder it lies in."""
+"""The plan that determines the bytes of a large set, and the paths in its folder."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from typing import Any, Final, final
 from digitgan.generation.labels import Labelling
 
 SHARDED: Final = ("folder", "npz", "idx", "parquet")
-"""The formats that a set's files may have."""
+"""Formats of the files of a set."""
 
 BYTES_OF_PIXELS: Final = {"folder": 1.0, "npz": 0.6, "idx": 1.0, "parquet": 1.0}
-"""About how many bytes a byte of pixels takes on disk: by this a set is refused that has no room, before it is begun."""
+"""Approximate bytes on disk per byte of pixels, to check the free space before a set is started."""
 
 FOLDER_BLOCK: Final = 4096
-"""Bytes that a file takes at least on most disks: what a picture of its own costs."""
+"""Minimum bytes of a file on most file systems, and so of a picture in a file of its own."""
 
 
 @final
 @dataclass(frozen=True)
 class SetPlan:
-    """All that decides the bytes of a set.
+    """Everything that determines the bytes of a set.
 
     Attributes:
-        model: as the user called it.
-        model_sha256: of its file.
-        class_names: of the model.
+        model: Name or path of the model, as the user gave it.
+        model_sha256: SHA-256 of the model file.
+        class_names: Class names of the model.
         shape: (height, width) or (height, width, channels) of an image.
-        labelling: which label each image has.
-        seed: image i is a function of the model, this seed, i, its label and the filters.
-        truncation: of the latents; None for none.
-        min_confidence: with which the classifier has to recognise an image; None for any.
-        unique: whether near-duplicates of training images are drawn anew.
-        classifier: which data the filters compare with; None where there are none.
-        judge_sha256: the hash of the classifier's weights, likewise.
-        format: of the files.
-        shard_size: images in a file.
-        version: of digitgan.
+        labelling: The label of each image.
+        seed: Seed; image i is a function of the model, the seed, i, its label and the filters.
+        truncation: Bound on the absolute value of the latents' elements; None for no bound.
+        min_confidence: Minimum probability that the classifier gives the requested class; None for no filter.
+        unique: Whether near-duplicates of training images are resampled.
+        classifier: Source of the real images for the filters; None without filters.
+        classifier_sha256: SHA-256 of the classifier's weights; None without filters.
+        format: Format of the files.
+        shard_size: Images per file.
+        version: Version of digitgan.
     """
 
     model: str
@@ -61,26 +61,26 @@ class SetPlan:
 
     @property
     def shards(self) -> int:
-        """How many files, or folders of files."""
+        """Number of files, or of folders of files."""
         return math.ceil(self.labelling.count / self.shard_size)
 
     def span(self, shard: int) -> range:
-        """The indices of a file's images."""
+        """Return the indices of a file's images."""
         return range(shard * self.shard_size, min((shard + 1) * self.shard_size, self.labelling.count))
 
     @property
     def bytes_needed(self) -> int:
-        """About how much room the set takes."""
+        """Approximate size of the set on disk, in bytes."""
         picture = math.prod(self.shape) * BYTES_OF_PIXELS[self.format]
         return round(self.labelling.count * (max(picture, FOLDER_BLOCK) if self.format == "folder" else picture))
 
     def values(self) -> dict[str, Any]:
-        """As JSON values."""
+        """Return the plan as JSON values."""
         plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
         return plain
 
     def command(self) -> str:
-        """The command that draws the same set."""
+        """Return the command that generates the same set."""
         labelling = self.labelling
         words = ["digitgan", "sample", self.model, "--labels", ",".join(str(label) for label in labelling.classes)]
         if labelling.in_turn:
@@ -105,31 +105,31 @@ class SetFolder:
     """The paths of a set.
 
     Attributes:
-        path: the folder itself.
+        path: The folder itself.
     """
 
     path: Path
 
     @property
     def manifest(self) -> Path:
-        """What the set is; there only when it is whole."""
+        """The manifest, which exists only if the set is complete."""
         return self.path / "manifest.json"
 
     @property
     def card(self) -> Path:
-        """What the set is worth, for people."""
+        """The card, which reports the quality of the set."""
         return self.path / "README.md"
 
     @property
     def drawing(self) -> Path:
-        """What is there while the set is being drawn."""
+        """The folder that exists only while the set is incomplete."""
         return self.path / ".drawing"
 
     @property
     def plan(self) -> Path:
-        """What is being drawn."""
+        """The plan of the incomplete set."""
         return self.drawing / "plan.json"
 
     def record(self, shard: int) -> Path:
-        """That a file is finished, and what is in it."""
+        """Return the path of the record of a finished file."""
         return self.drawing / f"{shard:05d}.json"

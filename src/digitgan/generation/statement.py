@@ -1,7 +1,8 @@
-"""What a drawn set is worth: an evaluation of the set, or of blocks spread evenly over a large one, as a card."""
+"""The card of a generated set: an evaluation of the set, or of blocks spread evenly over a large one."""
 
 from __future__ import annotations
 
+import importlib.resources
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -18,21 +19,21 @@ from digitgan.evaluation import (
     evaluate,
     measure_tstr,
 )
-from digitgan.evaluation.card import set_card
 from digitgan.evaluation.run import protocol_of, train_test_split
 from digitgan.evaluation.summary import Chunk
 from digitgan.generation.filtering import Filter, filtered
-from digitgan.generation.request import SampleRequest, source_of
+from digitgan.generation.request import source_of
 from digitgan.generation.set_plan import SetPlan
 from digitgan.model.batching import side_by_side, spans
 from digitgan.model.file import Model
+from digitgan.options import SampleRequest
 
 MAX_IMAGES: Final = 10_000
-"""Images of a set that are looked at: as many as an evaluation usually draws."""
+"""Maximum images of a set that are evaluated: the default number of an evaluation."""
 
 
 def source_of_set(plan: SetPlan, model: Model, filters: Sequence[Filter]) -> EvaluationSource:
-    """A set as what is evaluated: drawn once more, all of it or whole blocks spread evenly over it."""
+    """Return a set as the source of an evaluation; its images, or blocks spread evenly over it, are generated again."""
     every = list(spans(0, plan.labelling.count))
     fewer = min(len(every), max(1, -(-MAX_IMAGES // len(every[0]))))
     chosen = [every[place] for place in np.linspace(0, len(every) - 1, fewer).round().astype(int)]
@@ -55,10 +56,10 @@ def source_of_set(plan: SetPlan, model: Model, filters: Sequence[Filter]) -> Eva
 
 
 def check_statement(request: SampleRequest, plan: SetPlan, model: Model, notify: ProgressFn) -> None:
-    """Refuse what can't be evaluated, before it is drawn.
+    """Check that a set can be evaluated, before it is generated.
 
     Raises:
-        DigitganError: for too few images, or ones that don't go with the real ones.
+        DigitganError: If the set has too few images, or they do not match the real ones in size or classes.
     """
     check_source(source_of_set(plan, model, ()), train_test_split(source_of(request, model), request.data_dir, notify).training)
 
@@ -66,27 +67,46 @@ def check_statement(request: SampleRequest, plan: SetPlan, model: Model, notify:
 def statement(
     request: SampleRequest, plan: SetPlan, model: Model, filters: Sequence[Filter], facts: dict[str, Any], notify: ProgressFn
 ) -> str:
-    """The card of a set.
+    """Evaluate a set and return its card.
 
     Args:
-        request: what was asked for.
-        plan: of the set.
-        model: it is drawn from.
-        filters: it was drawn with.
-        facts: see `set_card`.
-        notify: takes a line now and then.
+        request: The request of the set.
+        plan: Plan of the set.
+        model: The model that the set is sampled from.
+        filters: Filters of the set.
+        facts: See `set_card`.
+        notify: Called with each log line.
     """
     split = train_test_split(source_of(request, model), request.data_dir, notify)
     known = classifier_for(split.training, notify)
     source = source_of_set(plan, model, filters)
-    notify(f"evaluating {source.count:,} of the images …")
+    notify(f"evaluating {source.count:,} images …")
     real = cached_reference_statistics(
         known, split.training, split.held_out, baseline_count(source, split.training, split.held_out, "test"), notify
     )
     found = evaluate(source, split.training, split.held_out, known.classifier, "test", real)
     tstr = None
     if source.by_class:
-        notify("training a classifier on the images, and one on real ones: about five minutes on two cores …")
+        notify("training one classifier on the generated images and one on real images (about five minutes on two cores) …")
         tstr = measure_tstr(source, split.training, split.held_out)
     record = evaluation.record(found, tstr, protocol_of(split, known), plan.command())
     return set_card(facts, record)
+
+
+TEMPLATE: Final = "card.md.j2"
+
+
+def set_card(facts: dict[str, Any], record: dict[str, Any]) -> str:
+    """Return the data card of a generated image set as Markdown.
+
+    Args:
+        facts: the manifest of the set.
+        record: the report of an evaluation of the set or of a part of it.
+    """
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["number"] = lambda value: "–" if value is None else f"{value:.4g}"
+    environment.globals["share"] = lambda value: "–" if value is None else f"{value:.2%}"
+    text = importlib.resources.files("digitgan.generation").joinpath(TEMPLATE).read_text(encoding="utf-8")
+    return environment.from_string(text).render(set=facts, report=record) + "\n"

@@ -1,10 +1,12 @@
-"""Writing: a string of characters as one picture, as if by one hand."""
+"""Text rendering: a string of characters as one picture in one style, or many such pictures with their truth."""
 
 from __future__ import annotations
 
+import csv
 import math
 import types
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final, final
 
 import numpy as np
@@ -14,13 +16,15 @@ from torch import Tensor
 
 from digitgan import rng
 from digitgan.errors import UsageError
+from digitgan.files import claim_output, free_path, whole_folder
 from digitgan.generation.walking import principal_directions
-from digitgan.images import Picture
+from digitgan.images import Picture, enlarged, save_png
 from digitgan.model.file import Model
+from digitgan.model.registry import load
 
 UNSTEADINESS = 0.35
-"""How far each character strays from its hand, as the share of its latent (in standard deviations) that is its own: enough
-that two equal digits differ, little enough that they are of one hand."""
+"""Weight, in standard deviations, of the part of a character's latent that is its own rather than the style's. It is large
+enough that two equal digits differ, and small enough that all characters share one style."""
 
 MAX_LENGTH = 1000
 
@@ -32,29 +36,29 @@ MARKS: Final[Mapping[str, Sequence[tuple[float, float, float, float]]]] = types.
         ":": [(0.5, 0.36, 0.5, 0.36), (0.5, 0.7, 0.5, 0.7)],
     }
 )
-"""What stands between digits in dates and times, as strokes of a pen from (x, y) to (x, y), in shares of a character's square:
-a model of digits has never seen them, so they are no drawings of its own."""
+"""Punctuation of dates and times, as strokes from (x, y) to (x, y) in fractions of a character's square. Digit models are not
+trained on punctuation, so it is drawn without the model."""
 
 PEN = 0.09
-"""Width of those strokes, in shares of the square: about that of MNIST's digits."""
+"""Width of the strokes, as a fraction of the square: about that of MNIST digits."""
 
 
 def write(model: Model, text: str, seed: int = 0, style: int = 0) -> Picture:
-    """Draw each character of a text and join them, ink on white paper for grey models.
+    """Generate each character of a text and join them into one picture, dark on white for grey models.
 
-    All characters share one latent, the hand, which seed and style name; each strays from it a little.
+    All characters share the latent of the style, which `seed` and `style` determine; each deviates from it slightly.
 
     Args:
-        model: whose class names are single characters, such as the digits.
-        text: characters that are class names, or `MARKS`; a space is left blank.
-        seed: another seed, other hands.
-        style: which of the seed's hands.
+        model: A model whose class names are single characters, such as the digits.
+        text: Class names, or characters of `MARKS`; a space is left blank.
+        seed: Seed of the styles.
+        style: Index of the style, 0 or more.
 
     Returns:
         uint8 (height, width * len(text)[, channels]).
 
     Raises:
-        UsageError: for an empty text, one that is too long, or a character that the model can't draw.
+        UsageError: If the text is empty or too long, or holds a character that the model cannot generate.
     """
     sheet = Sheet(model, text)
     return sheet.joined(model.draw_many(sheet.latents(seed, style), sheet.labels))
@@ -62,48 +66,53 @@ def write(model: Model, text: str, seed: int = 0, style: int = 0) -> Picture:
 
 @final
 class Sheet:
-    """A text that is to be written by a model: what must be drawn for it, and how that is joined.
+    """A text to be rendered by a model: the labels and latents of its characters, and their layout.
 
     Raises:
-        UsageError: see `write`.
+        UsageError: See `write`.
 
     Attributes:
-        model: that writes.
-        text: what.
-        labels: int64 (len(text),); where a character isn't drawn by the model, 0.
+        model: The model.
+        text: The text.
+        labels: int64 (len(text),); 0 for a character that is drawn without the model.
     """
 
     def __init__(self, model: Model, text: str) -> None:
         if not text.strip():
-            raise UsageError("there is nothing to write; give a text such as 2026")
+            raise UsageError(f"text {text!r}: must not be blank; give a text such as 2026")
         if len(text) > MAX_LENGTH:
-            raise UsageError(f"the text has {len(text):,} characters; {MAX_LENGTH:,} at most go into one picture")
+            raise UsageError(f"text of {len(text):,} characters: at most {MAX_LENGTH:,} per picture; split it")
         if not model.recipe.conditional:
-            raise UsageError("this model is unconditional: one can't ask it for a digit, and so not write with it")
+            raise UsageError(f"the recipe of this model, {model.recipe.name}, is unconditional; use a class-conditional model")
         known = {name: label for label, name in enumerate(model.class_names) if len(name) == 1}
         marks = {character: strokes for character, strokes in MARKS.items() if character not in known}
         self._drawn_otherwise = {" ": (), **marks}
         unknown = [each for each in dict.fromkeys(text) if each not in known and each not in self._drawn_otherwise]
         if unknown:
-            drawable = "".join(known) or "nothing (its class names are longer than a character)"
+            drawable = "".join(known) or "none (its class names are longer than one character)"
             raise UsageError(
-                f"this model can't draw {', '.join(map(repr, unknown))}; it draws {drawable}, leaves spaces blank, and "
-                f"{' '.join(marks)} are put between"
+                f"unsupported characters {', '.join(map(repr, unknown))}; this model supports {drawable}, and spaces and "
+                f"{' '.join(marks)} are added without it"
             )
         self.model = model
         self.text = text
         self.labels = torch.tensor([known.get(character, 0) for character in text])
 
     def latents(self, seed: int, style: int, moved: tuple[float, float] = (0.0, 0.0)) -> Tensor:
-        """One for each character, (len(text), latent): the hand, and how each character strays from it.
+        """Return the latent of each character, (len(text), latent).
+
+        Each is a mixture of the style's latent and a latent of its own, with unit variance in total.
 
         Args:
-            seed: see `write`.
-            style: see `write`.
-            moved: the hand, along the two main directions of the latent, in standard deviations.
+            seed: See `write`.
+            style: See `write`.
+            moved: Shift of the style along the two main directions of the latent, in standard deviations.
+
+        Raises:
+            UsageError: If `style` is below 0.
         """
         if style < 0:
-            raise UsageError(f"--style {style}: the hands of a seed are counted from 0")
+            raise UsageError(f"--style {style}: must be 0 or more")
         latent = self.model.generator.latent
         hand = rng.normals(seed, "hand", style, 1, latent)
         if any(moved):
@@ -112,10 +121,10 @@ class Sheet:
         return torch.from_numpy(math.sqrt(1 - UNSTEADINESS**2) * hand + UNSTEADINESS * strays)
 
     def joined(self, drawn: Picture) -> Picture:
-        """The characters as one line, ink on white paper for grey models.
+        """Join the images of the characters into one line, dark on white for grey models.
 
         Args:
-            drawn: uint8 (len(text), height, width[, channels]).
+            drawn: Image of each character, uint8 (len(text), height, width[, channels]).
         """
         characters = [
             _strokes(self._drawn_otherwise[character], image.shape) if character in self._drawn_otherwise else image
@@ -126,7 +135,7 @@ class Sheet:
 
 
 def _strokes(strokes: Sequence[tuple[float, float, float, float]], shape: tuple[int, ...]) -> Picture:
-    """Light strokes on dark, of the shape of a drawn image; round at their ends, and smooth by being drawn larger first."""
+    """Draw light strokes with round ends on dark, in the shape of a generated image; supersampled for smooth edges."""
     height, width = shape[:2]
     larger = 8
     sheet = Image.new("L", (width * larger, height * larger))
@@ -138,3 +147,50 @@ def _strokes(strokes: Sequence[tuple[float, float, float, float]], shape: tuple[
             pen.ellipse((x - reach, y - reach, x + reach, y + reach), fill=255)
     drawn: Picture = np.asarray(sheet.resize((width, height), Image.Resampling.BOX))
     return np.repeat(drawn[:, :, None], shape[2], axis=2) if len(shape) == 3 else drawn
+
+
+WRITING_ENLARGEMENT = 3
+
+
+MAX_WRITINGS = 100_000
+
+
+TRUTH = "truth.csv"
+"""File name of the ground truth: the text, seed and style of each picture."""
+
+
+def write_to_file(
+    text: str,
+    model: str,
+    *,
+    seed: int,
+    style: int,
+    repeat: int | None,
+    out: Path | None,
+    overwrite: bool,
+    device: str,
+) -> Path:
+    """Write a text as one picture, or as a folder of `repeat` pictures in different styles with their ground truth.
+
+    Raises:
+        DigitganError: If the text or an option is invalid, the model cannot be read, or the path cannot be written.
+    """
+    rng.check_seed(seed)
+    if repeat is not None and not 1 <= repeat <= MAX_WRITINGS:
+        raise UsageError(f"--repeat {repeat}: must be between 1 and {MAX_WRITINGS:,}")
+    loaded = load(model, device)
+    first = enlarged(write(loaded, text, seed, style), WRITING_ENLARGEMENT if repeat is None else 1)
+    plain = "".join(character if character.isalnum() else "-" for character in text)[:40]
+    path = out or free_path(Path(plain if repeat else f"{plain}.png"))
+    claim_output(path, overwrite=overwrite, folder=repeat is not None)
+    if repeat is None:
+        save_png(path, first)
+        return path
+    with whole_folder(path) as folder, (folder / TRUTH).open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(("file", "text", "seed", "style"))
+        for number in range(repeat):
+            name = f"{number:05d}.png"
+            save_png(folder / name, write(loaded, text, seed, style + number) if number else first)
+            rows.writerow((name, text, seed, style + number))
+    return path

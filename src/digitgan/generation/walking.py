@@ -1,13 +1,12 @@
-"""Walks: ways through latents and classes, and what is drawn along them.
+"""Walks: paths through latents and classes, and the images along them.
 
-Every walk is a path of several cells at once: latents (steps, cells, latent) with shares of the classes (steps, cells,
-classes). As an animation it is a frame a step; as a picture it is a row a cell and a column a step.
+A walk moves several cells at once: latents (steps, cells, latent) and class weights (steps, cells, classes). An animation has
+a frame per step; a sheet has a row per cell and a column per step.
 """
 
 from __future__ import annotations
 
-import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, final
 
@@ -16,35 +15,36 @@ import numpy.typing as npt
 import torch
 
 from digitgan import rng
-from digitgan.errors import UsageError, nearest
+from digitgan.errors import UsageError
 from digitgan.images import Picture
+from digitgan.lookup import Registry
 from digitgan.model.file import Model
 
 Numbers = npt.NDArray[np.float32]
 Interpolation = Literal["spherical", "linear"]
 
 REACH: Final = 3.0
-"""How far a direction is followed both ways, in standard deviations of the latent along it."""
+"""Extent of a walk along a direction, both ways, in standard deviations of the latent."""
 
 NEIGHBOURS: Final = 6
-"""Directions in which the neighbourhood of a latent is looked at."""
+"""Number of directions in which the neighbourhood of a latent is explored."""
 
 DIRECTIONS: Final = 8
-"""Principal directions that are shown: the later ones change little."""
+"""Number of principal directions shown; the later ones have little effect."""
 
 LATENTS: Final = 4
-"""Latents between which one travels, and that a grid has."""
+"""Latents that a walk interpolates between; a grid has twice as many."""
 
 
 @final
 @dataclass(frozen=True)
 class Walk:
-    """A way, not yet drawn.
+    """The latents and class weights of a walk.
 
     Attributes:
-        z: (steps, cells, latent).
-        shares: (steps, cells, classes), of each class; they add up to 1.
-        names: of the cells: what a row of the picture is.
+        z: Latents, (steps, cells, latent).
+        shares: Class weights, (steps, cells, classes); they sum to 1 over the classes.
+        names: Name of each cell.
     """
 
     z: Numbers
@@ -55,15 +55,15 @@ class Walk:
 @final
 @dataclass(frozen=True)
 class Start:
-    """Where a walk begins, and through what it leads.
+    """The settings of a walk.
 
     Attributes:
-        model: to draw from.
-        labels: the classes, in the order they are visited.
-        seed: names the latents.
-        steps: from one stop to the next, or from one end to the other.
-        interpolation: between latents.
-        latent: (latent,), the one to stay with, in place of the seed's first.
+        model: The model to sample from.
+        labels: Class indices, in the order of the walk.
+        seed: Seed of the latents.
+        steps: Steps between two stops, or between the two ends.
+        interpolation: Interpolation between latents.
+        latent: A latent (latent,) that replaces the first one of the seed; None to keep it.
     """
 
     model: Model
@@ -74,41 +74,42 @@ class Start:
     latent: Numbers | None
 
     def latents(self, count: int) -> Numbers:
-        """(count, latent): those of the first images of the seed, the given one in place of the first."""
+        """Return the latents of the first images of the seed, (count, latent), the first replaced by `latent` if given."""
         found = rng.normals(self.seed, "drawn latents", 0, count, self.model.generator.latent)
         if self.latent is not None:
             found[0] = self.latent
         return found
 
     def stay(self, steps: int) -> Numbers:
-        """(steps, labels, classes): each cell keeps its class."""
+        """Return constant class weights, (steps, labels, classes): each cell keeps its class."""
         return np.repeat(self.one_hot(self.labels)[None], steps, axis=0)
 
     def one_hot(self, labels: Sequence[int]) -> Numbers:
-        """(n, classes)."""
+        """Return one-hot class weights, (n, classes)."""
         return np.eye(len(self.model.class_names), dtype=np.float32)[list(labels)]
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Of the labels."""
+        """Class names of the labels."""
         return tuple(self.model.class_names[label] for label in self.labels)
 
 
 def spherical(first: Numbers, second: Numbers, share: float) -> Numbers:
-    """Between two latents along the arc, so that what lies between is as long as they are (Shoemake 1985).
+    """Interpolate spherically between two latents (Shoemake, "Animating rotation with quaternion curves", 1985).
 
-    Normal latents all have nearly the same length, and a generator has seen no others: on the straight way they are shorter.
+    Standard normal latents nearly all have the same norm, and the generator is trained on no others. Spherical interpolation
+    preserves that norm, whereas linear interpolation decreases it.
 
     Args:
         first: (…, latent).
-        second: likewise.
-        share: 0 gives the first, 1 the second.
+        second: (…, latent).
+        share: Position in [0, 1]; 0 gives `first`, 1 gives `second`.
     """
     lengths = [np.linalg.norm(end, axis=-1, keepdims=True) for end in (first, second)]
     one, other = (end / np.maximum(length, 1e-12) for end, length in zip((first, second), lengths, strict=True))
     angle = np.arccos(np.clip((one * other).sum(axis=-1, keepdims=True), -1, 1))
     sine = np.sin(angle)
-    straight = sine < 1e-6  # along one line there is no arc
+    straight = sine < 1e-6  # the arc is undefined for collinear latents
     safe = np.where(straight, 1, sine)
     arc = (np.sin((1 - share) * angle) * one + np.sin(share * angle) * other) / safe
     length = (1 - share) * lengths[0] + share * lengths[1]
@@ -116,21 +117,21 @@ def spherical(first: Numbers, second: Numbers, share: float) -> Numbers:
 
 
 def linear(first: Numbers, second: Numbers, share: float) -> Numbers:
-    """Between two latents, or two classes, on the straight line."""
+    """Interpolate linearly between two latents or two class weights."""
     between: Numbers = ((1 - share) * first + share * second).astype(np.float32)
     return between
 
 
 def principal_directions(model: Model, count: int = DIRECTIONS) -> tuple[Numbers, Numbers]:
-    """The directions of the latent that move the generator's first layer most.
+    """Compute the latent directions that change the generator's first layer most.
 
-    As GANSpace has it (Härkönen et al. 2020, arXiv:2004.02546), by the principal components of the first layer's activations.
-    That layer is W z + b, and z is standard normal, so its covariance is W Wᵀ and nothing has to be sampled: the directions are
-    the right singular vectors of W's columns for z, and the squares of the singular values are their variances.
+    These are the principal components of the first layer's activations, as in GANSpace (Härkönen et al. 2020,
+    arXiv:2004.02546). The layer is W z + b with standard normal z, so its covariance is W Wᵀ and no sampling is needed. The
+    directions are the right singular vectors of W's columns for z, and the squared singular values are their variances.
 
     Returns:
-        (count, latent), of length 1, each signed so that its largest number is above 0; and (count,), the share of the whole
-        variance that each has.
+        Directions (count, latent) of norm 1, each signed so that its element of largest magnitude is positive; and (count,),
+        the fraction of the total variance that each explains.
     """
     weight = model.generator.dense.weight[:, : model.generator.latent].detach().double().cpu().numpy()
     _, sizes, vectors = np.linalg.svd(weight, full_matrices=False)
@@ -140,7 +141,7 @@ def principal_directions(model: Model, count: int = DIRECTIONS) -> tuple[Numbers
 
 
 def _through_latents(start: Start) -> Walk:
-    """From latent to latent and back to the first, in all classes at once."""
+    """Walk from latent to latent and back to the first, in all classes at once."""
     stops = start.latents(LATENTS)
     z = _loop(stops, start.steps, spherical if start.interpolation == "spherical" else linear)
     cells = len(start.labels)
@@ -148,11 +149,12 @@ def _through_latents(start: Start) -> Walk:
 
 
 def _through_classes(start: Start) -> Walk:
-    """From class to class and back to the first, each of some latents keeping its style."""
+    """Walk from class to class and back to the first, with several constant latents."""
     if not start.model.recipe.conditional:
-        raise UsageError("--kind classes goes from class to class, and this model is unconditional; --kind latents is right")
+        name = start.model.recipe.name
+        raise UsageError(f"--kind classes: the recipe of this model, {name}, is unconditional; use --kind latents")
     if len(start.labels) < 2:
-        raise UsageError("--kind classes goes from class to class; name two at least, as --labels 3,8")
+        raise UsageError("--kind classes: needs two or more classes; give them as --labels 3,8")
     shares = _loop(start.one_hot(start.labels), start.steps, linear)
     z = start.latents(LATENTS)
     return Walk(
@@ -163,7 +165,7 @@ def _through_classes(start: Start) -> Walk:
 
 
 def _grid(start: Start) -> Walk:
-    """Each of some latents as every class: the style stays, the class changes."""
+    """Show several latents in every class: the style is constant, the class changes."""
     z = start.latents(2 * LATENTS)
     shares = start.one_hot(start.labels)
     return Walk(
@@ -174,13 +176,13 @@ def _grid(start: Start) -> Walk:
 
 
 def _from_origin(start: Start) -> Walk:
-    """From the all-zero latent to the seed's, and as far again, in all classes."""
+    """Walk from the all-zero latent to twice the seed's latent, in all classes."""
     z = np.linspace(0, 2, start.steps + 1, dtype=np.float32)[:, None] * start.latents(1)
     return Walk(np.repeat(z[:, None], len(start.labels), axis=1), start.stay(len(z)), start.class_names)
 
 
 def _neighbours(start: Start) -> Walk:
-    """The neighbourhood of a latent: it is turned towards others, both ways."""
+    """Walk from a latent towards and away from several others."""
     here = start.latents(1)[0]
     others = rng.normals(start.seed, "neighbours", 0, NEIGHBOURS, len(here))
     shares = np.linspace(-0.5, 0.5, start.steps + 1)
@@ -194,7 +196,7 @@ def _neighbours(start: Start) -> Walk:
 
 
 def _directions(start: Start) -> Walk:
-    """A latent moved along the principal directions of the generator."""
+    """Move a latent along the principal directions of the generator."""
     here = start.latents(1)[0]
     directions, variances = principal_directions(start.model)
     along = directions @ here
@@ -208,7 +210,8 @@ def _directions(start: Start) -> Walk:
     )
 
 
-WALKS: Final[Mapping[str, Callable[[Start], Walk]]] = types.MappingProxyType(
+WALKS: Final = Registry[Callable[[Start], Walk]](
+    "--kind",
     {
         "latents": _through_latents,
         "classes": _through_classes,
@@ -216,24 +219,13 @@ WALKS: Final[Mapping[str, Callable[[Start], Walk]]] = types.MappingProxyType(
         "origin": _from_origin,
         "neighbours": _neighbours,
         "directions": _directions,
-    }
+    },
 )
-"""The kinds of walks; a new one is a new entry."""
-
-
-def find_walk(kind: str) -> Callable[[Start], Walk]:
-    """The walk of that name.
-
-    Raises:
-        UsageError: if there is none; the nearest name is suggested.
-    """
-    if kind not in WALKS:
-        raise UsageError(f"--kind {kind!r}: {nearest(kind, WALKS)}")
-    return WALKS[kind]
+"""The kinds of walks, by their `--kind`."""
 
 
 def drawn_steps(model: Model, walk: Walk) -> list[Picture]:
-    """The images of each step: uint8 (cells, height, width[, channels])."""
+    """Return the images of each step, each as uint8 (cells, height, width[, channels])."""
     cells = len(walk.names)
     z, shares = (torch.from_numpy(numbers.reshape(-1, numbers.shape[2])) for numbers in (walk.z, walk.shares))
 
@@ -242,7 +234,7 @@ def drawn_steps(model: Model, walk: Walk) -> list[Picture]:
 
 
 def _loop(stops: Numbers, steps: int, between: Callable[[Numbers, Numbers, float], Numbers]) -> Numbers:
-    """From stop to stop and back to the first; its end is not repeated, so that an animation goes round without a halt."""
+    """Interpolate from stop to stop and back to the first, which is not repeated, so that an animation loops smoothly."""
     after = np.roll(stops, -1, axis=0)
     return (
         np.concatenate([between(stops, after, step / steps)[None] for step in range(steps)])

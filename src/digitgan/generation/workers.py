@@ -1,4 +1,4 @@
-"""Worker processes that draw the files of a set."""
+"""Worker processes that generate the files of a set."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ from digitgan.model.registry import load
 def sample_by_workers(
     plan: SetPlan, folder: SetFolder, shards: Sequence[int], workers: int, data_dir: Path | None, device: str
 ) -> Iterator[int]:
-    """Draw files of a set in so many processes; yields each that is finished.
+    """Generate files of a set in several processes, and yield the index of each file when it is finished.
 
     Args:
-        plan: of the set.
-        folder: of the set.
-        shards: which files.
-        workers: how many processes; each has its share of this one's threads.
-        data_dir: where downloaded data sets lie.
-        device: where each computes.
+        plan: Plan of the set.
+        folder: Folder of the set.
+        shards: Indices of the files.
+        workers: Number of processes, which divide this process's threads among them.
+        data_dir: Folder of downloaded data sets.
+        device: Device that each process computes on.
 
     Raises:
-        DigitganError: as it comes up in a worker.
+        DigitganError: If a worker raises one.
     """
     threads = max(1, torch.get_num_threads() // workers)
-    # Fresh processes: those forked from one that has threads may hang.
+    # "spawn", since a process forked from a multi-threaded one may deadlock.
     pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start_worker)
     try:
         waiting = {pool.submit(_draw_shard, plan, folder, shard, data_dir, device, threads): shard for shard in shards}
@@ -51,7 +51,7 @@ def sample_by_workers(
 
 
 def _start_worker() -> None:
-    """In a worker: Ctrl-C is for the process that started it, with which it ends."""
+    """Ignore SIGINT in a worker, and end the worker when its parent process ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = parent_process()
 
@@ -69,7 +69,7 @@ def _draw_shard(plan: SetPlan, folder: SetFolder, shard: int, data_dir: Path | N
 
 @functools.lru_cache(maxsize=1)
 def _drawer(plan: SetPlan, data_dir: Path | None, device: str, threads: int) -> Callable[[range], Block]:
-    """What draws a plan's images in a worker: made once, for all files that it draws."""
+    """Return the function that generates a plan's images; cached, since a worker generates several files."""
     model = load(plan.model, device)
     torch.set_num_threads(threads)
     return filtered(model, plan.seed, plan.truncation, filters_of(plan, model, data_dir, lambda line: None), plan.labelling.of)

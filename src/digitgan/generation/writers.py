@@ -1,48 +1,42 @@
-"""Drawn images as files that other tools read: one entry a format in the table at the end."""
+"""Writers of generated images in standard formats, registered in `WRITERS`."""
 
 from __future__ import annotations
 
-import io
 import json
 import struct
-import types
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from digitgan.errors import UsageError, nearest
+from digitgan.errors import UsageError
 from digitgan.files import replacing, whole_folder
 from digitgan.generation.labels import Labels
-from digitgan.images import Picture, enlarged, grid, save_png
+from digitgan.images import Picture, encode_png, enlarged, grid, save_png
+from digitgan.lookup import Registry
 
 Writer = Callable[[Path, Iterable[Picture], Labels, Sequence[str]], None]
-"""Takes the path, blocks of images as they are drawn, all labels, and the class names."""
+"""A function of the path, an iterable of blocks of images, all labels, and the class names."""
 
 MAX_IN_A_GRID = 10_000
 GRID_ENLARGEMENT = 2
 
 ROWS: Final = 1000
-"""Images in a group of a Parquet file's rows: what is in memory at once."""
-
-
-def find_writer(name: str) -> Writer:
-    """The writer of that format.
-
-    Raises:
-        UsageError: if there is none; the nearest name is suggested.
-    """
-    if name not in WRITERS:
-        raise UsageError(f"--format {name!r}: {nearest(name, WRITERS)}")
-    return WRITERS[name]
+"""Images per row group of a Parquet file, which bounds the memory in use."""
 
 
 def write_grid(path: Path, blocks: Iterable[Picture], labels: Labels, class_names: Sequence[str]) -> None:
-    """One PNG of all images, ten in a row, or a whole class in a row where each has as many."""
+    """Write one PNG grid with ten images per row, or with a class per row if the classes are contiguous and of equal size.
+
+    Raises:
+        UsageError: If there are more than `MAX_IN_A_GRID` images.
+    """
     if len(labels) > MAX_IN_A_GRID:
-        raise UsageError(f"a picture of {len(labels):,} images can't be looked at; --format folder, npz or idx is right")
+        raise UsageError(
+            f"--format png: {len(labels):,} images exceed the maximum of {MAX_IN_A_GRID:,}; use --format folder, npz or idx"
+        )
     _, counts = np.unique(labels, return_counts=True)
     runs_of_one_class = len(counts) > 1 and len(set(counts.tolist())) == 1 and bool(np.all(np.diff(labels) >= 0))
     columns = int(counts[0]) if runs_of_one_class and counts[0] <= 40 else min(10, len(labels))
@@ -50,7 +44,7 @@ def write_grid(path: Path, blocks: Iterable[Picture], labels: Labels, class_name
 
 
 def write_folder(path: Path, blocks: Iterable[Picture], labels: Labels, class_names: Sequence[str]) -> None:
-    """A folder of PNGs for each class, as torchvision's ImageFolder and our own reader take them."""
+    """Write a folder of PNGs per class, in the layout of torchvision's `ImageFolder`."""
     from PIL import Image
 
     places = picture_places(labels, class_names)
@@ -62,22 +56,22 @@ def write_folder(path: Path, blocks: Iterable[Picture], labels: Labels, class_na
 
 
 def picture_places(labels: Labels, class_names: Sequence[str], first: int = 0) -> list[Path]:
-    """Where each image goes in a folder of pictures; `first` is the index of the first one.
+    """Return the relative path of each image in a folder of pictures; `first` is the index of the first image.
 
     Raises:
-        UsageError: for a class name that can't be a folder's.
+        UsageError: If a class name is not a valid folder name, or not unique.
     """
     drawn = [class_names[label] for label in np.unique(labels)]
     for name in drawn:
-        # A model file may come from anyone: no class name leads out of the folder, or is hidden from those who read it.
+        # Model files are untrusted: a class name must not lead out of the folder, nor make a hidden folder.
         fit = name and Path(name).name == name and not name.startswith(".") and name.isprintable()
         if not fit or drawn.count(name) > 1:
-            raise UsageError(f"the class name {name!r} can't be a folder's, or isn't the only one; --format npz is right")
+            raise UsageError(f"--format folder: class name {name!r} is not a valid folder name or not unique; use --format npz")
     return [Path(class_names[label]) / f"{index:08d}.png" for index, label in enumerate(labels, first)]
 
 
 def write_npz(path: Path, blocks: Iterable[Picture], labels: Labels, class_names: Sequence[str]) -> None:
-    """NPZ with `images` uint8 (n, height, width[, channels]), `labels` int64 (n,) and `class_names`; streamed."""
+    """Write an NPZ file with `images` uint8 (n, height, width[, channels]), `labels` int64 (n,) and `class_names`; streamed."""
     with replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         with archive.open("images.npy", "w", force_zip64=True) as member:
             for number, block in enumerate(blocks):
@@ -92,14 +86,18 @@ def write_npz(path: Path, blocks: Iterable[Picture], labels: Labels, class_names
 
 
 def write_idx(path: Path, blocks: Iterable[Picture], labels: Labels, class_names: Sequence[str]) -> None:
-    """A folder with the two files of MNIST's training set, which any MNIST reader takes."""
+    """Write a folder with the two files of MNIST's training set, in the IDX format.
+
+    Raises:
+        UsageError: If the images are in colour, or there are more than 256 classes.
+    """
     if len(class_names) > 256:
-        raise UsageError(f"IDX labels are single bytes: {len(class_names)} classes don't fit; --format npz is right")
+        raise UsageError(f"--format idx: labels are single bytes, and {len(class_names)} classes do not fit; use --format npz")
     with whole_folder(path) as folder:
         with (folder / "train-images-idx3-ubyte").open("wb") as file:
             for number, block in enumerate(blocks):
                 if block.ndim != 3:
-                    raise UsageError("MNIST's format holds grey images only; --format npz or folder is right for colour")
+                    raise UsageError("--format idx: supports grey images only; use --format npz or folder for colour")
                 if number == 0:
                     file.write(struct.pack(">BBBB3I", 0, 0, 8, 3, len(labels), *block.shape[1:]))
                 file.write(block.tobytes())
@@ -108,35 +106,34 @@ def write_idx(path: Path, blocks: Iterable[Picture], labels: Labels, class_names
 
 
 def write_parquet(path: Path, blocks: Iterable[Picture], labels: Labels, class_names: Sequence[str]) -> None:
-    """Parquet with `image` (PNG) and `label`, by the schema that Hugging Face's `datasets` gives images and class labels.
+    """Write a Parquet file with `image` (PNG) and `label`, in the schema of Hugging Face's `datasets`.
 
     Raises:
-        UsageError: where pyarrow is not installed.
+        UsageError: If pyarrow is not installed.
     """
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError as problem:
-        raise UsageError(
-            "--format parquet needs pyarrow, which comes with the extra `parquet`: pip install 'digitgan[parquet]'"
-        ) from problem
+        raise UsageError("--format parquet: needs pyarrow; install it with: pip install 'digitgan[parquet]'") from problem
     features = {"image": {"_type": "Image"}, "label": {"names": list(class_names), "_type": "ClassLabel"}}
     schema = pa.schema(
         [("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])), ("label", pa.int64())],
         metadata={"huggingface": json.dumps({"info": {"features": features}})},
     )
     done = 0
-    # PNG is compressed already.
+    # Uncompressed, since PNG already is compressed.
     with replacing(path) as file, pq.ParquetWriter(file, schema, compression="none") as table:
         for chunk in _of_rows(blocks):
-            pictures = [{"bytes": _png(image), "path": f"{index:08d}.png"} for index, image in enumerate(chunk, done)]
+            encoded = (encode_png(image, optimize=False) for image in chunk)
+            pictures = [{"bytes": png, "path": f"{index:08d}.png"} for index, png in enumerate(encoded, done)]
             columns = [pa.array(pictures, schema.field(0).type), pa.array(labels[done : done + len(chunk)])]
             table.write_table(pa.Table.from_arrays(columns, schema=schema))
             done += len(chunk)
 
 
 def _of_rows(blocks: Iterable[Picture]) -> Iterator[Picture]:
-    """The images in chunks of about `ROWS`."""
+    """Yield the images in chunks of at least `ROWS`, except for the last."""
     waiting: list[Picture] = []
     for block in blocks:
         waiting.append(block)
@@ -147,15 +144,7 @@ def _of_rows(blocks: Iterable[Picture]) -> Iterator[Picture]:
         yield np.concatenate(waiting)
 
 
-def _png(image: Picture) -> bytes:
-    from PIL import Image
-
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, format="PNG")
-    return file.getvalue()
-
-
-WRITERS: Final[Mapping[str, Writer]] = types.MappingProxyType(
-    {"png": write_grid, "folder": write_folder, "npz": write_npz, "idx": write_idx, "parquet": write_parquet}
+WRITERS: Final = Registry[Writer](
+    "--format", {"png": write_grid, "folder": write_folder, "npz": write_npz, "idx": write_idx, "parquet": write_parquet}
 )
 """The formats of `digitgan sample`."""

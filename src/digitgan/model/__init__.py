@@ -1,1 +1,1 @@
-"""Models: their file, where one is found by its name, and images computed in batches."""
+"""The model file, the lookup of models by name, and the generation of images in batches."""

@@ -1,8 +1,8 @@
-"""Images in blocks: what is drawn together, so that an image is the same in any company, and several blocks side by side.
+"""Generation of images in blocks of fixed size, so that an image does not depend on the images generated with it.
 
-How floating-point sums round depends on the size of a batch, on an image's place in it, and on how many threads share the work.
-So image i is always computed at place i % `BLOCK` of a batch of `BLOCK`, by one thread; what is faster on several cores is
-several blocks at once.
+The rounding of floating-point sums depends on the batch size, on the position of an image in the batch and on the number of
+threads. Image i is therefore always computed at position i % `BLOCK` of a batch of `BLOCK`, by one thread. Several cores
+compute several blocks in parallel.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from typing import Final, TypeVar
 import torch
 
 BLOCK: Final = 64
-"""Images that are computed together. Small enough that one image comes quickly, large enough for speed."""
+"""The number of images per block: small enough for a low latency of one image, large enough for throughput."""
 
 AHEAD: Final = 2
-"""Blocks that wait for each thread, finished or not: enough that none is idle, few enough that memory doesn't grow."""
+"""The number of queued blocks per thread: enough to keep every thread busy, few enough to bound the memory."""
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 
 
 def spans(start: int, count: int) -> Iterator[range]:
-    """Indices `start` to `start + count` in chunks of one block each: the first and the last may be parts of theirs."""
+    """Return the indices `start` to `start + count` in chunks of one block; the first and last may be partial blocks."""
     stop = start + count
     edges = [start, *range((start // BLOCK + 1) * BLOCK, stop, BLOCK), stop]
     return (range(first, last) for first, last in pairwise(edges))
 
 
 def side_by_side(task: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Made]:
-    """What `task` makes of each item, in their order, as many at once as torch has threads; each computes alone."""
+    """Yield the result of `task` for each item, in order, with as many parallel single-threaded calls as torch has threads."""
     threads = torch.get_num_threads()
     if threads == 1:
         yield from map(task, items)
@@ -49,4 +49,4 @@ def side_by_side(task: Callable[[Item], Made], items: Iterable[Item]) -> Iterato
             yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(threads)  # some libraries keep one number for all threads
+        torch.set_num_threads(threads)  # some libraries keep one setting for all threads

@@ -1,4 +1,4 @@
-"""What this machine has, and what will be used of it."""
+"""The report of `digitgan doctor` on the hardware, the software and the settings in use."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from digitgan.version import versions
 
 
 def examine(device: str) -> dict[str, Any]:
-    """`digitgan doctor`: what this machine has, and what will be used of it.
+    """Return the hardware and software of this machine and the settings that digitgan uses (`digitgan doctor`).
 
     Raises:
-        UsageError: for a device that isn't there.
+        UsageError: if the device is unknown or not available.
     """
     chosen, threads = choose_device(device), use_threads()
     return {

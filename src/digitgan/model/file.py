@@ -1,7 +1,7 @@
-"""The model: the generator one draws from, with its recipe and its card, in one safetensors file.
+"""The model: a generator with its recipe and its card, in one safetensors file.
 
-The file's header carries, as text, all it takes to rebuild the generator, and a SHA-256 over that and every weight, so that
-an altered file is refused rather than drawn from.
+The header of the file contains the information to rebuild the generator, and a SHA-256 of this information and all weights.
+An altered file is refused.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ FORMAT = "digitgan-model"
 VERSION = 1
 
 MAX_BYTES = 256 << 20
-"""Of a model file: sixty-four million weights. A file that claims to be one and is larger is not read into memory."""
+"""The maximum size of a model file, 64 million float32 weights; larger files are not read into memory."""
 
 
 @final
 @dataclass(frozen=True)
 class Model:
-    """A generator ready to draw from.
+    """A trained generator with its recipe, class names and card.
 
     Attributes:
-        generator: in evaluation mode.
-        recipe: what it was trained by.
-        class_names: a name for each label.
-        card: where it comes from and what it is worth, as JSON values: seed, images seen, data, seconds, metrics, versions.
+        generator: the generator, in evaluation mode.
+        recipe: the recipe of the training.
+        class_names: the name of each class.
+        card: the origin and quality of the model as JSON values: seed, images seen, data, seconds, metrics, versions.
     """
 
     generator: Generator
@@ -63,19 +63,19 @@ class Model:
         start: int = 0,
         truncation: float | None = None,
     ) -> Picture:
-        """Draw one image for each label.
+        """Generate one image for each label.
 
         Args:
             labels: class indices, each in [0, len(class_names)).
-            seed: image i of this call is a function of (model, seed, start + i, labels[i]) and nothing else.
-            start: index of the first image in the endless sequence that the seed names.
-            truncation: keeps the latents' numbers within plus and minus this; see `truncated`.
+            seed: the random seed. Image i of a call is a function of (model, seed, start + i, labels[i]) only.
+            start: the index of the first image in the infinite sequence of the seed.
+            truncation: the bound of the absolute values of the latents; see `truncated`.
 
         Returns:
             uint8 (n, height, width), or (n, height, width, channels) for colour.
 
         Raises:
-            UsageError: for a label without a class, no labels at all, a start below 0, or a truncation that is not above it.
+            UsageError: if there are no labels, a label has no class, `start` is negative, or `truncation` is not positive.
         """
         return np.concatenate(list(self.sample_blocks(labels, seed, start, truncation)))
 
@@ -86,12 +86,12 @@ class Model:
         start: int = 0,
         truncation: float | None = None,
     ) -> Iterator[Picture]:
-        """`sample`, a block of at most `BLOCK` images at a time, so that any number fits into memory."""
+        """Yield the images of `sample` in blocks of at most `BLOCK`, so that any number of images fits into memory."""
         wanted = self.checked(labels)
         if start < 0:
-            raise UsageError(f"start {start}: the images of a seed are counted from 0")
+            raise UsageError(f"start {start}: must be 0 or more")
         if truncation is not None and not truncation > 0:
-            raise UsageError(f"truncation {truncation}: a number above 0 is right; 1 to 2 is usual")
+            raise UsageError(f"truncation {truncation}: must be above 0; values from 1 to 2 are common")
 
         def drawn(span: range) -> Picture:
             z = self.latents(seed, span, truncation)
@@ -100,47 +100,47 @@ class Model:
         return side_by_side(drawn, spans(start, len(wanted)))
 
     def checked(self, labels: Sequence[int] | npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Labels as an array (n,) of classes that there are.
+        """Return labels as an int64 array (n,).
 
         Raises:
-            UsageError: for others, or none at all.
+            UsageError: if there are no labels, they are not integers, or one of them has no class.
         """
         wanted = np.asarray(labels)
         if wanted.ndim != 1 or len(wanted) == 0:
-            raise UsageError("no labels to draw; give at least one")
+            raise UsageError("labels: must be a list of at least one class index")
         if wanted.dtype.kind not in "iu":
-            raise UsageError(f"labels are class indices, whole numbers; these are {wanted.dtype}")
+            raise UsageError(f"labels: must be integer class indices, not {wanted.dtype}")
         if wanted.min() < 0 or wanted.max() >= len(self.class_names):
             wrong = int(wanted.min() if wanted.min() < 0 else wanted.max())
-            raise UsageError(f"label {wrong} does not exist: this model draws 0 to {len(self.class_names) - 1}")
+            raise UsageError(f"label {wrong}: must be from 0 to {len(self.class_names) - 1} for this model")
         return wanted.astype(np.int64)
 
     def latents(self, seed: int, span: range, truncation: float | None = None, attempt: int = 0) -> Tensor:
-        """The latents (n, latent) of images `span` of a seed.
+        """Return the latents (n, latent) of the images `span` of a seed.
 
         Args:
             seed: see `sample`.
-            span: indices of images.
+            span: the indices of the images.
             truncation: see `sample`.
-            attempt: 0 for the image itself, 1 for what replaces it where it is not wanted, and so on.
+            attempt: 0 for the image itself, 1 for its replacement if a filter rejects it, and so on.
         """
         purpose = "drawn latents" if attempt == 0 else f"drawn latents, attempt {attempt}"
         z = rng.normals(seed, purpose, span.start, len(span), self.generator.latent)
         return torch.from_numpy(z if truncation is None else truncated(z, truncation))
 
     def at_origin(self, labels: Sequence[int] | npt.NDArray[np.int64]) -> Iterator[Picture]:
-        """The image of the all-zero latent, the middle of all there are, for each label; in blocks as `sample_blocks`."""
+        """Yield the image of the zero latent, the mean of the distribution, for each label, in blocks of at most `BLOCK`."""
         for chunk in torch.split(torch.from_numpy(self.checked(labels)), BLOCK):
             yield self.draw(torch.zeros(len(chunk), self.generator.latent), chunk)
 
     @torch.inference_mode()
     def draw(self, z: Tensor, labels: Tensor, place: int = 0) -> Picture:
-        """Images of at most `BLOCK` given latents.
+        """Generate images for at most `BLOCK` latents.
 
         Args:
-            z: (n, latent).
-            labels: (n,) class indices; or (n, classes) shares of each class, for what lies between classes.
-            place: of the first of them in its block.
+            z: latents (n, latent).
+            labels: class indices (n,), or class weights (n, classes) to interpolate between classes.
+            place: the position of the first image in its block.
 
         Returns:
             uint8 (n, height, width[, channels]).
@@ -153,21 +153,21 @@ class Model:
             return from_network(self.generator(filled_z.to(device), filled_labels.to(device))[places])
 
     def draw_many(self, z: Tensor, labels: Tensor) -> Picture:
-        """`draw`, for any number of latents."""
+        """Generate images as `draw` does, for any number of latents."""
         chunks = list(zip(torch.split(z, BLOCK), torch.split(labels, BLOCK), strict=True))
         return np.concatenate(list(side_by_side(lambda chunk: self.draw(*chunk), chunks)))
 
     def to(self, device: torch.device) -> Model:
-        """The same model on another device."""
+        """Return the model on another device."""
         return dataclasses.replace(self, generator=self.generator.to(device))
 
 
 def truncated(z: npt.NDArray[np.float32], reach: float) -> npt.NDArray[np.float32]:
-    """Standard normal numbers squeezed into plus and minus `reach`, each keeping its rank.
+    """Map standard normal numbers to the normal distribution truncated to [-reach, reach], preserving their order.
 
-    The truncation trick (Brock et al. 2019, arXiv:1809.11096, section 3.1) in a form that needs no redrawing: the number below
-    which a share p of the normal distribution lies becomes the one below which that share of the truncated one does. So an
-    image stays itself, and comes nearer to the middle of all there are.
+    This is the truncation trick (Brock et al. 2019, arXiv:1809.11096, section 3.1) without resampling. It maps the p-quantile
+    of the normal distribution to the p-quantile of the truncated distribution. An image therefore keeps its identity and
+    moves towards the mean image.
     """
     from scipy.special import ndtr, ndtri
 
@@ -177,10 +177,10 @@ def truncated(z: npt.NDArray[np.float32], reach: float) -> npt.NDArray[np.float3
 
 
 def save_model(path: Path, model: Model) -> None:
-    """Write a model file, whole or not at all.
+    """Write a model file atomically.
 
     Raises:
-        OutputError: if the path can't be written.
+        OutputError: if the path cannot be written.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.generator.state_dict().items()}
     header = {
@@ -200,16 +200,18 @@ def load_model(path: Path) -> Model:
     """Read a model file and rebuild its generator.
 
     Raises:
-        ModelFileError: if the file is missing, truncated, altered, of a newer version, or was not written by digitgan.
+        ModelFileError: if the file is missing, truncated, altered, of another version, or not written by digitgan.
     """
     header, tensors = _read(path)
     if header.get("format") != FORMAT:
-        raise ModelFileError(f"{path}: not a digitgan model; `digitgan train` writes one as model.safetensors")
+        raise ModelFileError(f"{path}: not a digitgan model; use a model.safetensors that `digitgan train` wrote")
     if header.get("version") != str(VERSION):
-        raise ModelFileError(f"{path}: model version {header.get('version')}, this digitgan reads {VERSION}: upgrade digitgan")
+        raise ModelFileError(
+            f"{path}: model version {header.get('version')} is not supported (this digitgan reads {VERSION}); upgrade digitgan"
+        )
     claimed = header.pop("digest", "")
     if claimed != _digest(header, tensors):
-        raise ModelFileError(f"{path}: altered or damaged: its contents do not match its own SHA-256; get the file anew")
+        raise ModelFileError(f"{path}: altered or damaged: its contents do not match its SHA-256; get a new copy of the file")
     try:
         recipe = from_toml(header["recipe"], str(path), BLANK)
         spec = ImageSpec(**json.loads(header["form"]))
@@ -217,13 +219,13 @@ def load_model(path: Path) -> Model:
         generator.load_state_dict(tensors)
         names, card = json.loads(header["class_names"]), json.loads(header["card"])
     except (KeyError, TypeError, ValueError, RuntimeError, OverflowError, RecursionError, RecipeError) as problem:
-        raise ModelFileError(f"{path}: its recipe and its weights do not go together: {problem}") from problem
+        raise ModelFileError(f"{path}: the recipe does not match the weights: {problem}") from problem
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or len(names) != spec.classes:
-        raise ModelFileError(f"{path}: its class names are not {spec.classes} texts; it was not written by digitgan")
+        raise ModelFileError(f"{path}: class_names must be a list of {spec.classes} strings; digitgan did not write this file")
     if not isinstance(card, dict):
-        raise ModelFileError(f"{path}: its card is no table; it was not written by digitgan")
+        raise ModelFileError(f"{path}: card must be a JSON object; digitgan did not write this file")
     if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
-        raise ModelFileError(f"{path}: some of its weights are no numbers: its training has diverged")
+        raise ModelFileError(f"{path}: some weights are not finite, because the training diverged; use another model")
     return Model(generator.eval(), recipe, tuple(names), card)
 
 
@@ -231,16 +233,16 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     try:
         size = path.stat().st_size
         if size > MAX_BYTES:
-            raise ModelFileError(f"{path}: has {size:,} bytes, more than a generator of small images can need ({MAX_BYTES:,})")
+            raise ModelFileError(f"{path}: has {size:,} bytes; a model file has at most {MAX_BYTES:,}")
         content = path.read_bytes()
     except OSError as problem:
-        raise ModelFileError(f"{path}: cannot be read ({problem.strerror}); name a run's folder or a model file") from problem
+        raise ModelFileError(f"{path}: cannot be read ({problem.strerror}); name a run folder or a model file") from problem
     try:
         tensors = tensors_from_bytes(content)
         (length,) = struct.unpack("<Q", content[:8])
         header: Mapping[str, str] = json.loads(content[8 : 8 + length]).get("__metadata__") or {}
     except (SafetensorError, struct.error, ValueError, RecursionError) as problem:
-        raise ModelFileError(f"{path}: not a whole safetensors file ({problem}); truncated, or another format") from problem
+        raise ModelFileError(f"{path}: not a complete safetensors file ({problem}); get a new copy of the file") from problem
     return dict(header), tensors
 
 

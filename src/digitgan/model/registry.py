@@ -1,4 +1,4 @@
-"""Models by name: a shipped one, a file, a run's folder, or a numbered model of a run."""
+"""The lookup of models: a shipped model, a model file, a run folder, or a snapshot of a run."""
 
 from __future__ import annotations
 
@@ -14,26 +14,30 @@ DEFAULT_MODEL = "mnist"
 
 
 def load(model: Path | str = DEFAULT_MODEL, device: str = "cpu") -> Model:
-    """A model to draw from.
+    """Load a model.
 
     Args:
-        model: a run's folder, a model file, or the name of a shipped model.
+        model: a run folder, a model file, or the name of a shipped model.
         device: "cpu", "cuda", "mps" or "auto".
 
     Raises:
-        ModelFileError: if there is no such model, or its file is damaged or not ours.
-        RunError: if it is a run that has no model yet.
+        ModelFileError: if the model does not exist, or its file is damaged or not written by digitgan.
+        RunError: if the run has no model yet.
     """
     use_threads()
     return load_model(find_model(str(model))).to(choose_device(device))
 
 
 def find_model(name: str) -> Path:
-    """The model file that a name, a file's path, a run's folder, or one of its models (RUN@51200, RUN@best) stands for.
+    """Return the path of a model file.
+
+    Args:
+        name: the name of a shipped model, a model file, a run folder, or a model of a run (RUN@51200, RUN@best).
 
     Raises:
-        ModelFileError: if there is none.
-        RunError: if it is a run that has no model yet.
+        ModelFileError: if the model does not exist.
+        RunError: if the run has no model yet, or no best model or snapshots.
+        UsageError: if the run has no snapshot of this number.
     """
     shipped = shipped_models()
     if name in shipped:
@@ -48,14 +52,14 @@ def find_model(name: str) -> Path:
             return run.model
         if run.record.is_file():
             raise RunError(
-                f"{path}: this run has no model yet; let it train to its end, or go on: digitgan train --resume --out {path}"
+                f"{path}: this run has no model yet; wait for its end, or resume it with `digitgan train --resume --out {path}`"
             )
         raise ModelFileError(
-            f"{path}: is a folder, but not a run's; name a run's folder, a model file, or one of: {', '.join(shipped)}"
+            f"{path}: this folder is not a run; name a run folder, a model file, or one of: {', '.join(shipped)}"
         )
     if path.is_file():
         return path
-    raise ModelFileError(f"no model {name!r}: neither a file nor a folder, nor a shipped model: {nearest(name, shipped)}")
+    raise ModelFileError(f"no model {name!r}: not a file, a folder or a shipped model; {nearest(name, shipped)}")
 
 
 def _find_snapshot(folder: str, number: str) -> Path:
@@ -63,19 +67,19 @@ def _find_snapshot(folder: str, number: str) -> Path:
     if number == "best":
         if run.best.is_file():
             return run.best
-        raise RunError(f"{folder}: has no best model; training with --evaluate-every 20000 keeps one")
+        raise RunError(f"{folder}: has no best model; train with --evaluate-every 20000 to keep one")
     there = run.snapshot_files()
     found = [path for path in there if number.isdecimal() and int(path.stem) == int(number)]
     if found:
         return found[0]
     if not there:
-        raise RunError(f"{folder}: has no numbered models; training with --set training.snapshots=10 leaves ten")
+        raise RunError(f"{folder}: has no snapshots; train with --set training.snapshots=10 to keep ten")
     best = ["best"] if run.best.is_file() else []
     wanted = number.rjust(8, "0") if number.isdecimal() else number
     raise UsageError(f"{folder}@{number}: {nearest(wanted, [*best, *(path.stem for path in there)])}")
 
 
 def shipped_models() -> dict[str, Path]:
-    """The models that come with the package, by name."""
+    """Return the paths of the models that are part of the package, by name."""
     folder = Path(str(importlib.resources.files("digitgan") / "pretrained"))
     return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}

@@ -1,14 +1,15 @@
-"""The networks: one file a family, one table of families."""
+"""Generators and discriminators, one file per family, and their registries."""
 
 from __future__ import annotations
 
-import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final
 
 import torch
 
 from digitgan import rng
+from digitgan.errors import RecipeError
+from digitgan.lookup import Registry
 from digitgan.networks.base import Discriminator, DiscriminatorOutput, Generator, ImageSpec
 from digitgan.networks.convolutional import ConvolutionalDiscriminator, ConvolutionalGenerator
 from digitgan.networks.keras_graph.generator import KerasGraphGenerator
@@ -27,37 +28,39 @@ __all__ = [
     "trained_parameters",
 ]
 
-GENERATORS: Final[Mapping[str, Callable[[Any, ImageSpec], Generator]]] = types.MappingProxyType(
-    {"convolutional": ConvolutionalGenerator, "recurrent": RecurrentGenerator, "layered": KerasGraphGenerator}
+GENERATORS: Final = Registry[Callable[[Any, ImageSpec], Generator]](
+    "generator.family =",
+    {"convolutional": ConvolutionalGenerator, "recurrent": RecurrentGenerator, "layered": KerasGraphGenerator},
+    RecipeError,
 )
-"""The generators by the family that a recipe names; each takes the section of its family."""
+"""The generator classes by family; each takes the `generator` section of a recipe."""
 
-DISCRIMINATORS: Final[Mapping[str, Callable[[Any, ImageSpec], Discriminator]]] = types.MappingProxyType(
-    {"convolutional": ConvolutionalDiscriminator, "recurrent": RecurrentDiscriminator}
+DISCRIMINATORS: Final = Registry[Callable[[Any, ImageSpec], Discriminator]](
+    "discriminator.family =", {"convolutional": ConvolutionalDiscriminator, "recurrent": RecurrentDiscriminator}, RecipeError
 )
-"""The discriminators, likewise."""
+"""The discriminator classes by family; each takes the `discriminator` section of a recipe."""
 
 
 def build_generator(recipe: Recipe, spec: ImageSpec, seed: int = 0) -> Generator:
-    """The recipe's generator for images of this form, its weights a function of the seed.
+    """Build the generator of a recipe; its initial weights are a function of the seed.
 
     Raises:
-        RecipeError: for images of a size that it can't make.
+        RecipeError: if the generator cannot generate images of this size.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(rng.torch_seed(seed, "generator weights"))
-        network = GENERATORS[recipe.generator.family](recipe.generator, spec)
+        network = GENERATORS.find(recipe.generator.family)(recipe.generator, spec)
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def build_discriminator(recipe: Recipe, spec: ImageSpec, seed: int = 0) -> Discriminator:
-    """The recipe's discriminator for images of this form, its weights a function of the seed."""
+    """Build the discriminator of a recipe; its initial weights are a function of the seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(rng.torch_seed(seed, "discriminator weights"))
-        network = DISCRIMINATORS[recipe.discriminator.family](recipe.discriminator, spec)
+        network = DISCRIMINATORS.find(recipe.discriminator.family)(recipe.discriminator, spec)
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def trained_parameters(network: Generator | Discriminator) -> int:
-    """How many numbers of the network are trained; an LSTM's second biases, which stay zero, are not among them."""
+    """Return the number of trained parameters; the second biases of an LSTM, which stay zero, are not counted."""
     return sum(weight.numel() for weight in network.parameters() if weight.requires_grad)

@@ -1,4 +1,4 @@
-"""What every generator and every discriminator is, whatever its family."""
+"""The base classes of all generators and discriminators."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from digitgan.device import initialize_vector_math
 @final
 @dataclass(frozen=True)
 class ImageSpec:
-    """The images a network makes or judges.
+    """The shape of the images of a network, and the number of classes.
 
     Attributes:
         channels: 1 (grey) or 3 (RGB).
         height: in pixels.
         width: in pixels.
-        classes: how many labels there are.
+        classes: the number of classes.
     """
 
     channels: int
@@ -31,11 +31,11 @@ class ImageSpec:
 
 @final
 class DiscriminatorOutput(NamedTuple):
-    """What a discriminator says of images.
+    """The output of a discriminator.
 
     Attributes:
-        logits: (n,), any real number, higher for more real.
-        class_logits: (n, classes) logits of the auxiliary classifier; None where the discriminator has none.
+        logits: (n,), unbounded; higher means more likely real.
+        class_logits: (n, classes), the logits of the auxiliary classifier; None if the discriminator has no such classifier.
     """
 
     logits: Tensor
@@ -43,12 +43,12 @@ class DiscriminatorOutput(NamedTuple):
 
 
 class Generator(nn.Module, ABC):
-    """Turns latents and labels into images.
+    """A network that maps latents and labels to images.
 
     Attributes:
-        spec: the images it makes.
-        latent: width of the latent vector z.
-        dense: the first layer, of z and then the label's vector.
+        spec: the shape of the images and the number of classes.
+        latent: the width of the latent vector z.
+        dense: the first layer. Its input is z followed by the label vector.
     """
 
     dense: nn.Linear
@@ -61,9 +61,14 @@ class Generator(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
-        """Images (n, channels, height, width) in [-1, 1] from z (n, latent) and labels (n,).
+        """Generate images.
 
-        In place of labels there may be shares of the classes (n, classes), floating-point: what lies between classes.
+        Args:
+            z: latents (n, latent).
+            labels: class indices (n,), or floating-point class weights (n, classes) to interpolate between classes.
+
+        Returns:
+            Images (n, channels, height, width) in [-1, 1].
         """
 
     def __call__(self, z: Tensor, labels: Tensor) -> Tensor:
@@ -73,10 +78,10 @@ class Generator(nn.Module, ABC):
 
 
 class Discriminator(nn.Module, ABC):
-    """Scores how real an image is, as an image of its label where it is told one.
+    """A network that scores how real an image is, given its label if the network is conditional.
 
     Attributes:
-        spec: the images it judges.
+        spec: the shape of the images and the number of classes.
     """
 
     def __init__(self, spec: ImageSpec) -> None:
@@ -86,7 +91,7 @@ class Discriminator(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, images: Tensor, labels: Tensor) -> DiscriminatorOutput:
-        """A judgement of images (n, channels, height, width) in [-1, 1] with labels (n,)."""
+        """Score images (n, channels, height, width) in [-1, 1] with labels (n,)."""
 
     def __call__(self, images: Tensor, labels: Tensor) -> DiscriminatorOutput:
         """See `forward`."""

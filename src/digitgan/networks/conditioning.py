@@ -1,4 +1,4 @@
-"""The ways a label enters a network."""
+"""Layers that condition a network on a label."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from digitgan.networks.base import DiscriminatorOutput, ImageSpec
 
 
 def rows_of(table: nn.Embedding, labels: Tensor) -> Tensor:
-    """Rows (n, width) of a table: of labels (n,), or mixed by the shares (n, classes) that each class has."""
+    """Return rows (n, width) of a table for labels (n,), or weighted sums of rows for class weights (n, classes)."""
     rows: Tensor = labels @ table.weight if labels.is_floating_point() else table(labels)
     return rows
 
 
 class LabelVector(nn.Module, ABC):
-    """A label as a vector, which is joined to the latent.
+    """A vector representation of a label, which is concatenated to the latent.
 
     Attributes:
-        width: of the vector.
+        width: the width of the vector.
     """
 
     def __init__(self, width: int) -> None:
@@ -32,24 +32,24 @@ class LabelVector(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, labels: Tensor) -> Tensor:
-        """(n, width) from labels (n,), or from shares of the classes (n, classes)."""
+        """Return vectors (n, width) for labels (n,) or class weights (n, classes)."""
 
 
 @final
 class NoLabel(LabelVector):
-    """Nothing: for networks without labels."""
+    """A vector of width 0, for unconditional networks."""
 
     def __init__(self) -> None:
         super().__init__(0)
 
     def forward(self, labels: Tensor) -> Tensor:
-        """(n, 0)."""
-        return torch.empty(labels.shape[0], 0, device=labels.device)  # len() would fix the number in an exported program
+        """Return an empty tensor (n, 0)."""
+        return torch.empty(labels.shape[0], 0, device=labels.device)  # len() would fix the batch size in an exported program
 
 
 @final
 class OneHot(LabelVector):
-    """1 at the label's place, 0 elsewhere."""
+    """A one-hot vector."""
 
     def __init__(self, classes: int) -> None:
         super().__init__(classes)
@@ -61,7 +61,7 @@ class OneHot(LabelVector):
 
 @final
 class PlainEmbedding(LabelVector):
-    """A learned vector for each class."""
+    """A learned embedding of the class."""
 
     def __init__(self, classes: int, width: int) -> None:
         super().__init__(width)
@@ -74,9 +74,10 @@ class PlainEmbedding(LabelVector):
 
 @final
 class NormalisedEmbedding(LabelVector):
-    """A label's embedding, scaled to the length of a latent vector of its width, so that neither drowns the other.
+    """A learned embedding of the class, scaled to the typical norm of a latent vector of the same width.
 
-    For width w the result has norm sqrt(w), which is what a standard normal vector of that width has on average.
+    For width w the result has norm sqrt(w), the root mean square norm of a standard normal vector of that width. The scaling
+    keeps the label and the latent at the same magnitude.
     """
 
     def __init__(self, classes: int, width: int) -> None:
@@ -90,7 +91,7 @@ class NormalisedEmbedding(LabelVector):
 
 
 def label_vector(kind: str, classes: int, width: int) -> LabelVector:
-    """The way of that name (`generator.label_input`); `width` is an embedding's."""
+    """Return the label vector of a given kind (`generator.label_input`); `width` is the width of an embedding."""
     match kind:
         case "one-hot":
             return OneHot(classes)
@@ -102,11 +103,11 @@ def label_vector(kind: str, classes: int, width: int) -> LabelVector:
 
 
 class LabelPlanes(nn.Module, ABC):
-    """A label as planes of the image's size, further channels beside the image's own.
+    """A representation of a label as additional image channels.
 
     Attributes:
-        spec: the images.
-        channels: how many planes.
+        spec: the shape of the images and the number of classes.
+        channels: the number of additional channels.
     """
 
     def __init__(self, spec: ImageSpec, channels: int) -> None:
@@ -116,12 +117,12 @@ class LabelPlanes(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, labels: Tensor) -> Tensor:
-        """(n, channels, height, width) from labels (n,)."""
+        """Return planes (n, channels, height, width) for labels (n,)."""
 
 
 @final
 class OneHotPlanes(LabelPlanes):
-    """A plane for each class: full of ones for the label's, of zeros for the others."""
+    """One plane per class: ones for the class of the label, zeros for the others."""
 
     def __init__(self, spec: ImageSpec) -> None:
         super().__init__(spec, spec.classes)
@@ -134,7 +135,7 @@ class OneHotPlanes(LabelPlanes):
 
 @final
 class RowPlane(LabelPlanes):
-    """One plane: a learned number for each class and row, the same all along the row."""
+    """One plane with a learned value per class and row, constant along the row."""
 
     def __init__(self, spec: ImageSpec) -> None:
         super().__init__(spec, 1)
@@ -148,7 +149,7 @@ class RowPlane(LabelPlanes):
 
 @final
 class MaskPlane(LabelPlanes):
-    """One plane: a learned number for each class and pixel."""
+    """One plane with a learned value per class and pixel."""
 
     def __init__(self, spec: ImageSpec) -> None:
         super().__init__(spec, 1)
@@ -161,7 +162,7 @@ class MaskPlane(LabelPlanes):
 
 
 def label_planes(kind: str, spec: ImageSpec) -> LabelPlanes | None:
-    """The planes of that name (`discriminator.label_input`); None for the ways that have none."""
+    """Return the label planes of a given kind (`discriminator.label_input`); None for kinds without planes."""
     match kind:
         case "one-hot":
             return OneHotPlanes(spec)
@@ -174,7 +175,7 @@ def label_planes(kind: str, spec: ImageSpec) -> LabelPlanes | None:
 
 @final
 class ClassConditionalBatchNorm(nn.Module):
-    """Batch normalisation with a gain and a bias for each class (de Vries et al. 2017, arXiv:1707.00683).
+    """Batch normalisation with a gain and a bias per class (de Vries et al. 2017, arXiv:1707.00683).
 
     y = gain[label] * (x - mean) / sqrt(variance + epsilon) + bias[label], per channel.
     """
@@ -188,11 +189,11 @@ class ClassConditionalBatchNorm(nn.Module):
         nn.init.zeros_(self.bias.weight)
 
     def forward(self, maps: Tensor, labels: Tensor) -> Tensor:
-        """(n, channels, height, width) from maps of that shape and labels (n,), or shares of the classes (n, classes)."""
+        """Normalise maps (n, channels, height, width) with labels (n,) or class weights (n, classes)."""
         gain, bias = (rows_of(table, labels) for table in (self.gain, self.bias))
         if self.training:
             return torch.addcmul(bias[:, :, None, None], self.norm(maps), gain[:, :, None, None])
-        # The statistics are fixed: they and the label's numbers make one factor and one summand, in one pass over the maps.
+        # In evaluation mode the statistics are fixed. One factor and one offset need a single pass over the maps.
         mean, variance = self.norm.running_mean, self.norm.running_var
         assert mean is not None
         assert variance is not None
@@ -202,7 +203,7 @@ class ClassConditionalBatchNorm(nn.Module):
 
 @final
 class LabelBias(nn.Module):
-    """A bias for each class and channel, zero at first: maps + bias[label]."""
+    """A learned bias per class and channel, initialised to zero: maps + bias[label]."""
 
     def __init__(self, classes: int, channels: int) -> None:
         super().__init__()
@@ -210,17 +211,18 @@ class LabelBias(nn.Module):
         nn.init.zeros_(self.table.weight)
 
     def forward(self, maps: Tensor, labels: Tensor) -> Tensor:
-        """(n, channels, height, width) from maps of that shape and labels (n,)."""
+        """Add the biases of labels (n,) to maps (n, channels, height, width)."""
         biased: Tensor = maps + self.table(labels)[:, :, None, None]
         return biased
 
 
 @final
 class Head(nn.Module):
-    """From a discriminator's last features h to its judgement.
+    """The output layers of a discriminator, on its last features h.
 
-    score = w · h + b, and with projection (Miyato and Koyama 2018, arXiv:1802.05637, equation 3) + v[label] · h. With an
-    auxiliary classifier (Odena et al. 2017, arXiv:1610.09585) a second linear layer gives the logits of the classes.
+    The score is w · h + b. With projection it is w · h + b + v[label] · h (Miyato and Koyama 2018, arXiv:1802.05637,
+    equation 3). With an auxiliary classifier (Odena et al. 2017, arXiv:1610.09585), a second linear layer computes the class
+    logits.
     """
 
     def __init__(self, classes: int, features: int, *, projection: bool, classifier: bool) -> None:
@@ -232,7 +234,7 @@ class Head(nn.Module):
             nn.init.normal_(self.table.weight, std=1 / math.sqrt(features))
 
     def forward(self, features: Tensor, labels: Tensor) -> DiscriminatorOutput:
-        """A judgement from features (n, features) and labels (n,)."""
+        """Compute the output from features (n, features) and labels (n,)."""
         scores: Tensor = self.linear(features)[:, 0]
         if self.table is not None:
             scores = scores + (features * self.table(labels)).sum(dim=1)

@@ -1,4 +1,4 @@
-"""The convolutional family: transposed convolutions up, strided convolutions down."""
+"""The convolutional family: transposed convolutions in the generator, strided convolutions in the discriminator."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from digitgan.networks.layers import (
 from digitgan.recipes import ConvolutionalDiscriminatorRecipe, ConvolutionalGeneratorRecipe
 
 ENTRY_SHRINKS = 4
-"""By how much the maps are smaller that an entry makes of the pixels."""
+"""The factor between the sides of the image and those of the feature maps after the dense entry layer."""
 
 
 @final
 class ConvolutionalGenerator(Generator):
-    """Latent and label -> dense -> a small stack of maps -> transposed convolutions -> image.
+    """A generator: latent and label -> dense -> small feature maps -> transposed convolutions -> image.
 
-    A norm and a (leaky) ReLU stand before each transposed convolution and before the last layer.
+    A normalisation layer and a (leaky) ReLU precede each transposed convolution and the last layer.
     """
 
     def __init__(self, recipe: ConvolutionalGeneratorRecipe, spec: ImageSpec) -> None:
@@ -62,7 +62,7 @@ class ConvolutionalGenerator(Generator):
         self.output = output_layer(recipe.output)
         initialise(self, recipe.initialisation, recipe.slope)
         if recipe.initialisation == "he" and isinstance(self.image, nn.Conv2d):
-            nn.init.xavier_normal_(self.image.weight)  # no ReLU follows
+            nn.init.xavier_normal_(self.image.weight)  # He initialisation assumes a ReLU; none follows here
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
         """See `Generator.forward`."""
@@ -80,7 +80,7 @@ class ConvolutionalGenerator(Generator):
 
 @final
 class ConvolutionalDiscriminator(Discriminator):
-    """Strided convolutions -> dense features, if any -> score; leaky ReLU throughout."""
+    """A discriminator: strided convolutions -> optional dense features -> score; all activations are leaky ReLU."""
 
     def __init__(self, recipe: ConvolutionalDiscriminatorRecipe, spec: ImageSpec) -> None:
         super().__init__(spec)
@@ -154,10 +154,10 @@ def _kernels(recipe: ConvolutionalDiscriminatorRecipe) -> list[int]:
 
 
 def _start_size(spec: ImageSpec, factor: int, recipe: ConvolutionalGeneratorRecipe) -> tuple[int, int]:
-    """(height, width) of the smallest maps, where each side of the image is `factor` times that."""
+    """Return the (height, width) of the smallest feature maps; the image is `factor` times as large on each side."""
     if spec.height % factor or spec.width % factor:
         raise RecipeError(
-            f"generator.channels = {list(recipe.channels)} needs images whose sides are multiples of {factor}; these are "
-            f"{spec.height}x{spec.width}. Resize the images, or list fewer channels"
+            f"generator.channels = {list(recipe.channels)} requires image sides that are multiples of {factor}; the images "
+            f"are {spec.height}x{spec.width}. Resize the images or list fewer channels"
         )
     return spec.height // factor, spec.width // factor

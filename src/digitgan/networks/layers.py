@@ -1,4 +1,4 @@
-"""Building blocks of every family: 'same' padding as Keras counts it, initial weights, ranges of pixels."""
+"""Layers shared by all families: 'same' padding as in Keras, weight initialisation and pixel ranges."""
 
 from __future__ import annotations
 
@@ -13,21 +13,23 @@ from torch.nn.utils.parametrizations import spectral_norm
 from digitgan.networks.conditioning import ClassConditionalBatchNorm, Head, LabelBias
 
 OWN_START: Final = (ClassConditionalBatchNorm, LabelBias, Head)
-"""Layers whose embeddings start in a way of their own, whatever the rest of the network does."""
+"""The layers that initialise their own embeddings, independently of `initialise`."""
 
 KERAS_EMBEDDING: Final = 0.05
-"""Keras' embeddings start uniformly in plus and minus this."""
+"""The bound of the symmetric uniform distribution with which Keras initialises embeddings."""
 
 
 def same_convolution(before: int, after: int, kernel: int, stride: int, sides: tuple[int, int]) -> nn.Module:
-    """A convolution whose output has ceil(side / stride) pixels a side; an odd pixel of padding goes to the end.
+    """Return a convolution with 'same' padding, whose output has ceil(side / stride) pixels per side.
+
+    If the total padding is odd, the extra pixel is at the end.
 
     Args:
-        before: channels that come in.
-        after: channels that go out.
-        kernel: side of the kernel.
-        stride: step of the kernel.
-        sides: (height, width) of what comes in.
+        before: the number of input channels.
+        after: the number of output channels.
+        kernel: the kernel size.
+        stride: the stride.
+        sides: (height, width) of the input.
     """
     (top, bottom), (left, right) = (_same_padding(side, kernel, stride) for side in sides)
     if top == bottom and left == right:
@@ -42,54 +44,57 @@ def _same_padding(side: int, kernel: int, stride: int) -> tuple[int, int]:
 
 @final
 class SameTransposedConvolution(nn.ConvTranspose2d):
-    """A transposed convolution whose output has side * stride pixels a side; of an odd surplus the end loses one more."""
+    """A transposed convolution with 'same' padding, whose output has side * stride pixels per side.
+
+    If an odd number of pixels is cut off, the extra pixel is cut at the end.
+    """
 
     def __init__(self, before: int, after: int, kernel: int, stride: int, *, bias: bool) -> None:
-        """Make one.
+        """Create the layer.
 
         Args:
-            before: channels that come in.
-            after: channels that go out.
-            kernel: side of the kernel, at least the stride.
-            stride: by how much the sides grow.
-            bias: whether it has one.
+            before: the number of input channels.
+            after: the number of output channels.
+            kernel: the kernel size, at least the stride.
+            stride: the factor by which the sides grow.
+            bias: whether the layer has a bias.
         """
         self.cut, odd = divmod(kernel - stride, 2)
         self.drops_last = odd == 1
         super().__init__(before, after, kernel, stride, padding=self.cut, bias=bias)
 
     def forward(self, maps: Tensor, output_size: list[int] | None = None) -> Tensor:
-        """(n, before, height, width) -> (n, after, height * stride, width * stride)."""
+        """Map (n, before, height, width) to (n, after, height * stride, width * stride)."""
         if output_size is not None:
-            raise ValueError("the output's size is decided by the stride")
-        # oneDNN takes three to five times as long over one that adds its bias itself.
+            raise ValueError("output_size: must be None, because the stride determines the output size")
+        # A transposed convolution with its own bias takes oneDNN three to five times as long.
         wide = functional.conv_transpose2d(maps, self.weight, None, self.stride, self.cut)
         if self.drops_last:
             wide = wide[:, :, :-1, :-1]
         if self.bias is not None:
             return wide + self.bias.to(wide.dtype)[:, None, None]
-        # Kept together in memory: what follows is three times as slow on a view.
+        # Copy to contiguous memory: the next layer is three times as slow on a view.
         return wide.contiguous(memory_format=torch.channels_last) if self.drops_last else wide
 
 
 @final
 class ImageConvolution(nn.Conv2d):
-    """The convolution that makes an image of maps, with as many pixels.
+    """A convolution with stride 1 and 'same' padding that maps feature maps to an image.
 
-    With so few channels to make, oneDNN takes three to four times as long over it as this does where images are only drawn: a
-    matrix product gives what each tap of the kernel adds, and shifted sums put that in its place.
+    In inference mode on the CPU, a matrix product computes the contribution of each kernel tap, and shifted sums add these
+    contributions. For so few output channels, oneDNN takes three to four times as long.
     """
 
     def __init__(self, before: int, after: int, kernel: int, *, bias: bool) -> None:
         super().__init__(before, after, kernel, padding="same", bias=bias)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """(n, before, height, width) -> (n, after, height, width)."""
+        """Map (n, before, height, width) to (n, after, height, width)."""
         if not torch.is_inference_mode_enabled() or maps.device.type != "cpu" or maps.dtype != torch.float32:
             made: Tensor = super().forward(maps)
             return made
         (count, before, height, width), side = maps.shape, self.kernel_size[0]
-        # (after, row of the tap, column of the tap, before) times (n, height, width, before).
+        # The product of (after, tap row, tap column, before) and (n, height, width, before).
         taps = self.weight.permute(0, 2, 3, 1).reshape(-1, before)
         added = functional.linear(taps, maps.permute(0, 2, 3, 1).reshape(-1, before))
         added = added.view(self.out_channels, side, side, count, height, width)
@@ -98,17 +103,17 @@ class ImageConvolution(nn.Conv2d):
             for column in range(side):
                 top, left = side - 1 - row, side - 1 - column
                 images[:, :, top : top + height, left : left + width] += added[:, row, column]
-        first = side // 2  # an even kernel's odd pixel of padding comes last, so its first place is one further
+        first = side // 2  # the extra padding of an even kernel is at the end, which shifts the first pixel by one
         images = images[:, :, first : first + height, first : first + width].transpose(0, 1)
         return images if self.bias is None else images + self.bias[:, None, None]
 
 
 @final
 class IgnoreLabel(nn.Module):
-    """A layer that takes a label beside its input, and no notice of it.
+    """A wrapper that passes the input to a layer and ignores the label.
 
     Attributes:
-        layer: of the input alone.
+        layer: the wrapped layer.
     """
 
     def __init__(self, layer: nn.Module) -> None:
@@ -116,53 +121,55 @@ class IgnoreLabel(nn.Module):
         self.layer = layer
 
     def forward(self, maps: Tensor, labels: Tensor) -> Tensor:
-        """What the layer makes of the maps."""
+        """Return the output of the layer for the maps."""
         made: Tensor = self.layer(maps)
         return made
 
 
 @final
 class ToUnit(nn.Module):
-    """Pixels from [-1, 1], which is what networks hand each other, to [0, 1]."""
+    """A layer that maps pixels from [-1, 1], the range of images between networks, to [0, 1]."""
 
     def forward(self, images: Tensor) -> Tensor:
-        """The same shape."""
+        """Map images of any shape."""
         return (images + 1) / 2
 
 
 @final
 class UnitSigmoid(nn.Module):
-    """A sigmoid's [0, 1] as pixels in [-1, 1]."""
+    """A sigmoid scaled from [0, 1] to pixels in [-1, 1]."""
 
     def forward(self, images: Tensor) -> Tensor:
-        """The same shape."""
+        """Map logits of any shape."""
         return 2 * images.sigmoid() - 1
 
 
 def output_layer(kind: str) -> nn.Module:
-    """The last activation of a generator (`generator.output`)."""
+    """Return the last activation of a generator (`generator.output`)."""
     return UnitSigmoid() if kind == "sigmoid" else nn.Tanh()
 
 
 def input_layer(kind: str) -> nn.Module:
-    """The first layer of a discriminator (`discriminator.pixels`)."""
+    """Return the first layer of a discriminator (`discriminator.pixels`)."""
     return ToUnit() if kind == "unit" else nn.Identity()
 
 
 def initialise(network: nn.Module, kind: str, slope: float) -> None:
-    """Give the layers of a network their first weights.
+    """Initialise the weights of a network in place.
+
+    "he" draws weights from the normal distribution of He et al. 2015, for the activation that follows; embeddings are
+    standard normal. "keras" uses Glorot-uniform weights, zero biases and embeddings uniform in ±0.05; the recurrent weights
+    of an LSTM are orthogonal and the bias of its forget gate is 1. "torch" keeps the defaults of PyTorch.
 
     Args:
-        network: its layers are visited in the order of their making.
-        kind: "he" (He et al. 2015, normal, for the activation that follows; an embedding is standard normal), "keras"
-            (Glorot-uniform weights, zero biases, embeddings uniform in ±0.05, an LSTM's recurrent weights orthogonal and its
-            forget gate's bias 1), or "torch" (left as they are).
-        slope: of the ReLUs below zero.
+        network: the network. Its layers are initialised in the order of their creation.
+        kind: "he", "keras" or "torch".
+        slope: the negative slope of the ReLUs.
     """
     if kind == "torch":
         return
     children = [child for layer in network.modules() if isinstance(layer, OWN_START) for child in layer.children()]
-    # He's start is for layers before a ReLU; the last have none after them.
+    # He initialisation assumes that a ReLU follows; none follows the output layers.
     own = {id(child) for child in children if kind == "he" or isinstance(child, nn.Embedding)}
     for layer in network.modules():
         if id(layer) in own:
@@ -179,7 +186,7 @@ def initialise(network: nn.Module, kind: str, slope: float) -> None:
 
 def _start_he(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d, slope: float) -> None:
     if isinstance(layer, nn.ConvTranspose2d):
-        # Each output pixel sums over (kernel / stride)² taps of each channel: He's fan-in counts those.
+        # Each output pixel is a sum over (kernel / stride)² taps per channel, which is the fan-in.
         taps = math.prod(size / step for size, step in zip(layer.kernel_size, layer.stride, strict=True))
         nn.init.normal_(layer.weight, std=math.sqrt(2 / (1 + slope**2) / (layer.in_channels * taps)))
     else:
@@ -191,13 +198,13 @@ def _start_lstm(layer: nn.LSTM) -> None:
     nn.init.orthogonal_(layer.get_parameter("weight_hh_l0"))
     bias = layer.get_parameter("bias_ih_l0")
     nn.init.zeros_(bias)
-    nn.init.ones_(bias.detach()[layer.hidden_size : 2 * layer.hidden_size])  # the gates are i f g o
+    nn.init.ones_(bias.detach()[layer.hidden_size : 2 * layer.hidden_size])  # the forget gate, second of i f g o
 
 
 def apply_spectral_norm(network: nn.Module) -> None:
-    """Divide every convolution's and dense layer's weights by their largest singular value (Miyato et al. 2018).
+    """Apply spectral normalisation to all convolutions and dense layers of a network (Miyato et al. 2018).
 
-    It is estimated by one power iteration at each pass in training.
+    The weights are divided by their largest singular value, estimated by one power iteration per forward pass in training.
     """
     for layer in network.modules():
         if isinstance(layer, nn.Linear | nn.Conv2d):

@@ -1,4 +1,7 @@
-"""The recurrent family: the image as a sequence of rows, an LSTM (Hochreiter and Schmidhuber 1997) in each network."""
+"""The recurrent family: each network treats the image as a sequence of rows, with an LSTM.
+
+Source: Hochreiter and Schmidhuber 1997.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,10 @@ from digitgan.recipes import RecurrentDiscriminatorRecipe, RecurrentGeneratorRec
 
 @final
 class RecurrentGenerator(Generator):
-    """Latent and label -> dense -> features for each row -> LSTM -> the same dense layer at every row -> the rows' pixels.
+    """A generator: latent and label -> dense -> features per row -> LSTM -> one dense layer for all rows -> pixels.
 
-    In the autoregressive form the LSTM is given, beside each row's features, the row above as it was drawn; above the first
-    there is an empty (black) one.
+    In the autoregressive form, the LSTM input of a row is its features and the generated pixels of the row above. The row
+    above the first row is black.
     """
 
     def __init__(self, recipe: RecurrentGeneratorRecipe, spec: ImageSpec) -> None:
@@ -41,7 +44,7 @@ class RecurrentGenerator(Generator):
         return rows.reshape(-1, self.spec.height, self.spec.channels, self.spec.width).transpose(1, 2)
 
     def _one_after_another(self, features: Tensor) -> Tensor:
-        above = features.new_full((features.shape[0], 1, self.row), -1.0)  # len() would fix it in an exported program
+        above = features.new_full((features.shape[0], 1, self.row), -1.0)  # len() would fix n in an exported program
         state = None
         rows = []
         for row in range(self.spec.height):
@@ -53,7 +56,7 @@ class RecurrentGenerator(Generator):
 
 @final
 class RecurrentDiscriminator(Discriminator):
-    """Rows of the image, and of the label's planes beside it -> LSTM, its last output -> dense features, if any -> score."""
+    """A discriminator: rows of the image and of the label planes -> last LSTM output -> optional dense features -> score."""
 
     def __init__(self, recipe: RecurrentDiscriminatorRecipe, spec: ImageSpec) -> None:
         super().__init__(spec)
@@ -84,7 +87,7 @@ class RecurrentDiscriminator(Discriminator):
 
 
 def one_bias_lstm(width: int, units: int) -> nn.LSTM:
-    """An LSTM with one trained bias for each gate, as it is written; torch adds a second, which here stays zero."""
+    """Return an LSTM with one trained bias per gate; the second bias that torch adds stays zero."""
     lstm = nn.LSTM(width, units, batch_first=True)
     second = lstm.get_parameter("bias_hh_l0")
     nn.init.zeros_(second)

@@ -1,10 +1,12 @@
-"""Recipes: everything that defines a training run, as typed, frozen values.
+"""Recipes: the settings of a training run, as typed, frozen dataclasses.
 
-A recipe is a row of data. `RECIPES` is the table of those that come with the program; a TOML file or single settings
-(`section.key=value`) change one. This room uses the standard library only, so that listing and checking recipes costs no time.
+`RECIPES` is the table of the recipes that come with the package. A TOML file or single settings (`section.key=value`) change a
+recipe. This package imports the standard library only, so that listing and checking recipes stays fast.
 """
 
 from digitgan.recipes.networks import (
+    DISCRIMINATOR_FAMILIES,
+    GENERATOR_FAMILIES,
     ConvolutionalDiscriminatorRecipe,
     ConvolutionalGeneratorRecipe,
     DiscriminatorRecipe,
@@ -31,6 +33,8 @@ __all__ = [
     "ALIASES",
     "BLANK",
     "DEFAULT_RECIPE",
+    "DISCRIMINATOR_FAMILIES",
+    "GENERATOR_FAMILIES",
     "RECIPES",
     "ConvolutionalDiscriminatorRecipe",
     "ConvolutionalGeneratorRecipe",

@@ -1,5 +1,7 @@
-"""What a recipe can say of the two networks; each section has a class for each family, so that a setting which a family doesn't
-know is refused rather than ignored.
+"""The settings of the two networks.
+
+The sections `generator` and `discriminator` have a class for each network family. A setting that a family lacks raises an error
+instead of being ignored.
 """
 
 from __future__ import annotations
@@ -9,46 +11,60 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, final
 
+from digitgan.errors import RecipeError
+from digitgan.lookup import Registry
+
 
 def setting(default: Any, *, low: float | None = None, high: float | None = None, names: Iterable[str] = ()) -> Any:
-    """A field with its default and the values it may take (bounds included)."""
+    """Return a dataclass field with a default and the values it accepts.
+
+    Args:
+        default: the field's default.
+        low: the least number accepted.
+        high: the largest number accepted.
+        names: the names accepted, for a field of text.
+    """
     return field(default=default, metadata={"low": low, "high": high, "names": tuple(names)})
 
 
 GENERATOR_LABELS: Final = ("none", "one-hot", "embedding", "normalised-embedding")
-"""How a label can be joined to the latent."""
+"""The ways to join the label to the latent."""
 
 DISCRIMINATOR_LABELS: Final = ("none", "one-hot", "row-plane", "mask-plane", "projection")
-"""How a label can reach the discriminator."""
+"""The ways to pass the label to the discriminator."""
 
 INITIALISATIONS: Final = ("he", "keras", "torch")
-"""How weights can start: He's for the activation that follows; or the defaults of Keras, or of PyTorch."""
+"""The initial weights: He et al. 2015, for the activation that follows, or the defaults of Keras or of PyTorch."""
 
 
 @final
 @dataclass(frozen=True)
 class ConvolutionalGeneratorRecipe:
-    """Latent and label -> dense -> small maps -> transposed convolutions -> image.
+    """A convolutional generator: latent and label -> dense layer -> small maps -> transposed convolutions -> image.
+
+    The sides of the images must be multiples of the product of all strides.
 
     Attributes:
-        family: this one.
-        latent: width of the latent vector z.
-        label_input: how the label is joined to z: "none", "one-hot", "embedding", or "normalised-embedding" (an embedding
-            scaled to the length of a latent vector of its width).
-        label_embedding: width of that embedding.
-        channels: feature maps at each stage, from the smallest size up; a transposed convolution leads from each to the next.
-        kernel: side of the transposed convolutions' kernels.
-        strides: by how much each of them enlarges the maps; a single one holds for all.
-        image_kernel: side of the last layer's kernel.
-        image_stride: 1: the last layer is a convolution; more: a transposed convolution that enlarges as much.
-        biases: which layers have biases beside their norms': "all", "none", or "ends" (the first and the last).
-        norm: after each layer but the last: "none", "batch", or "class-batch" (with a gain and a bias for each class).
-        dense_norm: the first norm works on "maps" or on single "units".
-        norm_momentum: share of a batch in the running statistics.
-        norm_epsilon: added to the variance.
-        slope: of the (leaky) ReLU below zero.
-        output: "tanh", or "sigmoid" for networks that think of pixels as 0 to 1.
-        initialisation: of the weights: "he", "keras" or "torch".
+        family: "convolutional".
+        latent: Width of the latent z, 1 to 4096.
+        label_input: Form in which the label is joined to z: "none", "one-hot", "embedding", or "normalised-embedding" (an
+            embedding scaled to the square root of its width, the expected norm of a latent of that width).
+        label_embedding: Width of the label embedding, 1 to 4096.
+        channels: Number of feature maps at each stage, 1 to 4096 each, beginning with the smallest maps. A transposed
+            convolution connects each stage to the next.
+        kernel: Side of the kernels of the transposed convolutions in pixels, 1 to 15.
+        strides: Strides of the transposed convolutions, 1 to 4 each. A single value applies to all of them.
+        image_kernel: Side of the kernel of the last layer in pixels, 1 to 15.
+        image_stride: Stride of the last layer, 1 to 4. With 1 the last layer is a convolution, else a transposed convolution.
+        biases: Layers that have a bias in addition to their norm: "all", "none", or "ends" (the first and the last).
+        norm: Normalisation after each layer except the last: "none", "batch", or "class-batch" (batch normalisation with a gain
+            and a bias for each class, de Vries et al. 2017).
+        dense_norm: Channels of the first normalisation: the "maps", or the "units" of the dense layer.
+        norm_momentum: Weight of a batch in the running statistics, in PyTorch's convention, in [1e-4, 1].
+        norm_epsilon: Number added to the variance in the normalisation, in [1e-12, 1].
+        slope: Slope of the leaky ReLU below zero, in [0, 1]. 0 is a ReLU.
+        output: Activation of the last layer: "tanh", or "sigmoid", whose [0, 1] is scaled to [-1, 1].
+        initialisation: Initial weights: "he" (He et al. 2015), or the defaults of "keras" or "torch".
     """
 
     family: str = setting("convolutional", names=("convolutional",))
@@ -71,25 +87,25 @@ class ConvolutionalGeneratorRecipe:
 
     @property
     def conditional(self) -> bool:
-        """Whether a label changes what is drawn."""
+        """Return whether the generated image depends on the label."""
         return self.label_input != "none" or self.norm == "class-batch"
 
 
 @final
 @dataclass(frozen=True)
 class RecurrentGeneratorRecipe:
-    """Latent and label -> dense -> one portion of features a row -> LSTM -> the same dense layer for every row.
+    """A recurrent generator: latent and label -> dense layer -> features for each row -> LSTM -> one dense layer for all rows.
 
     Attributes:
-        family: this one.
-        latent: width of the latent vector z.
-        label_input: how the label is joined to z, as in the convolutional family.
-        label_embedding: width of its embedding.
-        row_features: what the LSTM is given for each row.
-        units: of the LSTM.
-        autoregressive: whether it is given the row above, as it was drawn, as well.
-        output: "tanh", or "sigmoid" for networks that think of pixels as 0 to 1.
-        initialisation: of the weights: "keras" or "torch".
+        family: "recurrent".
+        latent: Width of the latent z, 1 to 4096.
+        label_input: Form in which the label is joined to z, as in `ConvolutionalGeneratorRecipe`.
+        label_embedding: Width of the label embedding, 1 to 4096.
+        row_features: Number of features that the LSTM receives for each row of the image, 1 to 4096.
+        units: Number of units of the LSTM, 1 to 4096.
+        autoregressive: If true, the LSTM also receives the generated row above.
+        output: Activation of the last layer: "tanh", or "sigmoid", whose [0, 1] is scaled to [-1, 1].
+        initialisation: Initial weights: the defaults of "keras" or "torch".
     """
 
     family: str = setting("recurrent", names=("recurrent",))
@@ -104,21 +120,21 @@ class RecurrentGeneratorRecipe:
 
     @property
     def conditional(self) -> bool:
-        """Whether a label changes what is drawn."""
+        """Return whether the generated image depends on the label."""
         return self.label_input != "none"
 
 
 @final
 @dataclass(frozen=True)
 class KerasGraphGeneratorRecipe:
-    """A generator that was made elsewhere: what a description says, layer by layer. It is drawn from, not trained.
+    """A generator imported from Keras as a graph of layers. Images can be sampled from it; it cannot be trained.
 
     Attributes:
-        family: this one.
-        latent: width of the latent vector z.
-        label_input: how it is told a label: "none", "index", or "one-hot".
-        pixels: the range of what its last layer gives: "signed" (-1 to 1), "unit" (0 to 1) or "bytes" (0 to 255).
-        layers: the description, JSON: see `digitgan.networks.keras_graph.generator`.
+        family: "layered".
+        latent: Width of the latent z, 1 to 4096.
+        label_input: Form of the label input: "none", "index", or "one-hot".
+        pixels: Range of the last layer's output: "signed" (-1 to 1), "unit" (0 to 1) or "bytes" (0 to 255).
+        layers: Description of the layers as JSON, see `digitgan.networks.keras_graph.generator`.
     """
 
     family: str = setting("layered", names=("layered",))
@@ -129,35 +145,37 @@ class KerasGraphGeneratorRecipe:
 
     @property
     def conditional(self) -> bool:
-        """Whether a label changes what is drawn."""
+        """Return whether the generated image depends on the label."""
         return self.label_input != "none"
 
 
 @final
 @dataclass(frozen=True)
 class ConvolutionalDiscriminatorRecipe:
-    """Image and label -> strided convolutions -> (dense features ->) score.
+    """A convolutional discriminator: image and label -> strided convolutions -> dense features, if any -> score.
 
     Attributes:
-        family: this one.
-        label_input: how the label reaches it: "none"; "one-hot" (as constant planes beside the image, or beside its pixels
-            where there is an entry); "row-plane" and "mask-plane" (an embedding as a plane beside the image: a number for
-            each row, or for each pixel); "projection" (the product of its embedding with the last features).
-        label_biases: whether each convolution but the first has a bias for each class, so that already the early layers know
-            what they should be looking at.
-        entry_channels: 0: the image goes to the convolutions as it is; more: a dense layer turns its pixels into so many
-            maps of a quarter of its sides first.
-        channels: feature maps of each convolution; each halves the size.
-        kernel: side of the kernels.
-        last_kernel: side of the last convolution's.
-        features: width of a dense layer before the score; 0 for none.
-        norm: after each convolution but the first: "none" or "batch".
-        spectral_norm: whether every convolution and dense layer is divided by its largest singular value.
-        slope: of the leaky ReLU below zero.
-        dropout: share of the values set to zero after each convolution.
-        pixels: the range the network thinks of: "signed" (-1 to 1) or "unit" (0 to 1).
-        auxiliary_classifier: whether it also tells which class an image is of.
-        initialisation: of the weights: "he", "keras" or "torch".
+        family: "convolutional".
+        label_input: Form of the label input: "none"; "one-hot" (a constant plane for each class as a further image channel, or
+            a vector with the pixels if `entry_channels` is above 0); "row-plane" or "mask-plane" (an embedding as a further
+            image channel, with a number for each row or for each pixel); or "projection" (the product of an embedding with the
+            last features, Miyato and Koyama 2018).
+        label_biases: If true, each convolution except the first has a bias for each class, so that early layers depend on the
+            label too.
+        entry_channels: Number of maps that a dense layer makes of the pixels before the convolutions, 0 to 4096. The maps have
+            a quarter of the image's sides. 0 passes the image to the convolutions.
+        channels: Number of feature maps of each convolution, 1 to 4096 each. Each convolution has stride 2.
+        kernel: Side of the kernels in pixels, 2 to 15.
+        last_kernel: Side of the kernel of the last convolution in pixels, 2 to 15.
+        features: Width of a dense layer before the score, 0 to 4096. 0 omits the layer.
+        norm: Normalisation after each convolution except the first: "none" or "batch".
+        spectral_norm: If true, the weights of every convolution and dense layer are divided by their largest singular value
+            (Miyato et al. 2018).
+        slope: Slope of the leaky ReLU below zero, in [0, 1].
+        dropout: Share of the values set to zero after each convolution, in [0, 0.95].
+        pixels: Range of the pixels that the layers receive: "signed" (-1 to 1) or "unit" (0 to 1).
+        auxiliary_classifier: If true, the discriminator also predicts the class of an image (Odena et al. 2017).
+        initialisation: Initial weights: "he" (He et al. 2015), or the defaults of "keras" or "torch".
     """
 
     family: str = setting("convolutional", names=("convolutional",))
@@ -178,23 +196,23 @@ class ConvolutionalDiscriminatorRecipe:
 
     @property
     def conditional(self) -> bool:
-        """Whether the score depends on the label."""
+        """Return whether the score depends on the label."""
         return self.label_input != "none" or (self.label_biases and len(self.channels) > 1)
 
 
 @final
 @dataclass(frozen=True)
 class RecurrentDiscriminatorRecipe:
-    """Image and label, row by row -> LSTM -> dense features -> score.
+    """A recurrent discriminator: the rows of image and label -> LSTM -> dense features, if any -> score.
 
     Attributes:
-        family: this one.
-        label_input: how the label reaches it, as in the convolutional family.
-        units: of the LSTM.
-        features: width of the dense layer before the score; 0 for none.
-        pixels: the range the network thinks of: "signed" (-1 to 1) or "unit" (0 to 1).
-        auxiliary_classifier: whether it also tells which class an image is of.
-        initialisation: of the weights: "keras" or "torch".
+        family: "recurrent".
+        label_input: Form of the label input, as in `ConvolutionalDiscriminatorRecipe`.
+        units: Number of units of the LSTM, 1 to 4096.
+        features: Width of a dense layer before the score, 0 to 4096. 0 omits the layer.
+        pixels: Range of the pixels that the layers receive: "signed" (-1 to 1) or "unit" (0 to 1).
+        auxiliary_classifier: If true, the discriminator also predicts the class of an image (Odena et al. 2017).
+        initialisation: Initial weights: the defaults of "keras" or "torch".
     """
 
     family: str = setting("recurrent", names=("recurrent",))
@@ -207,21 +225,32 @@ class RecurrentDiscriminatorRecipe:
 
     @property
     def conditional(self) -> bool:
-        """Whether the score depends on the label."""
+        """Return whether the score depends on the label."""
         return self.label_input != "none"
 
 
 GeneratorRecipe = ConvolutionalGeneratorRecipe | RecurrentGeneratorRecipe | KerasGraphGeneratorRecipe
 DiscriminatorRecipe = ConvolutionalDiscriminatorRecipe | RecurrentDiscriminatorRecipe
 
-FAMILY_SECTIONS: Final[Mapping[str, Mapping[str, type]]] = types.MappingProxyType(
+GENERATOR_FAMILIES: Final = Registry[type](
+    "generator.family =",
     {
-        "generator": {
-            "convolutional": ConvolutionalGeneratorRecipe,
-            "recurrent": RecurrentGeneratorRecipe,
-            "layered": KerasGraphGeneratorRecipe,
-        },
-        "discriminator": {"convolutional": ConvolutionalDiscriminatorRecipe, "recurrent": RecurrentDiscriminatorRecipe},
-    }
+        "convolutional": ConvolutionalGeneratorRecipe,
+        "recurrent": RecurrentGeneratorRecipe,
+        "layered": KerasGraphGeneratorRecipe,
+    },
+    RecipeError,
 )
-"""The sections whose settings depend on their `family`."""
+"""The settings of each family of generators: frozen dataclasses whose fields are made by `setting`."""
+
+DISCRIMINATOR_FAMILIES: Final = Registry[type](
+    "discriminator.family =",
+    {"convolutional": ConvolutionalDiscriminatorRecipe, "recurrent": RecurrentDiscriminatorRecipe},
+    RecipeError,
+)
+"""The settings of each family of discriminators."""
+
+FAMILY_SECTIONS: Final[Mapping[str, Registry[type]]] = types.MappingProxyType(
+    {"generator": GENERATOR_FAMILIES, "discriminator": DISCRIMINATOR_FAMILIES}
+)
+"""The sections of a recipe whose settings depend on their `family`."""

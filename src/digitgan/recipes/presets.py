@@ -1,10 +1,10 @@
-"""The recipes that come with the program.
+"""The recipes that come with the package.
 
-The five reference systems (`lstm-cgan`, `onehot-cgan`, `mask-cgan`, `plain-gan`, `dcgan`) are built as they were published, on
-Keras' defaults, which their descriptions leave unsaid: initialisation, batch norm's momentum and epsilon, Adam's rates. Where
-a description doesn't say how the updates are ordered, both networks learn from one pass, as in the tutorial code of their kind;
-where it gives no batch size or length, those are of the others' order. Their guard watches for little more than numbers that
-are no longer finite: the published systems have none, and what goes wrong in them is meant to be seen. A fixed recipe
+The five reference systems (`lstm-cgan`, `onehot-cgan`, `mask-cgan`, `plain-gan`, `dcgan`) follow their published descriptions.
+Settings that a description omits take the defaults of Keras: initialisation, the momentum and epsilon of batch normalisation,
+the rates of Adam. If a description omits the order of the updates, both networks learn from one pass, as in tutorial code of
+that kind. An omitted batch size or length is of the order of the other systems'. The guard of these recipes watches little
+more than non-finite numbers: the published systems have no guard, and their failures should stay visible. A fixed recipe
 (`…-fixed`) is its system with the fewest changes that make it work.
 """
 
@@ -15,6 +15,8 @@ import types
 from collections.abc import Mapping
 from typing import Final
 
+from digitgan.errors import RecipeError
+from digitgan.lookup import Registry
 from digitgan.recipes.networks import (
     ConvolutionalDiscriminatorRecipe,
     ConvolutionalGeneratorRecipe,
@@ -35,7 +37,7 @@ from digitgan.recipes.settings import (
 DEFAULT_RECIPE: Final = "fast"
 
 MNIST_IMAGES: Final = 60_000
-"""The published lengths are in epochs of MNIST."""
+"""Number of MNIST's training images: the published lengths are in epochs of MNIST."""
 
 _AS_IT_IS: Final = EmaRecipe(decay=0.0, statistics="running")
 _NO_PENALTY: Final = PenaltyRecipe(name="none")
@@ -56,12 +58,18 @@ def _keras_adam(learning_rate: float, beta1: float = 0.9) -> OptimizerRecipe:
 
 
 def _fixed(published: Recipe, how: str, learning_rate: float = 1e-3) -> Recipe:
-    """A published system with what all of them need; `how` says what is changed."""
+    """Return a published system with the changes that all fixed recipes share.
+
+    Args:
+        published: the recipe of the system.
+        how: the changes in words, for the description.
+        learning_rate: of both networks.
+    """
     return dataclasses.replace(
         published,
         name=f"{published.name}-fixed",
         description=f"{published.name} with {how}.",
-        # Adam's defaults remember ten steps of the gradient and a thousand of its size; the opponent has moved on by then.
+        # Adam's defaults average the gradient over ten steps and its square over a thousand, while the other network changes.
         optimizer=dataclasses.replace(_keras_adam(learning_rate), beta1=0.0, beta2=0.95),
         ema=EmaRecipe(),
         training=dataclasses.replace(published.training, images=300_000),
@@ -72,7 +80,7 @@ def _fixed(published: Recipe, how: str, learning_rate: float = 1e-3) -> Recipe:
 _FAST = Recipe(
     name="fast",
     description="Small convolutional conditional GAN: readable digits in a minute on two CPU cores.",
-    # What makes the most of a minute; all that was tried is told in benchmarks/RECORDS.md.
+    # Chosen for the best quality after one minute; benchmarks/RECORDS.md lists all trials.
     generator=ConvolutionalGeneratorRecipe(channels=(64, 32), image_kernel=4, image_stride=2),
     optimizer=OptimizerRecipe(generator_learning_rate=0.004, discriminator_learning_rate=0.004),
     training=TrainingRecipe(images=120_000, batch_size=128, generator_pretraining=100),
@@ -80,7 +88,7 @@ _FAST = Recipe(
 
 _QUALITY = Recipe(
     name="quality",
-    description="Larger networks, for a quarter of an hour and more.",
+    description="Larger networks, for trainings of a quarter of an hour or more.",
     generator=ConvolutionalGeneratorRecipe(channels=(96, 48, 16)),
     discriminator=ConvolutionalDiscriminatorRecipe(channels=(24, 48, 96), features=192),
     training=TrainingRecipe(images=1_000_000, batch_size=128),
@@ -100,7 +108,7 @@ _LSTM_CGAN = Recipe(
     guard=_NO_GUARD,
 )
 
-_LSTM_CGAN_FIXED = _fixed(_LSTM_CGAN, "a short memory in Adam, and drawn from the average of its weights")
+_LSTM_CGAN_FIXED = _fixed(_LSTM_CGAN, "shorter averages in Adam and a moving average of the generator's weights")
 
 _TUTORIAL_GENERATOR = ConvolutionalGeneratorRecipe(
     latent=100,
@@ -148,8 +156,8 @@ _ONEHOT_CGAN = Recipe(
 )
 
 _ONEHOT_CGAN_FIXED = dataclasses.replace(
-    _fixed(_ONEHOT_CGAN, "pixels that reach the convolutions as they are, a short memory in Adam, and an average"),
-    # A dense layer before the convolutions throws away which pixel is beside which.
+    _fixed(_ONEHOT_CGAN, "no dense layer before the convolutions, shorter averages in Adam and a moving average"),
+    # A dense layer before the convolutions discards the spatial order of the pixels.
     discriminator=dataclasses.replace(_ONEHOT_DISCRIMINATOR, entry_channels=0),
 )
 
@@ -184,9 +192,10 @@ _MASK_CGAN = Recipe(
 
 _MASK_CGAN_FIXED = dataclasses.replace(
     _fixed(
-        _MASK_CGAN, "a loud label and no dropout in the discriminator, faster learning, Adam's short memory, and an average"
+        _MASK_CGAN,
+        "one-hot labels and no dropout in the discriminator, faster learning, shorter averages in Adam and a moving average",
     ),
-    # At first the mask is ±0.03 beside pixels of ±1: the discriminator looks past it.
+    # The mask starts at ±0.03 beside pixels of ±1, so the discriminator ignores it at first.
     discriminator=dataclasses.replace(_MASK_DISCRIMINATOR, label_input="one-hot", dropout=0.0),
 )
 
@@ -220,14 +229,14 @@ _PLAIN_GAN = Recipe(
     updates=UpdatesRecipe(fakes="fresh", generator_batch=256),
     optimizer=_keras_adam(2e-4, beta1=0.5),
     ema=_AS_IT_IS,
-    # An epoch there is 234 steps of 256 images, of which 128 are real, and it is those that are counted here.
+    # An epoch of the published system is 234 steps of 256 images. Only the 128 real images of a step count as images seen.
     training=TrainingRecipe(images=100 * 234 * 128, batch_size=128, previews=10, grid="10x10", checkpoints=10, snapshots=10),
     guard=dataclasses.replace(_NO_GUARD, discriminator_collapse=True),
 )
 
 _DCGAN = Recipe(
     name="dcgan",
-    description="Reference system 5: unconditional DCGAN, a checkpoint every five epochs, a grid every one.",
+    description="Reference system 5: unconditional DCGAN, a checkpoint every five epochs, a grid every epoch.",
     generator=_TUTORIAL_GENERATOR,
     discriminator=_TUTORIAL_DISCRIMINATOR,
     loss=_SUMMED_CROSS_ENTROPY,
@@ -241,7 +250,7 @@ _DCGAN = Recipe(
 
 _WGAN_GP = Recipe(
     name="wgan-gp",
-    description="Conditional Wasserstein GAN with gradient penalty (Gulrajani et al. 2017), five critic steps to one.",
+    description="Conditional WGAN with gradient penalty (Gulrajani et al. 2017), five critic steps for each generator step.",
     loss=LossRecipe(name="wasserstein"),
     penalty=PenaltyRecipe(name="wgan-gp", gamma=10.0, interval=1),
     updates=UpdatesRecipe(discriminator_steps=5),
@@ -252,10 +261,10 @@ _WGAN_GP = Recipe(
 
 _ACGAN = Recipe(
     name="acgan",
-    description="Auxiliary classifier GAN (Odena et al. 2017): the discriminator is told no label, it has to name it.",
+    description="Auxiliary classifier GAN (Odena et al. 2017): the discriminator receives no label and predicts the class.",
     discriminator=ConvolutionalDiscriminatorRecipe(label_input="none", label_biases=False, auxiliary_classifier=True),
-    # At weight 1 the classifier drowns the score, and what is drawn is one picture a class: 37 % right and coverage 0.05 after
-    # 60,000 images; 95 % and 0.50 at 0.3, 87 % and 0.56 at 0.1.
+    # At weight 1 the classifier's gradient dominates, and the generator draws one picture for each class. Class accuracy and
+    # coverage after 60,000 images: 37 % and 0.05 at weight 1, 95 % and 0.50 at 0.3, 87 % and 0.56 at 0.1.
     loss=LossRecipe(name="non-saturating", classifier_weight=0.3),
     training=TrainingRecipe(images=300_000),
 )
@@ -275,10 +284,10 @@ _TABLE: Final = (
     _ACGAN,
 )
 
-RECIPES: Final[Mapping[str, Recipe]] = types.MappingProxyType({recipe.name: recipe for recipe in _TABLE})
-"""The recipes that come with the program, by name."""
+RECIPES: Final = Registry[Recipe]("unknown recipe", {recipe.name: recipe for recipe in _TABLE}, RecipeError)
+"""The recipes that come with the package, by name."""
 
 ALIASES: Final[Mapping[str, str]] = types.MappingProxyType(
     {name.replace("-fixed", "-mended"): name for name in RECIPES if name.endswith("-fixed")}
 )
-"""Former names of recipes, and today's."""
+"""Former names of recipes: former name -> present name."""

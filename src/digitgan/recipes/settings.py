@@ -1,7 +1,7 @@
-"""What a recipe can say: typed, frozen values, each with its default and its range.
+"""The sections of a recipe: typed, frozen dataclasses whose settings each have a default and a range.
 
-The defaults make small convolutional networks that learn well; `fast` is these with a few changes. What concerns the two
-networks is in `network_settings.py`.
+The defaults define small convolutional networks that train well. The recipe `fast` changes a few of them. The settings of the
+two networks are in `digitgan.recipes.networks`.
 """
 
 from __future__ import annotations
@@ -21,13 +21,18 @@ from digitgan.recipes.networks import (
 @final
 @dataclass(frozen=True)
 class LossRecipe:
-    """What the two networks are asked to do.
+    """The losses of the two networks.
 
     Attributes:
-        name: one of the losses' table.
-        label_smoothing: for cross-entropies: a real image's target is 1 minus this.
-        matching_aware: whether a real image with a wrong label counts as a fake, too (Reed et al. 2016).
-        classifier_weight: what the auxiliary classifier's cross-entropy weighs in both networks' losses.
+        name: Loss of both networks: "binary-cross-entropy" (Goodfellow et al. 2014), "non-saturating" (the same, with the means
+            over real and fake images added), "relativistic" (Jolicoeur-Martineau 2018), "hinge" (Lim and Ye 2017),
+            "least-squares" (Mao et al. 2017) or "wasserstein" (Arjovsky et al. 2017).
+        label_smoothing: Amount by which the discriminator's target for real images is lowered: the target is
+            1 - `label_smoothing`, in [0, 0.5]. Only the two cross-entropies accept a value above 0.
+        matching_aware: If true, the discriminator's loss also counts real images with a wrong label as fakes (Reed et al.
+            2016). They make up half of the fakes' share. Requires a discriminator that receives the label.
+        classifier_weight: Factor of the auxiliary classifier's cross-entropy in the losses of both networks, in [0, 1000].
+            Without an auxiliary classifier it has no effect.
     """
 
     name: str = setting("relativistic")
@@ -39,12 +44,14 @@ class LossRecipe:
 @final
 @dataclass(frozen=True)
 class PenaltyRecipe:
-    """What keeps the discriminator smooth.
+    """The penalty on the gradient of the discriminator's score with respect to the images.
 
     Attributes:
-        name: one of the penalties' table, or "none".
-        gamma: its weight.
-        interval: applied at every so many steps, and weighted by as many (lazy regularisation, Karras et al. 2020).
+        name: "none"; "r1" at real images or "r2" at fake images (Mescheder et al. 2018, equations 9 and 10); "r1+r2", the sum
+            of both (Huang et al. 2024); or "wgan-gp", between real and fake images (Gulrajani et al. 2017, equation 3).
+        gamma: Factor of the penalty in the discriminator's loss, in [0, 10000].
+        interval: Number of steps from one application of the penalty to the next, 1 to 1024. The penalty is multiplied by the
+            same number (lazy regularisation, Karras et al. 2020).
     """
 
     name: str = setting("r1")
@@ -55,18 +62,22 @@ class PenaltyRecipe:
 @final
 @dataclass(frozen=True)
 class UpdatesRecipe:
-    """Who learns when, and from which fakes.
+    """The order of the updates and the fake images they use.
 
     Attributes:
-        order: "alternating": the discriminator learns, then the generator from the discriminator as it is by then;
-            "simultaneous": both gradients come from one pass through both networks.
-        fakes: "shared": both learn from the same fakes; "fresh": the generator learns from some of its own.
-        fake_labels: labels of the fakes: those of the "real" batch, or "uniform".
-        batches: real and fake images pass the discriminator "stacked" as one batch, or each "separate".
-        generator_batch: how many fakes the generator learns from; 0: as many as there are real images.
-        discriminator_steps: the generator learns at every so many steps of the discriminator.
-        microbatches: parts of a batch that pass the networks by themselves, each with batch-norm statistics of its own (Hoffer
-            et al. 2017, section 4); their gradients are averaged. Several at once on a CPU's cores; in turn on a GPU.
+        order: "alternating": the discriminator is updated first, then the generator against the updated discriminator.
+            "simultaneous": both gradients come from one forward pass through both networks.
+        fakes: "shared": both networks learn from the same fake images. "fresh": the generator learns from a batch of its own.
+        fake_labels: Labels of the fake images: "real" takes those of the real batch, "uniform" draws them uniformly from all
+            classes.
+        batches: "stacked": real and fake images pass the discriminator as one batch. "separate": each pass it as its own batch,
+            which matters for batch normalisation.
+        generator_batch: Number of fake images in an update of the generator, 0 to 65,536. 0 stands for `training.batch_size`.
+            Another number requires `fakes = "fresh"`.
+        discriminator_steps: Number of discriminator updates for each generator update, 1 to 100.
+        microbatches: Number of equal parts of a batch, 1 to 1024. Each part passes the networks by itself, with its own
+            batch-norm statistics (Hoffer et al. 2017, section 4), and the gradients are averaged. The parts run in parallel on
+            the cores of a CPU and one after another on a GPU.
     """
 
     order: str = setting("alternating", names=("alternating", "simultaneous"))
@@ -81,16 +92,17 @@ class UpdatesRecipe:
 @final
 @dataclass(frozen=True)
 class OptimizerRecipe:
-    """Adam, one for each network, and the course of their learning rates.
+    """The Adam optimisers of the two networks and the schedule of their learning rates.
 
     Attributes:
-        generator_learning_rate: before the decay.
-        discriminator_learning_rate: before the decay.
-        beta1: decay of Adam's first moment.
-        beta2: decay of Adam's second moment.
-        epsilon: added to the root of the second moment.
-        decay: the shape of the fall: "linear", "cosine", or "none".
-        decay_share: the share of the run, at its end, over which the learning rates fall to (nearly) nothing.
+        generator_learning_rate: Learning rate of the generator before the decay, in [0, 1].
+        discriminator_learning_rate: Learning rate of the discriminator before the decay, in [0, 1].
+        beta1: Decay rate of Adam's first moment, in [0, 0.9999].
+        beta2: Decay rate of Adam's second moment, in [0, 0.999999].
+        epsilon: Number added to the square root of Adam's second moment, in [1e-16, 1].
+        decay: Shape of the learning-rate decay: "linear", "cosine" or "none".
+        decay_share: Share of the run, counted from its end, over which both learning rates decay, in [0, 1]. The last
+            step has 0.1 % of the learning rate. 0 turns the decay off.
     """
 
     generator_learning_rate: float = setting(3e-3, low=0.0, high=1.0)
@@ -105,13 +117,15 @@ class OptimizerRecipe:
 @final
 @dataclass(frozen=True)
 class EmaRecipe:
-    """The exponential moving average of the generator's weights, which is what one draws from.
+    """The exponential moving average of the generator's weights, from which images are sampled (Yazıcı et al. 2019).
 
     Attributes:
-        decay: share of the average that stays at each step; 0: one draws from the weights as they are.
-        warm_up: at step t the decay is at most (1 + t) / (warm_up + t), so that the first weights are soon forgotten.
-        statistics: the batch norms' when drawing: "recomputed" for the averaged weights, or "running", as the training left
-            them.
+        decay: Share of the average that each generator update keeps, in [0, 0.999999]. 0 samples from the weights without an
+            average.
+        warm_up: Limit on the decay early in the run, in [1, 1e6]: at update t the decay is at most (1 + t) / (warm_up + t). The
+            average thus soon forgets the first weights.
+        statistics: Batch-norm statistics of the sampled generator: "recomputed" for the averaged weights, or "running", the
+            statistics gathered in training.
     """
 
     decay: float = setting(0.998, low=0.0, high=0.999999)
@@ -122,24 +136,28 @@ class EmaRecipe:
 @final
 @dataclass(frozen=True)
 class TrainingRecipe:
-    """How long, in what chunks, and how often something is shown or saved.
+    """The length of the run, its batches, and the intervals of its previews, checkpoints and evaluations.
 
     Attributes:
-        images: length of the run in images seen.
-        batch_size: real images, and as many fakes, in each step.
-        precision: "float32", "bfloat16" (autocast), or "auto": bfloat16 where the hardware multiplies in
-            it. What was chosen is recorded.
-        pretraining: steps in which the discriminator alone learns to tell real images from uniform noise, before the run.
-        generator_pretraining: steps in which the generator alone learns, before the run, to draw training images from where
-            they lie along the set's principal components; a short run has fewer.
-        previews: how many sample grids the run leaves, evenly spread; the last shows its end.
-        grid: what a preview shows: "classes" (a row a latent, a column a class), or "4x4", "5x5", "10x10" latents, the
-            classes taking turns.
-        checkpoints: how many checkpoints are written over the run, evenly spread; the last at its end.
-        snapshots: how many numbered models the run leaves, evenly spread; 0 for the final one only.
-        evaluate_every: images after which what is drawn is scored each time, and the best model kept; 0 for never.
-        preview_epochs: instead of `previews`: one after every so many epochs.
-        checkpoint_epochs: instead of `checkpoints`: one after every so many epochs.
+        images: Length of the run in images seen (real images shown to the discriminator), 1 to 1e12.
+        batch_size: Number of real images in a step, and of fake images, 2 to 65,536.
+        precision: Precision of the forward passes: "float32", "bfloat16" (autocast) or "auto". "auto" takes bfloat16 on a CPU
+            that multiplies in it, else float32. The run records the precision it used.
+        pretraining: Number of steps before the run in which the discriminator alone learns to tell real images from uniform
+            noise, 0 to 1e6.
+        generator_pretraining: Number of steps before the run in which the generator alone learns by regression, 0 to 1e6. It
+            learns to draw training images from their coordinates along the principal components of the image set. It is
+            limited to 40 % of the number of steps of the run.
+        previews: Number of sample grids over the run, evenly spaced, 1 to 10,000. The last one shows the end of the run.
+        grid: Layout of a preview: "classes" has a row for each latent and a column for each class. "4x4", "5x5" and "10x10"
+            show 16, 25 and 100 latents whose labels cycle through the classes.
+        checkpoints: Number of checkpoints over the run, evenly spaced, 1 to 10,000. The last one is written at the end of the
+            run.
+        snapshots: Number of numbered models over the run, evenly spaced, 0 to 10,000. 0 keeps the final model only.
+        evaluate_every: Number of images seen between two evaluations of generated images, 0 to 1e12. Each evaluation keeps the
+            best model so far. 0 turns evaluations off.
+        preview_epochs: Number of epochs between two previews, 0 to 1e6. A value above 0 replaces `previews`.
+        checkpoint_epochs: Number of epochs between two checkpoints, 0 to 1e6. A value above 0 replaces `checkpoints`.
     """
 
     images: int = setting(75_000, low=1, high=10**12)
@@ -159,13 +177,17 @@ class TrainingRecipe:
 @final
 @dataclass(frozen=True)
 class GuardRecipe:
-    """What is done when a training goes wrong.
+    """The checks of the guard and its response to divergence or collapse.
+
+    The guard always watches for losses, weights and optimiser moments that are not finite.
 
     Attributes:
-        rollbacks: how many times the run goes back to its last healthy checkpoint and tries again, before it gives up.
-        learning_rate_factor: what both learning rates are multiplied by after each.
-        discriminator_collapse: the alarm for a discriminator that always wins, or has stopped telling anything.
-        mode_collapse: the alarm for previews that have become one picture for each class.
+        rollbacks: Number of times the run returns to its last healthy checkpoint and tries again before it stops with an
+            error, 0 to 100.
+        learning_rate_factor: Factor of both learning rates after each rollback, in [0.01, 1].
+        discriminator_collapse: If true, the guard acts on a discriminator that separates all real and fake images, or that
+            gives all images the same score.
+        mode_collapse: If true, the guard acts on previews whose images are nearly identical within each class.
     """
 
     rollbacks: int = setting(3, low=0, high=100)
@@ -177,7 +199,21 @@ class GuardRecipe:
 @final
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that defines a training run but its data set and its seed."""
+    """All settings of a training run except its data set and its seed.
+
+    Attributes:
+        name: Name of the recipe.
+        description: One sentence about the recipe. It has no effect on training.
+        generator: Settings of the generator.
+        discriminator: Settings of the discriminator.
+        loss: Losses of the two networks.
+        penalty: Gradient penalty on the discriminator.
+        updates: Order of the updates and the fake images they use.
+        optimizer: Optimisers and learning rates.
+        ema: Moving average of the generator's weights.
+        training: Length of the run, batches, previews, checkpoints and evaluations.
+        guard: Response to divergence or collapse.
+    """
 
     name: str
     description: str
@@ -193,5 +229,5 @@ class Recipe:
 
     @property
     def conditional(self) -> bool:
-        """Whether one can ask its generator for a class."""
+        """Return whether the generator draws an image of a given class."""
         return self.generator.conditional

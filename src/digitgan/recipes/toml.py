@@ -1,4 +1,4 @@
-"""Recipes there and back: by name, by single settings, as TOML; every value checked."""
+"""Conversion of recipes: from a name, from single settings, from and to TOML. Every value is checked."""
 
 from __future__ import annotations
 
@@ -15,75 +15,77 @@ from digitgan.recipes.presets import ALIASES, DEFAULT_RECIPE, RECIPES
 from digitgan.recipes.settings import Recipe
 
 BLANK: Final = Recipe(name="unnamed", description="")
-"""The plain defaults of every setting: the base of recipes read from runs and model files, whatever the table says today."""
+"""The recipe of all defaults: the base of recipes read from runs and model files, independent of the table of recipes."""
 
 MAX_BYTES: Final = 1 << 20
-"""Of a recipe's file; more would only keep the parser busy."""
+"""Largest size of a recipe file in bytes. A recipe has a few thousand; a larger file would only occupy the parser."""
 
 
 def find_recipe(name: str) -> Recipe:
-    """Return the recipe of that name, which may be a former one (`ALIASES`).
+    """Return a recipe by its name or its former name (`ALIASES`).
 
     Raises:
-        RecipeError: if there is none; the nearest name is suggested.
+        RecipeError: if no recipe has that name. The message suggests the nearest name.
     """
-    name = ALIASES.get(name, name)
-    if name not in RECIPES:
-        raise RecipeError(f"unknown recipe {name!r}: {nearest(name, RECIPES)}")
-    return RECIPES[name]
+    return RECIPES.find(ALIASES.get(name, name))
 
 
 def with_settings(recipe: Recipe, settings: Iterable[str]) -> Recipe:
-    """The recipe with single values changed.
+    """Return a copy of a recipe with single settings changed.
 
     Args:
-        recipe: where to start from.
-        settings: each "section.key=value", the value written as in TOML (a bare word counts as text).
+        recipe: the recipe to change.
+        settings: settings as "section.key=value". The value is TOML; a bare word counts as text.
 
     Raises:
-        RecipeError: for an unknown section or key (nearest named), a value of the wrong type or out of range.
+        RecipeError: for an unknown section or key (the message suggests the nearest), or a value of the wrong type or out of
+            range.
     """
     for setting in settings:
         path, equals, text = setting.partition("=")
         section, dot, key = path.strip().partition(".")
         if not equals or not dot:
-            raise RecipeError(f"--set {setting!r}: write section.key=value, for example penalty.gamma=0.5")
+            raise RecipeError(f"--set {setting!r}: must be section.key=value, for example penalty.gamma=0.5")
         recipe = _merged(recipe, {section: {key: _toml_value(text.strip())}}, f"--set {setting}")
     return recipe
 
 
 def read_recipe(path: Path) -> Recipe:
-    """The recipe in a TOML file.
+    """Read a recipe from a TOML file.
 
-    The file's `base` names the recipe it changes (default: `fast`); `name` and `description` may be given, and sections
-    as `to_toml` writes them.
+    `base` in the file names the recipe that it changes (default: `fast`). `name`, `description` and the sections that `to_toml`
+    writes are optional.
 
     Raises:
-        RecipeError: if the file is missing or not TOML, or a key or value in it is wrong (with its line).
+        RecipeError: if the file is missing, larger than 1 MiB or not TOML, or if a key or value is wrong. The message names the
+            line.
     """
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise RecipeError(f"{path}: is no recipe: it has {path.stat().st_size:,} bytes, and a recipe a few thousand")
+            raise RecipeError(f"{path}: is not a recipe: it has {path.stat().st_size:,} bytes, more than {MAX_BYTES:,}")
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
-        raise RecipeError(f"{path}: cannot be read as a recipe ({problem}); a UTF-8 TOML file is right") from problem
+        raise RecipeError(f"{path}: cannot be read as a recipe ({problem}); give a UTF-8 TOML file") from problem
     return from_toml(text, str(path))
 
 
 def from_toml(text: str, source: str, base: Recipe | None = None) -> Recipe:
-    """The recipe written in `text`; `source` is what messages call it. See `read_recipe`.
+    """Parse a recipe from TOML text. See `read_recipe`.
 
     Args:
         text: TOML.
-        source: its file's name.
-        base: where values come from that the text leaves out; by default the recipe that its `base` names.
+        source: name of the text in messages, such as its file name.
+        base: recipe that gives the values that the text omits. Default: the recipe that `base` in the text names.
+
+    Raises:
+        RecipeError: if the text is not TOML, or a key or value is wrong.
     """
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as problem:
         raise RecipeError(f"{source}: not valid TOML: {problem}") from problem
     except RecursionError:
-        raise RecipeError(f"{source}: is no recipe: its values are nested too deeply to be read") from None
+        raise RecipeError(f"{source}: is not a recipe: its values are nested too deeply") from None
     named = table.pop("base", DEFAULT_RECIPE)
     if not isinstance(named, str):
         raise RecipeError(f"{source}: base = {named!r} must be the name of a recipe, in quotes")
@@ -91,7 +93,7 @@ def from_toml(text: str, source: str, base: Recipe | None = None) -> Recipe:
 
 
 def to_toml(recipe: Recipe) -> str:
-    """The recipe as TOML, every value explicit; `from_toml` gives the same recipe back."""
+    """Return a recipe as TOML with every value. `from_toml` returns the same recipe from it."""
     lines = [f"name = {_toml_text(recipe.name)}", f"description = {_toml_text(recipe.description)}"]
     for section in dataclasses.fields(recipe)[2:]:
         lines += ["", f"[{section.name}]"]
@@ -100,7 +102,10 @@ def to_toml(recipe: Recipe) -> str:
 
 
 def differences(old: Recipe, new: Recipe) -> list[str]:
-    """What distinguishes two recipes, a line each: "penalty.gamma: 0.1 -> 0.5"; descriptions aside."""
+    """Return the differences between two recipes, one line each, such as "penalty.gamma: 0.1 -> 0.5".
+
+    Descriptions are not compared.
+    """
     found = [f"name: {old.name} -> {new.name}"] if old.name != new.name else []
     for section in dataclasses.fields(Recipe)[2:]:
         before, after = dict(_items(getattr(old, section.name))), dict(_items(getattr(new, section.name)))
@@ -118,7 +123,7 @@ def _items(section: Any) -> list[tuple[str, Any]]:
 def _toml_value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except (ValueError, RecursionError):  # not TOML, or absurdly long or deep
+    except (ValueError, RecursionError):  # not TOML, or too long or too deep for the parser
         return text
 
 
@@ -132,7 +137,7 @@ def _toml_text(value: Any) -> str:
 
 
 def _merged(recipe: Recipe, table: Mapping[str, Any], source: str, text: str = "") -> Recipe:
-    """`recipe` with the values of a parsed TOML table put in, each checked."""
+    """Return `recipe` with the values of a parsed TOML table, each checked."""
     changed: dict[str, Any] = {}
     sections = {item.name: item for item in dataclasses.fields(Recipe)}
     for name, value in table.items():
@@ -143,7 +148,7 @@ def _merged(recipe: Recipe, table: Mapping[str, Any], source: str, text: str = "
                 raise RecipeError(f"{source}{_line_of(name, text)}: {name} = {value!r} must be text, in quotes")
             changed[name] = value
         elif not isinstance(value, Mapping):
-            raise RecipeError(f"{source}{_line_of(name, text)}: {name!r} is a section; its settings go under [{name}]")
+            raise RecipeError(f"{source}{_line_of(name, text)}: {name!r} is a section; put its settings under [{name}]")
         else:
             changed[name] = _merged_section(getattr(recipe, name), name, value, source, text)
     return dataclasses.replace(recipe, **changed)
@@ -165,7 +170,7 @@ def _merged_section(section: Any, name: str, values: Mapping[str, Any], source: 
 
 
 def _of_family(section: Any, name: str, family: Any, where: str) -> Any:
-    """The section as it is if it is of that family; else that family's, with its defaults."""
+    """Return the section if it is of that family, else the section of that family with its defaults."""
     families = FAMILY_SECTIONS[name]
     if family not in families:
         raise RecipeError(f"{where}: {name}.family = {_shown(family)}: {nearest(str(family), families)}")
@@ -193,13 +198,13 @@ def _checked(value: Any, kind: Any, limits: Mapping[str, Any], what: str) -> Any
         return value
     if isinstance(value, bool) or not isinstance(value, int if kind is int else int | float):
         raise RecipeError(f"{what} must be a {'whole ' if kind is int else ''}number")
-    if not limits["low"] <= value <= limits["high"]:  # nan is never between
-        raise RecipeError(f"{what} is out of range: {limits['low']:g} to {limits['high']:g} is right")
+    if not limits["low"] <= value <= limits["high"]:  # also false for NaN
+        raise RecipeError(f"{what} is out of range: must be {limits['low']:g} to {limits['high']:g}")
     return kind(value)
 
 
 def _line_of(key: str, text: str) -> str:
-    """ ", line 7" where the key stands in a TOML text; nothing where it can't be found or there is no text."""
+    """Return the place of a key in a TOML text as ", line 7", or "" if the text lacks the key."""
     for number, line in enumerate(text.splitlines(), start=1):
         if re.match(rf"\s*(\[\s*)?[\"']?{re.escape(key)}\b", line):
             return f", line {number}"

@@ -1,4 +1,4 @@
-"""Combinations of settings that make no sense, each with the reason."""
+"""Checks for combinations of settings that contradict each other, each with its reason."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from digitgan.recipes.networks import (
 from digitgan.recipes.settings import Recipe
 
 CROSS_ENTROPIES: Final = ("binary-cross-entropy", "non-saturating")
-"""Losses whose target for a real image is a probability, which can be smoothed."""
+"""Losses whose target for a real image is a probability, so that label smoothing applies."""
 
 PAIRED_LOSSES: Final = ("relativistic",)
-"""Losses that classifier each fake against a real image of its label."""
+"""Losses that compare each fake image with a real image of the same label."""
 
 
 def check_recipe(recipe: Recipe) -> None:
-    """Refuse a recipe whose parts do not go together.
+    """Check that the settings of a recipe are compatible.
 
     Raises:
-        RecipeError: naming the two settings and the reason.
+        RecipeError: if two settings contradict each other. The message names both and gives the reason.
     """
     for wrong, settings, reason in (
         *_networks(recipe),
@@ -46,18 +46,18 @@ def _labels(recipe: Recipe) -> _Checks:
         (
             generator.conditional and not told,
             f'generator.{_label_setting(recipe)} with discriminator.label_input = "none"',
-            "the discriminator sees no label, so nothing would teach the generator to obey it. Give the discriminator one "
-            "(label_input or auxiliary_classifier), or take the generator's away",
+            "the generator cannot learn the classes from a discriminator without labels. Set discriminator.label_input or "
+            "discriminator.auxiliary_classifier, or remove the generator's label",
         ),
         (
             not generator.conditional and told,
             f'generator.label_input = "none" with discriminator.{_told_setting(recipe)}',
-            "the generator can't know which label its image will be judged by. Give the generator the label too",
+            "the generator does not receive the label that the discriminator uses. Set generator.label_input too",
         ),
         (
             recipe.loss.matching_aware and not discriminator.conditional,
             'loss.matching_aware with discriminator.label_input = "none"',
-            "a discriminator that sees no label can't tell a wrong one",
+            "a discriminator without labels cannot detect a wrong label. Set discriminator.label_input",
         ),
     ]
 
@@ -69,33 +69,33 @@ def _losses(recipe: Recipe) -> _Checks:
         (
             loss.label_smoothing > 0 and loss.name not in CROSS_ENTROPIES,
             f'loss.label_smoothing = {loss.label_smoothing:g} with loss.name = "{loss.name}"',
-            f"only the targets of {' and '.join(CROSS_ENTROPIES)} are probabilities that can be smoothed",
+            f"label smoothing applies to {' and '.join(CROSS_ENTROPIES)} only. Set it to 0, or choose one of these losses",
         ),
         (
             recipe.discriminator.auxiliary_classifier and loss.classifier_weight == 0,
             "discriminator.auxiliary_classifier with loss.classifier_weight = 0",
-            "the classifier would never learn, nor teach the generator anything; a weight such as 0.3 is right",
+            "the classifier would not be trained. Set a weight above 0, such as 0.3",
         ),
         (
             loss.name == "wasserstein" and recipe.training.pretraining > 0,
             f'loss.name = "wasserstein" with training.pretraining = {recipe.training.pretraining}',
-            "a critic that learns alone, against noise and without its penalty, only lets its scores grow",
+            "pretraining has no penalty, so the critic's scores would grow without bound. Set training.pretraining to 0",
         ),
         (
             loss.name == "wasserstein" and not smooth,
             'loss.name = "wasserstein" with no penalty (penalty.name = "none", or penalty.gamma = 0)',
-            "its scores would grow without bound; a penalty (wgan-gp, r1) or discriminator.spectral_norm keeps them in check",
+            "the critic's scores would grow without bound. Set a penalty (wgan-gp, r1) or discriminator.spectral_norm",
         ),
         (
             penalty.name == "wgan-gp" and getattr(recipe.discriminator, "norm", "none") == "batch",
             'penalty.name = "wgan-gp" with discriminator.norm = "batch"',
-            "the penalty is on each image's own gradient, and batch norm mixes the images of a batch "
-            "(Gulrajani et al. 2017, section 4)",
+            "the penalty needs the gradient of each image by itself, and batch norm mixes the images of a batch "
+            "(Gulrajani et al. 2017, section 4). Choose another norm or penalty",
         ),
         (
             penalty.name == "wgan-gp" and recipe.discriminator.conditional and recipe.updates.fake_labels == "uniform",
             'penalty.name = "wgan-gp" with updates.fake_labels = "uniform"',
-            'it looks between a real and a fake image, which must be of one label to have one; fake_labels = "real" is right',
+            'the penalty interpolates between a real and a fake image of the same label. Set fake_labels = "real"',
         ),
     ]
 
@@ -105,17 +105,19 @@ def _updates(recipe: Recipe) -> _Checks:
     paired = loss.name in PAIRED_LOSSES
     simultaneous = updates.order == "simultaneous"
     both = 'updates.order = "simultaneous" with'
-    reason = "there, both networks learn from one pass over the same fakes"
+    reason = (
+        'both networks learn from one pass over the same fake images. Set order = "alternating", or the other to its default'
+    )
     return [
         (
             paired and recipe.conditional and updates.fake_labels == "uniform",
             f'loss.name = "{loss.name}" with updates.fake_labels = "uniform"',
-            'each fake is judged against a real image of its own label; fake_labels = "real" is right',
+            'the loss compares each fake image with a real image of the same label. Set fake_labels = "real"',
         ),
         (
             paired and updates.generator_batch not in (0, recipe.training.batch_size),
             f'loss.name = "{loss.name}" with updates.generator_batch = {updates.generator_batch}',
-            "each fake is judged against a real image, so there must be as many; 0 is right",
+            "the loss compares each fake image with a real image, so their numbers must be equal. Set generator_batch to 0",
         ),
         (simultaneous and updates.fakes == "fresh", f'{both} updates.fakes = "fresh"', reason),
         (
@@ -126,13 +128,12 @@ def _updates(recipe: Recipe) -> _Checks:
         (
             updates.generator_batch not in (0, recipe.training.batch_size) and updates.fakes != "fresh",
             f'updates.generator_batch = {updates.generator_batch} with updates.fakes = "{updates.fakes}"',
-            'a generator that learns from another number of fakes needs its own; fakes = "fresh" is right',
+            'a generator batch of another size needs its own fake images. Set fakes = "fresh"',
         ),
         (
             getattr(recipe.discriminator, "norm", "none") == "batch" and updates.batches == "stacked",
             'discriminator.norm = "batch" with updates.batches = "stacked"',
-            "the statistics of a batch of real and fake images would tell which is which by their mixture; "
-            'batches = "separate" is right',
+            'the batch statistics would depend on the mixture of real and fake images. Set batches = "separate"',
         ),
     ]
 
@@ -140,23 +141,24 @@ def _updates(recipe: Recipe) -> _Checks:
 def _microbatches(recipe: Recipe) -> _Checks:
     count, sizes = recipe.updates.microbatches, (recipe.training.batch_size, recipe.updates.generator_batch)
     discriminator = recipe.discriminator
-    dropout = getattr(discriminator, "dropout", 0.0)  # a recurrent one has none, and no spectral norm either
+    dropout = getattr(discriminator, "dropout", 0.0)  # a recurrent discriminator has neither dropout nor spectral norm
     asked = f"updates.microbatches = {count} with"
     return [
         (
             any(size % count for size in sizes),
             f"{asked} training.batch_size = {sizes[0]} and updates.generator_batch = {sizes[1]}",
-            "each has as many images; a number that divides the batches is right",
+            "all parts have the same size. Set a number that divides both batches",
         ),
         (
             count > 1 and dropout > 0,
             f"{asked} discriminator.dropout = {dropout:g}",
-            "computed at once, they would draw their masks from one stream, in an order of chance",
+            "parallel parts would draw their masks from one stream, in a random order. Set microbatches = 1 or dropout = 0",
         ),
         (
             count > 1 and getattr(discriminator, "spectral_norm", False),
             f"{asked} discriminator.spectral_norm",
-            "each would estimate the norms of the weights by itself, and a checkpoint keeps the first's alone",
+            "each part would estimate the singular values by itself, and a checkpoint stores one estimate. "
+            "Set microbatches = 1 or spectral_norm = false",
         ),
     ]
 
@@ -167,7 +169,7 @@ def _networks(recipe: Recipe) -> _Checks:
         (
             isinstance(generator, KerasGraphGeneratorRecipe),
             'generator.family = "layered"',
-            'such a generator was made elsewhere and is drawn from; "convolutional" or "recurrent" is right to train one',
+            'an imported generator cannot be trained. Choose "convolutional" or "recurrent"',
         )
     ]
     if isinstance(generator, ConvolutionalGeneratorRecipe):
@@ -176,22 +178,22 @@ def _networks(recipe: Recipe) -> _Checks:
             (
                 len(strides) not in (1, ups) and ups > 0,
                 f"generator.strides = {list(strides)} with generator.channels = {list(generator.channels)}",
-                f"{ups + 1} stages have {ups} transposed convolutions between them; as many strides are right, or a single one",
+                f"{ups + 1} stages have {ups} transposed convolutions between them. Give {ups} strides, or a single one",
             ),
             (
                 max(strides) > generator.kernel,
                 f"generator.strides = {list(strides)} with generator.kernel = {generator.kernel}",
-                "a kernel smaller than the stride leaves gaps in the picture",
+                "a kernel smaller than the stride leaves gaps between the pixels. Set a larger kernel or a smaller stride",
             ),
             (
                 generator.image_stride > generator.image_kernel,
                 f"generator.image_stride = {generator.image_stride} with generator.image_kernel = {generator.image_kernel}",
-                "a kernel smaller than the stride leaves gaps in the picture",
+                "a kernel smaller than the stride leaves gaps between the pixels. Set a larger kernel or a smaller stride",
             ),
             (
                 generator.dense_norm == "units" and generator.norm == "class-batch",
                 'generator.dense_norm = "units" with generator.norm = "class-batch"',
-                'a gain for each class and unit would be most of the network; dense_norm = "maps" is right',
+                'a gain for each class and unit would be most of the network\'s parameters. Set dense_norm = "maps"',
             ),
         ]
     if isinstance(discriminator, ConvolutionalDiscriminatorRecipe):
@@ -200,7 +202,7 @@ def _networks(recipe: Recipe) -> _Checks:
                 discriminator.entry_channels > 0 and discriminator.label_input in ("row-plane", "mask-plane"),
                 f"discriminator.entry_channels = {discriminator.entry_channels} with discriminator.label_input = "
                 f'"{discriminator.label_input}"',
-                'an entry takes the image as a list of pixels, beside which a plane has no place; "one-hot" is right',
+                'the entry layer takes a vector of pixels, to which no plane can be added. Set label_input = "one-hot"',
             )
         )
     return checks
@@ -208,7 +210,8 @@ def _networks(recipe: Recipe) -> _Checks:
 
 def _label_setting(recipe: Recipe) -> str:
     generator = recipe.generator
-    return f'label_input = "{generator.label_input}"' if generator.label_input != "none" else 'norm = "class-batch"'
+    label_input = getattr(generator, "label_input", generator.family)  # a registered family names its settings as it likes
+    return f'label_input = "{label_input}"' if label_input != "none" else 'norm = "class-batch"'
 
 
 def _told_setting(recipe: Recipe) -> str:

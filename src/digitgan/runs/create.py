@@ -1,4 +1,4 @@
-"""Folders for new runs, and those of runs there are."""
+"""The creation and lookup of run folders."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from digitgan.runs.folder import RunFolder
 
 
 def new_run(path: Path, *, overwrite: bool) -> RunFolder:
-    """An empty folder for a new run.
+    """Create an empty folder for a new run.
 
     Raises:
-        OutputError: if something is there already and `overwrite` is not given or it is not a run; or it can't be made.
+        OutputError: if the path exists and is not a run, or is a run and `overwrite` is false, or cannot be created.
     """
     check_out(path, overwrite=overwrite)
     run = RunFolder(path)
@@ -29,47 +29,47 @@ def new_run(path: Path, *, overwrite: bool) -> RunFolder:
 
 
 def check_out(path: Path, *, overwrite: bool) -> None:
-    """Make sure that a new run may have this folder; nothing is changed.
+    """Check that a folder is available for a new run, without changing it.
 
     Raises:
-        OutputError: if something is there already and `overwrite` is not given or it is not a run; or it can't be made.
+        OutputError: if the path exists and is not a run, or is a run and `overwrite` is false.
     """
     run = RunFolder(path)
     if path.is_dir() and not _is_free(run):
         if not _is_ours(run):
-            raise OutputError(f"{path}: holds other things than a run; it is left as it is. Choose another --out")
+            raise OutputError(f"{path}: contains files that are not part of a run and is left unchanged; choose another --out")
         if not overwrite:
             raise OutputError(
-                f"{path}: holds a run already; go on with --resume, replace it with --overwrite, or choose another --out"
+                f"{path}: already contains a run; use --resume to continue it, --overwrite to replace it, or another --out"
             )
     elif path.exists() and not path.is_dir():
         raise OutputError(f"{path}: is a file; --out must name a folder")
 
 
 def sweep_run(run: RunFolder) -> None:
-    """Remove what writes that were cut off left behind; while the run is held (see `locked`)."""
+    """Remove the temporary files of interrupted writes; the caller must hold the lock of the run (see `locked`)."""
     for path in run.cut_off_files():
         path.unlink(missing_ok=True)
 
 
 def open_run(path: Path) -> RunFolder:
-    """The run in a folder.
+    """Open the run in a folder.
 
     Raises:
-        RunError: if there is none.
+        RunError: if the folder does not exist or is not a run.
     """
     run = RunFolder(path)
     if not path.exists():
         beside = [each.parent.name for each in path.absolute().parent.glob(f"*/{run.record.name}")]
         near = f" ({nearest(path.name, beside)})" if beside else ""
-        raise RunError(f"{path}: there is no such folder{near}; `digitgan train --out {path}` makes a run there")
+        raise RunError(f"{path}: the folder does not exist{near}; create a run with `digitgan train --out {path}`")
     if not run.record.is_file():
-        raise RunError(f"{path}: not a run's folder (it has no {run.record.name})")
+        raise RunError(f"{path}: not a run folder, because it has no {run.record.name}; name the --out of a training run")
     return run
 
 
 def free_run_path(folder: Path, recipe: str, data: str) -> Path:
-    """The first path of the form `folder/fast-mnist-001` that does not exist."""
+    """Return the first unused path of the form `folder/fast-mnist-001`."""
     number = 1
     while (path := folder / f"{recipe}-{data}-{number:03d}").exists():
         number += 1
@@ -78,18 +78,18 @@ def free_run_path(folder: Path, recipe: str, data: str) -> Path:
 
 @contextlib.contextmanager
 def made(path: Path) -> Iterator[None]:
-    """Say of a folder that can't be made why."""
+    """Convert an `OSError` during the creation of a folder to an `OutputError` with its reason."""
     try:
         yield
     except OSError as problem:
         reason = problem.strerror or str(problem)
-        raise OutputError(f"{path}: cannot be made ({reason}); choose an --out you may write to") from problem
+        raise OutputError(f"{path}: cannot be created ({reason}); choose a writable --out") from problem
 
 
 def _is_free(run: RunFolder) -> bool:
-    """Whether nothing lies in the folder, or only what a run leaves that was killed before its record was there.
+    """Return whether the folder is empty, or contains only the files of a run that was killed before it wrote its record.
 
-    That may be a recipe, to the last letter as it is written here; one that somebody wrote is left as it is.
+    Such a run can leave a recipe in exactly the form that `to_toml` writes. A recipe in another form belongs to the user.
     """
     there = set(run.path.iterdir()).difference(run.cut_off_files())
     if there != {run.recipe}:
@@ -101,7 +101,7 @@ def _is_free(run: RunFolder) -> bool:
 
 
 def _is_ours(run: RunFolder) -> bool:
-    """Whether a folder's record is one that this program wrote: a file of that name alone proves nothing."""
+    """Return whether digitgan wrote the record of the folder; the name of the file alone is not sufficient."""
     try:
         return "digitgan" in run.read_record()["versions"]
     except (RunError, KeyError, TypeError):
@@ -109,7 +109,7 @@ def _is_ours(run: RunFolder) -> bool:
 
 
 def _remove(run: RunFolder) -> None:
-    """Remove what a run consists of; whatever else lies in its folder stays."""
+    """Remove the files of a run and keep all other files in its folder."""
     for path in (run.previews, run.checkpoints, run.snapshots, run.tensorboard):
         if path.is_dir():
             shutil.rmtree(path)

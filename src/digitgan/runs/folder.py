@@ -1,23 +1,23 @@
-"""A run's folder: its layout, in one place.
+"""The layout of a run folder.
 
-recipe.toml  run.json  history.jsonl  previews/00012800.png …  checkpoints/…  snapshots/00012800.safetensors …
-model.safetensors  losses.png  training.gif; scores.jsonl  best.safetensors (with --evaluate-every);
-report.json  report.html (by `digitgan evaluate`)
+All runs: recipe.toml, run.json, history.jsonl, previews/00012800.png …, checkpoints/…, snapshots/00012800.safetensors …,
+model.safetensors, losses.png, training.gif. With --evaluate-every: scores.jsonl, best.safetensors. After `digitgan evaluate`:
+report.json, report.html.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, final
+from typing import Any, Final, final
 
 from digitgan.errors import OutputError, RunError
 from digitgan.files import replacing
 from digitgan.recipes import BLANK, Recipe, from_toml, to_toml
-from digitgan.runs.history import checked_line
 
 
 @final
@@ -26,69 +26,69 @@ class RunFolder:
     """The paths of a run.
 
     Attributes:
-        path: the folder itself.
+        path: the run folder.
     """
 
     path: Path
 
     @property
     def recipe(self) -> Path:
-        """The recipe, every value explicit."""
+        """The recipe, with every value explicit."""
         return self.path / "recipe.toml"
 
     @property
     def record(self) -> Path:
-        """What else defines the run and what became of it: seed, data, device, status, seconds, versions."""
+        """The record of the run: seed, data, device, status, seconds, versions."""
         return self.path / "run.json"
 
     @property
     def history(self) -> Path:
-        """Losses and scores, a JSON object a line (see `history_line`)."""
+        """Losses and scores, one JSON object per line (see `history_line`)."""
         return self.path / "history.jsonl"
 
     @property
     def previews(self) -> Path:
-        """The sample grids."""
+        """The folder of the preview grids."""
         return self.path / "previews"
 
     @property
     def preview_latents(self) -> Path:
-        """The latents of the sample grids, float32 (n, latent)."""
+        """The latents of the preview grids, float32 (n, latent)."""
         return self.previews / "latents.npy"
 
     @property
     def preview_labels(self) -> Path:
-        """The labels of the sample grids, int64 (n,)."""
+        """The labels of the preview grids, int64 (n,)."""
         return self.previews / "labels.npy"
 
     @property
     def checkpoints(self) -> Path:
-        """Where the checkpoints lie."""
+        """The folder of the checkpoints."""
         return self.path / "checkpoints"
 
     @property
     def best(self) -> Path:
-        """The model with the best score so far, where the training was told to look."""
+        """The model with the best score so far, written with --evaluate-every."""
         return self.path / "best.safetensors"
 
     @property
     def scores(self) -> Path:
-        """Those scores, a JSON object a line."""
+        """The scores of --evaluate-every, one JSON object per line."""
         return self.path / "scores.jsonl"
 
     @property
     def tensorboard(self) -> Path:
-        """TensorBoard's event files, where they were asked for."""
+        """The folder of the TensorBoard event files, if requested."""
         return self.path / "tensorboard"
 
     @property
     def report(self) -> tuple[Path, Path]:
-        """What an evaluation of its model found: as JSON, and as a page."""
+        """The evaluation report of the model, as JSON and as HTML."""
         return self.path / "report.json", self.path / "report.html"
 
     @property
     def snapshots(self) -> Path:
-        """Where the numbered models lie."""
+        """The folder of the snapshots, models numbered by the images seen."""
         return self.path / "snapshots"
 
     @property
@@ -98,77 +98,77 @@ class RunFolder:
 
     @property
     def curves(self) -> Path:
-        """The picture of the losses."""
+        """The plot of the losses."""
         return self.path / "losses.png"
 
     @property
     def animation(self) -> Path:
-        """The previews as a GIF."""
+        """The previews as an animated GIF."""
         return self.path / "training.gif"
 
     @property
     def rows_animation(self) -> Path:
-        """Digits being written row by row, as a GIF."""
+        """The row-by-row generation of digits as an animated GIF."""
         return self.path / "rows.gif"
 
     @property
     def training_files(self) -> tuple[Path, ...]:
-        """The files, beside folders, that a training writes: the record, by which a run is known, is the last."""
+        """The files, without folders, that a training run writes; the record, which identifies a run, is last."""
         pictures = (self.curves, self.animation, self.rows_animation)
         return (self.model, self.best, self.history, self.scores, *pictures, self.recipe, self.record)
 
     def preview(self, images_seen: int) -> Path:
-        """The sample grid made at that count of images."""
+        """Return the path of the preview grid at a number of images seen."""
         return self.previews / f"{images_seen:08d}.png"
 
     def snapshot(self, images_seen: int) -> Path:
-        """The numbered model made at that count of images."""
+        """Return the path of the snapshot at a number of images seen."""
         return self.snapshots / f"{images_seen:08d}.safetensors"
 
     def preview_files(self) -> list[Path]:
-        """The sample grids there are, oldest first."""
+        """Return the existing preview grids, oldest first."""
         return _numbered(self.previews, "*.png")
 
     def snapshot_files(self) -> list[Path]:
-        """The numbered models there are, oldest first."""
+        """Return the existing snapshots, oldest first."""
         return _numbered(self.snapshots, "*.safetensors")
 
     def cut_off_files(self) -> list[Path]:
-        """What the writing of its files left beside them where the process was killed meanwhile (see `replacing`)."""
-        ours = {own.name for own in self.training_files}  # a report may be being written just now
+        """Return the temporary files that a killed process left while it wrote files of the run (see `replacing`)."""
+        ours = {own.name for own in self.training_files}  # not the report: an evaluation may be writing it
         beside = [path for path in self.path.glob(".*.part") if _replaced(path) in ours]
         return beside + [path for folder in (self.previews, self.snapshots) for path in folder.glob(".*.part")]
 
     def forget_after(self, images_seen: int) -> None:
-        """Remove the previews and numbered models made after that count of images: the run has gone back behind them."""
+        """Remove the previews and snapshots after a number of images seen, to which the run has returned."""
         for path in (*self.preview_files(), *self.snapshot_files()):
             if int(path.stem) > images_seen:
                 path.unlink(missing_ok=True)
 
     def read_history(self) -> Iterator[dict[str, Any]]:
-        """The history's lines; one that is damaged, or was cut off while it was written, is left out."""
+        """Yield the lines of the history; damaged and truncated lines are skipped."""
         if self.history.is_file():
             for text in self.history.read_text(encoding="utf-8", errors="replace").split("\n"):
                 if (line := checked_line(text)) is not None:
                     yield line
 
     def read_recipe(self) -> Recipe:
-        """The run's recipe.
+        """Read the recipe of the run.
 
         Raises:
-            RunError: if it is missing or can't be read.
-            RecipeError: if it is damaged.
+            RunError: if the recipe is missing, cannot be read or has no name.
+            RecipeError: if the recipe is invalid.
         """
         recipe = from_toml(_text(self.recipe), str(self.recipe), BLANK)
-        if recipe.name == BLANK.name:  # what is written here says which it is
-            raise RunError(f"{self.recipe}: damaged (it doesn't say which recipe it is)")
+        if recipe.name == BLANK.name:  # `write_recipe` always writes the name
+            raise RunError(f"{self.recipe}: damaged (the recipe has no name)")
         return recipe
 
     def read_record(self) -> dict[str, Any]:
-        """The run's record.
+        """Read the record of the run.
 
         Raises:
-            RunError: if it is missing or damaged.
+            RunError: if the record is missing or damaged.
         """
         try:
             record = json.loads(_text(self.record))
@@ -179,33 +179,33 @@ class RunFolder:
         return record
 
     def _what_is_left(self) -> str:
-        """The half-sentence that helps where the record can't be read."""
+        """Return the part of an error message that says what is possible without the record."""
         left = [*([self.model] if self.model.is_file() else []), *self.snapshot_files()[-1:]]
-        drawn = f"; its model can still be drawn from: digitgan sample {left[0]}" if left else ""
-        return f"without it the run can't be gone on with{drawn}"
+        drawn = f"; its model is still usable with `digitgan sample {left[0]}`" if left else ""
+        return f"the run cannot be resumed{drawn}"
 
     def check_is_there(self) -> None:
-        """Make sure that nobody has removed the run while it trains: what is written next would make a part of it anew.
+        """Check that the run folder still exists during training, before a write that would recreate a part of it.
 
         Raises:
-            OutputError: if it is gone.
+            OutputError: if the run was removed or moved.
         """
         if not self.record.is_file():
-            raise OutputError(f"{self.path}: was removed or moved while it trained; the training has been ended")
+            raise OutputError(f"{self.path}: the run was removed or moved during training; training has stopped")
 
     def write_recipe(self, recipe: Recipe) -> None:
-        """Write the recipe, whole or not at all."""
+        """Write the recipe atomically."""
         with replacing(self.recipe) as file:
             file.write(to_toml(recipe).encode())
 
     def write_record(self, record: dict[str, Any]) -> None:
-        """Write the record, whole or not at all."""
+        """Write the record atomically."""
         with replacing(self.record) as file:
             file.write((json.dumps(record, indent=1, sort_keys=True) + "\n").encode())
 
 
 def _replaced(temporary: Path) -> str | None:
-    """The name of the file that would have been replaced by a temporary one."""
+    """Return the name of the file that a temporary file was to replace; None if it is not a temporary file."""
     match = re.fullmatch(r"\.(.+)\.\d+\.part", temporary.name)
     return match[1] if match else None
 
@@ -220,3 +220,25 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
         raise RunError(f"{path}: cannot be read ({problem})") from problem
+
+
+_CHECKSUM: Final = "crc32"
+
+
+def history_line(line: dict[str, Any]) -> str:
+    """Return a history line: the JSON object with the CRC-32 of its text as the last value, and a newline."""
+    return json.dumps({**line, _CHECKSUM: _checksum(line)}) + "\n"
+
+
+def checked_line(text: str) -> dict[str, Any] | None:
+    """Return the object of a history line; None if the text is not an intact line of `history_line`."""
+    try:
+        line = json.loads(text)
+        whole = isinstance(line, dict) and line.pop(_CHECKSUM) == _checksum(line) and isinstance(line["images_seen"], int)
+    except (ValueError, RecursionError, KeyError):
+        return None
+    return line if whole else None
+
+
+def _checksum(line: dict[str, Any]) -> str:
+    return f"{zlib.crc32(json.dumps(line).encode()):08x}"

@@ -1,4 +1,4 @@
-"""One process at a time trains in a run's folder."""
+"""The lock of a run folder, which allows one training process at a time."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from digitgan.runs.folder import RunFolder
 
 @contextlib.contextmanager
 def locked(run: RunFolder) -> Iterator[None]:
-    """While it lasts, no other process may train in this run's folder, which is made if it isn't there.
+    """Lock a run folder for training inside the context; create the folder if it does not exist.
 
-    It is the folder itself that is locked, so that nothing is left in it; the lock dies with its process. Where the system
-    has no such locks (Windows), or the file system none (some network drives), nothing is locked.
+    The lock is on the folder itself, so it leaves no file behind. It ends with its process. Windows and some network drives
+    do not support such locks. There, the function locks nothing.
 
     Raises:
-        RunError: if another process holds it.
-        OutputError: if it can't be made.
+        RunError: if another process holds the lock.
+        OutputError: if the folder cannot be created.
     """
     with made(run.path):
         run.path.mkdir(parents=True, exist_ok=True)
@@ -36,7 +36,7 @@ def locked(run: RunFolder) -> Iterator[None]:
     except BlockingIOError:
         os.close(folder)
         raise RunError(
-            f"{run.path}: another process is training in it; wait for its end, stop it, or choose another --out"
+            f"{run.path}: another process is training in this folder; wait for it, stop it, or choose another --out"
         ) from None
     except OSError:
         pass
@@ -47,7 +47,7 @@ def locked(run: RunFolder) -> Iterator[None]:
 
 
 def is_locked(run: RunFolder) -> bool:
-    """Whether a process is training in this run's folder just now; False where the system has no such locks (see `locked`)."""
+    """Return whether a process is training in a run folder; False if the system does not support locks (see `locked`)."""
     if sys.platform == "win32" or not run.path.is_dir():
         return False
     import fcntl

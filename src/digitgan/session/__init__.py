@@ -1,1 +1,1 @@
-"""One training, from its options to its result."""
+"""A training session, from its options to its result."""

@@ -1,4 +1,4 @@
-"""From what a user asks for to a training that is fully decided: recipe, data, seed, device, length, folder."""
+"""The plan of a training: resolves the options to a recipe, data, seed, device, length and folder."""
 
 from __future__ import annotations
 
@@ -15,45 +15,46 @@ from digitgan.data import ImageSet, ProgressFn, load_image_set, silent
 from digitgan.device import arithmetic, choose_precision, prepare
 from digitgan.errors import DataError, DownloadError, RecipeError, RunError, UsageError
 from digitgan.networks import ImageSpec, build_discriminator, build_generator, trained_parameters
+from digitgan.options import TrainOptions
 from digitgan.recipes import ALIASES, BLANK, RECIPES, Recipe, differences, from_toml, to_toml
 from digitgan.runs import RunFolder, check_out, free_run_path, open_run
 from digitgan.session.callbacks import check_tensorboard
-from digitgan.session.options import TrainOptions, check_lengths, checked_recipe, requested_recipe
+from digitgan.session.recipe import check_lengths, checked_recipe, requested_recipe
 from digitgan.training import Ranks, checkpoints, join_ranks
 from digitgan.training.speed import images_within, training_speed
 from digitgan.version import versions
 
 RUNS = Path("runs")
-"""Where runs go that are given no other place."""
+"""Default folder of new runs."""
 
 MAX_IMAGES = 10**12
-"""Longest run, in images; a slip of the finger lies beyond."""
+"""Longest run, in images; a larger number is likely a typing error."""
 
 AUTO = "auto"
-"""The data source that is MNIST where it can be had and otherwise the embedded digits."""
+"""The data source that selects MNIST if it can be loaded, otherwise the embedded digits."""
 
 MINUTES_SHARE = 0.96
-"""Share of a budget in minutes that is turned into steps; the rest is for previews, checkpoints and the model at the end."""
+"""Share of a budget in minutes for the steps; the rest is for previews, checkpoints and the final model."""
 
 
 @final
 @dataclass(frozen=True)
 class TrainPlan:
-    """A training, fully decided.
+    """A resolved plan of a training.
 
     Attributes:
-        recipe: every value explicit, the length and the precision included.
-        image_set: what it trains on.
-        labelled: the same with its labels, which an unconditional recipe is not shown.
-        source: how the user named that.
-        seed: of everything random.
-        device: where it runs.
-        threads: how many CPU threads it uses.
-        run: its folder.
-        resumed: whether it goes on with a run that is there.
-        overwrite: whether a run that is there is replaced.
-        tensorboard: whether event files for TensorBoard are written.
-        ranks: the processes that torchrun has started for it; None where there is this one alone.
+        recipe: recipe with explicit values, including the length and the precision.
+        image_set: training images, without labels if the recipe is unconditional.
+        labelled: training images with labels.
+        source: name of the data source, as given by the user.
+        seed: seed of all random numbers.
+        device: device of the training.
+        threads: number of CPU threads.
+        run: folder of the run.
+        resumed: whether the training continues an existing run.
+        overwrite: whether the training replaces an existing run.
+        tensorboard: whether TensorBoard event files are written.
+        ranks: processes that torchrun started for this training; None if it runs in a single process.
     """
 
     recipe: Recipe
@@ -71,22 +72,22 @@ class TrainPlan:
 
     @property
     def follows(self) -> bool:
-        """Whether this process is one that computes for another, which shows and writes."""
+        """Return whether this process follows a leader, which alone displays and writes."""
         return self.ranks is not None and not self.ranks.leads
 
     @property
     def spec(self) -> ImageSpec:
-        """The form of the images it trains on."""
+        """The shape and the number of classes of the training images."""
         return image_spec(self.image_set)
 
     def arithmetic(self) -> dict[str, Any]:
-        """What decides how its sums round; see `digitgan.device.arithmetic`."""
-        # Parts of a batch are computed by one thread each, however many there are.
+        """Return the facts that determine the rounding of sums; see `digitgan.device.arithmetic`."""
+        # Each microbatch is computed by one thread, whatever the number of threads.
         threads = 1 if self.recipe.updates.microbatches > 1 else self.threads
         return arithmetic(self.device, threads, self.recipe.training.precision)
 
     def data_record(self) -> dict[str, Any]:
-        """What the run's record says of its data."""
+        """Return the entry of the run's record about its data."""
         return {
             "source": self.source,
             "name": self.image_set.name,
@@ -97,7 +98,7 @@ class TrainPlan:
         }
 
     def facts(self) -> dict[str, Any]:
-        """The plan as JSON values, for `--json` and the record."""
+        """Return the plan as JSON values, for `--json` and the record."""
         return {
             "recipe": self.recipe.name,
             "seed": self.seed,
@@ -111,7 +112,7 @@ class TrainPlan:
         }
 
     def summary(self) -> list[str]:
-        """The plan in words, a line each."""
+        """Return the plan as lines of text."""
         generator = trained_parameters(build_generator(self.recipe, self.spec))
         discriminator = trained_parameters(build_discriminator(self.recipe, self.spec))
         channels, height, width = self.image_set.shape
@@ -127,22 +128,22 @@ class TrainPlan:
 
 
 def plan_training(options: TrainOptions, notify: ProgressFn) -> TrainPlan:
-    """Decide everything that a wish leaves open, and refuse what can't be; nothing is written.
+    """Validate the options and resolve them to a plan; nothing is written.
 
     Args:
-        options: what is asked for.
-        notify: is told, a line at a time, of anything that takes a while or turns out otherwise than asked.
+        options: options of the training.
+        notify: called with lines about slow operations and replaced settings.
 
     Raises:
-        DigitganError: of the kind that fits, where an option is wrong, the data can't be had, or a run that is to be resumed
-            was started otherwise; where torchrun has started several processes, also if they can't agree on one plan.
+        DigitganError: one of its subclasses, if an option is invalid, the data cannot be loaded, or the run to resume was
+            started with other settings. With torchrun, also if the processes cannot agree on one plan.
     """
     ranks = join_ranks()
     if ranks is not None and not ranks.leads:
         notify = silent
     check_lengths(options)
     if options.data == "":
-        raise UsageError("--data is empty; leave it out, or name a source")
+        raise UsageError("--data: is empty; give a source or omit the option")
     if options.out is not None and not options.resume:
         check_out(options.out, overwrite=options.overwrite)
     if options.tensorboard:
@@ -153,7 +154,7 @@ def plan_training(options: TrainOptions, notify: ProgressFn) -> TrainPlan:
 
 
 def image_spec(image_set: ImageSet) -> ImageSpec:
-    """The form of a set's images."""
+    """Return the shape and the number of classes of an image set."""
     return ImageSpec(*image_set.shape, classes=len(image_set.class_names))
 
 
@@ -165,7 +166,7 @@ def _new(options: TrainOptions, notify: ProgressFn) -> TrainPlan:
     image_set = _for_recipe(labelled, recipe)
     _check_scores(recipe, labelled)
     spec = image_spec(image_set)
-    # Networks that can't be built for these images are refused here, before a run's folder is touched.
+    # Building the networks checks that they fit the images before a run's folder is changed.
     build_generator(recipe, spec)
     build_discriminator(recipe, spec)
     started = time.monotonic()
@@ -179,9 +180,9 @@ def _new(options: TrainOptions, notify: ProgressFn) -> TrainPlan:
 
 def _resumed(options: TrainOptions, notify: ProgressFn) -> TrainPlan:
     if options.out is None:
-        raise UsageError("--resume needs --out: the folder of the run to go on with")
+        raise UsageError("--resume: needs --out, the folder of the run to continue")
     if options.overwrite:
-        raise UsageError("--resume and --overwrite exclude each other; give one")
+        raise UsageError("--resume, --overwrite: give only one of them")
     run = open_run(options.out)
     recipe, record = run.read_recipe(), run.read_record()
     _check_record(run, record)
@@ -210,44 +211,42 @@ def _resumed(options: TrainOptions, notify: ProgressFn) -> TrainPlan:
 
 
 def _agreed(plan: TrainPlan, ranks: Ranks) -> TrainPlan:
-    """The leader's plan, which measured the speed and chose a folder, on every rank."""
+    """Return the plan of the leader, which measured the speed and chose the folder, on every rank."""
     ranks.share_of(plan.recipe.updates.microbatches)
     own = [to_toml(plan.recipe), plan.seed, str(plan.run.path), plan.image_set.content_hash]
     recipe, seed, path, data = json.loads(ranks.hand_out(json.dumps(own).encode()))
     if plan.image_set.content_hash != data:
         raise DataError(
-            f"{plan.image_set.name}: process {ranks.rank} has other data under this name than the first one "
-            f"(SHA-256 {plan.image_set.content_hash[:12]}…, not {data[:12]}…); give all machines the same"
+            f"{plan.image_set.name}: the data of process {ranks.rank} differs from that of the first process "
+            f"(SHA-256 {plan.image_set.content_hash[:12]}…, not {data[:12]}…); give all machines the same data"
         )
-    ranks.wait()  # before the leader makes the folder, of which the others have looked whether it is free
+    ranks.wait()  # all ranks have checked that the folder is free before the leader makes it
     return dataclasses.replace(
         plan, recipe=from_toml(recipe, "the first process's recipe", BLANK), seed=seed, run=RunFolder(Path(path))
     )
 
 
 def _check_record(run: RunFolder, record: dict[str, Any]) -> None:
-    """Refuse a record that lacks what a resume needs of it."""
+    """Raise `RunError` if the record lacks an entry that a resumed run needs."""
     data = record.get("data")
     whole = isinstance(record.get("seed"), int) and isinstance(data, dict)
     if not whole or not {"source", "name", "images", "content_hash"} <= set(data or {}):
-        raise RunError(
-            f"{run.record}: damaged: it doesn't say which seed and data the run was started with; it can't be resumed"
-        )
+        raise RunError(f"{run.record}: damaged: the seed or the data of the run is missing; start a new run with another --out")
     if record.get("status") == "finished" and not checkpoints(run.checkpoints):
-        raise RunError(f"{run.path}: is finished and has no checkpoint to go on from; train anew with another --out")
+        raise RunError(f"{run.path}: is finished and has no checkpoint to continue from; start a new run with another --out")
 
 
 def _refuse(run: RunFolder, what: str, changes: list[str]) -> None:
     if changes:
         listed = "\n  ".join(changes)
         raise RunError(
-            f"{run.path}: was started with another {what}; resuming would mix two runs:\n  {listed}\n"
-            "Resume without these options, or start a new run with another --out"
+            f"{run.path}: the run was started with another {what}:\n  {listed}\n"
+            "Resume it without these options, or start a new run with another --out"
         )
 
 
 def _like(asked: Recipe, recipe: Recipe) -> Recipe:
-    """Return the recipe asked for, with the length, a former name, and a precision left open as they are in another."""
+    """Return the requested recipe with the length, the former name and, if it is open, the precision of another recipe."""
     if ALIASES.get(recipe.name) == asked.name:
         asked = dataclasses.replace(asked, name=recipe.name)
     precision = recipe.training.precision if asked.training.precision == AUTO else asked.training.precision
@@ -261,12 +260,12 @@ def _load(source: str, data_dir: Path | None, notify: ProgressFn) -> tuple[str, 
     try:
         return "mnist", load_image_set("mnist", "train", data_dir, notify=notify)
     except DownloadError:
-        notify("MNIST is not on this machine and could not be downloaded: training on the embedded digits instead.")
+        notify("MNIST is not on this machine and could not be downloaded: training on the embedded digits instead")
         return "digits", load_image_set("digits", "train")
 
 
 def _for_recipe(image_set: ImageSet, recipe: Recipe) -> ImageSet:
-    """The set as the recipe needs it: without its labels where it is unconditional.
+    """Return the image set for the recipe: without labels if the recipe is unconditional.
 
     Raises:
         RecipeError: if the recipe needs labels and the set has none.
@@ -276,8 +275,8 @@ def _for_recipe(image_set: ImageSet, recipe: Recipe) -> ImageSet:
     if len(image_set.class_names) == 1:
         plain = ", ".join(name for name, other in RECIPES.items() if not other.conditional)
         raise RecipeError(
-            f"recipe {recipe.name} with data {image_set.name}: it draws images of a class that is asked for, and all images "
-            f"here are of one. A folder for each class is right; or take a recipe that needs no labels: {plain}"
+            f"recipe {recipe.name} with data {image_set.name}: a conditional recipe needs at least two classes. Give a "
+            f"folder for each class, or use a recipe without labels: {plain}"
         )
     return image_set
 
@@ -285,8 +284,8 @@ def _for_recipe(image_set: ImageSet, recipe: Recipe) -> ImageSet:
 def _check_scores(recipe: Recipe, labelled: ImageSet) -> None:
     if recipe.training.evaluate_every and len(labelled.class_names) == 1:
         raise UsageError(
-            f"--evaluate-every with data {labelled.name}: scores are by a classifier of the training images, and all images "
-            "here are of one class. Leave it out, or name data with a folder for each class"
+            f"--evaluate-every with data {labelled.name}: the classifier needs at least two classes. Omit the option, or "
+            "give data with a folder for each class"
         )
 
 
@@ -306,7 +305,7 @@ def _with_length(
     started: float,
     notify: ProgressFn,
 ) -> Recipe:
-    """The recipe with its length in images; `started` is when the minutes began to count."""
+    """Return the recipe with its length in images; `started` is the start of the budget in minutes."""
     if options.images is not None:
         images = options.images
     elif options.epochs is not None:
@@ -320,5 +319,5 @@ def _with_length(
         return recipe
     images = max(recipe.training.batch_size, images)
     if images > MAX_IMAGES:
-        raise UsageError(f"this would be {images:,} images; {MAX_IMAGES:,} at most are possible")
+        raise UsageError(f"the length of {images:,} images is too large; at most {MAX_IMAGES:,} are possible")
     return dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, images=images))

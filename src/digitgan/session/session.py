@@ -1,4 +1,4 @@
-"""One sitting of a training: a plan carried out, with those who watch around the loop."""
+"""A training session: executes a plan, with callbacks around the training loop."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from digitgan.session.callbacks import (
     Previews,
     ProgressCallback,
     TensorBoard,
-    animate,
-    plot,
 )
+from digitgan.session.callbacks.previews import animate
 from digitgan.session.plan import TrainPlan
+from digitgan.session.plots import plot
 from digitgan.training import (
     Control,
     NoiseSource,
@@ -49,7 +49,7 @@ from digitgan.training import (
 )
 
 MAX_SCORING = 0.1
-"""Share of the time above which scoring is mentioned."""
+"""Share of the training time above which the time of the evaluations is reported."""
 
 ProgressKind = Literal["none", "auto", "plain", "live"]
 
@@ -57,15 +57,15 @@ ProgressKind = Literal["none", "auto", "plain", "live"]
 @final
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a training left.
+    """The result of a training.
 
     Attributes:
-        run: the run's folder.
-        model: the model file in it.
-        images_seen: how far it came.
-        seconds: of training, earlier sittings included.
-        finished: false where it was stopped before its end.
-        rollbacks: how many times the guard took it back.
+        run: folder of the run.
+        model: model file in the folder.
+        images_seen: number of images seen.
+        seconds: training time, including earlier sessions.
+        finished: False if the training was stopped before its end.
+        rollbacks: number of rollbacks by the guard.
     """
 
     run: Path
@@ -77,19 +77,19 @@ class TrainingResult:
 
 
 def run_training(plan: TrainPlan, console: Console, progress: ProgressKind, control: Control) -> TrainingResult:
-    """Carry a plan out: play the trainer, with those who watch around it.
+    """Execute a training plan with its callbacks.
 
     Args:
-        plan: from `plan_training`.
-        console: where progress is shown.
-        progress: how.
-        control: stops the training early when asked; the run can then be resumed.
+        plan: result of `plan_training`.
+        console: console of the progress display.
+        progress: kind of the progress display.
+        control: stops the training early on request; the run can then be resumed.
 
     Raises:
-        DivergenceError: if the training goes wrong once more often than the guard may take it back; the model of the last
-            healthy checkpoint is kept.
+        DivergenceError: if the training diverges or collapses more often than the recipe allows rollbacks; the model of the
+            last healthy checkpoint is kept.
         RankError: if another process of the training is lost.
-        DigitganError: where the run's folder can't be used or written to, or another process is training in it.
+        DigitganError: if the run's folder cannot be used or written, or another process is training in it.
     """
     if plan.ranks is not None:
         plan.ranks.stop_together(control)
@@ -107,20 +107,20 @@ def run_training(plan: TrainPlan, console: Console, progress: ProgressKind, cont
 
 
 def console_printer(console: Console) -> ProgressFn:
-    """Prints lines on a console as they are, brackets included."""
+    """Return a function that prints lines to a console without interpreting brackets as markup."""
     return functools.partial(console.print, markup=False, highlight=False)
 
 
 @final
 class TrainingSession:
-    """A plan being carried out.
+    """The execution of a training plan.
 
     Args:
-        plan: what is to be done; its run's folder is there.
-        console: where progress is shown.
-        progress: how.
-        control: shared with whoever may stop the training.
-        record: the run's, from earlier sittings.
+        plan: plan of the training; the run's folder exists.
+        console: console of the progress display.
+        progress: kind of the progress display.
+        control: control that may stop the training.
+        record: record of the run from earlier sessions.
     """
 
     def __init__(
@@ -158,18 +158,18 @@ class TrainingSession:
         self.display = _display(progress, console, plan, self.trainer.images_seen)
         self.history.epoch_ended = self.display.epoch_ended
         previews = Previews(plan.run, self.noise_source, self.display.notice, recipe.training.grid, self.guard.inspect)
-        # The guard looks first: what it finds wrong is neither shown nor saved.
+        # The guard comes first, so that an unhealthy state is neither shown nor saved.
         scores = [self.scores] if self.scores is not None else []
         board = [TensorBoard(plan.run, recipe, self.trainer.images_seen)] if plan.tensorboard else []
         self.callbacks: list[Callback] = [self.guard, self.history, previews, *scores, *board, self.display, saving]
         self.saving = saving
 
     def run(self) -> None:
-        """Play to the end, or to a stop; then draw the curves and the animation."""
+        """Train to the end or to a stop; then write the curves and the animation."""
         run = self.plan.run
         run.write_recipe(self.plan.recipe)
         if self.stopped_early:
-            self._write_record("stopped")  # nothing was begun that a checkpoint could keep; --resume begins again
+            self._write_record("stopped")  # stopped in pretraining, without a checkpoint: --resume starts again
             with leading(self.trainer):
                 return
         self._write_record("training")
@@ -187,17 +187,17 @@ class TrainingSession:
         self._write_record("finished" if finished else "stopped")
         if self.scores is not None and len(self.scores.lines) > 1 and self.scores.seconds > MAX_SCORING * self.history.seconds:
             share = self.scores.seconds / self.history.seconds
-            self.notify(f"scoring took {share:.0%} of the time; fewer scores (training.evaluate_every) take less")
+            self.notify(f"the evaluations took {share:.0%} of the time; increase training.evaluate_every to have fewer")
         self._draw_pictures()
 
     def result(self) -> TrainingResult:
-        """What there is now."""
+        """Return the result of the training at this point."""
         run, seen = self.plan.run, self.trainer.images_seen
         finished = seen >= self.plan.recipe.training.images
         return TrainingResult(run.path, run.model, seen, self.history.seconds, finished, len(self.alarms))
 
     def card(self, trainer: Trainer) -> dict[str, Any]:
-        """What a model file says of where it comes from."""
+        """Return the card of a model file: the origin of the model."""
         return {
             **self.plan.facts(),
             "images_seen": trainer.images_seen,
@@ -207,57 +207,56 @@ class TrainingSession:
         }
 
     def _begin(self) -> None:
-        """Make ready a trainer that is at its beginning: with the pretraining of its recipe, if it has one."""
+        """Pretrain the networks as the recipe requires."""
         self.pretraining = pretrain(
             self.trainer, self.plan.image_set, self.batches, self.noise_source, self.notify, self.control
         )
 
     def _resume(self) -> None:
-        """Bring the trainer to its newest whole checkpoint; later ones, and leftovers of a save cut off, are removed."""
+        """Restore the newest complete checkpoint; newer checkpoints and files of interrupted saves are removed."""
         if self._restore():
             if lost := self.history.lines_lost:
                 lines = "line is" if lost == 1 else "lines are"
-                self.notify(f"{self.plan.run.history}: {lost:,} {lines} damaged or missing; the run goes on without")
+                self.notify(f"{self.plan.run.history}: {lost:,} {lines} damaged or missing; the run continues without them")
             if self.trainer.images_seen in self.trainer.rollbacks[-1:]:
                 self.guard.begin_again()
             if self.trainer.images_seen >= self.plan.recipe.training.images + self.plan.recipe.training.batch_size:
                 raise RunError(
-                    f"{self.plan.run.path}: has seen {self.trainer.images_seen:,} images already, more than the "
-                    "length asked for "
-                    "(--images, --epochs and --minutes mean the whole run)"
+                    f"{self.plan.run.path}: the run has already seen {self.trainer.images_seen:,} images, more than requested; "
+                    "--images, --epochs and --minutes give the length of the whole run"
                 )
-            self.notify(f"going on at {self.trainer.images_seen:,} images seen")
+            self.notify(f"resuming at {self.trainer.images_seen:,} images seen")
             self._compare_arithmetic()
             return
         folder = self.plan.run.checkpoints
         if checkpoints(folder):
-            raise CheckpointError(f"{folder}: no checkpoint is whole; the run can't be resumed. Start anew with --overwrite")
-        self.notify("the run has no checkpoint yet: it begins again")
+            raise CheckpointError(f"{folder}: all checkpoints are damaged; start the run again with --overwrite")
+        self.notify("the run has no checkpoint yet: starting from the beginning")
         self.plan.run.history.unlink(missing_ok=True)
         self._begin()
 
     def _compare_arithmetic(self) -> None:
-        """Say so, and record it, where sums round otherwise from here on than before."""
+        """Report and record a change of the arithmetic, which changes the rounding of sums from here on."""
         before, now = self.arithmetic_before, self.plan.arithmetic()
         if before is None or before == now:
             return
         names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
         changes = ", ".join(f"{name} {_shown(before.get(name))} -> {_shown(now.get(name))}" for name in names)
         self.notify(
-            f"note: sums round differently from here on than in the first part of the run ({changes}). The run is sound, but "
-            "does not equal an uninterrupted one bit for bit"
+            f"note: the rounding of sums changes from here on ({changes}). The run is valid, but not bit for bit equal to an "
+            "uninterrupted run"
         )
         self.earlier_arithmetic.append({"until": self.trainer.images_seen, **before})
 
     def _restore(self) -> bool:
-        """Put the newest whole checkpoint into the trainer and the callbacks; False where there is none."""
+        """Restore the newest complete checkpoint of the trainer and the callbacks; return False if there is none."""
         folder = self.plan.run.checkpoints
         sweep(folder)
         for checkpoint in reversed(checkpoints(folder)):
             try:
                 states = restore_checkpoint(checkpoint, self.trainer)
             except CheckpointError as problem:
-                self.notify(f"{problem}; going back to the one before")
+                self.notify(f"{problem}; trying the previous checkpoint")
                 continue
             for later in checkpoints(folder):
                 if int(later.name) > self.trainer.images_seen:
@@ -269,15 +268,15 @@ class TrainingSession:
         return False
 
     def _roll_back(self, alarm: str) -> None:
-        """Take the trainer back to its last healthy checkpoint, or its beginning, and change what the recipe's guard says.
+        """Restore the last healthy checkpoint or the beginning, with new noise and lower learning rates.
 
         Raises:
-            DivergenceError: where that has been done as often as the recipe allows.
+            DivergenceError: if the recipe allows no further rollback.
         """
         guard, at, seconds = self.plan.recipe.guard, self.trainer.images_seen, self.history.seconds
         if not self._restore():
             self.trainer.begin()
-            # Counted before the pretraining, which learns at the new rates, as it does where a run is resumed from here.
+            # Count the rollback before the pretraining, so that it uses the new learning rates, as in a resumed run.
             self.trainer.rollbacks.append(0)
             self._begin()
             self.trainer.rollbacks.pop()
@@ -296,19 +295,19 @@ class TrainingSession:
         hand_over(self.trainer)
         rate = guard.learning_rate_factor**self.trainer.attempts
         self.notify(
-            f"guard: {alarm}.\nguard: back to the last healthy state, {to:,} images; going on with new noise and "
-            f"{rate:g} times the learning rates (try {len(self.alarms)} of {guard.rollbacks})"
+            f"guard: {alarm}.\nguard: rolled back to {to:,} images; continuing with new noise and {rate:g} times the learning "
+            f"rates (rollback {len(self.alarms)} of {guard.rollbacks})"
         )
 
     def _give_up(self, alarm: str, to: int) -> None:
-        kept = "nothing was worth keeping"
+        kept = "no model is kept"
         if to:
             save_model(self.plan.run.model, self.saving.model(self.trainer))
-            kept = f"the model of its last healthy checkpoint, at {to:,} images, is kept"
+            kept = f"the model of the last healthy checkpoint, at {to:,} images, is kept"
         self._write_record("failed", diagnosis=alarm)
         self._draw_pictures()
-        attempts = f" Going back was tried {len(self.alarms)} times." if self.alarms else ""
-        raise DivergenceError(f"{self.plan.run.path}: {alarm}.{attempts} The training has been ended; {kept}")
+        attempts = f" It was rolled back {len(self.alarms)} times." if self.alarms else ""
+        raise DivergenceError(f"{self.plan.run.path}: {alarm}.{attempts} The training failed; {kept}")
 
     def _write_record(self, status: str, **further: Any) -> None:
         record = {**self.plan.facts(), "status": status, "rollbacks": self.alarms, **further}
@@ -331,14 +330,14 @@ class TrainingSession:
 
 
 def _shown(value: Any) -> str:
-    """A value of a record as a message shows it."""
+    """Return a value of a record as text for a message."""
     if isinstance(value, dict):
         return " ".join(f"{name}={text}" for name, text in value.items()) or "none"
     return "none" if value is None else str(value)
 
 
 def _set_up(plan: TrainPlan) -> tuple[Trainer, Batches, NoiseSource]:
-    """A plan's game at its beginning, with what it is played by."""
+    """Return the untrained trainer of a plan, its batches and its noise."""
     size, spec, recipe = plan.recipe.training.batch_size, plan.spec, plan.recipe
     trainer = Trainer(recipe, spec, plan.seed, plan.device, plan.ranks)
     batches = Batches(plan.image_set, size, plan.seed, plan.device)
@@ -346,7 +345,7 @@ def _set_up(plan: TrainPlan) -> tuple[Trainer, Batches, NoiseSource]:
 
 
 def _followed(plan: TrainPlan) -> TrainingResult:
-    """Compute for the process that leads, until it says that the training is over; nothing is written."""
+    """Follow the leading process until it ends the training; nothing is written."""
     trainer, batches, noise_source = _set_up(plan)
     follow(trainer, batches, noise_source)
     finished = trainer.images_seen >= plan.recipe.training.images

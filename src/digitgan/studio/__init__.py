@@ -1,1 +1,1 @@
-"""The studio: a page to watch GANs learn and to play with them, and the HTTP API behind it."""
+"""The studio: a web page to generate images, watch runs and start trainings, and its HTTP API."""

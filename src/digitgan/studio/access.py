@@ -1,9 +1,9 @@
-"""Who may ask, and what a page may load: checked before any room hears of a request."""
+"""Access control: host, origin, token, body size and number of requests, and the security headers of a response."""
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from typing import Final, final
@@ -15,9 +15,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from digitgan.studio.errors import send_error
 
 MAX_BODY: Final = 1_000_000
-"""Bytes of a request's body."""
+"""Largest request body, in bytes."""
 
-TOO_LARGE: Final = f"the body is larger than {MAX_BODY:,} bytes"
+TOO_LARGE: Final = f"request body: must be at most {MAX_BODY:,} bytes"
 
 COOKIE: Final = "digitgan-token"
 
@@ -35,7 +35,7 @@ POLICY: Final = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-"""The Content-Security-Policy of every answer: nothing from elsewhere, and nothing inline."""
+"""The Content-Security-Policy of every response: no resources of other origins, and no inline scripts or styles."""
 
 HEADERS: Final = (
     (b"content-security-policy", POLICY.encode()),
@@ -48,11 +48,11 @@ HEADERS: Final = (
 @final
 @dataclass(frozen=True)
 class AccessPolicy:
-    """Who is let in.
+    """The rules for accepting a request.
 
     Attributes:
-        hosts: names under which the server may be asked; empty: any, where a token is asked for.
-        token: that a request must bring; None where only this machine can ask.
+        hosts: accepted host names of the server. Empty accepts any name; a token is then required.
+        token: required token of a request. None if only this machine can connect.
     """
 
     hosts: Sequence[str]
@@ -61,10 +61,10 @@ class AccessPolicy:
 
 @final
 class AccessControl:
-    """Refuses what doesn't belong here, and tells browsers what a page may load.
+    """ASGI middleware that rejects unauthorised requests and adds security headers to every response.
 
-    A page elsewhere could otherwise have a browser ask this server: by its own name for 127.0.0.1 (DNS rebinding, seen by the
-    Host header) or from its own scripts (seen by the Origin header).
+    It protects the server from requests that a page of another origin makes in a browser. The Host header reveals DNS
+    rebinding, a foreign name that resolves to 127.0.0.1. The Origin header reveals scripts of another page.
     """
 
     def __init__(self, app: ASGIApp, access_policy: AccessPolicy) -> None:
@@ -72,7 +72,7 @@ class AccessControl:
         self.access_policy = access_policy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """See ASGI."""
+        """Handle a request according to the ASGI specification."""
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
                 await self.app(scope, receive, send)
@@ -99,22 +99,22 @@ class AccessControl:
     def _refusal(self, headers: MutableMapping[str, str], given: str, scope: Scope) -> tuple[int, str] | None:
         host = _host_of(headers.get("host", ""))
         if self.access_policy.hosts and host not in self.access_policy.hosts:
-            return 421, f"this server isn't called {host[:100]!r}; ask {self.access_policy.hosts[0]}"
+            return 421, f"host {host[:100]!r}: is not a name of this server; use {self.access_policy.hosts[0]}"
         origin = headers.get("origin")
         elsewhere = origin is not None and origin.partition("://")[2] != headers.get("host", "")
         if elsewhere or headers.get("sec-fetch-site") == "cross-site":
-            return 403, "only the server's own pages may ask it"
-        # Health is asked by machines that know no token.
+            return 403, "cross-origin request: only pages of this server may send requests"
+        # Health checks of container runtimes and load balancers send no token.
         wanted = None if scope["path"] == "/health" else self.access_policy.token
         if wanted is not None and not hmac.compare_digest(given.encode(), wanted.encode()):
-            return 401, "a token is needed: open the address that the server printed, or send `Authorization: Bearer TOKEN`"
+            return 401, "missing or wrong token: open the address printed by the server, or send `Authorization: Bearer TOKEN`"
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length[:20]) > MAX_BODY:
             return 413, TOO_LARGE
         return None
 
     def _given_token(self, headers: MutableMapping[str, str], scope: Scope) -> tuple[str, bool]:
-        """The token that a request brings, and whether in its address."""
+        """Return the token of a request, and whether it is part of the address."""
         kind, _, token = headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer":
             return token.strip(), False
@@ -131,7 +131,7 @@ class AccessControl:
 
 @final
 class _Body:
-    """A request's body, counted as it comes."""
+    """A request body whose size is counted while it is received."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
@@ -141,17 +141,59 @@ class _Body:
         message = await self._receive()
         self._count += len(message.get("body", b""))
         if self._count > MAX_BODY:
-            raise HTTPException(413, TOO_LARGE)  # which FastAPI hands on where it reads a body
+            raise HTTPException(413, TOO_LARGE)  # FastAPI re-raises it while it reads the body
         return message
 
 
 def _cookie_of(scope: Scope) -> str:
-    """The cookie's name, with the port: browsers give one host's cookies to all of its servers."""
+    """Return the cookie name, which includes the port: browsers share cookies between the ports of a host."""
     return f"{COOKIE}-{scope['server'][1]}" if scope.get("server") else COOKIE
 
 
 def _host_of(header: str) -> str:
-    """A Host header without its port."""
+    """Return a Host header without its port, in lower case."""
     if header.startswith("["):
         return header[1:].partition("]")[0].lower()
     return header.partition(":")[0].lower()
+
+
+MAX_AT_ONCE: Final = 64
+"""Largest number of concurrent image requests: four times sixteen busy connections, and about 0.1 seconds of work."""
+
+DRAWING: Final = ("/api/v1/sample", "/api/v1/write", "/api/v1/morph")
+
+
+@final
+class Admission:
+    """ASGI middleware that rejects image requests with status 429 while too many are in progress.
+
+    Args:
+        app: the wrapped application.
+        refused: called for each rejected request.
+        most: largest number of concurrent image requests.
+
+    Attributes:
+        inside: number of image requests in progress.
+    """
+
+    def __init__(self, app: ASGIApp, refused: Callable[[], object], most: int = MAX_AT_ONCE) -> None:
+        self.app = app
+        self.refused = refused
+        self.most = most
+        self.inside = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request according to the ASGI specification."""
+        if scope["type"] != "http" or scope["path"] not in DRAWING:
+            await self.app(scope, receive, send)
+            return
+        if self.inside >= self.most:
+            self.refused()
+            why = f"too many image requests ({self.inside} in progress); retry in a second"
+            await send_error(send, 429, why, [(b"retry-after", b"1")])
+            return
+        self.inside += 1
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self.inside -= 1

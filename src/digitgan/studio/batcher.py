@@ -1,7 +1,7 @@
-"""Drawing for many at once: a bounded queue, and small requests for the same model drawn together.
+"""Dynamic batching: a bounded queue that combines small requests for the same model into one batch.
 
-A generator needs hardly longer for thirty images than for one. So what waits for the same model is drawn as one batch. What
-comes out is nevertheless, to the last bit, what `Model.draw` gives for each image by itself: see `is_steady`.
+A generator takes hardly longer for thirty images than for one. The waiting requests for a model therefore share a batch. Each
+image is bit-identical to that of `Model.draw` for the image alone; see `is_steady`.
 """
 
 from __future__ import annotations
@@ -28,29 +28,29 @@ from digitgan.networks import Generator
 from digitgan.studio.errors import BusyError
 
 MAX_IMAGES: Final = 1_000
-"""Images in one request: more is what `digitgan sample` is for."""
+"""Largest number of images in one request. `digitgan sample` generates larger sets."""
 
 MAX_WAITING: Final = 2_048
-"""Images that may wait: about a fifth of a second's work, beyond which it is kinder to refuse than to let wait."""
+"""Largest number of waiting images: about 0.2 seconds of work. An early rejection is better than a longer wait."""
 
 SECONDS_LEFT: Final = 10.0
-"""How long a request waits for its images before it is told that there are none."""
+"""Timeout of a request, in seconds."""
 
 PADDED_TO: Final = 8
-"""Batches are filled up to a multiple of this: matrix products of fewer rows take other ways, and round otherwise."""
+"""Batch sizes are padded to a multiple of this: smaller matrix products use other kernels, which round differently."""
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class _Piece:
-    """At most a block of one request's images.
+    """A chunk of one request: at most `BLOCK` images.
 
     Attributes:
-        model: that draws them.
-        z: (n, latent).
-        labels: (n,) class indices, or (n, classes) shares.
-        place: of the first of them in its block.
-        drawn: where they go.
+        model: model that generates the images.
+        z: latents, shape (n, latent).
+        labels: class indices, shape (n,), or class shares, shape (n, classes).
+        place: position of the first image in its block.
+        drawn: future that receives the images.
     """
 
     model: Model
@@ -60,22 +60,22 @@ class _Piece:
     drawn: Future[Picture] = field(default_factory=Future)
 
     def goes_with(self, other: _Piece) -> bool:
-        """Whether they can be drawn as one batch."""
+        """Return whether both chunks can share a batch."""
         return self.model is other.model and self.labels.shape[1:] == other.labels.shape[1:]
 
 
 @final
 class DynamicBatcher:
-    """Draws for requests, in threads of its own.
+    """A queue of image requests and the worker threads that process it.
 
     Args:
-        threads: how many; each computes alone.
-        most_waiting: images that may wait before a request is refused.
+        threads: number of worker threads. Each uses one core.
+        most_waiting: number of waiting images beyond which requests are rejected.
 
     Attributes:
-        drawn: images so far.
-        batches: in which they were drawn.
-        refused: requests so far.
+        drawn: number of images generated.
+        batches: number of batches generated.
+        refused: number of rejected requests.
     """
 
     def __init__(self, threads: int, most_waiting: int = MAX_WAITING) -> None:
@@ -91,24 +91,24 @@ class DynamicBatcher:
 
     @property
     def waiting(self) -> int:
-        """Images that are asked for and not yet begun."""
+        """Number of requested images that are not yet being generated."""
         with self._there:
             return sum(len(piece.labels) for piece in self._pieces)
 
     async def draw(self, model: Model, z: Tensor, labels: Tensor, start: int = 0) -> Picture:
-        """What `Model.draw` makes of latents and labels.
+        """Generate images from latents and labels; the result equals that of `Model.draw`.
 
         Args:
-            model: whose.
-            z: (n, latent).
-            labels: (n,) class indices, or (n, classes) shares.
-            start: index of the first image, which decides on its place in a block.
+            model: model that generates the images.
+            z: latents, shape (n, latent).
+            labels: class indices, shape (n,), or class shares, shape (n, classes).
+            start: index of the first image. It determines the position in a block.
 
         Returns:
-            uint8 (n, height, width[, channels]).
+            Images, uint8, shape (n, height, width[, channels]).
 
         Raises:
-            BusyError: if too many wait already, or it takes too long.
+            BusyError: if too many images are waiting, or if the request exceeds the timeout.
         """
         edges = [0, *range(BLOCK - start % BLOCK, len(labels), BLOCK), len(labels)]
         pieces = [_Piece(model, z[first:last], labels[first:last], (start + first) % BLOCK) for first, last in pairwise(edges)]
@@ -116,7 +116,7 @@ class DynamicBatcher:
             waiting = sum(len(piece.labels) for piece in self._pieces)
             if self._closed or (waiting and waiting + len(labels) > self.most_waiting):
                 self.refused += 1
-                raise BusyError(f"{waiting:,} images are waiting to be drawn already; ask again in a second")
+                raise BusyError(f"queue full: {waiting:,} images are waiting; retry in a second")
             self._pieces.extend(pieces)
             self._there.notify(len(pieces))
         try:
@@ -125,13 +125,15 @@ class DynamicBatcher:
         except TimeoutError:
             self._withdraw(pieces)
             self.refused += 1
-            raise BusyError(f"no images within {SECONDS_LEFT:g} seconds: too much is asked of this machine") from None
+            raise BusyError(
+                f"timeout: no result within {SECONDS_LEFT:g} seconds; retry later or request fewer images"
+            ) from None
         except asyncio.CancelledError:
-            self._withdraw(pieces)  # whoever asked has gone
+            self._withdraw(pieces)  # the client has disconnected
             raise
 
     def close(self) -> None:
-        """End the threads; what waits is refused."""
+        """Stop the threads and cancel the waiting requests."""
         with self._there:
             self._closed = True
             for piece in self._pieces:
@@ -150,13 +152,13 @@ class DynamicBatcher:
     def _work(self) -> None:
         torch.set_num_threads(1)
         while (pieces := self._next()) is not None:
-            # From here on nobody can withdraw them: a future that is running can't be cancelled.
+            # A running future cannot be cancelled, so these chunks can no longer be withdrawn.
             pieces = [piece for piece in pieces if piece.drawn.set_running_or_notify_cancel()]
             if not pieces:
                 continue
             try:
                 pictures = _together(pieces, self._is_steady)
-            except Exception as problem:  # it is whoever asked that must hear of it; the thread goes on
+            except Exception as problem:  # the caller gets the error; the thread continues
                 for piece in pieces:
                     piece.drawn.set_exception(problem)
                 continue
@@ -171,7 +173,7 @@ class DynamicBatcher:
         return self._steady[model.generator]
 
     def _next(self) -> list[_Piece] | None:
-        """What is drawn next, as one batch of at most a block; None at the end."""
+        """Return the chunks of the next batch, at most one block; None after `close`."""
         with self._there:
             while not self._pieces:
                 if self._closed:
@@ -188,7 +190,7 @@ class DynamicBatcher:
 
 
 def _together(pieces: list[_Piece], steady: Callable[[Model], bool]) -> list[Picture]:
-    """The images of pieces of one model, each to the last bit as it would be alone and in its place."""
+    """Generate the images of chunks of one model. Each image is bit-identical to the image generated alone."""
     first = pieces[0]
     if len(pieces) == 1 and len(first.labels) > BLOCK // 2:
         return [first.model.draw(first.z, first.labels, first.place)]
@@ -201,10 +203,11 @@ def _together(pieces: list[_Piece], steady: Callable[[Model], bool]) -> list[Pic
 
 
 def is_steady(model: Model) -> bool:
-    """Whether an image of this model is the same to the last bit in a batch of any size (of `PADDED_TO`), at any place.
+    """Return whether the images of a model are bit-identical in batches of every size and at every position.
 
-    Floating-point sums round by the order in which a kernel takes them, which may depend on both. On the CPUs that were looked
-    at it doesn't, for convolutional generators; it is tried here, with every size and places turned about.
+    Rounding depends on the order in which a kernel adds numbers. That order can depend on the batch size and on the position
+    in the batch. It does not for convolutional generators on the CPUs that were tested. The check compares all multiples of
+    `PADDED_TO` up to `BLOCK`, with permuted positions.
     """
     z, shares = model.latents(0, range(BLOCK)), torch.full((BLOCK, len(model.class_names)), 1 / len(model.class_names))
     for labels in (torch.arange(BLOCK) % len(model.class_names), shares):
@@ -218,7 +221,7 @@ def is_steady(model: Model) -> bool:
 
 @torch.inference_mode()
 def _drawn(model: Model, z: Tensor, labels: Tensor) -> Tensor:
-    """Images (n, channels, height, width) in [-1, 1], drawn as one batch, by one thread."""
+    """Generate one batch in one thread; return images in [-1, 1], shape (n, channels, height, width)."""
     count = len(labels)
     padded = count + -count % PADDED_TO
     filled_z, filled_labels = z.new_zeros(padded, z.shape[1]), labels.new_zeros(padded, *labels.shape[1:])

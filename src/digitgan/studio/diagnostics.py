@@ -1,4 +1,4 @@
-"""What a beginner should notice beside the curves: each remark is a finding in the numbers, in words, with its reason."""
+"""Diagnostics of a run for beginners: findings in the training history, each with an explanation."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from typing import Any, Final, Literal, final
 from digitgan.recipes import Recipe
 
 LOOKED_AT: Final = 10
-"""Lines of history of which a remark speaks: a twentieth of a run."""
+"""Number of history lines that a diagnostic uses: a twentieth of a run."""
 
 WINNING: Final = 0.9
-"""Share of real and of fake images rightly told from which on the discriminator is said to be winning."""
+"""Mean accuracy on real and generated images above which the discriminator is reported as too strong."""
 
 FOOLED: Final = 0.6
-"""Share under which it is said to be fooled: half is guessing."""
+"""Mean accuracy below which the discriminator is reported as near chance. Chance level is 0.5."""
 
 EARLY: Final = 0.05
-"""Share of the run in which nothing is to be expected yet."""
+"""Share of a run at its start in which the images are not yet expected to be readable."""
 
 
 @final
 @dataclass(frozen=True)
 class Diagnostic:
-    """A finding in words.
+    """A diagnosis of a run.
 
     Attributes:
         tone: "good", "note" or "warning".
-        title: what is seen, in a few words.
-        text: why, and what to look at or to try.
+        title: the diagnosis, in a few words.
+        text: the explanation, and what to check or change.
     """
 
     tone: Literal["good", "note", "warning"]
@@ -37,24 +37,27 @@ class Diagnostic:
     text: str
 
     def as_json(self) -> dict[str, str]:
-        """As JSON values."""
+        """Return the diagnostic as JSON values."""
         return {"tone": self.tone, "title": self.title, "text": self.text}
 
 
 def diagnose(history: list[dict[str, Any]], alarms: list[str], images: Any, recipe: Recipe | None) -> list[Diagnostic]:
-    """What there is to notice in a run as it is.
+    """Return the diagnostics of a run in its present state.
 
     Args:
-        history: the run's lines.
-        alarms: what the guard has found, in its words.
-        images: length of the run, where it is known.
-        recipe: of the run, where it can be read.
+        history: history lines of the run.
+        alarms: messages of the guard. The last two become diagnostics.
+        images: length of the run in images seen, if known.
+        recipe: recipe of the run, if readable.
+
+    Returns:
+        The diagnostics; those of the guard come first.
     """
-    found = [Diagnostic("warning", "The guard has stepped in", alarm) for alarm in alarms[-2:]]
+    found = [Diagnostic("warning", "Guard alarm", alarm) for alarm in alarms[-2:]]
     if not history:
         return [
             *found,
-            Diagnostic("note", "Nothing to see yet", "The first point of the curves comes after a two-hundredth of the run."),
+            Diagnostic("note", "No history yet", "The first point of the curves appears after 1/200 of the run."),
         ]
     real, fake = _mean(history, "accuracy_real"), _mean(history, "accuracy_fake")
     paired = recipe is not None and recipe.loss.name == "relativistic"
@@ -65,8 +68,8 @@ def diagnose(history: list[dict[str, Any]], alarms: list[str], images: Any, reci
         found.append(
             Diagnostic(
                 "note",
-                "It has only just begun",
-                "At first the generator draws blots. Watch the previews: strokes come before shapes, and shapes before digits.",
+                "Early in training",
+                "At first, the generator produces blots. In the previews, strokes appear first, then shapes, then digits.",
             )
         )
     swing = _swing(history)
@@ -74,9 +77,9 @@ def diagnose(history: list[dict[str, Any]], alarms: list[str], images: Any, reci
         found.append(
             Diagnostic(
                 "note",
-                "The generator's loss swings",
-                "That is no sign of harm by itself: its opponent changes too, so there is no value it should come to. The "
-                "previews tell more. If they jump about as well, lower learning rates calm it.",
+                "Generator loss oscillates",
+                "This alone does not indicate a problem. The discriminator changes too, so the loss has no fixed target value. "
+                "The previews are more informative. If they also change abruptly, lower the learning rates.",
             )
         )
     scale = history[-1].get("learning_rate_scale")
@@ -84,9 +87,9 @@ def diagnose(history: list[dict[str, Any]], alarms: list[str], images: Any, reci
         found.append(
             Diagnostic(
                 "note",
-                f"The learning rates have fallen to {scale:.0%}",
-                "Towards the end both networks take smaller steps, so that strokes settle: the last part of a run sharpens "
-                "more than it teaches.",
+                f"Learning rates reduced to {scale:.0%}",
+                "Near the end of a run, both networks take smaller steps and the strokes stabilise. This part of the run "
+                "sharpens details and changes little else.",
             )
         )
     return found
@@ -94,28 +97,28 @@ def diagnose(history: list[dict[str, Any]], alarms: list[str], images: Any, reci
 
 def _of_accuracy(real: float, fake: float, *, paired: bool) -> Diagnostic:
     right = (real + fake) / 2
-    told = f"It tells {right:.0%} of the images rightly"
+    told = f"The discriminator classifies {right:.0%} of the images correctly"
     if paired:
-        told = f"It gives {right:.0%} of the real images a higher score than the drawn one beside it"
+        told = f"The discriminator scores {right:.0%} of the real images above the generated image of the same pair"
     if right > WINNING:
         return Diagnostic(
             "warning",
-            "The discriminator is winning",
-            f"{told}, because the drawn images still differ in something easy to see. As long as they get better, that is how "
-            "the generator learns; if it stays so, the generator has nothing left to learn from. A lower learning rate of the "
-            "discriminator, or a stronger penalty, holds it back.",
+            "Discriminator too strong",
+            f"{told}, because the generated images still differ visibly from real ones. This is normal while the previews "
+            "improve. If it persists, the generator gets no useful gradient. In that case, lower the discriminator's learning "
+            "rate or strengthen the penalty.",
         )
     if right < FOOLED:
         return Diagnostic(
             "note",
-            "The discriminator is all but fooled",
-            f"{told}, where guessing would be half. Either the images have become good, or it has stopped learning: look at "
-            "the previews. If they are bad, raise its learning rate, or weaken the penalty.",
+            "Discriminator near chance",
+            f"{told}; chance level is 50%. Either the generated images are good, or the discriminator has stopped learning. "
+            "Check the previews. If they are poor, raise the discriminator's learning rate or weaken the penalty.",
         )
     return Diagnostic(
         "good",
-        "The two are well matched",
-        f"{told}, so each still has something to learn from the other. That is what a good run looks like most of the time.",
+        "Networks balanced",
+        f"{told}, so both networks get a useful gradient. Good runs are in this state most of the time.",
     )
 
 
@@ -130,7 +133,7 @@ def _mean(history: list[dict[str, Any]], name: str) -> float | None:
 
 
 def _swing(history: list[dict[str, Any]]) -> float | None:
-    """How far the generator's loss went up and down lately, beside its size."""
+    """Return the recent range of the generator loss relative to its mean; None if the history is too short."""
     values = _numbers(history, "generator_loss")
     if len(values) < LOOKED_AT:
         return None

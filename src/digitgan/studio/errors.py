@@ -1,4 +1,4 @@
-"""What the studio refuses that the command line has no word for."""
+"""Errors and error responses of the studio's HTTP API."""
 
 from __future__ import annotations
 
@@ -16,40 +16,49 @@ from digitgan.errors import DigitganError, nearest
 
 
 class ErrorResponse(BaseModel):
-    """What is wrong, and what would be right."""
+    """The body of an error response: the problem and how to correct it."""
 
     error: str
 
 
 ERROR_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
-    400: {"model": ErrorResponse, "description": "something asked for can't be"},
-    401: {"model": ErrorResponse, "description": "a token is needed"},
-    404: {"model": ErrorResponse, "description": "no run, model or picture of that name"},
-    409: {"model": ErrorResponse, "description": "the run is in no state for that"},
-    413: {"model": ErrorResponse, "description": "the body is too large"},
-    422: {"model": ErrorResponse, "description": "a parameter that is no number, out of range, or unknown"},
-    429: {"model": ErrorResponse, "description": "too much is asked now; Retry-After says when to ask again"},
+    400: {"model": ErrorResponse, "description": "invalid request"},
+    401: {"model": ErrorResponse, "description": "missing or wrong token"},
+    404: {"model": ErrorResponse, "description": "run, model or preview not found"},
+    409: {"model": ErrorResponse, "description": "the state of the run does not allow the action"},
+    413: {"model": ErrorResponse, "description": "request body too large"},
+    422: {"model": ErrorResponse, "description": "a parameter has the wrong type, is out of range, or is unknown"},
+    429: {"model": ErrorResponse, "description": "too many requests; Retry-After gives the delay in seconds"},
 }
-"""The answers that every route may give instead, for its description."""
+"""Error responses that every route can return, for the OpenAPI document."""
 
 
 async def known_parameters_only(request: Request) -> None:
-    """What every route of the API depends on: that a mistyped parameter is refused, rather than a default taken for it.
+    """Reject unknown query parameters; every API route depends on this.
+
+    Without this check, a misspelt parameter would be ignored and its default used.
 
     Raises:
-        RequestValidationError: for one that the route doesn't have, as for one of a wrong kind.
+        RequestValidationError: if the route has no parameter of that name.
     """
     route = request.scope["route"]
     assert isinstance(route, APIRoute)
     known = [parameter.alias for parameter in route.dependant.query_params]
     for name in request.query_params:
         if name not in known and name != "token":
-            unknown = f"no parameter of {route.path}; {nearest(name, known)}"
+            unknown = f"unknown parameter of {route.path}; {nearest(name, known)}"
             raise RequestValidationError([{"loc": ("query", name[:100]), "msg": unknown}])
 
 
 async def send_error(send: Send, status: int, why: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
-    """Answer a request with an error before any route hears of it."""
+    """Send an error response from a middleware.
+
+    Args:
+        send: ASGI send function.
+        status: HTTP status.
+        why: error message.
+        headers: additional response headers.
+    """
     body = json.dumps({"error": why}).encode()
     own = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": [*own, *headers]})
@@ -58,14 +67,14 @@ async def send_error(send: Send, status: int, why: str, headers: Iterable[tuple[
 
 @final
 class BusyError(DigitganError):
-    """More is asked than this machine can do now; asking again a little later is right."""
+    """The server is at its limit; the client should retry later (status 429)."""
 
 
 @final
 class NotThereError(DigitganError):
-    """No run, model or picture of that name."""
+    """A run, model or preview does not exist (status 404)."""
 
 
 @final
 class StateError(DigitganError):
-    """A run that is in no state for what is asked of it: one that has ended can't be paused."""
+    """The state of a run does not allow an action, for example a pause after its end (status 409)."""

@@ -1,4 +1,4 @@
-"""What the server has done, for whoever watches over it, in Prometheus' text format."""
+"""Server metrics in the Prometheus text format."""
 
 from __future__ import annotations
 
@@ -12,59 +12,61 @@ if TYPE_CHECKING:
     from digitgan.studio.batcher import DynamicBatcher
 
 BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
-"""Seconds."""
+"""Upper bounds of the histogram buckets, in seconds."""
 
 
 @final
 class Metrics:
-    """Counters of one application.
+    """The metrics of one application.
 
     Args:
-        batcher: whose queue is told of.
+        batcher: batcher whose queue is reported.
     """
 
     def __init__(self, batcher: DynamicBatcher) -> None:
         self.registry = CollectorRegistry()
-        self.requests = Counter("digitgan_requests", "Requests answered.", ("route", "status"), registry=self.registry)
+        self.requests = Counter(
+            "digitgan_requests", "Number of requests answered.", ("route", "status"), registry=self.registry
+        )
         self.seconds = Histogram(
             "digitgan_request_seconds",
-            "From a request to the end of its answer.",
+            "Time from a request to the end of its response, in seconds.",
             ("route",),
             buckets=BUCKETS,
             registry=self.registry,
         )
         self.turned_away = Counter(
             "digitgan_requests_turned_away",
-            "Requests refused at the door because as many were worked on as may be.",
+            "Number of image requests rejected because too many were in progress.",
             registry=self.registry,
         )
         for name, text, value in (
-            ("digitgan_images_waiting", "Images asked for and not yet begun.", lambda: batcher.waiting),
-            ("digitgan_images_drawn", "Images drawn so far.", lambda: batcher.drawn),
-            ("digitgan_batches_drawn", "Batches in which they were drawn.", lambda: batcher.batches),
+            ("digitgan_images_waiting", "Number of images that wait in the queue.", lambda: batcher.waiting),
+            ("digitgan_images_drawn", "Number of generated images.", lambda: batcher.drawn),
+            ("digitgan_batches_drawn", "Number of generated batches.", lambda: batcher.batches),
             (
                 "digitgan_draws_refused",
-                "Requests refused because too many images waited.",
+                "Number of requests rejected because the queue was full or a timeout expired.",
                 lambda: batcher.refused,
             ),
         ):
             Gauge(name, text, registry=self.registry).set_function(value)
 
     def text(self) -> bytes:
-        """All of them."""
+        """Return all metrics in the Prometheus text format."""
         return generate_latest(self.registry)
 
 
 @final
 class Counting:
-    """Counts every request by its route."""
+    """ASGI middleware that counts requests and measures their duration by route."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app = app
         self.metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """See ASGI."""
+        """Handle a request according to the ASGI specification."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

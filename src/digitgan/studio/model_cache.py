@@ -1,4 +1,4 @@
-"""Models by the names that a request may give: shipped ones, and those of the runs in one folder."""
+"""A cache of models by name: the shipped models and those of the runs in one folder."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from digitgan.runs import RunFolder
 from digitgan.studio.errors import NotThereError
 
 MAX_LOADED: Final = 4
-"""Models kept in memory, the last used ones: a shipped one takes two megabytes, one of a faithful recipe ten."""
+"""Largest number of models in memory. A shipped model takes 2 MB, a model of a faithful recipe 10 MB."""
 
 RUN_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-"""What a run's folder may be called here: nothing that leads out of the folder of runs."""
+"""Pattern of valid run names. It excludes every path that leaves the folder of runs."""
 
 
 @final
 class ModelCache:
-    """Finds runs and models, and keeps the models that were used last.
+    """A lookup of runs and models that keeps the most recently used models in memory.
 
     Args:
-        runs: the folder in which the runs lie; it need not exist yet.
-        device: where models draw.
+        runs: folder that contains the runs. It may not exist yet.
+        device: device on which models generate images.
     """
 
     def __init__(self, runs: Path, device: str = "cpu") -> None:
@@ -39,39 +39,39 @@ class ModelCache:
         self._shipped = shipped_models()
 
     def run(self, name: str) -> RunFolder:
-        """The run of that name.
+        """Return the run of a name.
 
         Raises:
-            NotThereError: if there is none, or the name leads out of the folder of runs, a link included.
+            NotThereError: if there is no such run, or if the name or a symbolic link leads out of the folder of runs.
         """
         if not self._is_run(name):
-            raise NotThereError(f"no run {name!r}: {nearest(name, [run.path.name for run in self.all_runs()])}")
+            raise NotThereError(f"run {name!r}: not found; {nearest(name, [run.path.name for run in self.all_runs()])}")
         return RunFolder(self.runs / name)
 
     def all_runs(self) -> list[RunFolder]:
-        """The runs there are, the newest first."""
+        """Return the runs, the newest first."""
         if not self.runs.is_dir():
             return []
         found = [RunFolder(path) for path in self.runs.iterdir() if self._is_run(path.name)]
         return sorted(found, key=_born, reverse=True)
 
     def names(self) -> list[str]:
-        """The models there are: shipped ones first, then the runs that have one."""
+        """Return the names of the shipped models, then of the runs that have a model."""
         runs = [run.path.name for run in self.all_runs() if run.model.is_file()]
         return [*self._shipped, *(name for name in runs if name not in self._shipped)]
 
     def model(self, name: str) -> Model:
-        """A shipped model, a run's, or one of its numbered ones (RUN@51200, RUN@best).
+        """Load a shipped model, the model of a run, or one of its snapshots (RUN@51200, RUN@best).
 
         Raises:
-            NotThereError: if there is none.
-            ModelFileError: if its file is damaged.
+            NotThereError: if there is no such model.
+            ModelFileError: if the model file is damaged.
         """
         if name in self._shipped:
             return self._load(self._shipped[name])
         run, at, number = name.partition("@")
         if not self._is_run(run):
-            raise NotThereError(f"no model {name!r}: {nearest(run, self.names())}")
+            raise NotThereError(f"model {name!r}: not found; {nearest(run, self.names())}")
         try:
             path = find_model(f"{self.runs / run}{at}{number}")
         except DigitganError as problem:
@@ -79,12 +79,12 @@ class ModelCache:
         return self._load(path)
 
     def at_hand(self, name: str) -> Model | None:
-        """A shipped model that is loaded already: found without waiting for a disk or another thread."""
+        """Return a shipped model if it is already loaded, else None. The call never waits for a file or a lock."""
         path = self._shipped.get(name)
         return None if path is None else next((model for key, model in self._loaded.copy().items() if key[0] == path), None)
 
     def describe(self, name: str) -> dict[str, Any]:
-        """What a page must know of a model: its classes, the form of its images, and where it comes from."""
+        """Return the properties of a model as JSON values: class names, image shape and origin."""
         model = self.model(name)
         spec = model.generator.spec
         return {
@@ -117,6 +117,6 @@ class ModelCache:
 
 
 def _born(run: RunFolder) -> float:
-    """When a run was begun: its recipe is written once, at the beginning of each sitting."""
+    """Return the time at which a run was last started or resumed: the recipe file is written at each start."""
     files = (run.recipe, run.record)
     return max((path.stat().st_mtime for path in files if path.is_file()), default=0.0)

@@ -1,4 +1,4 @@
-"""A new training as the page asks for it, and the few settings that teach something, each explained in a sentence."""
+"""The request for a new run, and the recipe settings that the page offers, each with a short explanation."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from digitgan import rng
 from digitgan.data.datasets import DATASETS
+from digitgan.options import TrainOptions
 from digitgan.recipes import RECIPES, Recipe
-from digitgan.session.options import TrainOptions, check_lengths, checked_recipe, requested_recipe
+from digitgan.session.recipe import check_lengths, checked_recipe, requested_recipe
 from digitgan.training.losses import LOSSES
 from digitgan.training.penalties import PENALTIES
 
@@ -18,32 +19,32 @@ MAX_MINUTES: Final = 24 * 60.0
 
 
 class NewRun(BaseModel):
-    """What to train."""
+    """The body of a request for a new run."""
 
     model_config = ConfigDict(extra="forbid")
 
-    recipe: str = Field("fast", max_length=100, description="a recipe's name; GET /api/v1/recipes lists them")
-    data: str = Field("digits", max_length=100, description="digits (embedded), or the name of a set that can be downloaded")
-    name: str | None = Field(None, max_length=100, description="of the run; the next free one where it is left out")
-    seed: int = Field(0, ge=0, lt=2**63, description="of everything random")
-    images: int | None = Field(None, gt=0, le=10**9, description="length in images seen; or")
-    minutes: float | None = Field(None, gt=0, le=MAX_MINUTES, description="in minutes; a minute where neither is said")
-    evaluate_every: int | None = Field(None, ge=1000, le=10**9, description="score what is drawn after every so many images")
+    recipe: str = Field("fast", max_length=100, description="recipe name; GET /api/v1/recipes lists them")
+    data: str = Field("digits", max_length=100, description="image set: digits (embedded), or the name of a downloadable one")
+    name: str | None = Field(None, max_length=100, description="run name; default: the next free name")
+    seed: int = Field(0, ge=0, lt=2**63, description="random seed")
+    images: int | None = Field(None, gt=0, le=10**9, description="length in images seen; excludes minutes")
+    minutes: float | None = Field(None, gt=0, le=MAX_MINUTES, description="length in minutes; default: 1, without images")
+    evaluate_every: int | None = Field(None, ge=1000, le=10**9, description="interval between evaluations, in images seen")
     settings: list[str] = Field(default_factory=list, max_length=50, description='changes to the recipe: "section.key=value"')
 
 
 @final
 @dataclass(frozen=True)
 class Knob:
-    """A setting that teaches something.
+    """A recipe setting that the page offers.
 
     Attributes:
-        setting: its name, "section.key".
-        label: what the page calls it.
-        text: what it does, in a sentence.
-        choices: the names it can have; empty for a number.
-        low: of a number, the smallest that makes sense to try.
-        high: the largest.
+        setting: name of the setting, "section.key".
+        label: label on the page.
+        text: effect of the setting, in one or two sentences.
+        choices: allowed names; empty for a number.
+        low: smallest useful number.
+        high: largest useful number.
     """
 
     setting: str
@@ -54,7 +55,7 @@ class Knob:
     high: float = 0.0
 
     def value(self, recipe: Recipe) -> Any:
-        """What it is in a recipe."""
+        """Return the value of the setting in a recipe."""
         section, _, key = self.setting.partition(".")
         return getattr(getattr(recipe, section), key)
 
@@ -63,51 +64,51 @@ KNOBS: Final = (
     Knob(
         "loss.name",
         "Loss",
-        "What the two networks compete for: by cross-entropy the discriminator says how likely an image is real; relativistic, "
-        "it only says which of two is more real, which is steadier.",
+        "Objective of both networks. With a cross-entropy loss, the discriminator estimates the probability that an image is "
+        "real. With the relativistic loss, it compares a real with a generated image, which is more stable.",
         choices=tuple(LOSSES),
     ),
     Knob(
         "optimizer.generator_learning_rate",
-        "Generator's learning rate",
-        "How large the steps are that the generator takes; too large, and its digits jump about.",
+        "Generator learning rate",
+        "Step size of the generator. If it is too large, the generated digits change abruptly.",
         low=1e-5,
         high=0.02,
     ),
     Knob(
         "optimizer.discriminator_learning_rate",
-        "Discriminator's learning rate",
-        "The same for its opponent; one that learns much faster than the generator leaves it nothing to learn from.",
+        "Discriminator learning rate",
+        "Step size of the discriminator. If it learns much faster than the generator, the generator gets no useful gradient.",
         low=1e-5,
         high=0.02,
     ),
     Knob(
         "penalty.name",
         "Penalty",
-        "What keeps the discriminator smooth, so that its verdict tells the generator a direction and not only a no.",
+        "Gradient penalty that keeps the discriminator smooth, so that its gradient is useful to the generator.",
         choices=tuple(PENALTIES),
     ),
     Knob(
         "penalty.gamma",
-        "Penalty's weight",
-        "How smooth: without it the discriminator may win for good; with too much it goes blind.",
+        "Penalty weight",
+        "Strength of the penalty. At 0, the discriminator may become too strong; if too large, it cannot separate the images.",
         low=0.0,
         high=10.0,
     ),
 )
-"""The settings that the page offers; the command line has all."""
+"""Recipe settings that the page offers. The command line accepts all settings."""
 
 
 def data_sources() -> list[str]:
-    """The data that a page may ask for by name: embedded or downloaded, never a path."""
+    """Return the names of the image sets that the page offers: embedded or downloadable ones, never a path."""
     return ["digits", *DATASETS]
 
 
 def arguments_of(new: NewRun) -> list[str]:
-    """The arguments of `digitgan train` for a wish.
+    """Return the arguments of `digitgan train` for a new run.
 
     Raises:
-        DigitganError: of the kind that fits, where it can't be granted: the same as on the command line.
+        DigitganError: if a setting is invalid. Class and message are those of the command line.
     """
     rng.check_seed(new.seed)
     minutes = 1.0 if new.images is None and new.minutes is None else new.minutes
@@ -121,7 +122,7 @@ def arguments_of(new: NewRun) -> list[str]:
 
 
 def recipe_table() -> list[dict[str, Any]]:
-    """The recipes, with what the page's settings are in each."""
+    """Return the recipes with their values of `KNOBS`, as JSON values."""
     return [
         {
             "name": recipe.name,

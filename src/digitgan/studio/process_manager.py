@@ -1,7 +1,7 @@
-"""Trainings that the studio starts: processes of their own, which go on when the server ends.
+"""Training processes that the studio starts. They continue after the server ends.
 
-What must be known of one after a restart lies beside the runs, in `.studio`: NAME.json with the number of its process, NAME.log
-with what it said. Whether it still trains is asked of the lock on the run's folder, which dies with its owner.
+The state of a process is stored beside the runs, in `.studio`: NAME.json contains its process ID, NAME.log its standard error.
+A run is training while its folder is locked; the lock ends with the process that holds it.
 """
 
 from __future__ import annotations
@@ -25,27 +25,24 @@ from digitgan.studio.errors import BusyError, StateError
 from digitgan.studio.model_cache import RUN_NAME
 
 STATE: Final = ".studio"
-"""The folder, beside the runs, for what the studio must remember."""
+"""Folder, beside the runs, for the state of the training processes."""
 
 MAX_AT_ONCE: Final = 2
-"""Trainings at once: more of them only slow each other."""
-
-SECONDS_TO_START: Final = 60.0
-"""How long a training may take until its folder is there: loading torch, the data, measuring the speed."""
+"""Largest number of concurrent trainings. More of them only slow each other down."""
 
 SECONDS_TO_STEP: Final = 60.0
-"""How long a paused training is let go on at most until it has another line of history."""
+"""Time limit, in seconds, until a stepped training writes its next history line."""
 
 Phase = Literal["starting", "training", "paused", "ending", "stopped", "finished", "failed", "interrupted"]
-"""What a run is doing. "ending": its last pictures are drawn. "interrupted": no process does what its record says."""
+"""The phase of a run. "ending": its final images are generated. "interrupted": it did not end, but no process runs."""
 
 
 @final
 class ProcessManager:
-    """Starts, pauses and stops trainings in a folder of runs.
+    """A manager that starts, pauses and stops trainings in a folder of runs.
 
     Args:
-        runs: the folder.
+        runs: folder that contains the runs.
     """
 
     def __init__(self, runs: Path) -> None:
@@ -56,34 +53,35 @@ class ProcessManager:
         self._starting = False
 
     def close(self) -> None:
-        """Wait for nothing any more; what trains goes on, and what is paused stays so."""
+        """End all waits. Running trainings continue, and paused trainings stay paused."""
         self._closing.set()
 
     def start(self, name: str, arguments: Sequence[str]) -> None:
-        """Begin a new run, or go on with one, by `digitgan train ARGUMENTS --out NAME`.
+        """Start or resume a run with `digitgan train ARGUMENTS --out NAME`.
 
         Args:
-            name: of the run's folder.
-            arguments: checked already.
+            name: name of the run folder.
+            arguments: validated arguments of `digitgan train`.
 
         Raises:
-            UsageError: for a name that a run can't have here.
-            StateError: if it trains already.
-            BusyError: if as many train as may.
+            UsageError: if the name is invalid.
+            StateError: if the run is already training.
+            BusyError: if `MAX_AT_ONCE` runs are already training.
+            OutputError: if the state folder cannot be written.
         """
         if not RUN_NAME.fullmatch(name):
             raise UsageError(
-                f"run name {name[:120]!r}: letters, digits, dots, dashes and underscores are right, a hundred at most"
+                f"run name {name[:120]!r}: must be up to 100 letters, digits, '.', '-' or '_', and start with a letter or digit"
             )
         with self._alone():
             if self._is_alive(name):
-                raise StateError(f"{name}: trains already")
+                raise StateError(f"{name}: is already training; stop it first, or choose another name")
             if len(self.alive()) >= MAX_AT_ONCE:
-                raise BusyError(f"{MAX_AT_ONCE} trainings are under way already; stop one, or wait for its end")
+                raise BusyError(f"{MAX_AT_ONCE} runs are already training; stop one, or wait until one ends")
             command = [sys.executable, "-m", "digitgan", "train", *arguments, "--out", str(self.runs / name)]
             try:
                 self._state(name).parent.mkdir(parents=True, exist_ok=True)
-                self._remember(name)  # or what couldn't be written down afterwards would train unseen
+                self._remember(name)  # before the start: a failed write would leave an untracked process
                 with self._log(name).open("wb") as log:
                     child = subprocess.Popen(
                         command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, start_new_session=True
@@ -94,7 +92,7 @@ class ProcessManager:
             self._remember(name, pid=child.pid, born=_born(child.pid), paused=False, started=time.time())
 
     def start_anew(self, recipe: str, data: str, arguments: Sequence[str]) -> str:
-        """Begin a new run under the next free name, which is returned; see `start`."""
+        """Start a new run under the next free name and return the name; see `start`."""
         with self._alone():
             number = 1
             while self._is_taken(name := f"{recipe}-{data}-{number:03d}"):
@@ -104,7 +102,7 @@ class ProcessManager:
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        """While it lasts, no other thread, and no other studio over the same folder, starts a training."""
+        """Prevent other threads, and other studios on the same folder, from starting a training."""
         with self._lock:
             if self._starting or sys.platform == "win32":
                 yield
@@ -118,7 +116,7 @@ class ProcessManager:
                 raise OutputError(f"{self.runs / STATE}: cannot be written ({problem.strerror or problem})") from problem
             self._starting = True
             try:
-                with contextlib.suppress(OSError):  # on some network drives nothing can be locked
+                with contextlib.suppress(OSError):  # some network file systems have no locks
                     fcntl.flock(folder, fcntl.LOCK_EX)
                 yield
             finally:
@@ -129,38 +127,40 @@ class ProcessManager:
         return (self.runs / name).exists() or self._state(name).exists()
 
     def pause(self, name: str) -> None:
-        """Let a training stand still where it is, in memory.
+        """Suspend a training in memory.
 
         Raises:
-            StateError: if it doesn't train.
+            StateError: if the run is not training, or is being stopped.
         """
         with self._lock:
             if self._known(name).get("stopping"):
-                raise StateError(f"{name}: is being stopped")
+                raise StateError(f"{name}: is being stopped; it cannot be paused")
             self._signal(name, signal.SIGSTOP)
-            if not is_locked(RunFolder(self.runs / name)):  # it was about to begin or to end, and must be let do so
+            if not is_locked(RunFolder(self.runs / name)):  # the process starts or ends; it must not be suspended
                 self._signal(name, signal.SIGCONT)
-                raise StateError(f"{name}: doesn't train just now")
+                raise StateError(f"{name}: is not training; wait until it has started, or resume it")
             self._remember(name, **{**self._known(name), "paused": True})
 
     def go_on(self, name: str) -> None:
-        """Let a paused training go on.
+        """Continue a paused training.
 
         Raises:
-            StateError: if it isn't one.
+            StateError: if no process of the studio trains the run.
         """
         with self._lock:
             self._signal(name, signal.SIGCONT)
             self._remember(name, **{**self._known(name), "paused": False})
 
     def step(self, name: str) -> None:
-        """Let a paused training go on until its history has another line, a two-hundredth of the run; blocks until then.
+        """Continue a paused training until its next history line (1/200 of the run), then pause it again.
+
+        The call blocks until then, for `SECONDS_TO_STEP` at most.
 
         Raises:
-            StateError: if it isn't one.
+            StateError: if the run is not paused.
         """
         if self.phase(RunFolder(self.runs / name), {"status": "training"}) != "paused":
-            raise StateError(f"{name}: isn't paused; pause it, then go on step by step")
+            raise StateError(f"{name}: is not paused; pause it before a step")
         history = RunFolder(self.runs / name).history
         before = _size(history)
         self.go_on(name)
@@ -169,35 +169,35 @@ class ProcessManager:
         while _size(history) <= before and time.monotonic() < until and self._is_alive(name):
             if self._closing.wait(0.02):
                 break
-        with self._lock, contextlib.suppress(StateError):  # it has come to its end with this step
-            if self._known(name) == steered:  # nobody has steered it meanwhile
+        with self._lock, contextlib.suppress(StateError):  # the run may end during this step
+            if self._known(name) == steered:  # no other action came in between
                 self.pause(name)
 
     def stop(self, name: str) -> None:
-        """End a training after the step it is in, with a checkpoint.
+        """Stop a training after its current step, with a checkpoint.
 
         Raises:
-            StateError: if it doesn't train.
+            StateError: if the run is not training.
         """
         with self._lock:
             known = self._known(name)
             if known.get("stopping") and self._is_alive(name):
-                return  # a second signal would end it at once, without a checkpoint
+                return  # a second signal would end it immediately, without a checkpoint
             self._signal(name, signal.SIGTERM)
-            self._signal(name, signal.SIGCONT)  # one that is paused must wake up to hear of it
+            self._signal(name, signal.SIGCONT)  # a suspended process handles the signal only after SIGCONT
             self._remember(name, **{**known, "paused": False, "stopping": True})
 
     def alive(self) -> list[str]:
-        """The names of the trainings that are under way."""
+        """Return the names of the runs whose training process is alive."""
         folder = self.runs / STATE
         names = [path.stem for path in folder.glob("*.json")] if folder.is_dir() else []
         return [name for name in names if self._is_alive(name)]
 
     def pending(self) -> dict[str, str]:
-        """Trainings that have no folder yet, or could not begin: name -> what they said last, or ""."""
+        """Return the runs that are starting or failed to start: name -> error message, or "" while starting."""
         folder = self.runs / STATE
         found = {}
-        with self._lock:  # not in the middle of a start
+        with self._lock:  # never during a start
             names = [path.stem for path in sorted(folder.glob("*.json"))] if folder.is_dir() else []
         for name in names:
             if RunFolder(self.runs / name).record.is_file():
@@ -205,24 +205,24 @@ class ProcessManager:
             if self._is_alive(name):
                 found[name] = ""
             elif self._known(name).get("stopping"):
-                self.forget(name)  # as it was told to end before it had begun
+                self.forget(name)  # it was stopped before it had started
             else:
-                found[name] = self.last_words(name) or "it ended without a word"
+                found[name] = self.last_words(name) or "the process ended without output"
         return found
 
     def forget(self, name: str) -> None:
-        """Forget a training that could not begin.
+        """Remove the state and the log of a run that failed to start.
 
         Raises:
-            StateError: if it is under way.
+            StateError: if its process is alive.
         """
         if self._is_alive(name):
-            raise StateError(f"{name}: is under way; stop it first")
+            raise StateError(f"{name}: its process is still running; stop it first")
         for path in (self._state(name), self._log(name)):
             path.unlink(missing_ok=True)
 
     def last_words(self, name: str) -> str:
-        """What a training said at its end, without what it said of its progress."""
+        """Return the error message of a training that has ended, or its last output lines, without progress messages."""
         with contextlib.suppress(OSError):
             lines = self._log(name).read_text(encoding="utf-8", errors="replace").splitlines()
             begin = next((n for n, line in enumerate(lines) if line.startswith("digitgan: ")), None)
@@ -230,15 +230,15 @@ class ProcessManager:
                 return "\n".join(lines[begin:]).removeprefix("digitgan: ")[:2000]
             if lines:
                 last = "\n".join(lines[-3:])[:2000]
-                return f"it ended without saying why: it was killed, perhaps. Before that it said:\n{last}"
-        return "it ended without a word"
+                return f"the process ended without an error message; it may have been killed. Its last output:\n{last}"
+        return "the process ended without output"
 
     def phase(self, run: RunFolder, record: dict[str, Any]) -> Phase:
-        """What a run is doing.
+        """Return the phase of a run.
 
         Args:
-            run: which.
-            record: as it was read.
+            run: folder of the run.
+            record: content of its record.
         """
         known, alive = self._known(run.path.name), self._is_alive(run.path.name)
         if is_locked(run):
@@ -258,18 +258,18 @@ class ProcessManager:
         if not self._is_alive(name):
             locked = is_locked(RunFolder(self.runs / name))
             raise StateError(
-                f"{name}: was not started by a studio; steer it where it was started, by Ctrl-C say"
+                f"{name}: was not started by the studio; control it where it was started, for example with Ctrl-C"
                 if locked
-                else f"{name}: doesn't train just now"
+                else f"{name}: is not training; wait until it has started, or resume it"
             )
         with contextlib.suppress(ProcessLookupError):
             os.kill(self._known(name)["pid"], number)
 
     def _is_alive(self, name: str) -> bool:
-        """Whether the process that was started for a run is still there, and no other has been given its number."""
+        """Return whether the process started for a run is alive. The start time excludes a reused process ID."""
         child, known = self._children.get(name), self._known(name)
         pid = known.get("pid")
-        # Reaps it, if it has ended; another studio over the same folder may have started the run again since.
+        # `poll` reaps an ended child. Another studio on the same folder may have restarted the run, so the IDs are compared.
         if child is not None and child.poll() is not None and child.pid == pid:
             return False
         return isinstance(pid, int) and _born(pid) == known.get("born") is not None
@@ -293,7 +293,7 @@ class ProcessManager:
 
 
 def _born(pid: int) -> str | None:
-    """When a process began, in whatever the system counts; None where there is none, or only what is left of one."""
+    """Return the start time of a process, in a unit of the system; None if it does not exist or is a zombie."""
     stat = Path(f"/proc/{pid}/stat")
     if stat.exists():
         with contextlib.suppress(OSError, IndexError):

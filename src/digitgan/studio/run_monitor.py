@@ -1,4 +1,4 @@
-"""What a run has come to: its record, its curves, its previews, and what a beginner should notice."""
+"""The state of a run for the page: its record, history, previews and diagnostics."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from digitgan.studio.model_cache import ModelCache
 from digitgan.studio.process_manager import ProcessManager
 
 BETWEEN_LOOKS: Final = 0.4
-"""Seconds between two looks at a run that is being watched."""
+"""Polling interval of a watched run, in seconds."""
 
 MAX_WATCHERS: Final = 32
-"""Pages that may watch at once: each keeps a connection open."""
+"""Largest number of concurrent event streams. Each keeps a connection open."""
 
 ENDED: Final = ("finished", "failed", "stopped", "interrupted")
-"""Phases after which nothing new comes."""
+"""Final phases: the event stream ends."""
 
 
 @final
 @dataclass(frozen=True)
 class RunView:
-    """One look at a run.
+    """The state of a run at one time.
 
     Attributes:
-        run: which.
-        facts: JSON values: name, phase, what it was asked for and how far it is.
-        history: its lines.
-        previews: counts of images at which there is one.
+        run: folder of the run.
+        facts: JSON values: name, phase, configuration and progress.
+        history: lines of the history.
+        previews: images seen at each preview.
     """
 
     run: RunFolder
@@ -47,11 +47,14 @@ class RunView:
 
 @final
 class RunMonitor:
-    """Looks at runs.
+    """A reader of the state of runs.
 
     Args:
-        model_cache: finds them.
-        process_manager: knows which of them are under way.
+        model_cache: lookup of runs.
+        process_manager: manager of the training processes.
+
+    Attributes:
+        watchers: number of open event streams.
     """
 
     def __init__(self, model_cache: ModelCache, process_manager: ProcessManager) -> None:
@@ -60,32 +63,32 @@ class RunMonitor:
         self.watchers = 0
 
     def brief(self, run: RunFolder) -> dict[str, Any]:
-        """A run in the list of all."""
+        """Return the facts of a run for the list of runs."""
         try:
             return self._facts(run, run.read_record(), list(run.read_history()))
-        except (DigitganError, OSError) as problem:  # damaged, or removed just now
+        except (DigitganError, OSError) as problem:  # the run is damaged, or was removed meanwhile
             return {"name": run.path.name, "phase": "failed", "problem": str(problem)}
 
     def run(self, name: str) -> RunFolder:
-        """The run of that name.
+        """Return the run of a name.
 
         Raises:
-            NotThereError: if there is none.
-            StateError: if it begins, and there is nothing of it yet.
+            NotThereError: if there is no such run.
+            StateError: if the run is starting and has no folder yet.
         """
         try:
             return self.model_cache.run(name)
         except NotThereError:
             if self.process_manager.pending().get(name) == "":
-                raise StateError(f"{name}: begins, and there is nothing of it to be seen yet; ask again in a second") from None
+                raise StateError(f"{name}: is starting; retry in a second") from None
             raise
 
     def view(self, name: str) -> RunView:
-        """A run as it is now.
+        """Return the present state of a run.
 
         Raises:
-            NotThereError: if there is none of that name.
-            StateError: if it begins, and there is nothing of it yet.
+            NotThereError: if there is no such run.
+            StateError: if the run is starting and has no folder yet.
             RunError: if its record is damaged.
         """
         run = self.run(name)
@@ -111,10 +114,10 @@ class RunMonitor:
         return RunView(run, facts, history, previews)
 
     async def follow(self, name: str) -> AsyncIterator[str]:
-        """A run as server-sent events, until it has ended: `facts`, `history` (new lines) and `previews` (new counts).
+        """Yield the state of a run as server-sent events until the run ends.
 
-        Raises:
-            NotThereError: if there is none of that name.
+        The events are `facts`, `history` (new lines), `previews` (new images-seen values), `again` (the run was rolled back;
+        all lines and previews follow anew) and `end`. An error, for example a missing run, is the `problem` of the `end` event.
         """
         self.watchers += 1
         try:
@@ -122,7 +125,7 @@ class RunMonitor:
             while True:
                 look = await asyncio.to_thread(self.view, name)
                 facts = json.dumps(look.facts)
-                # The guard has taken it back, or a resume has, and what was told of since then isn't so any more.
+                # The guard or a resume has rolled the run back, so the lines sent since then are invalid.
                 behind = bool(look.history) and look.history[-1]["images_seen"] < seen
                 if behind or rollbacks not in (None, look.facts["rollbacks"]):
                     seen = shown = -1
@@ -143,14 +146,14 @@ class RunMonitor:
                     yield _event("end", {})
                     return
                 await asyncio.sleep(BETWEEN_LOOKS)
-                yield ": still here\n\n"  # tells the server when nobody listens any more
+                yield ": still here\n\n"  # the write reveals a closed connection
         except DigitganError as problem:
             yield _event("end", {"problem": str(problem)})
         finally:
             self.watchers -= 1
 
     def _facts(self, run: RunFolder, record: dict[str, Any], history: list[dict[str, Any]]) -> dict[str, Any]:
-        """What both the list and a look at the run tell."""
+        """Return the facts common to the list of runs and to the view of a run."""
         seen, data = record.get("images_seen"), record.get("data")
         if not isinstance(seen, int) or record.get("status") == "training":
             seen = history[-1]["images_seen"] if history else 0
@@ -172,7 +175,7 @@ def _event(kind: str, data: Any) -> str:
 
 
 def _seconds_left(facts: dict[str, Any], history: list[dict[str, Any]]) -> float | None:
-    """By the speed of the last quarter of what is there."""
+    """Estimate the remaining time, in seconds, from the speed in the last quarter of the history."""
     if facts["phase"] not in ("training", "paused") or len(history) < 2 or not isinstance(facts["images"], int):
         return None
     last, before = history[-1], history[-max(2, len(history) // 4)]
@@ -184,7 +187,7 @@ def _seconds_left(facts: dict[str, Any], history: list[dict[str, Any]]) -> float
 
 
 def _alarms(record: dict[str, Any]) -> list[str]:
-    """What the guard has found, in its words."""
+    """Return the messages of the guard."""
     told = [alarm["alarm"] for alarm in _rollbacks(record) if isinstance(alarm, dict) and isinstance(alarm.get("alarm"), str)]
     diagnosis = record.get("diagnosis")
     return [*told, *([diagnosis] if isinstance(diagnosis, str) and diagnosis not in told else [])]
@@ -196,7 +199,7 @@ def _rollbacks(record: dict[str, Any]) -> list[Any]:
 
 
 def _scores(run: RunFolder) -> list[dict[str, Any]]:
-    """Scores on the way, where the training was told to look."""
+    """Return the evaluations during the training; empty without `--evaluate-every`."""
     found = []
     with contextlib.suppress(OSError):
         for text in run.scores.read_text(encoding="utf-8").splitlines():

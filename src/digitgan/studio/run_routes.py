@@ -1,4 +1,4 @@
-"""`/api/v1`: runs, what they come to, and new ones."""
+"""Routes of `/api/v1` for runs: list, state, start and control."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from digitgan.studio.services import services_of
 
 routes = APIRouter(prefix="/api/v1", tags=["runs"], responses=ERROR_RESPONSES, dependencies=[Depends(known_parameters_only)])
 
-RunName = Annotated[str, Path(max_length=100, description="of a run's folder")]
+RunName = Annotated[str, Path(max_length=100, description="name of the run folder")]
 
 
 @routes.get("/recipes")
 async def recipes() -> dict[str, Any]:
-    """The recipes, the data that can be asked for by name, and the settings that teach something."""
+    """List the recipes, the available image sets, and the recipe settings that the page offers."""
     return {"recipes": recipe_table(), "data": data_sources(), "settings": [dataclasses.asdict(knob) for knob in KNOBS]}
 
 
 @routes.get("/runs")
 async def runs(request: Request) -> dict[str, Any]:
-    """The runs in the folder, the newest first, and trainings that have no folder yet or could not begin."""
+    """List the runs, the newest first, and the runs that are starting or failed to start."""
     services = services_of(request)
 
     def all_of_them() -> dict[str, Any]:
@@ -42,19 +42,19 @@ async def runs(request: Request) -> dict[str, Any]:
 
 @routes.post("/runs", status_code=201)
 async def start(request: Request, new: NewRun) -> dict[str, str]:
-    """Begin a training, in a process of its own."""
+    """Start a training in a separate process."""
     services = services_of(request)
 
     def begin() -> str:
         if new.data not in data_sources():
             raise UsageError(
-                f"data {new.data!r}: {nearest(new.data, data_sources())}; folders and files are for `digitgan train`"
+                f"data {new.data!r}: unknown name; {nearest(new.data, data_sources())}. For a path, use `digitgan train`"
             )
         arguments = arguments_of(new)
         if new.name is None:
             return services.process_manager.start_anew(new.recipe, new.data, arguments)
         if (services.model_cache.runs / new.name).exists():
-            raise StateError(f"{new.name}: there is a run of that name already; choose another")
+            raise StateError(f"run name {new.name!r}: already exists; choose another name")
         services.process_manager.start(new.name, arguments)
         return new.name
 
@@ -63,7 +63,7 @@ async def start(request: Request, new: NewRun) -> dict[str, str]:
 
 @routes.get("/runs/{name}")
 async def run(request: Request, name: RunName) -> dict[str, Any]:
-    """A run as it is now: how far it is, what the guard has found, and what a beginner should notice."""
+    """Return the state of a run: progress, guard alarms and diagnostics."""
     return (await asyncio.to_thread(services_of(request).monitor.view, name)).facts
 
 
@@ -71,36 +71,36 @@ async def run(request: Request, name: RunName) -> dict[str, Any]:
 async def history(
     request: Request,
     name: RunName,
-    after: Annotated[int, Query(ge=-1, le=10**13, description="only lines beyond this count of images")] = -1,
+    after: Annotated[int, Query(ge=-1, le=10**13, description="return only lines with more images seen")] = -1,
 ) -> list[dict[str, Any]]:
-    """The lines of a run's history: losses and scores, averaged between evenly spread moments."""
+    """Return the history of a run: losses and scores, averaged over equal intervals."""
     look = await asyncio.to_thread(services_of(request).monitor.view, name)
     return [line for line in look.history if line["images_seen"] > after]
 
 
 @routes.get("/runs/{name}/previews")
 async def previews(request: Request, name: RunName) -> list[int]:
-    """The counts of images at which there is a preview."""
+    """List the images seen at each preview."""
     return (await asyncio.to_thread(services_of(request).monitor.view, name)).previews
 
 
 @routes.get("/runs/{name}/previews/{images}", responses={200: {"content": {"image/png": {}}}}, response_class=FileResponse)
 async def preview(request: Request, name: RunName, images: Annotated[int, Path(ge=0, le=10**13)]) -> FileResponse:
-    """A preview: a grid of images, the same latents at every count."""
+    """Return a preview: a grid of generated images, from the same latents at every preview."""
     found = await asyncio.to_thread(services_of(request).monitor.run, name)
     path = found.preview(images)
     if not path.is_file() or path.is_symlink():
-        raise NotThereError(f"{name}: has no preview at {images:,} images")
+        raise NotThereError(f"{name}: has no preview at {images:,} images seen")
     return FileResponse(path, media_type="image/png", headers={"Cache-Control": "private, no-cache"})
 
 
 @routes.get("/runs/{name}/events", responses={200: {"content": {"text/event-stream": {}}}}, response_class=StreamingResponse)
 async def events(request: Request, name: RunName) -> StreamingResponse:
-    """A run while it trains, as server-sent events: `facts`, `history`, `previews`, `again` (it was taken back), `end`."""
+    """Stream the state of a run as server-sent events: `facts`, `history`, `previews`, `again` (after a rollback), `end`."""
     services = services_of(request)
     await asyncio.to_thread(services.monitor.run, name)
     if services.monitor.watchers >= MAX_WATCHERS:
-        raise BusyError(f"{MAX_WATCHERS} pages watch already")
+        raise BusyError(f"too many event streams ({MAX_WATCHERS} open); close a page that watches a run, then retry")
     return StreamingResponse(
         services.monitor.follow(name),
         media_type="text/event-stream",
@@ -115,12 +115,12 @@ async def act(
     action: Annotated[
         Literal["pause", "go-on", "step", "stop", "resume", "forget"],
         Path(
-            description="pause and go-on: stand still in memory; step: go on for a two-hundredth; stop: end, with a "
-            "checkpoint; resume: begin again from there; forget: a training that could not begin"
+            description="pause: suspend in memory; go-on: continue a paused run; step: continue for 1/200 of the run; "
+            "stop: end with a checkpoint; resume: restart from the checkpoint; forget: remove a run that failed to start"
         ),
     ],
 ) -> dict[str, Any]:
-    """Steer a training."""
+    """Control a training."""
     services = services_of(request)
     process_manager = services.process_manager
 
@@ -129,14 +129,14 @@ async def act(
             if not RunFolder(services.model_cache.runs / name).record.is_file() and name in process_manager.pending():
                 process_manager.forget(name)
                 return
-            raise NotThereError(f"no training {name!r} that could not begin")
+            raise NotThereError(f"run {name!r}: is not a run that failed to start")
         if action == "stop" and name in process_manager.pending():
             process_manager.stop(name)
             return
         run = services.monitor.run(name)
         if action == "resume":
             if process_manager.phase(run, run.read_record()) == "finished":
-                raise StateError(f"{name}: has finished; `digitgan train --resume --images N --out {run.path}` makes it longer")
+                raise StateError(f"{name}: is finished; to extend it: `digitgan train --resume --images N --out {run.path}`")
             process_manager.start(name, ["--resume"])
             return
         {

@@ -1,4 +1,4 @@
-"""`digitgan serve`: the application on an address of this machine."""
+"""The HTTP server of `digitgan serve`."""
 
 from __future__ import annotations
 
@@ -17,39 +17,39 @@ from digitgan.studio.access import LOOPBACK, AccessPolicy
 from digitgan.studio.app import create_app
 
 MAX_CONNECTIONS: Final = 2048
-"""Beyond them the server answers 503 without looking at what is asked."""
+"""Largest number of concurrent connections. Beyond it, the server responds with status 503."""
 
 TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{16,200}")
-"""What needs no quoting in an address, a cookie or a header, and can't be guessed."""
+"""Pattern of valid tokens: no quoting in addresses, cookies and headers, and too long to guess."""
 
 EVERY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-"""What is listened on but can't be opened -> what can be, here."""
+"""Wildcard addresses, which a browser cannot open -> the loopback address to open instead."""
 
 KEEP_ALIVE: Final = 15
-"""Seconds that a connection may stay idle."""
+"""Timeout of an idle connection, in seconds."""
 
 
 def serve(runs: Path, host: str, port: int, token: str | None, device: str, notify: Callable[[str], None]) -> None:
-    """Serve until told to stop.
+    """Run the server until it is interrupted.
 
     Args:
-        runs: the folder in which the runs lie.
-        host: the address to listen on.
-        port: 0 for a free one.
-        token: that requests must bring; made up where another address than this machine's own is listened on.
-        device: where models draw.
-        notify: is told the address.
+        runs: folder that contains the runs.
+        host: address to listen on.
+        port: port to listen on, from 0 to 65535. 0 selects a free port.
+        token: required token of a request. If None and `host` is not a loopback address, a random token is generated.
+        device: device on which models generate images.
+        notify: called with each line for the user; the first line contains the address.
 
     Raises:
-        UsageError: if the address can't be listened on, or the runs' folder is a file.
+        UsageError: if the port or the token is invalid, the server cannot listen on the address, or `runs` is a file.
     """
     if runs.exists() and not runs.is_dir():
-        raise UsageError(f"{runs}: is a file; name a folder with runs, or one that is to be made")
+        raise UsageError(f"{runs}: is a file; give an existing or a new folder")
     if not 0 <= port <= 65_535:
-        raise UsageError(f"--port {port}: 0 to 65535 is right, 0 for any that is free")
+        raise UsageError(f"--port {port}: must be from 0 to 65535; 0 selects a free port")
     at_home = host in LOOPBACK
     if token is not None and not TOKEN.fullmatch(token):
-        right = "16 letters, digits, dashes and underscores at least are right; or leave it out, and one is made up"
+        right = "must have 16 to 200 letters, digits, dashes or underscores; or omit the option"
         raise UsageError(f"--token: {right}")
     choose_device(device)
     if not at_home and token is None:
@@ -59,12 +59,12 @@ def serve(runs: Path, host: str, port: int, token: str | None, device: str, noti
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
-        listening.listen(128)  # from here on a connection waits for the server rather than being refused
+        listening.listen(128)  # connections now queue until the server runs
     except (OSError, OverflowError) as problem:
         listening.close()
         reason = getattr(problem, "strerror", None) or problem
         raise UsageError(
-            f"--host {host} --port {port}: can't be listened on ({reason}); choose another, or --port 0, which takes a free one"
+            f"--host {host} --port {port}: cannot listen on this address ({reason}); choose another, or --port 0 for a free one"
         ) from problem
     access_policy = AccessPolicy(LOOPBACK if at_home else (), token)
     app = create_app(runs, access_policy, device)
@@ -72,8 +72,8 @@ def serve(runs: Path, host: str, port: int, token: str | None, device: str, noti
     here = EVERY_ADDRESS.get(host, host)
     notify(f"the studio: http://{f'[{here}]' if ':' in here else here}:{number}/{f'?token={token}' if token else ''}")
     if here != host:
-        notify(f"from elsewhere, by any name of this machine ({socket.gethostname()}, say), with the same token")
-    notify(f"runs in {runs.resolve()}; Ctrl-C ends the server, trainings go on")
+        notify(f"from other machines: use a name of this machine, for example {socket.gethostname()}, with the same token")
+    notify(f"runs: {runs.resolve()}; Ctrl-C stops the server, and trainings continue")
     config = uvicorn.Config(
         app,
         log_level="error",

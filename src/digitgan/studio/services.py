@@ -1,4 +1,4 @@
-"""What the routes share: one shelf, one painter, one list of trainings."""
+"""The objects that all routes share."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from digitgan.studio.run_monitor import RunMonitor
 @final
 @dataclass(frozen=True)
 class Services:
-    """What stands behind the page.
+    """The services of one application.
 
     Attributes:
-        model_cache: runs and models by name.
-        batcher: draws.
-        process_manager: under way.
-        monitor: looks at runs.
-        metrics: counts.
+        model_cache: lookup of runs and models by name.
+        batcher: queue that generates images.
+        process_manager: manager of the training processes.
+        monitor: reader of the state of runs.
+        metrics: server metrics.
     """
 
     model_cache: ModelCache
@@ -36,12 +36,12 @@ class Services:
     metrics: Metrics
 
     async def model(self, name: str) -> Model:
-        """The model of that name; see `ModelCache.model`."""
+        """Return the model of a name; see `ModelCache.model`."""
         at_hand = self.model_cache.at_hand(name)
         return at_hand if at_hand is not None else await asyncio.to_thread(self.model_cache.model, name)
 
 
 def services_of(request: Request) -> Services:
-    """Those of the application that a request came to."""
+    """Return the services of the application that handles a request."""
     services: Services = request.app.state.services
     return services

@@ -1,4 +1,4 @@
-"""Training: the rules of the trainer, one step of it, the loop, and the state it can be resumed from."""
+"""Training: the objective, the trainer, the training loop, and checkpoints."""
 
 from digitgan.training.checkpoint import checkpoints, restore_checkpoint, save_checkpoint, sweep
 from digitgan.training.control import Control

@@ -1,11 +1,12 @@
-"""Checkpoints: all it takes to go on, written so that a run killed at any moment finds a whole one.
+"""Checkpoints: the full state of a training, written atomically.
 
-A checkpoint is a folder named by its count of images seen:
+A checkpoint is a folder whose name is the number of images seen:
 
     00012800/  state.safetensors  state.json  manifest.json
 
-It is written under a temporary name, each file flushed to disk, the manifest with their SHA-256 last, then renamed. Older
-checkpoints go only afterwards.
+The folder is written under a temporary name. Each file is flushed to disk; the manifest with the SHA-256 of the others is the
+last one. Then the folder is renamed, and older checkpoints are removed. A run that is killed at any time therefore has a
+complete checkpoint.
 """
 
 from __future__ import annotations
@@ -27,33 +28,34 @@ from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor, nn
 
 from digitgan.errors import CheckpointError, OutputError, why_not_written
+from digitgan.networks import ImageSpec
 from digitgan.recipes import Recipe, to_toml
 from digitgan.training.trainer import Trainer
 
 FORMAT = 2
 KEPT = 2
-"""Checkpoints kept: the newest, and the one before it in case the disk damages the newest."""
+"""Number of checkpoints to keep: the newest, and the previous one in case the newest is damaged."""
 
 AdamMoments = Mapping[Tensor, dict[str, Tensor]]
-"""What Adam keeps for each parameter: its count of steps, and the gradient's first and second moment."""
+"""The state of Adam for each parameter: the number of steps, and the first and second moment of the gradient."""
 
 _TEMPORARY = ".part"
 _TENSORS, _STATE, _MANIFEST = "state.safetensors", "state.json", "manifest.json"
 
 
 def save_checkpoint(folder: Path, trainer: Trainer, callbacks: dict[str, Any]) -> Path:
-    """Write the trainer's state, then remove all but the newest checkpoints.
+    """Write a checkpoint, then remove all but the `KEPT` newest checkpoints.
 
     Args:
-        folder: where the run's checkpoints lie.
-        trainer: between two steps.
-        callbacks: what those who watch need to go on, as JSON values, by their names.
+        folder: folder of the run's checkpoints.
+        trainer: trainer between two steps.
+        callbacks: states of the callbacks, as JSON values by name.
 
     Returns:
-        The checkpoint's folder.
+        The folder of the checkpoint.
 
     Raises:
-        OutputError: if it can't be written; what was there is unchanged.
+        OutputError: if the checkpoint cannot be written; existing checkpoints are unchanged.
     """
     target = folder / f"{trainer.images_seen:08d}"
     if target.exists():
@@ -67,6 +69,7 @@ def save_checkpoint(folder: Path, trainer: Trainer, callbacks: dict[str, Any]) -
                 "images_seen": trainer.images_seen,
                 "recipe": _digest(trainer.recipe),
                 "seed": trainer.seed,
+                "spec": dataclasses.asdict(trainer.spec),
                 "rollbacks": trainer.rollbacks,
                 "callbacks": callbacks,
             }
@@ -87,7 +90,7 @@ def save_checkpoint(folder: Path, trainer: Trainer, callbacks: dict[str, Any]) -
         reason = why_not_written(problem, target, needed)
         raise OutputError(
             f"{target}: the checkpoint cannot be written ({reason}); earlier ones are unchanged. "
-            "Make room or give the folder back its rights, then train with --resume"
+            "Make room or restore the write permission, then continue with --resume"
         ) from problem
     for old in checkpoints(folder)[:-KEPT]:
         shutil.rmtree(old, ignore_errors=True)
@@ -95,7 +98,7 @@ def save_checkpoint(folder: Path, trainer: Trainer, callbacks: dict[str, Any]) -
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """The finished checkpoints in a folder, oldest first; leftovers of a save that was cut off don't count."""
+    """Return the complete checkpoints of a folder, oldest first, without the files of interrupted saves."""
     if not folder.is_dir():
         return []
     return sorted(
@@ -104,38 +107,47 @@ def checkpoints(folder: Path) -> list[Path]:
 
 
 def restore_checkpoint(folder: Path, trainer: Trainer) -> dict[str, Any]:
-    """Put a checkpoint's state into a trainer built from the same recipe, data and seed.
+    """Load a checkpoint into a trainer of the same recipe, data and seed.
+
+    Args:
+        folder: folder of the checkpoint.
+        trainer: trainer to restore.
 
     Returns:
-        What `save_checkpoint` was given for the callbacks.
+        The states of the callbacks, as given to `save_checkpoint`.
 
     Raises:
-        CheckpointError: if a file is missing or does not match the manifest, or the state is another recipe's, be it only by
-            a learning rate, or another seed's; the trainer is then unchanged.
+        CheckpointError: if a file is missing or does not match the manifest, or if the recipe (every setting except the
+            length) or the seed differs. The trainer is then unchanged.
     """
     contents = _verified(folder)
     state = json.loads(contents[_STATE])
     if state.get("format") != FORMAT:
-        raise CheckpointError(f"{folder}: written by another version of digitgan (format {state.get('format')}, not {FORMAT})")
+        raise CheckpointError(f"{folder}: format {state.get('format')}, not {FORMAT}; use the digitgan that wrote it")
     try:
         saved = tensors_from_bytes(contents[_TENSORS])
     except SafetensorError as problem:
-        raise CheckpointError(f"{folder}: {_TENSORS} is not a safetensors file: {problem}") from problem
-    if not _fits(trainer, saved):
-        raise CheckpointError(f"{folder}: its networks are not those of the run's recipe")
+        raise CheckpointError(f"{folder}: {_TENSORS} is not a safetensors file ({problem})") from problem
+    spec = ImageSpec(**state["spec"])
+    # Build networks of another image size separately, so that a checkpoint that does not fit changes nothing.
+    of_its_size = trainer if spec == trainer.spec else Trainer(trainer.recipe, spec, trainer.seed, trainer.device)
+    if not _fits(of_its_size, saved):
+        raise CheckpointError(f"{folder}: the networks do not match the run's recipe; restore recipe.toml")
     if state.get("recipe", _digest(trainer.recipe)) != _digest(trainer.recipe):
         raise CheckpointError(
-            f"{folder}: was trained by another recipe than the run's recipe.toml is now: that was changed or damaged. Put back "
-            "what it was, or start a new run with another --out"
+            f"{folder}: was trained with another recipe than recipe.toml, which was changed or damaged. Restore recipe.toml, "
+            "or start a new run with another --out"
         )
     known = state["rollbacks"]
-    later = trainer.rollbacks[len(known) :]  # which can have led to no place before this one
+    later = trainer.rollbacks[len(known) :]  # a later rollback cannot lead to an earlier checkpoint
     same = state["seed"] == trainer.seed and trainer.rollbacks[: len(known)] == known
     if not same or any(point < state["images_seen"] for point in later):
         raise CheckpointError(
-            f"{folder}: was trained with another seed, or other rollbacks, than run.json says now: that was changed or "
-            "damaged. Put back what it was, or start a new run with another --out"
+            f"{folder}: was trained with another seed or other rollbacks than run.json, which was changed or damaged. Restore "
+            "run.json, or start a new run with another --out"
         )
+    if spec != trainer.spec:
+        trainer.begin(spec)
     set_trainer_tensors(trainer, saved)
     trainer.images_seen = state["images_seen"]
     callbacks: dict[str, Any] = state["callbacks"]
@@ -143,33 +155,37 @@ def restore_checkpoint(folder: Path, trainer: Trainer) -> dict[str, Any]:
 
 
 def newest_discriminator(folder: Path, discriminator: nn.Module) -> None:
-    """Give a discriminator the weights it has in the newest checkpoint of those in `folder` that is whole.
+    """Load the discriminator's weights from the newest complete checkpoint of a folder.
+
+    Args:
+        folder: folder of the run's checkpoints.
+        discriminator: network to load the weights into.
 
     Raises:
-        CheckpointError: if there is none, or it is of another recipe.
+        CheckpointError: if there is no complete checkpoint, or it belongs to another recipe.
     """
     for checkpoint in reversed(checkpoints(folder)):
         with contextlib.suppress(CheckpointError, SafetensorError):
             saved = tensors_from_bytes(_verified(checkpoint)[_TENSORS])
             break
     else:
-        raise CheckpointError(f"{folder}: holds no whole checkpoint, in which the discriminator would be")
+        raise CheckpointError(f"{folder}: has no complete checkpoint; continue the run with --resume")
     prefix = "discriminator."
     own = {name.removeprefix(prefix): tensor for name, tensor in saved.items() if name.startswith(prefix)}
     try:
         discriminator.load_state_dict(own)
     except RuntimeError as problem:
-        raise CheckpointError(f"{checkpoint}: its discriminator is not that of the run's recipe") from problem
+        raise CheckpointError(f"{checkpoint}: the discriminator does not match recipe.toml; restore that file") from problem
 
 
 def trainer_tensors(trainer: Trainer) -> dict[str, Tensor]:
-    """Copies on the CPU of every tensor that makes a trainer what it is: weights, statistics, optimiser state, average."""
+    """Return CPU copies of all tensors of a trainer: weights, batch-norm statistics, optimiser states, moving average."""
     moments = {weight: moment for *_, optimizer in _optimizers(trainer) for weight, moment in optimizer.state.items()}
     return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in _live_tensors(trainer, moments).items()}
 
 
 def set_trainer_tensors(trainer: Trainer, saved: Mapping[str, Tensor]) -> bool:
-    """Load the tensors of `trainer_tensors` into a trainer; return False, and change nothing, if they are of another recipe."""
+    """Load the tensors of `trainer_tensors` into a trainer; if they do not fit, return False and change nothing."""
     if not _fits(trainer, saved):
         return False
     fresh = _fresh_moments(trainer, saved)
@@ -184,13 +200,13 @@ def set_trainer_tensors(trainer: Trainer, saved: Mapping[str, Tensor]) -> bool:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what a save that was cut off left behind."""
+    """Remove the files of interrupted saves."""
     for leftover in folder.glob(f"*{_TEMPORARY}"):
         shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _fits(trainer: Trainer, saved: Mapping[str, Tensor]) -> bool:
-    """Whether tensors are those of a trainer with these networks, by names and shapes."""
+    """Return whether names and shapes of the tensors match those of the trainer."""
     places = _live_tensors(trainer, _fresh_moments(trainer, saved))
     return {name: tensor.shape for name, tensor in places.items()} == {name: tensor.shape for name, tensor in saved.items()}
 
@@ -217,10 +233,10 @@ def _optimizers(trainer: Trainer) -> list[tuple[str, nn.Module, torch.optim.Adam
 
 
 def _fresh_moments(trainer: Trainer, saved: Mapping[str, Tensor]) -> AdamMoments:
-    """The state that the optimisers make for themselves at their first step, in their parameters' memory layout.
+    """Return new optimiser states as of the first step, in the memory layout of the parameters.
 
-    The fused kernel walks parameters and state side by side in memory, so the state must not keep the layout it was saved in.
-    Weights for which none was saved, because they had not yet learned, get none.
+    The fused kernel reads parameters and states in memory order, so the states must not keep the layout in which they were
+    saved. Parameters without a saved state, which were not updated yet, get none.
     """
     return {
         parameter: {
@@ -239,15 +255,15 @@ def _verified(folder: Path) -> dict[str, bytes]:
         manifest = json.loads((folder / _MANIFEST).read_bytes())
         contents = {name: (folder / name).read_bytes() for name in (_TENSORS, _STATE)}
     except (OSError, ValueError) as problem:
-        raise CheckpointError(f"{folder}: not a whole checkpoint ({problem})") from problem
+        raise CheckpointError(f"{folder}: is not a complete checkpoint ({problem})") from problem
     for name, content in contents.items():
         if not isinstance(manifest, dict) or manifest.get(name) != hashlib.sha256(content).hexdigest():
-            raise CheckpointError(f"{folder / name}: damaged: its SHA-256 is not the one in {_MANIFEST}")
+            raise CheckpointError(f"{folder / name}: is damaged: its SHA-256 differs from {_MANIFEST}")
     return contents
 
 
 def _digest(recipe: Recipe) -> str:
-    """SHA-256 of a recipe but for its length, which a resumed run may change."""
+    """Return the SHA-256 of a recipe without its length, which a resumed run may change."""
     lengthless = dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, images=1))
     return hashlib.sha256(to_toml(lengthless).encode()).hexdigest()
 
@@ -264,7 +280,7 @@ def _write_through(path: Path, content: bytes) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Flush a folder's entries, without which a rename may be lost with the power; not every system can."""
+    """Flush the entries of a folder, so that a rename survives a power failure, where the system supports it."""
     try:
         handle = os.open(folder, os.O_RDONLY)
     except PermissionError:

@@ -1,4 +1,4 @@
-"""How a training is steered from outside."""
+"""External control of a training."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import final
 
 @final
 class Control:
-    """How the loop is steered from outside: it looks here between two steps. Safe to call from a signal handler.
+    """External control of the training loop, which reads it between two steps. Safe to call from a signal handler.
 
     Attributes:
-        when_woken: is called when the process goes on after it was made to stand still.
+        when_woken: called when the process continues after a suspension.
     """
 
     def __init__(self) -> None:
@@ -21,24 +21,24 @@ class Control:
         self._alarm: str | None = None
 
     def stop(self) -> None:
-        """Ask the loop to end after the step it is in, leaving a checkpoint."""
+        """Request the loop to end after the current step with a checkpoint."""
         self._stop.set()
 
     def raise_alarm(self, alarm: str) -> None:
-        """Say what has gone wrong: nothing more is saved of the trainer as it is, and the loop asks for a rollback."""
+        """Report a failure: the loop saves nothing more of the current state and requests a rollback."""
         self._alarm = self._alarm or alarm
 
     @property
     def alarm(self) -> str | None:
-        """What has gone wrong since the last rollback."""
+        """The diagnosis of a failure since the last rollback, or None."""
         return self._alarm
 
     def take_alarm(self) -> str:
-        """The alarm, which is then over."""
+        """Return the alarm and clear it."""
         alarm, self._alarm = self._alarm or "", None
         return alarm
 
     @property
     def stop_requested(self) -> bool:
-        """Whether `stop` was called."""
+        """Return whether `stop` was called."""
         return self._stop.is_set()

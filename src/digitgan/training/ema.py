@@ -1,4 +1,4 @@
-"""The moving average of the generator's weights: the network one draws from."""
+"""The exponential moving average of the generator, from which images are generated."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Ema:
     """An exponential moving average of a generator (Yazıcı et al. 2019, arXiv:1806.04498).
 
     Attributes:
-        generator: the average, never trained. Its batch-norm statistics are averaged like its weights, and recomputed by
-            `recalibrate_batchnorm` before anything is drawn from it.
+        generator: the average, which is never trained. Its batch-norm statistics are averaged like its weights, and
+            recomputed by `recalibrate_batchnorm` before images are generated.
     """
 
     def __init__(self, generator: Generator, recipe: EmaRecipe) -> None:
@@ -29,19 +29,19 @@ class Ema:
         self._sources = _floats(generator)
 
     def decay_at(self, step: int) -> float:
-        """The share of the average that stays at this step, counted from 0."""
+        """Return the decay of the average at a step, counted from 0: min(decay, (1 + step) / (warm_up + step))."""
         return min(self.recipe.decay, (1 + step) / (self.recipe.warm_up + step))
 
     @torch.no_grad()
     def update(self, step: int) -> None:
-        """Move the average towards the generator as it is after this step, counted from 0."""
+        """Update the average with the weights of the generator after a step, counted from 0."""
         torch._foreach_lerp_(self._averages, self._sources, 1 - self.decay_at(step))
 
     def drawn_from(self, chunks: Iterable[tuple[Tensor, Tensor]]) -> Generator:
-        """A copy of the generator to draw from, its batch-norm statistics as the recipe has them.
+        """Return a copy of the averaged generator with the batch-norm statistics that the recipe requires.
 
         Args:
-            chunks: (z, labels) pairs from which they are recomputed, where they are.
+            chunks: (z, labels) pairs from which the statistics are recomputed, unless the recipe uses running statistics.
         """
         if self.recipe.statistics == "running":
             return copy.deepcopy(self.generator)
@@ -50,21 +50,21 @@ class Ema:
 
 @torch.no_grad()
 def recalibrate_batchnorm(generator: Generator, chunks: Iterable[tuple[Tensor, Tensor]]) -> Generator:
-    """A copy of the generator with its batch-norm statistics recomputed, ready to draw from.
+    """Return a copy of the generator in evaluation mode with recomputed batch-norm statistics.
 
-    Averaged weights meet other activations than those whose statistics were gathered in training; the copy's are the plain
-    mean over these chunks.
+    The activations of averaged weights differ from those of the training, from which the running statistics come. The
+    recomputed statistics are the mean over the chunks.
 
     Args:
-        generator: left as it is.
-        chunks: (z, labels) pairs to run through it.
+        generator: the generator, which is not changed.
+        chunks: (z, labels) pairs.
     """
     settled = copy.deepcopy(generator)
     norms = [layer for layer in settled.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
     if norms:
         for norm in norms:
             norm.reset_running_stats()
-            norm.momentum = None  # torch's way to say: the plain mean over all chunks
+            norm.momentum = None  # cumulative mean over all chunks
         settled.train()
         for z, labels in chunks:
             settled(z, labels)
@@ -72,5 +72,5 @@ def recalibrate_batchnorm(generator: Generator, chunks: Iterable[tuple[Tensor, T
 
 
 def _floats(network: nn.Module) -> list[Tensor]:
-    """Weights and statistics; the count of batches that batch norm keeps is no average and plays no part in drawing."""
+    """Return weights and statistics, without the batch counter of batch norm, which cannot be averaged."""
     return [tensor.detach() for tensor in network.state_dict(keep_vars=True).values() if tensor.is_floating_point()]

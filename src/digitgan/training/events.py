@@ -1,4 +1,4 @@
-"""What the training loop tells those who watch."""
+"""The events of the training loop."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from digitgan.training.trainer import StepReport, Trainer
 @final
 @dataclass(frozen=True)
 class Stepped:
-    """A step was made."""
+    """A step is done."""
 
     report: StepReport
 
@@ -19,7 +19,7 @@ class Stepped:
 @final
 @dataclass(frozen=True)
 class PreviewDue:
-    """A sample grid is due; the trainer is as it was after the last step."""
+    """A preview is due; the trainer is in the state after the last step."""
 
     trainer: Trainer
 
@@ -27,7 +27,7 @@ class PreviewDue:
 @final
 @dataclass(frozen=True)
 class EvaluationDue:
-    """What the trainer draws is to be scored; it is as it was after the last step."""
+    """An evaluation is due; the trainer is in the state after the last step."""
 
     trainer: Trainer
 
@@ -35,7 +35,7 @@ class EvaluationDue:
 @final
 @dataclass(frozen=True)
 class SnapshotDue:
-    """A numbered model is due; the trainer is as it was after the last step."""
+    """A numbered model is due; the trainer is in the state after the last step."""
 
     trainer: Trainer
 
@@ -43,7 +43,7 @@ class SnapshotDue:
 @final
 @dataclass(frozen=True)
 class CheckpointDue:
-    """A checkpoint is due; the trainer is as it was after the last step."""
+    """A checkpoint is due; the trainer is in the state after the last step."""
 
     trainer: Trainer
 
@@ -51,7 +51,7 @@ class CheckpointDue:
 @final
 @dataclass(frozen=True)
 class RollbackDue:
-    """Something has gone wrong, and the trainer is to be taken back to where it was well, in place, before the loop goes on."""
+    """A rollback is due: the trainer must be restored in place to a healthy state before the loop continues."""
 
     trainer: Trainer
     alarm: str
@@ -60,7 +60,7 @@ class RollbackDue:
 @final
 @dataclass(frozen=True)
 class Ended:
-    """The loop is over; `finished` is false where it was told to stop before the run's end."""
+    """The loop has ended; `finished` is False if it was stopped before the end of the run."""
 
     trainer: Trainer
     finished: bool

@@ -1,8 +1,9 @@
-"""How the ranks of a training keep one trainer: the leader hands its own over, and the others play along."""
+"""Synchronisation of the trainer across ranks: the leader broadcasts its state, and the others follow."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 from collections.abc import Iterator
 
@@ -11,6 +12,7 @@ from safetensors.torch import save as tensors_to_bytes
 
 from digitgan.data import Batches
 from digitgan.errors import RankError
+from digitgan.networks import ImageSpec
 from digitgan.training.checkpoint import set_trainer_tensors, trainer_tensors
 from digitgan.training.noise import NoiseSource
 from digitgan.training.ranks import RankCommand
@@ -18,7 +20,7 @@ from digitgan.training.trainer import Trainer
 
 
 def hand_over(trainer: Trainer) -> None:
-    """Give the leader's game to all ranks: where it begins, after a checkpoint was restored, after a rollback."""
+    """Broadcast the trainer of the leader to all ranks: at the start, after a restored checkpoint, after a rollback."""
     if trainer.ranks is not None:
         trainer.ranks.send(RankCommand.TAKE_OVER)
         _hand_over(trainer)
@@ -26,22 +28,23 @@ def hand_over(trainer: Trainer) -> None:
 
 @contextlib.contextmanager
 def leading(trainer: Trainer) -> Iterator[None]:
-    """Hand the trainer over to the other ranks, if there are any; when the context is left, they are told that it is over.
+    """Broadcast the trainer to the other ranks, and end them when the context exits.
 
-    In the middle of a step they are not, since they would take the message for a gradient; they notice when this process ends.
+    In the middle of a step, the other ranks would read the command as a gradient. They are not told then; they notice the end
+    of this process.
     """
     hand_over(trainer)
     try:
         yield
     except BaseException:
-        with contextlib.suppress(RankError):  # they may be what was lost
+        with contextlib.suppress(RankError):  # another rank may be lost
             _dismiss(trainer)
         raise
     _dismiss(trainer)
 
 
 def follow(trainer: Trainer, batches: Batches, noise_source: NoiseSource) -> None:
-    """Do what the leader says, until it says that it is over; game, batches and draws are as its own."""
+    """Execute the commands of the leader until it ends the training; the arguments equal those of the leader."""
     ranks = trainer.ranks
     assert ranks is not None
     while (order := ranks.receive()) != RankCommand.END:
@@ -54,13 +57,17 @@ def follow(trainer: Trainer, batches: Batches, noise_source: NoiseSource) -> Non
 def _hand_over(trainer: Trainer) -> None:
     assert trainer.ranks is not None
     leads = trainer.ranks.leads
-    place = trainer.ranks.hand_out(json.dumps([trainer.images_seen, trainer.rollbacks]).encode() if leads else b"")
+    own = json.dumps([trainer.images_seen, trainer.rollbacks, dataclasses.asdict(trainer.spec)])
+    place = trainer.ranks.hand_out(own.encode() if leads else b"")
     tensors = trainer.ranks.hand_out(tensors_to_bytes(trainer_tensors(trainer)) if leads else b"")
     if not leads:
-        trainer.images_seen, trainer.rollbacks = json.loads(place)
+        images_seen, trainer.rollbacks, shape = json.loads(place)
+        if (spec := ImageSpec(**shape)) != trainer.spec:
+            trainer.begin(spec)
+        trainer.images_seen = images_seen
         if not set_trainer_tensors(trainer, tensors_from_bytes(tensors)):
             raise RankError(
-                "this process was given networks of another recipe than the first one's; start all with one version"
+                "the networks of the first process belong to another recipe; start all processes with the same version"
             )
 
 

@@ -1,4 +1,4 @@
-"""The training loop. It knows no file, no terminal, no plot: it plays the trainer and says what happens."""
+"""The training loop, which trains and yields events. It uses no files and no terminal."""
 
 from __future__ import annotations
 
@@ -22,42 +22,45 @@ from digitgan.training.trainer import Trainer
 
 
 def train_loop(trainer: Trainer, batches: Batches, noise_source: NoiseSource, control: Control) -> Iterator[Event]:
-    """Play until the recipe's count of images is reached, or `control` asks to stop.
+    """Train until the recipe's count of images is reached, or `control` requests a stop.
 
-    A trainer that has already seen images goes on where it stands. The last step takes the same road as every other: what is
-    due after it is due because the run's end is itself a moment for a preview and a checkpoint.
+    A trainer that has already seen images continues from there. The schedules end at the end of the run, so that a preview and
+    a checkpoint are due after the last step.
 
     Args:
-        trainer: what is played; changed by every step.
-        batches: real images, by count of images seen.
-        noise_source: latents and the like, by count of images seen.
-        control: looked at between steps.
+        trainer: trainer, changed by every step.
+        batches: real images, by number of images seen.
+        noise_source: latents and other noise, by number of images seen.
+        control: control, read between events.
 
     Yields:
-        `Stepped` after each step; `PreviewDue`, `EvaluationDue`, `SnapshotDue` and `CheckpointDue` at their moments;
-        `RollbackDue` after an alarm, until which nothing else is due; `Ended` last. A loop that was stopped makes a checkpoint
-        due before it ends.
+        `Stepped` after each step; `PreviewDue`, `EvaluationDue`, `SnapshotDue` and `CheckpointDue` when they are due;
+        `RollbackDue` after an alarm, which cancels the other events that were due; `Ended` last. A stopped loop yields
+        `CheckpointDue` before it ends.
     """
     training = trainer.recipe.training
     schedules = schedules_of(training, batches.images_an_epoch)
     while True:
-        finished = trainer.images_seen >= training.images
+        seen = trainer.images_seen
+        finished = seen >= training.images
         if finished or control.stop_requested:
-            if not schedules.checkpoints.due(trainer.images_seen):
-                yield CheckpointDue(trainer)
-            if control.alarm is None:
-                yield Ended(trainer, finished)
-            if control.alarm is None:
-                return
+            last = [] if schedules.checkpoints.due(seen) else [CheckpointDue(trainer)]
+            events: list[Event] = [*last, Ended(trainer, finished)]
         else:
-            yield Stepped(trainer.step(batches.at(trainer.images_seen), noise_source.at(trainer.images_seen, trainer.attempts)))
-            if control.alarm is None and schedules.previews.due(trainer.images_seen):
-                yield PreviewDue(trainer)
-            if control.alarm is None and schedules.evaluations.due(trainer.images_seen):
-                yield EvaluationDue(trainer)
-            if control.alarm is None and schedules.snapshots.due(trainer.images_seen):
-                yield SnapshotDue(trainer)
-            if control.alarm is None and schedules.checkpoints.due(trainer.images_seen):
-                yield CheckpointDue(trainer)
-        if control.alarm is not None:
-            yield RollbackDue(trainer, control.take_alarm())
+            report = trainer.step(batches.at(seen), noise_source.at(seen, trainer.attempts))
+            seen = trainer.images_seen
+            due = (
+                (schedules.previews, PreviewDue),
+                (schedules.evaluations, EvaluationDue),
+                (schedules.snapshots, SnapshotDue),
+                (schedules.checkpoints, CheckpointDue),
+            )
+            events = [Stepped(report), *(event(trainer) for schedule, event in due if schedule.due(seen))]
+        for event in events:
+            yield event
+            if control.alarm is not None:
+                yield RollbackDue(trainer, control.take_alarm())
+                break
+        else:
+            if isinstance(events[-1], Ended):
+                return

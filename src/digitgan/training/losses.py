@@ -1,31 +1,29 @@
-"""What the two networks are asked to do, as functions of the discriminator's scores.
+"""The losses of both networks, as functions of the discriminator's scores.
 
-A loss is a value with a few methods; each takes the scores of the real and of the fake images, and returns a scalar. The table
-at the end gives them their names.
+Each method of a loss takes the scores of real and fake images, and returns a scalar. `LOSSES` contains the losses by name.
 """
 
 from __future__ import annotations
 
-import types
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from typing import Final, final
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from digitgan.errors import RecipeError, nearest
+from digitgan.errors import RecipeError
+from digitgan.lookup import Registry
 
 
 class Loss(ABC):
-    """The rules of the trainer between the two networks.
+    """Base class of the losses.
 
     Attributes:
-        paired: whether row i of the real and of the fake scores must be of the same label, and the generator's loss needs the
-            real ones.
-        boundary: the score above which the discriminator takes an image for real; None where scores have no such meaning,
-            and only the order of a real and a fake one counts.
+        paired: whether row i of the real and of the fake scores must have the same label, and the generator's loss needs the
+            real scores.
+        boundary: score above which the discriminator classifies an image as real; None if only the order of a real and a
+            fake score has a meaning.
     """
 
     paired = False
@@ -33,14 +31,25 @@ class Loss(ABC):
 
     @abstractmethod
     def discriminator(self, real: Tensor, fake: Tensor, smoothing: float = 0.0) -> Tensor:
-        """What the discriminator minimises, a scalar; `smoothing` counts where the loss has a probability as its target."""
+        """Compute the discriminator's loss, a scalar.
+
+        Args:
+            real: scores of real images (n,).
+            fake: scores of fake images (n,).
+            smoothing: label smoothing of real images, used by losses with a probability as target.
+        """
 
     @abstractmethod
     def generator(self, real: Tensor, fake: Tensor) -> Tensor:
-        """What the generator minimises, a scalar; unless the loss is paired, the real scores may be empty."""
+        """Compute the generator's loss, a scalar.
+
+        Args:
+            real: scores of real images (n,); may be empty unless the loss is paired.
+            fake: scores of fake images (n,).
+        """
 
     def accuracy(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        """The shares of the real and of the fake images that the discriminator takes for what they are."""
+        """Compute the accuracies of the discriminator on real and on fake images."""
         if self.boundary is None:
             right = (real[:, None] > fake).float().mean()
             return right, right
@@ -49,77 +58,77 @@ class Loss(ABC):
 
 @final
 class BinaryCrossEntropyLoss(Loss):
-    """Cross-entropy over the real and the fake images as one batch (Goodfellow et al. 2014, section 3).
+    """Binary cross-entropy over real and fake images as one batch (Goodfellow et al. 2014, section 3).
 
-    With labels 1 for real and 0 for fake. Discriminator: the mean over all images of -log of the probability given to what they
-    are; generator: -log D(fake), the form of that paper which does not saturate.
+    The targets are 1 for real and 0 for fake images. Discriminator: the mean over all images of -log p(target). Generator:
+    -log D(fake), the non-saturating form of that paper.
     """
 
     def discriminator(self, real: Tensor, fake: Tensor, smoothing: float = 0.0) -> Tensor:
-        """See `Loss.discriminator`."""
+        """Compute the discriminator's loss; see `Loss.discriminator`."""
         targets = torch.cat([torch.full_like(real, 1 - smoothing), torch.zeros_like(fake)])
         return functional.binary_cross_entropy_with_logits(torch.cat([real, fake]), targets)
 
     def generator(self, real: Tensor, fake: Tensor) -> Tensor:
-        """See `Loss.generator`."""
+        """Compute the generator's loss; see `Loss.generator`."""
         return functional.softplus(-fake).mean()
 
 
 @final
 class NonSaturatingLoss(Loss):
-    """The same with the two means added rather than taken over all images, which doubles the discriminator's share.
+    """Binary cross-entropy with the means over real and fake images added, which doubles the discriminator's loss.
 
     Discriminator: softplus(-D(real)) + softplus(D(fake)); generator: softplus(-D(fake)).
     """
 
     def discriminator(self, real: Tensor, fake: Tensor, smoothing: float = 0.0) -> Tensor:
-        """See `Loss.discriminator`."""
+        """Compute the discriminator's loss; see `Loss.discriminator`."""
         return functional.softplus(-real).mean() + smoothing * real.mean() + functional.softplus(fake).mean()
 
     def generator(self, real: Tensor, fake: Tensor) -> Tensor:
-        """See `Loss.generator`."""
+        """Compute the generator's loss; see `Loss.generator`."""
         return functional.softplus(-fake).mean()
 
 
 @final
 class RelativisticLoss(Loss):
-    """A fake is judged against a real image of the same label (relativistic pairing, Jolicoeur-Martineau 2018).
+    """Relativistic pairing loss: each fake image is compared with a real one of the same label (Jolicoeur-Martineau 2018).
 
-    Discriminator: softplus(D(fake) - D(real)); generator: softplus(D(real) - D(fake)). Since each fake has its own rival, the
-    generator gains nothing from making only what is easiest (Huang et al. 2024, "The GAN is dead; long live the GAN!").
+    Discriminator: softplus(D(fake) - D(real)); generator: softplus(D(real) - D(fake)). The pairing counteracts mode dropping
+    (Huang et al. 2024, "The GAN is dead; long live the GAN!").
     """
 
     paired = True
     boundary = None
 
     def discriminator(self, real: Tensor, fake: Tensor, smoothing: float = 0.0) -> Tensor:
-        """See `Loss.discriminator`."""
+        """Compute the discriminator's loss; see `Loss.discriminator`."""
         return functional.softplus(fake - real).mean()
 
     def generator(self, real: Tensor, fake: Tensor) -> Tensor:
-        """See `Loss.generator`."""
+        """Compute the generator's loss; see `Loss.generator`."""
         return functional.softplus(real - fake).mean()
 
 
 @final
 class HingeLoss(Loss):
-    """Scores beyond 1 and -1 earn nothing more (Lim and Ye 2017, arXiv:1705.02894).
+    """Hinge loss: scores above 1 (real) or below -1 (fake) have no loss (Lim and Ye 2017, arXiv:1705.02894).
 
     Discriminator: relu(1 - D(real)) + relu(1 + D(fake)); generator: -D(fake).
     """
 
     def discriminator(self, real: Tensor, fake: Tensor, smoothing: float = 0.0) -> Tensor:
-        """See `Loss.discriminator`."""
+        """Compute the discriminator's loss; see `Loss.discriminator`."""
         return functional.relu(1 - real).mean() + functional.relu(1 + fake).mean()
 
     def generator(self, real: Tensor, fake: Tensor) -> Tensor:
-        """See `Loss.generator`."""
+        """Compute the generator's loss; see `Loss.generator`."""
         return -fake.mean()
 
 
 @final
 class LeastSquaresLoss(Loss):
-    """Scores shall be 1 for real and 0 for fake (Mao et al. 2017, equation 9).
+    """Least-squares loss with targets 1 for real and 0 for fake images (Mao et al. 2017, equation 9).
 
     Discriminator: ((D(real) - 1)² + D(fake)²) / 2; generator: (D(fake) - 1)² / 2.
     """
@@ -127,33 +136,35 @@ class LeastSquaresLoss(Loss):
     boundary = 0.5
 
     def discriminator(self, real: Tensor, fake: Tensor, smoothing: float = 0.0) -> Tensor:
-        """See `Loss.discriminator`."""
+        """Compute the discriminator's loss; see `Loss.discriminator`."""
         return ((real - 1).square().mean() + fake.square().mean()) / 2
 
     def generator(self, real: Tensor, fake: Tensor) -> Tensor:
-        """See `Loss.generator`."""
+        """Compute the generator's loss; see `Loss.generator`."""
         return (fake - 1).square().mean() / 2
 
 
 @final
 class WassersteinLoss(Loss):
-    """The difference of the mean scores, an estimate of the earth mover's distance (Arjovsky et al. 2017, equation 2).
+    """Difference of the mean scores, an estimate of the earth mover's distance (Arjovsky et al. 2017, equation 2).
 
-    Discriminator: D(fake) - D(real); generator: -D(fake). It means something only for a discriminator that is kept smooth.
+    Discriminator: D(fake) - D(real); generator: -D(fake). The estimate requires a Lipschitz-continuous discriminator, for
+    example by a gradient penalty.
     """
 
     boundary = None
 
     def discriminator(self, real: Tensor, fake: Tensor, smoothing: float = 0.0) -> Tensor:
-        """See `Loss.discriminator`."""
+        """Compute the discriminator's loss; see `Loss.discriminator`."""
         return fake.mean() - real.mean()
 
     def generator(self, real: Tensor, fake: Tensor) -> Tensor:
-        """See `Loss.generator`."""
+        """Compute the generator's loss; see `Loss.generator`."""
         return -fake.mean()
 
 
-LOSSES: Final[Mapping[str, Loss]] = types.MappingProxyType(
+LOSSES: Final = Registry[Loss](
+    "loss.name =",
     {
         "binary-cross-entropy": BinaryCrossEntropyLoss(),
         "non-saturating": NonSaturatingLoss(),
@@ -161,17 +172,7 @@ LOSSES: Final[Mapping[str, Loss]] = types.MappingProxyType(
         "hinge": HingeLoss(),
         "least-squares": LeastSquaresLoss(),
         "wasserstein": WassersteinLoss(),
-    }
+    },
+    RecipeError,
 )
-"""The losses a recipe may name."""
-
-
-def find_loss(name: str) -> Loss:
-    """The loss of that name.
-
-    Raises:
-        RecipeError: if there is none; the nearest name is suggested.
-    """
-    if name not in LOSSES:
-        raise RecipeError(f"loss.name = {name!r}: {nearest(name, LOSSES)}")
-    return LOSSES[name]
+"""The losses that a recipe may name."""

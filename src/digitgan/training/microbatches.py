@@ -1,11 +1,11 @@
-"""A step's batch in parts that are taken by themselves: micro-batches, several at once on a CPU's cores.
+"""Microbatches: the parts of a step's batch, computed in parallel on the cores of a CPU.
 
-One small convolution, shared out among cores, spends much of its time on the sharing. Two halves of a batch, each on a core of
-its own from the first layer to the last gradient, share nothing until their gradients are averaged. Where there is one core, or
-a GPU, they take turns, which needs the memory of one micro-batch: gradient accumulation.
+A small convolution that is split among cores spends much of its time on synchronisation. The microbatches of a step run on one
+core each, from the first layer to the last gradient, and synchronise only to average their gradients. With a single core or a
+GPU, they run one after the other, which needs the memory of one microbatch (gradient accumulation).
 
-Each has batch-norm statistics of its own (Hoffer et al. 2017, section 4: ghost batch norm). What comes out depends on how many
-parts there are, which is the recipe's, and not on how many of them are taken at once.
+Each microbatch has its own batch-norm statistics (ghost batch norm, Hoffer et al. 2017, section 4). The result depends on the
+number of microbatches, which the recipe sets, but not on how many run in parallel.
 """
 
 from __future__ import annotations
@@ -31,21 +31,24 @@ from digitgan.training.ranks import Ranks
 Network = TypeVar("Network", bound=nn.Module)
 
 _EXACT: Final = torch.float64
-"""In what gradients are added up. A sum of a few float32 numbers has room in it, so that it is the same in any order: one
-process or many take the same step."""
+"""The type in which gradients are added.
+
+It has room for the sum of a few float32 values, so that the order of the sum, and with it the number of processes, does not
+change the step.
+"""
 
 
 @final
 @dataclass
 class Microbatch:
-    """A part of a step's batch, and the networks that it passes.
+    """A part of a step's batch, with its networks.
 
     Attributes:
-        generator: with the weights of the one that learns, and gradients of its own.
-        discriminator: likewise.
+        generator: shares the weights of the trained generator, with its own gradients.
+        discriminator: shares the weights of the trained discriminator, with its own gradients.
         batch: real images and their labels.
-        noise: the part's share of what the step draws.
-        fake: what the generator drew last.
+        noise: the part of the step's noise.
+        fake: the last images of the generator.
     """
 
     generator: Generator
@@ -56,20 +59,20 @@ class Microbatch:
 
     @property
     def real(self) -> LabelledImages:
-        """The real images as the networks take them, in the precision of the fakes."""
+        """The real images as input of the networks, in the precision of the fakes."""
         return LabelledImages(to_network(self.batch.images).to(self.fake.images.dtype), self.batch.labels)
 
 
 @final
 class Microbatches:
-    """Splits batches, passes the parts through the networks, and averages what comes of it.
+    """Splits batches into microbatches, computes them, and averages their gradients and terms.
 
     Args:
-        generator: the one that learns; it is the first part's, whose running statistics are the ones that are kept.
-        discriminator: likewise.
-        count: parts of each batch; 1: the batch as it is.
-        device: where they are computed.
-        ranks: the processes among which the parts are shared out, as many to each; None where there is one.
+        generator: trained generator, used by the first microbatch; its running statistics are kept.
+        discriminator: trained discriminator, used by the first microbatch; its running statistics are kept.
+        count: number of microbatches of a batch; 1 leaves the batch whole.
+        device: device of the networks.
+        ranks: processes that share the microbatches equally; None for a single process.
     """
 
     def __init__(
@@ -80,12 +83,12 @@ class Microbatches:
         self.own = range(count) if ranks is None else ranks.share_of(count)
         self.generators = [generator, *(_twin(generator) for _ in self.own[1:])]
         self.discriminators = [discriminator, *(_twin(discriminator) for _ in self.own[1:])]
-        self._alone = count > 1 and device.type == "cpu"  # how sums round depends on how many threads share them
+        self._alone = count > 1 and device.type == "cpu"  # the number of threads changes the rounding of sums
         at_once = min(len(self.own), torch.get_num_threads()) if device.type == "cpu" else 1
         self._pool = ThreadPoolExecutor(at_once, "microbatch", torch.set_num_threads, (1,)) if at_once > 1 else None
 
     def split(self, batch: Batch, noise: StepNoise) -> list[Microbatch]:
-        """This process's parts of a batch and of what is drawn for it, as many images in each."""
+        """Split a batch and its noise into microbatches of equal size, and return those of this process."""
         nothing = LabelledImages(torch.empty(0), torch.empty(0))
         images, labels = batch.images.chunk(self.count), batch.labels.chunk(self.count)
         noise_source = noise.split(self.count)
@@ -97,12 +100,12 @@ class Microbatches:
 
     @contextlib.contextmanager
     def at_work(self) -> Iterator[None]:
-        """While it lasts, what isn't done part by part is done by one thread, as parts are: the same on any number of cores."""
+        """Compute on one thread while the context is active, so that results do not depend on the number of cores."""
         with one_thread() if self._alone else contextlib.nullcontext():
             yield
 
     def each(self, learn: Callable[[Microbatch], dict[str, Tensor]], parts: Sequence[Microbatch]) -> dict[str, Tensor]:
-        """Let each part leave its gradients; returns the means of the terms that `learn` gives."""
+        """Call `learn` on each microbatch, which computes its gradients, and return the means of the returned terms."""
         found = list(map(learn, parts) if self._pool is None else self._pool.map(learn, parts))
         if self.count == 1:
             return found[0]
@@ -110,7 +113,7 @@ class Microbatches:
         return dict(zip(found[0], self._mean(values).float().unbind(), strict=True))
 
     def average(self, networks: Sequence[nn.Module]) -> None:
-        """Give the first of these networks the mean of the gradients that all of them, on all ranks, were left with."""
+        """Store the mean of the gradients of the networks on all ranks in the first network."""
         if self.count == 1:
             return
         gradients = [[weight.grad for weight in trained(network) if weight.grad is not None] for network in networks]
@@ -120,18 +123,24 @@ class Microbatches:
             gradient.copy_(part.view_as(gradient))
 
     def _mean(self, values: Sequence[Tensor]) -> Tensor:
-        """The mean over all parts, on all ranks."""
+        """Return the mean over the microbatches of all ranks."""
         total = torch.stack(list(values)).sum(0) if len(values) > 1 else values[0]
         return (total if self.ranks is None else self.ranks.sum_of(total)) / self.count
 
 
 def trained(network: nn.Module) -> Iterator[nn.Parameter]:
-    """The weights of a network that an optimiser has in hand."""
+    """Return the trainable parameters of a network."""
     return (weight for weight in network.parameters() if weight.requires_grad)
 
 
 def backward_into(network: nn.Module, total: Tensor, *, again: bool = False) -> None:
-    """Leave the gradient of `total` in a network's weights, and in no others; `again`: its graph will be used once more."""
+    """Compute the gradient of `total` for the parameters of one network only.
+
+    Args:
+        network: network whose gradients are replaced.
+        total: scalar with a graph.
+        again: keep the graph for another call.
+    """
     weights = list(trained(network))
     for weight in weights:
         weight.grad = None
@@ -139,6 +148,6 @@ def backward_into(network: nn.Module, total: Tensor, *, again: bool = False) -> 
 
 
 def _twin(network: Network) -> Network:
-    """A network with the same weights, in the same memory, but with gradients and buffers of its own."""
+    """Return a copy of a network that shares the memory of its weights, with its own gradients and buffers."""
     weights = {id(weight): nn.Parameter(weight.detach(), weight.requires_grad) for weight in network.parameters()}
     return copy.deepcopy(network, weights)

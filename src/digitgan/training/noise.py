@@ -1,4 +1,4 @@
-"""What a training draws: latents, labels of fakes, mixtures, dropout; each a function of (seed, images seen)."""
+"""The random numbers of a training: latents, labels, interpolation, dropout; functions of the seed and the images seen."""
 
 from __future__ import annotations
 
@@ -15,23 +15,25 @@ from digitgan.recipes import UpdatesRecipe
 
 CALIBRATION_BATCHES = 8
 CALIBRATION_BATCH_SIZE = 512
-"""Chunks and latents in each from which a model's batch-norm statistics are taken: 4,096 images put the error of a
-channel's mean at under 2 % of its deviation, for half a second of work."""
+"""Number of chunks, and latents per chunk, for the batch-norm statistics of a model.
+
+With 4,096 images, the error of a channel's mean is below 2 % of its standard deviation. They take half a second.
+"""
 
 
 @final
 @dataclass(frozen=True)
 class StepNoise:
-    """What one step draws.
+    """The random numbers of one step.
 
     Attributes:
-        z: (batch, latent), the latents of the fakes.
-        labels: (batch,) of the fakes; None where they carry the real batch's.
-        generator_z: latents of the fakes that the generator learns from, where those are its own; else None.
-        generator_labels: their labels; None where they carry the real batch's.
-        label_offset: (batch,) in [1, classes): what turns a label into a wrong one, modulo the classes.
-        interpolation_alpha: (batch,) in [0, 1): where between a real and a fake image a penalty looks.
-        dropout_seed: of the masks.
+        z: latents of the fakes (batch, latent).
+        labels: labels of the fakes (batch,); None for the labels of the real batch.
+        generator_z: separate latents of the fakes for the generator's update; None if it reuses the fakes.
+        generator_labels: labels of these fakes; None for the labels of the real batch.
+        label_offset: offsets (batch,) in [1, classes) that turn a label into a wrong one, modulo the number of classes.
+        interpolation_alpha: positions (batch,) in [0, 1) between a real and a fake image, for penalties.
+        dropout_seed: seed of the dropout masks.
     """
 
     z: Tensor
@@ -43,7 +45,7 @@ class StepNoise:
     dropout_seed: int
 
     def split(self, count: int) -> list[StepNoise]:
-        """The shares of as many equal parts of the batch."""
+        """Split the noise into `count` equal parts of the batch."""
         z, label_offset, interpolation_alpha = (
             rows.chunk(count) for rows in (self.z, self.label_offset, self.interpolation_alpha)
         )
@@ -65,15 +67,15 @@ class StepNoise:
 @final
 @dataclass(frozen=True)
 class NoiseSource:
-    """What a run draws.
+    """The random numbers of a run.
 
     Attributes:
-        seed: the run's.
-        latent: width of the latent vector.
-        classes: how many labels there are.
-        batch_size: real images, and as many fakes, in each step.
-        device: where it goes.
-        updates: who learns from which fakes.
+        seed: seed of the run.
+        latent: size of the latent vector.
+        classes: number of classes.
+        batch_size: number of real images, and of fakes, in each step.
+        device: device of the tensors.
+        updates: update settings of the recipe.
     """
 
     seed: int
@@ -84,13 +86,13 @@ class NoiseSource:
     updates: UpdatesRecipe = field(default_factory=UpdatesRecipe)
 
     def at(self, images_seen: int, rollbacks: int = 0) -> StepNoise:
-        """What the step draws that starts at this count of images; after a rollback, other numbers than before it."""
+        """Return the noise of the step that starts at this number of images seen; each rollback changes the noise."""
         again = f", {rollbacks} rollbacks" if rollbacks else ""
         size, own, classes = self.batch_size, self.updates.generator_batch or self.batch_size, self.classes
         uniform, fresh = self.updates.fake_labels == "uniform", self.updates.fakes == "fresh"
-        # Of another number than the real images, the generator's own fakes can't carry their labels.
+        # A batch of another size than the real batch cannot reuse its labels.
         own_uniform = fresh and (uniform or own != size)
-        # The generator's own may be more than the real images: counted from where the steps before have ended.
+        # The batch may be larger than the real batch: count its own images, so that latents do not repeat.
         start = images_seen // size * own
         return StepNoise(
             z=self._latents(f"training latents{again}", images_seen, size),
@@ -103,36 +105,37 @@ class NoiseSource:
         )
 
     def pretraining_noise(self, step: int, shape: tuple[int, int, int]) -> Tensor:
-        """Images of uniform noise in [-1, 1] (batch_size, *shape): what a discriminator is pretrained against."""
+        """Return images of uniform noise in [-1, 1] (batch_size, *shape) for a step of the discriminator's pretraining."""
         pixels = shape[0] * shape[1] * shape[2]
         words = rng.words(self.seed, "pretraining noise", step * self.batch_size, self.batch_size, pixels)
         return to_device(2 * rng.fractions(words) - 1, self.device).view(-1, *shape)
 
     def pretraining_latents(self, step: int) -> Tensor:
-        """Latents (batch_size, latent) for a step of the generator's pretraining."""
+        """Return latents (batch_size, latent) for a step of the generator's pretraining."""
         return self._latents("pretraining latents", step * self.batch_size, self.batch_size)
 
     def pretraining_dropout(self, step: int) -> int:
-        """The seed of a pretraining step's masks."""
+        """Return the seed of the dropout masks of a pretraining step."""
         return rng.torch_seed(self.seed, f"pretraining dropout/{step}")
 
     def preview(self, per_class: int) -> tuple[Tensor, Tensor]:
-        """Fixed latents and labels for the previews: `per_class` latents, each with every class.
+        """Return the fixed latents and labels of the previews: `per_class` latents, each with every class.
 
         Returns:
-            z (per_class * classes, latent) and labels (per_class * classes,); row r of the grid is latent r, column c class c.
+            z (per_class * classes, latent) and labels (per_class * classes,). Row r of the grid has latent r, column c has
+            class c.
         """
         z = self._latents("preview latents", 0, per_class).repeat_interleave(self.classes, dim=0)
         return z, torch.arange(self.classes, device=self.device).repeat(per_class)
 
     def preview_in_turn(self, count: int) -> tuple[Tensor, Tensor]:
-        """Fixed latents and labels for the previews: z (count, latent), and labels (count,), the classes taking turns."""
+        """Return the fixed latents (count, latent) and labels (count,) of the previews; the classes take turns."""
         return self._latents("preview latents", 0, count), torch.arange(count, device=self.device) % self.classes
 
     def calibration_batches(
         self, chunks: int = CALIBRATION_BATCHES, size: int = CALIBRATION_BATCH_SIZE
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """The latents and labels, every class alike, from which batch-norm statistics are taken."""
+        """Yield latents and labels, balanced over the classes, for the batch-norm statistics."""
         labels = torch.arange(size, device=self.device) % self.classes
         for chunk in range(chunks):
             yield self._latents("settling latents", chunk * size, size), labels

@@ -1,4 +1,4 @@
-"""The rules of the trainer: a recipe's loss, penalty and further terms, put together."""
+"""The training objective: the loss, the penalty and the auxiliary terms of a recipe."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from torch.nn import functional
 
 from digitgan.networks import Discriminator, DiscriminatorOutput
 from digitgan.recipes import Recipe
-from digitgan.training.losses import find_loss
+from digitgan.training.losses import LOSSES
 from digitgan.training.noise import StepNoise
-from digitgan.training.penalties import LabelledImages, find_penalty
+from digitgan.training.penalties import PENALTIES, LabelledImages
 
 NO_OUTPUT: Final = DiscriminatorOutput(torch.empty(0), None)
 
@@ -21,13 +21,13 @@ NO_OUTPUT: Final = DiscriminatorOutput(torch.empty(0), None)
 @final
 @dataclass(frozen=True)
 class ScoredBatch:
-    """What the discriminator says in one step, in float32.
+    """The discriminator's outputs in one step, in float32.
 
     Attributes:
-        real: of the real images; `NO_OUTPUT` where nobody asks.
-        fake: of the fakes.
-        mismatched: scores of real images with wrong labels, where the rules ask for them.
-        penalty: before its weight, where one is due.
+        real: outputs of the real images; `NO_OUTPUT` if the loss does not need them.
+        fake: outputs of the fakes.
+        mismatched: logits of real images with wrong labels, for a matching-aware loss.
+        penalty: penalty without its weight, a scalar; None in a step without a penalty.
     """
 
     real: DiscriminatorOutput
@@ -39,11 +39,11 @@ class ScoredBatch:
 @final
 @dataclass(frozen=True)
 class LossTerms:
-    """What one network minimises.
+    """The loss of one network.
 
     Attributes:
-        total: a scalar with its graph.
-        terms: name -> scalar without: what it consists of, and what else is worth knowing.
+        total: the loss, a scalar with its graph.
+        terms: name -> scalar without a graph: the parts of the total, and further terms of the history.
     """
 
     total: Tensor
@@ -52,34 +52,67 @@ class LossTerms:
 
 @final
 class Objective:
-    """What each network is asked to do.
+    """The objectives of both networks.
 
     Raises:
         RecipeError: if the recipe names an unknown loss or penalty.
     """
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, device: torch.device) -> None:
         self.recipe = recipe
-        self.loss = find_loss(recipe.loss.name)
-        self.penalty = find_penalty(recipe.penalty.name)
+        self.device = device
+        self.loss = LOSSES.find(recipe.loss.name)
+        self.penalty = PENALTIES.find(recipe.penalty.name)
 
-    def score(self, discriminator: Discriminator, real: LabelledImages, fake: LabelledImages) -> ScoredBatch:
-        """What the discriminator says of real and of fake images, shown as one batch or as two."""
-        if self.recipe.updates.batches == "separate":
-            of_real, of_fake = (discriminator(shown.images, shown.labels) for shown in (real, fake))
-        else:
-            both = discriminator(torch.cat([real.images, fake.images]), torch.cat([real.labels, fake.labels]))
-            count = len(real.labels)
-            of_real, of_fake = _part(both, slice(None, count)), _part(both, slice(count, None))
-        return ScoredBatch(_in_float32(of_real), _in_float32(of_fake))
+    def precision(self) -> torch.autocast:
+        """Return the autocast context of both networks: bfloat16 if the recipe requires it."""
+        return torch.autocast(
+            self.device.type,
+            dtype=torch.bfloat16,
+            enabled=self.recipe.training.precision == "bfloat16",
+            cache_enabled=False,
+        )
+
+    def score(self, discriminator: Discriminator, *batches: LabelledImages) -> tuple[DiscriminatorOutput, ...]:
+        """Score batches of images. Training calls the discriminator only here.
+
+        If `updates.batches` is "separate", the discriminator receives the batches one by one. Otherwise it receives them
+        stacked, so that batch norm sees all of them. A transformation of both real and fake images before scoring belongs here.
+
+        Args:
+            discriminator: the network, or the copy of a microbatch.
+            batches: n images each.
+
+        Returns:
+            The outputs of each batch in float32.
+        """
+        with self.precision():
+            if len(batches) == 1 or self.recipe.updates.batches == "separate":
+                outputs = [discriminator(batch.images, batch.labels) for batch in batches]
+            else:
+                stacked = discriminator(
+                    torch.cat([batch.images for batch in batches]), torch.cat([batch.labels for batch in batches])
+                )
+                sizes = [len(batch.labels) for batch in batches]
+                logits = torch.split(stacked.logits, sizes)
+                none = [None] * len(sizes)
+                classes = none if stacked.class_logits is None else torch.split(stacked.class_logits, sizes)
+                outputs = [DiscriminatorOutput(*parts) for parts in zip(logits, classes, strict=True)]
+        return tuple(_in_float32(output) for output in outputs)
+
+    def score_batch(self, discriminator: Discriminator, real: LabelledImages, fake: LabelledImages) -> ScoredBatch:
+        """Score a step's real and fake images."""
+        of_real, of_fake = self.score(discriminator, real, fake)
+        return ScoredBatch(of_real, of_fake)
 
     def score_fakes(self, discriminator: Discriminator, real: LabelledImages, fake: LabelledImages) -> ScoredBatch:
-        """What it says of the fakes that the generator learns from; of the real images only where the loss compares them."""
+        """Score the fakes for the generator's update, and the real images if the loss is paired."""
         of_real = NO_OUTPUT
         if self.loss.paired:
             with torch.no_grad():
-                of_real = _in_float32(discriminator(real.images, real.labels))
-        return ScoredBatch(of_real, _in_float32(discriminator(fake.images, fake.labels)))
+                (of_real,) = self.score(discriminator, real)
+        (of_fake,) = self.score(discriminator, fake)
+        return ScoredBatch(of_real, of_fake)
 
     def regularize(
         self,
@@ -90,51 +123,58 @@ class Objective:
         noise: StepNoise,
         step: int,
     ) -> ScoredBatch:
-        """The verdict with what only the discriminator's own update asks for: wrong labels, and a penalty where one is due."""
+        """Add the terms of the discriminator's own update: real images with wrong labels, and the penalty if it is due.
+
+        Args:
+            scored: the outputs of `real` and `fake`.
+            discriminator: the network that learns.
+            real: n images.
+            fake: n images.
+            noise: noise of the step: its label offsets and interpolation.
+            step: number of earlier steps; the penalty is due at every `penalty.interval`-th step.
+        """
         mismatched = penalty = None
         if self.recipe.loss.matching_aware:
             wrong = (real.labels + noise.label_offset) % discriminator.spec.classes
-            mismatched = discriminator(real.images, wrong).logits.float()
+            mismatched = self.score(discriminator, LabelledImages(real.images, wrong))[0].logits
         if self.penalty and step % self.recipe.penalty.interval == 0:
             detached = LabelledImages(fake.images.detach(), fake.labels)
-            penalty = self.penalty(discriminator, real, detached, noise.interpolation_alpha)
+            with self.precision():  # the second-order gradient uses the same precision
+                penalty = self.penalty(
+                    lambda batch: self.score(discriminator, batch)[0].logits, real, detached, noise.interpolation_alpha
+                )
         return ScoredBatch(scored.real, scored.fake, mismatched, penalty)
 
-    def discriminator(self, scored: ScoredBatch, real: LabelledImages, fake: LabelledImages) -> LossTerms:
-        """What the discriminator minimises, and what it knows."""
+    def discriminator_loss(self, scored: ScoredBatch, real: LabelledImages, fake: LabelledImages) -> LossTerms:
+        """Compute the loss of the discriminator, and its scores and accuracies."""
         settings = self.recipe.loss
         total = self.loss.discriminator(scored.real.logits, scored.fake.logits, settings.label_smoothing)
         if scored.mismatched is not None:
-            # A real image with a wrong label is the other half of the fakes (Reed et al. 2016, algorithm 1).
+            # Real images with wrong labels are half of the fakes (Reed et al. 2016, algorithm 1).
             other = self.loss.discriminator(scored.real.logits, scored.mismatched, settings.label_smoothing)
             total = (total + other) / 2
         terms = {"discriminator_loss": total}
         terms["score_real"], terms["score_fake"] = scored.real.logits.mean(), scored.fake.logits.mean()
         terms["accuracy_real"], terms["accuracy_fake"] = self.loss.accuracy(scored.real.logits, scored.fake.logits)
         if scored.real.class_logits is not None and scored.fake.class_logits is not None:
-            named = functional.cross_entropy(scored.real.class_logits, real.labels)
-            terms["classifier_loss"] = (named + functional.cross_entropy(scored.fake.class_logits, fake.labels)) / 2
+            of_real = functional.cross_entropy(scored.real.class_logits, real.labels)
+            terms["classifier_loss"] = (of_real + functional.cross_entropy(scored.fake.class_logits, fake.labels)) / 2
             total = total + settings.classifier_weight * terms["classifier_loss"]
         if scored.penalty is not None:
             terms["penalty"] = scored.penalty
             total = total + self.recipe.penalty.gamma * self.recipe.penalty.interval * scored.penalty
         return LossTerms(total, {name: value.detach() for name, value in terms.items()})
 
-    def generator(self, scored: ScoredBatch, fake: LabelledImages) -> LossTerms:
-        """What the generator minimises."""
+    def generator_loss(self, scored: ScoredBatch, fake: LabelledImages) -> LossTerms:
+        """Compute the loss of the generator."""
         total = self.loss.generator(scored.real.logits, scored.fake.logits)
         terms = {"generator_loss": total.detach()}
         if scored.fake.class_logits is not None:
-            named = functional.cross_entropy(scored.fake.class_logits, fake.labels)
-            total = total + self.recipe.loss.classifier_weight * named
+            of_fake = functional.cross_entropy(scored.fake.class_logits, fake.labels)
+            total = total + self.recipe.loss.classifier_weight * of_fake
         return LossTerms(total, terms)
 
 
 def _in_float32(output: DiscriminatorOutput) -> DiscriminatorOutput:
     classes = output.class_logits
     return DiscriminatorOutput(output.logits.float(), None if classes is None else classes.float())
-
-
-def _part(output: DiscriminatorOutput, place: slice) -> DiscriminatorOutput:
-    classes = output.class_logits
-    return DiscriminatorOutput(output.logits[place], None if classes is None else classes[place])

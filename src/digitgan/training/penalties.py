@@ -1,83 +1,74 @@
-"""What keeps the discriminator smooth: penalties on its gradient with respect to the images.
+"""Penalties on the gradient of the discriminator's score with respect to the images.
 
-With mixed precision they are computed in it too; only what is summed is float32.
+With mixed precision, the gradients have the reduced precision; only the sums are float32.
 """
 
 from __future__ import annotations
 
-import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, final
 
 import torch
 from torch import Tensor
 
-from digitgan.errors import RecipeError, nearest
-from digitgan.networks import Discriminator
+from digitgan.errors import RecipeError
+from digitgan.lookup import Registry
 
 
 @final
 @dataclass(frozen=True)
 class LabelledImages:
-    """Images as a discriminator is shown them.
+    """Images and labels, as input of the discriminator.
 
     Attributes:
-        images: (n, channels, height, width) in [-1, 1].
-        labels: (n,).
+        images: images (n, channels, height, width) in [-1, 1].
+        labels: labels (n,).
     """
 
     images: Tensor
     labels: Tensor
 
 
-Penalty = Callable[[Discriminator, LabelledImages, LabelledImages, Tensor], Tensor]
-"""From the discriminator, real and fake images and a mixture (n,) in [0, 1): a scalar, before its weight gamma."""
+Score = Callable[[LabelledImages], Tensor]
+"""Scores n images: (n,) logits, with a graph to the images and to the discriminator's weights."""
+
+Penalty = Callable[[Score, LabelledImages, LabelledImages, Tensor], Tensor]
+"""Maps the score, real images, fake images and an interpolation alpha (n,) in [0, 1) to a scalar, before its weight gamma."""
 
 
-def r1(discriminator: Discriminator, real: LabelledImages, fake: LabelledImages, interpolation_alpha: Tensor) -> Tensor:
-    """Half the squared gradient of the score at real images: 1/2 E |∇D(x)|² (Mescheder et al. 2018, equation 9)."""
-    return _squared_gradient(discriminator, real).mean() / 2
+def r1(score: Score, real: LabelledImages, fake: LabelledImages, interpolation_alpha: Tensor) -> Tensor:
+    """Compute half the squared gradient at real images: 1/2 E |∇D(x)|² (Mescheder et al. 2018, equation 9)."""
+    return _squared_gradient(score, real).mean() / 2
 
 
-def r2(discriminator: Discriminator, real: LabelledImages, fake: LabelledImages, interpolation_alpha: Tensor) -> Tensor:
-    """Half the squared gradient of the score at fake images (Mescheder et al. 2018, equation 10)."""
-    return _squared_gradient(discriminator, fake).mean() / 2
+def r2(score: Score, real: LabelledImages, fake: LabelledImages, interpolation_alpha: Tensor) -> Tensor:
+    """Compute half the squared gradient at fake images (Mescheder et al. 2018, equation 10)."""
+    return _squared_gradient(score, fake).mean() / 2
 
 
-def r1_and_r2(discriminator: Discriminator, real: LabelledImages, fake: LabelledImages, interpolation_alpha: Tensor) -> Tensor:
-    """Both, as Huang et al. 2024 have it."""
-    return r1(discriminator, real, fake, interpolation_alpha) + r2(discriminator, real, fake, interpolation_alpha)
+def r1_and_r2(score: Score, real: LabelledImages, fake: LabelledImages, interpolation_alpha: Tensor) -> Tensor:
+    """Compute the sum of `r1` and `r2` (Huang et al. 2024)."""
+    return r1(score, real, fake, interpolation_alpha) + r2(score, real, fake, interpolation_alpha)
 
 
-def wgan_gp(discriminator: Discriminator, real: LabelledImages, fake: LabelledImages, interpolation_alpha: Tensor) -> Tensor:
-    """E (|∇D(x)| - 1)² at random points x between a real and a fake image (Gulrajani et al. 2017, equation 3)."""
+def wgan_gp(score: Score, real: LabelledImages, fake: LabelledImages, interpolation_alpha: Tensor) -> Tensor:
+    """Compute E (|∇D(x)| - 1)² at random points x between a real and a fake image (Gulrajani et al. 2017, equation 3)."""
     share = interpolation_alpha[:, None, None, None].to(real.images.dtype)
     between = LabelledImages(share * real.images + (1 - share) * fake.images, real.labels)
-    # The root's own gradient is infinite at 0.
-    return ((_squared_gradient(discriminator, between) + 1e-12).sqrt() - 1).square().mean()
+    # The gradient of the square root is infinite at 0.
+    return ((_squared_gradient(score, between) + 1e-12).sqrt() - 1).square().mean()
 
 
-def _squared_gradient(discriminator: Discriminator, shown: LabelledImages) -> Tensor:
-    """(n,): the squared length of the score's gradient at each image."""
-    images = shown.images.detach().requires_grad_(True)
-    scores = discriminator(images, shown.labels).logits
-    (gradient,) = torch.autograd.grad(scores.float().sum(), images, create_graph=True)
+def _squared_gradient(score: Score, batch: LabelledImages) -> Tensor:
+    """Return the squared length (n,) of the score's gradient at each image."""
+    images = batch.images.detach().requires_grad_(True)
+    logits = score(LabelledImages(images, batch.labels))
+    (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
     return gradient.float().square().sum(dim=(1, 2, 3))
 
 
-PENALTIES: Final[Mapping[str, Penalty | None]] = types.MappingProxyType(
-    {"none": None, "r1": r1, "r2": r2, "r1+r2": r1_and_r2, "wgan-gp": wgan_gp}
+PENALTIES: Final = Registry[Penalty | None](
+    "penalty.name =", {"none": None, "r1": r1, "r2": r2, "r1+r2": r1_and_r2, "wgan-gp": wgan_gp}, RecipeError
 )
-"""The penalties a recipe may name."""
-
-
-def find_penalty(name: str) -> Penalty | None:
-    """The penalty of that name, or None for "none".
-
-    Raises:
-        RecipeError: if there is none; the nearest name is suggested.
-    """
-    if name not in PENALTIES:
-        raise RecipeError(f"penalty.name = {name!r}: {nearest(name, PENALTIES)}")
-    return PENALTIES[name]
+"""The penalties that a recipe may name."""

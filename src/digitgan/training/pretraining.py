@@ -1,10 +1,10 @@
-"""Before the contest: what each network can learn alone.
+"""Pretraining of each network alone, before the adversarial training.
 
-A generator that knows nothing spends the first twenty seconds of its training on what a regression teaches it in two: how a
-class looks on the whole, and that neighbouring latents are similar images. So it may begin by drawing training images from
-where they lie along the set's principal components, whose coordinates are of mean 0 and variance 1, as latents are. GLO
-(Bojanowski et al. 2018, arXiv:1707.05776) starts its latents from the same coordinates, and needs no contest at all after it;
-here it is only the beginning, and the contest sharpens what it left.
+An untrained generator spends the first twenty seconds of adversarial training on facts that a regression teaches in two: the
+mean image of each class, and that neighbouring latents give similar images. Therefore the generator may first learn to
+reconstruct training images from their coordinates along the principal components of the image set. The coordinates have mean 0
+and variance 1, as latents have. GLO (Bojanowski et al. 2018, arXiv:1707.05776) initialises its latents with the same
+coordinates and trains without a discriminator. Here, adversarial training follows.
 """
 
 from __future__ import annotations
@@ -26,34 +26,36 @@ from digitgan.training.noise import NoiseSource
 from digitgan.training.trainer import Trainer
 
 MAX_PIXELS: Final = 2**24
-"""Of a set's images, the first that would be trained on, from which its components are taken: 21,000 of MNIST's, 64 MiB as
-float32."""
+"""Number of pixels of the images for the principal components: the first images of the training order.
+
+For MNIST, these are 21,000 images, 64 MiB in float32.
+"""
 
 MIN_DEVIATION: Final = 1e-3
-"""Along directions in which images differ less, they are taken not to differ: the smallest step of a single pixel is 8e-3."""
+"""Smallest standard deviation of a component. The smallest step of a single pixel is 8e-3."""
 
 BETAS: Final = (0.9, 0.99)
-"""Adam's, where a network learns by regression: the target stands still, so a memory helps."""
+"""The betas of Adam in the regression, whose fixed target favours momentum."""
 
 MAX_AT_ONCE: Final = 128
-"""Images in a step of the generator's pretraining; where the recipe's batches are larger, the first of each."""
+"""Largest number of images in a step of the generator's pretraining: the first images of each batch."""
 
 MAX_OF_RUN: Final = 0.4
-"""The most steps that the generator's pretraining takes, as a share of the run's own."""
+"""Largest number of pretraining steps of the generator, as a share of the steps of the run."""
 
 FALL: Final = 0.4
-"""The share of the generator's pretraining, at its end, over which its learning rate falls to nothing."""
+"""Share of the generator's pretraining, at its end, over which the learning rate falls linearly to 0."""
 
 
 @final
 @dataclass(frozen=True)
 class PrincipalComponents:
-    """The directions in which images differ most from the mean of their class.
+    """The principal components of the differences between images and the mean of their class.
 
     Attributes:
-        means: of each class, (classes, pixels), in [-1, 1].
-        directions: orthonormal, those of the largest variance first, (components, pixels).
-        deviations: standard deviations along them, (components,).
+        means: mean of each class (classes, pixels), in [-1, 1].
+        directions: orthonormal directions (components, pixels), in descending order of variance.
+        deviations: standard deviations along the directions (components,).
     """
 
     means: Tensor
@@ -61,25 +63,22 @@ class PrincipalComponents:
     deviations: Tensor
 
     def coordinates(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Where images (n, channels, height, width) in [-1, 1] lie: (n, components), over all images of variance 1 each."""
+        """Return the coordinates (n, components), of variance 1, of images (n, channels, height, width) in [-1, 1]."""
         return (images.flatten(1) - self.means[labels]) @ self.directions.T / self.deviations
 
     def to(self, device: torch.device) -> PrincipalComponents:
-        """The same there."""
+        """Return the components on another device."""
         return PrincipalComponents(self.means.to(device), self.directions.to(device), self.deviations.to(device))
 
 
 def principal_components(batch: Batch, classes: int, most: int, seed: int) -> PrincipalComponents:
-    """The first components of some images; fewer than `most` where they differ in fewer ways.
-
-    They come from a randomised singular value decomposition (Halko et al. 2011, algorithm 5.1), whose random numbers the seed
-    decides.
+    """Compute the first principal components of images, by a randomised SVD (Halko et al. 2011, algorithm 5.1).
 
     Args:
-        batch: the images, each compared with the mean of its class.
-        classes: how many there are; one of which the batch has no image has the mean of all.
-        most: components at most.
-        seed: of the decomposition.
+        batch: images and their labels.
+        classes: number of classes; a class without images gets the mean of all images.
+        most: largest number of components; there are fewer if the images vary in fewer directions.
+        seed: seed of the decomposition.
     """
     images, labels = to_network(batch.images).flatten(1), batch.labels
     means = images.mean(0).repeat(classes, 1)
@@ -94,34 +93,34 @@ def principal_components(batch: Batch, classes: int, most: int, seed: int) -> Pr
 
 
 def generator_steps(recipe: Recipe) -> int:
-    """How many steps the generator learns alone by this recipe."""
+    """Return the number of pretraining steps of the generator."""
     training = recipe.training
     return min(training.generator_pretraining, int(MAX_OF_RUN * training.images / training.batch_size))
 
 
 @final
 class StopInPretrainingError(Exception):
-    """The training was told to stop before it had begun: nothing of it is worth keeping."""
+    """A stop request during the pretraining; no state is kept."""
 
 
 def pretrain(
     trainer: Trainer, image_set: ImageSet, batches: Batches, noise_source: NoiseSource, notify: ProgressFn, control: Control
 ) -> dict[str, Any]:
-    """Let the networks of a trainer at its beginning learn alone, for as many steps each as the recipe says.
+    """Pretrain the networks of an untrained trainer, each for the number of steps of the recipe.
 
     Args:
-        trainer: is changed; its count of images seen is not.
-        image_set: what it is about to be trained on.
-        batches: of that set.
-        noise_source: of the trainer.
-        notify: is told, a line for each network, what came of it.
-        control: looked at between steps.
+        trainer: trainer to change; its number of images seen stays the same.
+        image_set: training images.
+        batches: batches of that set.
+        noise_source: noise of the training.
+        notify: called with one line for each network.
+        control: read between steps.
 
     Returns:
-        What the run's record says of it: "generator" and "discriminator" -> JSON values, where the recipe asks for them.
+        The entry of the run's record: "generator" and "discriminator" -> JSON values, for each network that is pretrained.
 
     Raises:
-        StopInPretrainingError: if it is told to stop.
+        StopInPretrainingError: if a stop is requested.
     """
     training, found = trainer.recipe.training, {}
     with trainer.microbatches.at_work():
@@ -129,7 +128,7 @@ def pretrain(
         if steps:
             found["generator"] = _teach_generator(trainer, steps, image_set, batches, noise_source, control)
             notify(
-                "the generator alone, training images from {components} principal components: {steps} steps, "
+                "pretraining of the generator: {steps} steps, {components} principal components, "
                 "mean squared error {error:.3f}".format(**found["generator"])
             )
         if training.pretraining:
@@ -137,15 +136,15 @@ def pretrain(
                 trainer, training.pretraining, image_set, batches, noise_source, control
             )
             separated = taught["separated_after"]
-            told = f"after {separated} steps" if separated else f"not within {training.pretraining} steps"
-            notify(f"the discriminator alone, real images against noise: tells them apart without a mistake {told}")
+            told = f"after {separated}" if separated else "not reached"
+            notify(f"pretraining of the discriminator: {training.pretraining} steps, full accuracy {told}")
     return found
 
 
 def _teach_generator(
     trainer: Trainer, steps: int, image_set: ImageSet, batches: Batches, noise_source: NoiseSource, control: Control
 ) -> dict[str, Any]:
-    """To draw training images from their coordinates; the moving average begins where this ends."""
+    """Train the generator to reconstruct training images from their coordinates, then restart the moving average."""
     recipe, generator = trainer.recipe, trainer.generator
     some = min(len(image_set), max(2, MAX_PIXELS // math.prod(image_set.shape)))
     looked_at = Batches(image_set, some, trainer.seed).at(0)
@@ -158,7 +157,7 @@ def _teach_generator(
         _stop_if_told(control)
         whole = batches.at(step * batches.batch_size)
         batch = Batch(whole.images[:MAX_AT_ONCE], whole.labels[:MAX_AT_ONCE])
-        z = noise_source.pretraining_latents(step)[:MAX_AT_ONCE]  # for the numbers that no component takes
+        z = noise_source.pretraining_latents(step)[:MAX_AT_ONCE]  # for the latent dimensions without a component
         z[:, :taken] = components.coordinates(to_network(batch.images), batch.labels)
         optimizer.param_groups[0]["lr"] = rate * min(1.0, (steps - step) / (FALL * steps))
         error = trainer.reconstruct(z, batch, optimizer)
@@ -169,7 +168,7 @@ def _teach_generator(
 def _teach_discriminator(
     trainer: Trainer, steps: int, image_set: ImageSet, batches: Batches, noise_source: NoiseSource, control: Control
 ) -> dict[str, Any]:
-    """To tell real images from noise."""
+    """Train the discriminator to separate real images from noise."""
     separated, accuracies = None, {}
     for step in range(steps):
         _stop_if_told(control)

@@ -1,11 +1,11 @@
-"""Several processes at one training, on one machine or many: each takes its share of a batch's parts, and all learn alike.
+"""Distributed training in several processes, on one or more machines.
 
-`torchrun` starts the same command in every process, and says to each who it is and where the others are. The first rank, the
-leader, decides, shows and writes. The others hold the same trainer and follow: they are told of each step, compute their parts
-of its batch, average gradients with the rest, and so arrive at the same networks. What comes out depends on how many parts a
-batch has, which is the recipe's, and not on how many ranks share them.
+`torchrun` starts the same command in every process and sets the rank and the addresses. The first rank, the leader, makes the
+decisions, displays the progress and writes files. The other ranks hold the same trainer and follow. At each step, every rank
+computes its share of the microbatches, and the gradients are averaged, so that all ranks have the same networks. The result
+depends on the number of microbatches, which the recipe sets, but not on the number of ranks.
 
-Where a rank is lost, the others notice: its connections close, or it hasn't answered by the deadline.
+The ranks detect a lost rank by its closed connections or by a timeout.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from digitgan.training.control import Control
 
 @final
 class RankCommand(IntEnum):
-    """What the leader tells the others to do next."""
+    """The commands of the leader to the other ranks."""
 
     END = 0
     STEP = 1
@@ -31,54 +31,54 @@ class RankCommand(IntEnum):
 
 @final
 class Ranks(ProcessGroup):
-    """This process among those of a training.
+    """The process group of a distributed training.
 
     Attributes:
-        in_step: whether the leader has ordered a step that it hasn't finished itself.
+        in_step: whether the leader has sent `STEP` and not finished the step.
     """
 
     def __init__(self) -> None:
         super().__init__(
-            "What was saved is whole: start all of them again with --resume; any number that divides updates.microbatches "
-            "will do"
+            "The saved files are complete: start all processes again with --resume; their number must divide "
+            "updates.microbatches"
         )
         self.in_step = False
         self._control: Control | None = None
 
     @property
     def leads(self) -> bool:
-        """Whether this is the one that decides, shows and writes."""
+        """Return whether this process is the leader."""
         return self.rank == 0
 
     def share_of(self, count: int) -> range:
-        """Which of so many parts are this rank's.
+        """Return the indices of this rank's share of `count` microbatches.
 
         Raises:
-            RecipeError: if they can't be shared out evenly.
+            RecipeError: if the number of processes does not divide `count`.
         """
         if count % self.count:
             raise RecipeError(
-                f"updates.microbatches = {count} with {self.count} processes: each takes as many parts of a batch; "
-                f"--set updates.microbatches={self.count} is right, or a multiple of it"
+                f"updates.microbatches = {count} with {self.count} processes: must be a multiple of the number of processes; "
+                f"use --set updates.microbatches={self.count}"
             )
         each = count // self.count
         return range(self.rank * each, (self.rank + 1) * each)
 
     def stop_together(self, control: Control) -> None:
-        """From now on, where one rank is asked to stop, all are: a scheduler may speak to any of them."""
+        """Share stop requests among all ranks from now on; a scheduler may signal any of them."""
         self._control = control
 
     def send(self, order: RankCommand) -> None:
-        """Tell the others what to do next; they must do it together with the leader."""
+        """Send a command to the other ranks, which execute it together with the leader."""
         self._agree(order)
         self.in_step = order == RankCommand.STEP
 
     def receive(self) -> RankCommand:
-        """What the leader says is to be done next; waits for it."""
+        """Wait for the next command of the leader and return it."""
         return RankCommand(self._agree(0))
 
     def _agree(self, order: int) -> int:
-        """The order, which the leader alone gives; and whether any rank was asked to stop, which may have been any of them."""
+        """Return the command of the leader, and forward a stop request of any rank to this one; followers pass 0."""
         asked = self._control is not None and self._control.stop_requested
         told = self.sum_of(torch.tensor([order, int(asked)]))
         if self._control is not None and told[1]:
@@ -87,9 +87,9 @@ class Ranks(ProcessGroup):
 
 
 def join_ranks() -> Ranks | None:
-    """Meet the other processes that torchrun has started; None where it has started no others.
+    """Join the processes that torchrun started; return None if there is a single process.
 
     Raises:
-        RankError: if they can't be met.
+        RankError: if the other processes cannot be reached.
     """
     return Ranks() if world()[1] > 1 else None

@@ -1,4 +1,4 @@
-"""What happens when, counted in images seen."""
+"""Schedules of the learning rate and of the events of a run, in images seen."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import final
 from digitgan.recipes import Recipe, TrainingRecipe
 
 MIN_SCALE = 1e-3
-"""Share of the learning rate left at the very end, so that the last step is a step like any other."""
+"""Smallest factor of the learning rate, so that the last step also updates the networks."""
 
 
 def learning_rate_scale(recipe: Recipe, images_seen: int) -> float:
-    """The factor on both learning rates at this point of the run: 1, falling over the last `decay_share` of it."""
+    """Return the factor of both learning rates: 1, decaying over the last `decay_share` of the run."""
     optimizer = recipe.optimizer
     if optimizer.decay == "none" or optimizer.decay_share == 0:
         return 1.0
@@ -27,12 +27,12 @@ def learning_rate_scale(recipe: Recipe, images_seen: int) -> float:
 @final
 @dataclass(frozen=True)
 class Schedule:
-    """Evenly spread moments of a run at which something is due.
+    """A schedule of evenly spaced events.
 
     Attributes:
-        images: length of the run.
-        count: how many moments; the last is the run's end.
-        batch_size: a moment is reached with the first step that ends at or after it.
+        images: length of the run, in images.
+        count: number of events; the last one is at the end of the run.
+        batch_size: images of a step; an event is due after the first step that ends at or after its position.
     """
 
     images: int
@@ -40,7 +40,7 @@ class Schedule:
     batch_size: int
 
     def due(self, images_seen: int) -> bool:
-        """Whether a moment was reached by the step that ended at this count of images."""
+        """Return whether an event is due after the step that ended at this number of images seen."""
         return images_seen > 0 and self._passed(images_seen) > self._passed(images_seen - self.batch_size)
 
     def _passed(self, images_seen: int) -> int:
@@ -50,12 +50,12 @@ class Schedule:
 @final
 @dataclass(frozen=True)
 class IntervalSchedule:
-    """Moments after every so many images, and at the run's end.
+    """A schedule of events at a fixed interval and at the end of the run.
 
     Attributes:
-        images: length of the run.
-        every: images between two moments.
-        batch_size: a moment is reached with the first step that ends at or after it.
+        images: length of the run, in images.
+        every: interval in images.
+        batch_size: images of a step; an event is due after the first step that ends at or after its position.
     """
 
     images: int
@@ -63,7 +63,7 @@ class IntervalSchedule:
     batch_size: int
 
     def due(self, images_seen: int) -> bool:
-        """Whether a moment was reached by the step that ended at this count of images."""
+        """Return whether an event is due after the step that ended at this number of images seen."""
         before = images_seen - self.batch_size
         ends = before < self.images <= images_seen
         return images_seen > 0 and (ends or images_seen // self.every > max(0, before) // self.every)
@@ -72,13 +72,13 @@ class IntervalSchedule:
 @final
 @dataclass(frozen=True)
 class RunSchedules:
-    """When in a run what is due.
+    """The schedules of a run.
 
     Attributes:
-        previews: sample grids.
-        checkpoints: what one resumes from.
-        snapshots: numbered models.
-        evaluations: scores of what is drawn.
+        previews: schedule of the previews.
+        checkpoints: schedule of the checkpoints.
+        snapshots: schedule of the numbered models.
+        evaluations: schedule of the evaluations.
     """
 
     previews: Schedule | IntervalSchedule
@@ -88,7 +88,7 @@ class RunSchedules:
 
 
 def schedules_of(training: TrainingRecipe, images_an_epoch: int) -> RunSchedules:
-    """A run's moments, by count or by epochs as its recipe has it."""
+    """Return the schedules of a run, by count or by epochs as the recipe requires."""
 
     def spread(count: int, epochs: float) -> Schedule | IntervalSchedule:
         if epochs:

@@ -1,4 +1,4 @@
-"""How many images a second a training gets through on this machine: what turns a budget in minutes into a length."""
+"""Measurement of the training speed, which converts a budget in minutes to a length in images."""
 
 from __future__ import annotations
 
@@ -17,50 +17,56 @@ from digitgan.training.pretraining import MAX_AT_ONCE, MAX_OF_RUN
 from digitgan.training.trainer import Trainer
 
 SPEED_SECONDS = 2.5
-"""Time spent at most on measuring the speed of training: long enough to be within a few percent."""
+"""Largest duration of the measurement in seconds; its error is a few percent."""
 
 SPEED_SHARE = 0.04
-"""The most that it may take of the time there is."""
+"""Largest duration of the measurement, as a share of the budget."""
 
 
 def training_speed(recipe: Recipe, spec: ImageSpec, device: torch.device, budget: float) -> float:
-    """Images a second that a training by this recipe gets through here, measured on a trainer that is thrown away.
+    """Measure the training speed of a recipe on this machine with a temporary trainer.
 
     Args:
-        recipe: with its precision decided.
-        spec: of the images.
-        device: where it is to be.
-        budget: the seconds that it is measured for.
+        recipe: recipe with a resolved precision.
+        spec: shape of the images.
+        device: device of the training.
+        budget: time budget of the training in seconds.
+
+    Returns:
+        The speed in images per second.
     """
     enough = min(SPEED_SECONDS, SPEED_SHARE * budget)
     trial, interval = Trial(recipe, spec, device, recipe.training.precision), recipe.penalty.interval
-    # Whole intervals, so that the penalty has its share. The first runs slowly, while kernels are prepared, and others may meet
-    # a neighbour's work: their median is what a longer training gets.
+    # Whole intervals include the penalty at its real rate. The first one is slow, because kernels are compiled, and other
+    # programs may slow down some: their median is close to the speed of a long training.
     seconds: list[float] = []
     started = time.perf_counter()
     while len(seconds) < 3 or time.perf_counter() - started < enough:
         seconds.append(trial.seconds(interval))
         if time.perf_counter() - started > 4 * enough:
-            break  # a slow network, for which a rough measurement must do
+            break  # a rough measurement of a slow network
     return recipe.training.batch_size * interval / statistics.median(seconds)
 
 
 def images_within(seconds: float, recipe: Recipe, spec: ImageSpec, device: torch.device, speed: float) -> int:
-    """The length of a run that takes so long, the generator's pretraining included.
+    """Compute the length of a run of a given duration, including the pretraining of the generator.
 
     Args:
-        seconds: that there are.
-        recipe: with its precision decided.
-        spec: of the images.
-        device: where it is to be.
-        speed: images a second, from `training_speed`.
+        seconds: duration of the run.
+        recipe: recipe with a resolved precision.
+        spec: shape of the images.
+        device: device of the training.
+        speed: images per second, from `training_speed`.
+
+    Returns:
+        The length in images.
     """
     whole, size = round(speed * seconds), recipe.training.batch_size
     if not recipe.training.generator_pretraining:
         return whole
     trial = Trial(recipe, spec, device, recipe.training.precision)
     alone = statistics.median(trial.seconds_alone() for _ in range(5))
-    # A run that is long enough has all of it, a shorter one so much for each of its own steps.
+    # A long run has all pretraining steps, a short one at most `MAX_OF_RUN` of its own steps.
     long = round(speed * (seconds - alone * recipe.training.generator_pretraining))
     short = round(seconds / (1 / speed + alone * MAX_OF_RUN / size))
     return max(long, min(short, whole))
@@ -68,7 +74,7 @@ def images_within(seconds: float, recipe: Recipe, spec: ImageSpec, device: torch
 
 @final
 class Trial:
-    """A trainer that is played to see how long its steps take, and thrown away."""
+    """A temporary trainer for measuring the duration of steps."""
 
     def __init__(self, recipe: Recipe, spec: ImageSpec, device: torch.device, precision: str) -> None:
         training = dataclasses.replace(recipe.training, images=10**12, precision=precision)
@@ -79,7 +85,7 @@ class Trial:
         self.noise = NoiseSource(0, self.trainer.generator.latent, spec.classes, size, device, recipe.updates).at(0)
 
     def seconds(self, steps: int) -> float:
-        """How long so many steps take."""
+        """Measure the duration of training steps in seconds."""
         started = time.perf_counter()
         for _ in range(steps):
             self.trainer.step(self.batch, self.noise)
@@ -87,7 +93,7 @@ class Trial:
         return time.perf_counter() - started
 
     def seconds_alone(self) -> float:
-        """How long a step of the generator's pretraining takes."""
+        """Measure the duration of a pretraining step of the generator in seconds."""
         started = time.perf_counter()
         batch = Batch(self.batch.images[:MAX_AT_ONCE], self.batch.labels[:MAX_AT_ONCE])
         self.trainer.reconstruct(self.noise.z[:MAX_AT_ONCE], batch, self.trainer.generator_optimizer)

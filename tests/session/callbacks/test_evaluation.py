@@ -1,4 +1,4 @@
-"""Scores during a training: what is drawn is compared with training images, and the best model so far is kept."""
+"""Tests of the evaluation callback."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from digitgan.training import EvaluationDue, Trainer
 
 @pytest.fixture(scope="module")
 def classifier() -> FeatureClassifier:
-    """It knows nothing, but what it says is a function of the images."""
+    """Return an untrained classifier, whose output is a function of the images."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return FeatureClassifier(ImageSpec(1, 28, 28, 10)).eval()
@@ -140,7 +140,7 @@ def test_a_resume_keeps_a_best_model_that_will_be_made_again(
     assert run.best.read_bytes() == before
 
 
-def test_the_same_game_has_the_same_score(
+def test_the_same_trainer_has_the_same_score(
     run: RunFolder, classifier: FeatureClassifier, digits: ImageSet, new_trainer: Callable[..., Trainer]
 ) -> None:
     trainer = new_trainer()

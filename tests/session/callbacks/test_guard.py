@@ -1,9 +1,10 @@
-"""The guard on real runs: each way of going wrong is brought about, noticed, taken back, and ended after so many tries."""
+"""Tests of the guard: each kind of failure is detected and rolled back, and repeated failures end the run."""
 
 from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -40,10 +41,10 @@ def record(run: Path) -> dict[str, object]:
 
 
 def assert_healthy(run: RunFolder) -> None:
-    """Nothing that was left behind holds a number that is none."""
+    """Assert that models, history and checkpoints have finite values only."""
     for path in [run.model, *run.snapshot_files()]:
         if path.exists():
-            load_model(path)  # refuses weights that are no numbers
+            load_model(path)  # raises an error for weights that are not finite
     for line in run.read_history():
         assert all(value is None or math.isfinite(value) for value in line.values())
     from safetensors.torch import load_file
@@ -54,7 +55,7 @@ def assert_healthy(run: RunFolder) -> None:
 
 @pytest.fixture
 def poisoned(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, str], None]:
-    """Lets a step at a count of images leave a weight that is no number, in one of the networks; so many times at most."""
+    """Return a function that makes a step at a number of images set a weight of a network to NaN, up to `times` times."""
 
     def poison(at: int, network: str, times: int = 1) -> None:
         left = iter(range(times))
@@ -82,7 +83,7 @@ def test_weights_that_are_no_numbers_are_taken_back_and_the_run_ends_well(
     (rollback,) = record(tmp_path / "run")["rollbacks"]  # type: ignore[misc]
     assert rollback["to"] == 320
     assert 400 <= rollback["at"] <= 480, "as soon as the weight is used"
-    assert "no longer finite" in rollback["alarm"]
+    assert network in rollback["alarm"] or "_loss" in rollback["alarm"]
     assert_healthy(RunFolder(tmp_path / "run"))
 
 
@@ -98,10 +99,10 @@ def test_a_weight_poisoned_at_the_very_moment_of_a_checkpoint_is_never_saved(
 
 
 def test_each_try_has_the_whole_of_the_guards_patience(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever had been noticed when the checkpoint was made that is gone back to."""
+    """Test that a rollback resets the findings of the guard."""
     for name, value in (("CHUNK_SIZE", 2), ("PATIENCE", 4), ("ALWAYS_WINS", 0.0)):
         monkeypatch.setattr(f"digitgan.session.callbacks.guard.{name}", value)
-    with pytest.raises(DivergenceError, match="the discriminator has won"):
+    with pytest.raises(DivergenceError, match=r"discriminator.*\bloss\b.*optimizer\.discriminator_learning_rate"):
         train(tmp_path / "run", 960, "training.checkpoints=20", "training.previews=1")
     found: list[dict[str, int]] = record(tmp_path / "run")["rollbacks"]  # type: ignore[assignment]
     begun = [0, *(alarm["to"] for alarm in found)]
@@ -115,24 +116,24 @@ def test_without_a_checkpoint_the_run_begins_again(tmp_path: Path, poisoned: Cal
     (rollback,) = record(tmp_path / "run")["rollbacks"]  # type: ignore[misc]
     assert rollback["to"] == 0
     images = [line["images_seen"] for line in RunFolder(tmp_path / "run").read_history()]
-    assert images == list(range(16, 176, 16)), "what was taken back is not in the history"
+    assert images == list(range(16, 176, 16)), "undone steps are not in the history"
 
 
 def test_a_run_that_cannot_go_well_is_ended_after_three_tries(tmp_path: Path) -> None:
-    """Learning rates that are a thousand times too high, and an eighth of that at the last try, ruin any game."""
+    """Test learning rates that are a thousand times too high, and an eighth of that after the last rollback."""
     rates = ["optimizer.generator_learning_rate=1.0", "optimizer.discriminator_learning_rate=1.0", "loss.name=wasserstein"]
-    with pytest.raises(DivergenceError, match=r"Going back was tried 3 times\. The training has been ended"):
+    with pytest.raises(DivergenceError, match=r"run: .*\b3 times\b"):
         train(tmp_path / "run", 3200, *rates, "penalty.gamma=10000", "penalty.interval=1", "training.checkpoints=100")
     found = record(tmp_path / "run")
     assert found["status"] == "failed"
     assert len(found["rollbacks"]) == 3  # type: ignore[arg-type]
-    assert "What usually helps" in str(found["diagnosis"])
+    assert "penalty.name=r1" in str(found["diagnosis"])
     assert_healthy(RunFolder(tmp_path / "run"))
 
 
 def test_the_model_of_the_last_healthy_checkpoint_is_kept(tmp_path: Path, poisoned: Callable[..., None]) -> None:
     poisoned(400, "generator", times=10)
-    with pytest.raises(DivergenceError, match=r"the model of its last healthy checkpoint, at 320 images, is kept"):
+    with pytest.raises(DivergenceError, match=r"model.*\b320\b"):
         train(tmp_path / "run", 640, "training.checkpoints=4", "training.previews=1")
     assert load_model(tmp_path / "run" / "model.safetensors").card["images_seen"] == 320
     assert [alarm["to"] for alarm in record(tmp_path / "run")["rollbacks"]] == [320] * 3  # type: ignore[union-attr]
@@ -143,7 +144,7 @@ def test_a_run_that_was_taken_back_resumes_as_if_it_had_not_been_stopped(
 ) -> None:
     from safetensors.torch import load_file
 
-    # How long the generator learns alone depends on the run's length, in which these differ.
+    # The pretraining of the generator depends on the length of the run, which differs here.
     settings = ("training.checkpoints=4", "training.previews=4", "training.generator_pretraining=0")
     poisoned(400, "generator")
     train(tmp_path / "whole", 640, *settings)
@@ -151,7 +152,7 @@ def test_a_run_that_was_taken_back_resumes_as_if_it_had_not_been_stopped(
     train(tmp_path / "broken", 480, *settings, "training.checkpoints=3", "optimizer.decay=none")
     whole, broken = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "broken")
     assert whole.read_record()["rollbacks"][0]["to"] == broken.read_record()["rollbacks"][0]["to"] == 320
-    # Straight on to 640, against 480 and then on: the tries and their learning rate come from the record.
+    # Compare one run to 640 with a run to 480 that is resumed: its rollbacks and learning rates come from the record.
     poisoned(400, "generator")
     train(tmp_path / "straight", 640, *settings, "training.checkpoints=4", "optimizer.decay=none")
     digitgan.train(out=broken.path, images=640, resume=True)
@@ -161,15 +162,15 @@ def test_a_run_that_was_taken_back_resumes_as_if_it_had_not_been_stopped(
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two chunks of steps are enough for an alarm."""
+    """Set the patience to two chunks of steps."""
     monkeypatch.setattr("digitgan.session.callbacks.guard.PATIENCE", 2)
 
 
 @pytest.mark.usefixtures("impatient")
 def test_a_discriminator_that_always_wins_is_noticed(tmp_path: Path) -> None:
-    """A generator that stands still, against one that learns fast."""
+    """Test a fixed generator against a discriminator that learns fast."""
     rates = ["optimizer.generator_learning_rate=0.0", "optimizer.discriminator_learning_rate=0.01", "guard.rollbacks=0"]
-    with pytest.raises(DivergenceError, match=r"the discriminator has won at [\d,]+ images: .* nothing left to learn"):
+    with pytest.raises(DivergenceError, match=r"discriminator.* at [\d,]+ images: .*optimizer\.discriminator_learning_rate"):
         train(tmp_path / "run", 8_000, *rates, "loss.name=non-saturating", "penalty.name=none", "training.previews=1")
 
 
@@ -181,14 +182,14 @@ def test_a_discriminator_that_tells_nothing_is_noticed(tmp_path: Path, monkeypat
         return DiscriminatorOutput(1e-6 * original(network, images, labels).logits, None)
 
     monkeypatch.setattr(ConvolutionalDiscriminator, "forward", blind)
-    with pytest.raises(DivergenceError, match=r"the discriminator has gone blind at 1,600 images"):
+    with pytest.raises(DivergenceError, match=r"discriminator.* 1,600\b.*penalty\.gamma"):
         train(tmp_path / "run", 3200, "guard.rollbacks=0", "training.previews=1")
 
 
 def test_a_generator_that_ignores_its_latent_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     original = ConvolutionalGenerator.forward
     monkeypatch.setattr(ConvolutionalGenerator, "forward", lambda network, z, labels: original(network, 0 * z, labels))
-    with pytest.raises(DivergenceError, match=r"mode collapse at [\d,]+ images: the previews of a class are all but one"):
+    with pytest.raises(DivergenceError, match=r"mode collapse at [\d,]+ images"):
         train(tmp_path / "run", 640, "training.previews=10", "guard.rollbacks=0")
 
 
@@ -222,8 +223,8 @@ def test_real_images_have_variety_and_copies_have_none(digits: digitgan.ImageSet
 
 def test_variety_by_hand() -> None:
     images = np.zeros((4, 2, 2), dtype=np.uint8)
-    images[1] = 10  # 10 from its only sister
-    images[3, 0, 0] = 40  # 20 from its own: the root of 40² / 4
+    images[1] = 10  # difference 10 from the other image of its class
+    images[3, 0, 0] = 40  # difference 20: the root of 40² / 4
     assert variety_of(images, np.array([0, 0, 1, 1])) == pytest.approx((10 + 20) / 2)
 
 
@@ -233,15 +234,15 @@ def test_early_previews_that_look_alike_are_no_alarm(guard: Guard, digits: digit
     for seen in (1000, 2000, 3000, 4000):
         guard.inspect(alike, labels, seen)
     assert guard.control.alarm is None
-    guard.inspect(digits.images[:100], labels, 5000)  # now it has been seen to be able to
+    guard.inspect(digits.images[:100], labels, 5000)  # the generator has had variety
     for seen in (6000, 7000, 8000):
         assert guard.control.alarm is None
         guard.inspect(alike, labels, seen)
-    assert "mode collapse at 8,000 images" in str(guard.control.alarm)
+    assert re.search(r"mode collapse.*\b8,000\b", str(guard.control.alarm))
 
 
 def test_one_picture_a_class_with_ragged_edges_is_collapsed_too(guard: Guard, digits: digitgan.ImageSet) -> None:
-    """As a collapsed generator draws: the latent still moves a pixel here and there."""
+    """Test images of a collapsed generator, whose latent changes single pixels only."""
     labels = np.arange(100) % 10
     firsts = digits.images[[np.flatnonzero(digits.labels == label)[0] for label in range(10)]]
     noise = np.random.default_rng(0).normal(0, 15, (100, 28, 28))
@@ -281,4 +282,4 @@ def test_nothing_is_saved_after_an_alarm(digits: digitgan.ImageSet, new_trainer:
     for event in (PreviewDue(trainer), CheckpointDue(trainer)):
         guard = Guard(trainer.recipe, Control(), digits)
         guard.on_event(event)
-        assert "the average's weights no longer finite" in str(guard.control.alarm)
+        assert "the average's weights" in str(guard.control.alarm)

@@ -1,4 +1,4 @@
-"""The history: means over the steps since the last line, evenly spread, and the same after a resume."""
+"""Tests of the history callback."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ def run(tmp_path: Path) -> RunFolder:
 
 @pytest.fixture
 def recipe(small_recipe: Recipe) -> Recipe:
-    """A run with two steps for each of its lines."""
+    """Return the recipe of a run with two steps per line."""
     return with_settings(small_recipe, [f"training.images={2 * LINES * BATCH}"])
 
 
 def step(number: int, **terms: float) -> Stepped:
-    """The event after step `number`, counted from 1."""
+    """Return the event after step `number`, counted from 1."""
     return Stepped(StepReport(number * BATCH, {name: torch.tensor(value) for name, value in terms.items()}))
 
 
 def lines(run: RunFolder) -> list[dict[str, float]]:
-    """The history but for the time, the one thing that differs from run to run."""
+    """Return the history without the time, which differs between runs."""
     return [{name: value for name, value in line.items() if name != "seconds"} for line in run.read_history()]
 
 
@@ -109,7 +109,7 @@ def test_each_line_says_how_long_the_training_took(run: RunFolder, small_recipe:
 
 
 def test_resumed_equals_uninterrupted(tmp_path: Path, recipe: Recipe) -> None:
-    """Stopped between two lines, with sums that are not round numbers, and later lines that are to be forgotten."""
+    """Test a stop between two lines, with sums that are not round, and lines that are newer than the checkpoint."""
     values = torch.rand(12, generator=torch.Generator().manual_seed(0)).tolist()
     whole, resumed = (new_run(tmp_path / name, overwrite=False) for name in ("whole", "resumed"))
 
@@ -122,7 +122,7 @@ def test_resumed_equals_uninterrupted(tmp_path: Path, recipe: Recipe) -> None:
     before = History(resumed, recipe, 60_000)
     train(before, 1, 5)
     state = json.loads(json.dumps(before.state()))
-    train(before, 6, 11)  # as far as it came before it was killed
+    train(before, 6, 11)  # the steps between the checkpoint and the kill
     after = History(resumed, recipe, 60_000)
     after.restore(state, images_seen=5 * BATCH)
     assert [line["images_seen"] for line in lines(resumed)] == [32, 64]
@@ -140,7 +140,7 @@ def test_a_line_that_was_cut_off_is_gone_after_a_resume(run: RunFolder, recipe: 
 
 
 def test_values_are_read_only_when_a_line_is_due(run: RunFolder, recipe: Recipe) -> None:
-    """Reading a loss waits for the device; `meta` tensors have no values to read."""
+    """Test that losses stay on the device; reading a `meta` tensor raises an error."""
     unreadable = StepReport(BATCH, {"discriminator_loss": torch.empty((), device="meta")})
     history = History(run, recipe, 60_000)
     history.on_event(Stepped(unreadable))
@@ -150,7 +150,7 @@ def test_values_are_read_only_when_a_line_is_due(run: RunFolder, recipe: Recipe)
 
 
 def test_losses_in_bfloat16_are_added_up_in_float32(run: RunFolder, recipe: Recipe) -> None:
-    """In bfloat16, 256 + 1 is 256."""
+    """Test the sum 256 + 1, which is 256 in bfloat16."""
     history = History(run, recipe, 60_000)
     for number, loss in ((1, 256.0), (2, 1.0)):
         history.on_event(Stepped(StepReport(number * BATCH, {"discriminator_loss": torch.tensor(loss, dtype=torch.bfloat16)})))

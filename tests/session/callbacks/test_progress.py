@@ -1,4 +1,4 @@
-"""Progress: plain lines for a log, a display that is redrawn in place for a terminal, nothing for those who ask for it."""
+"""Tests of the progress displays."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CURSOR_GONE, CURSOR_BACK = "\x1b[?25l", "\x1b[?25h"
 
 
 class Terms(dict[str, torch.Tensor]):
-    """A step's terms, which count how often they are read."""
+    """The terms of a step, which count how often they are read."""
 
     reads = 0
 
@@ -34,7 +34,7 @@ class Terms(dict[str, torch.Tensor]):
 
 
 def step(number: int, value: float = 0.5) -> Stepped:
-    """The event after step `number`, counted from 1."""
+    """Return the event after step `number`, counted from 1."""
     names = ("discriminator_loss", "generator_loss", "score_real", "score_fake", "accuracy_real", "accuracy_fake")
     return Stepped(StepReport(number * BATCH, Terms({name: torch.tensor(value) for name in names})))
 
@@ -51,7 +51,7 @@ def show(progress: ProgressCallback, events: Iterable[Event]) -> None:
 
 @pytest.fixture
 def recipe(small_recipe: Recipe) -> Recipe:
-    """A run of 125 steps."""
+    """Return the recipe of a run of 125 steps."""
     return with_settings(small_recipe, ["training.images=2000"])
 
 
@@ -62,7 +62,7 @@ def log() -> io.StringIO:
 
 @pytest.fixture
 def plain(log: io.StringIO) -> Console:
-    """What a pipe is."""
+    """Return a console without a terminal."""
     return Console(file=log, width=60)
 
 
@@ -73,7 +73,7 @@ def terminal(log: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> Console:
 
 
 def words(log: io.StringIO) -> str:
-    """What was written, without colours and cursor movements."""
+    """Return the output without colours and cursor movements."""
     return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", log.getvalue())
 
 
@@ -85,12 +85,12 @@ def test_a_full_run_leaves_a_dozen_lines_and_the_last_is_its_end(plain: Console,
     written = log.getvalue().splitlines()
     assert len(written) == PLAIN_LINES == 12
     assert written[-1].startswith("2,000/2,000 images")
-    assert "  0 s left  " in written[-1]
+    assert re.search(r"\b0 s\b", written[-1])
 
 
 @pytest.fixture
 def still(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No time passes."""
+    """Stop the clock."""
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now)
 
@@ -100,11 +100,9 @@ def test_a_line_tells_the_losses_the_scores_the_speed_and_the_time_left(
     plain: Console, log: io.StringIO, small_recipe: Recipe
 ) -> None:
     progress = PlainProgress(plain, small_recipe, 0)
-    progress.started = time.monotonic() - 2  # as if its five steps had taken two seconds
+    progress.started = time.monotonic() - 2  # five steps in two seconds
     show(progress, [step(5, value=-1.25)])
-    assert re.fullmatch(
-        r"80/160 images  40/s  2 s left  loss D -1\.250 G -1\.250  score real -1\.25 fake -1\.25\n", log.getvalue()
-    )
+    assert re.fullmatch(r"80/160 .*\b40/s\b.*\b2 s\b.*D -1\.250 G -1\.250.*real -1\.25.*fake -1\.25\n", log.getvalue())
 
 
 def test_a_line_stays_one_line_however_narrow_the_console(plain: Console, log: io.StringIO, small_recipe: Recipe) -> None:
@@ -120,7 +118,7 @@ def test_a_preview_is_named_once(plain: Console, log: io.StringIO, small_recipe:
     progress.notice(PREVIEW)
     show(progress, steps(3))
     first, *others = log.getvalue().splitlines()
-    assert first.endswith(f"preview {PREVIEW}"), "its square brackets are no markup"
+    assert first.endswith(f"preview {PREVIEW}"), "square brackets are not markup"
     assert not any("preview" in line for line in others)
 
 
@@ -145,7 +143,7 @@ def test_a_stop_is_told_and_an_end_is_not(
     show(PlainProgress(plain, small_recipe, 0), [Ended(trainer, finished=True)])
     assert log.getvalue() == ""
     show(PlainProgress(plain, small_recipe, 0), [Ended(trainer, finished=False)])
-    assert log.getvalue() == "stopped at 1,440 images\n"
+    assert re.fullmatch(r"stopped.*\b1,440\b.*\n", log.getvalue())
 
 
 def test_losses_are_read_only_for_a_line(plain: Console, recipe: Recipe) -> None:
@@ -167,11 +165,11 @@ def test_the_display_ends_with_the_last_step(
         progress.notice(PREVIEW)
         progress.on_event(Ended(new_trainer(), finished=True))
     shown = words(log)
-    assert re.search(r"training ━+ 100% 160/160 images, 0:00:00 left\n", shown)
+    assert re.search(r"━+ 100% 160/160 .*0:00:00", shown)
     assert re.search(r"loss +0\.500 +0\.500", shown)
-    assert re.search(r"mean score +real \+0\.50 +fake \+0\.50", shown)
+    assert re.search(r"score +real \+0\.50 +fake \+0\.50", shown)
     assert re.search(r"images/s +[\d,]+", shown)
-    assert shown.rstrip().endswith(f"newest preview: {PREVIEW}")
+    assert shown.rstrip().endswith(str(PREVIEW))
 
 
 def test_a_stopped_training_is_shown_where_it_stopped(
@@ -183,7 +181,7 @@ def test_a_stopped_training_is_shown_where_it_stopped(
 
 def test_a_resumed_training_begins_where_it_was(terminal: Console, log: io.StringIO, small_recipe: Recipe) -> None:
     progress = LiveProgress(terminal, small_recipe, 5 * BATCH)
-    assert progress.bar.tasks[0].completed == 5 * BATCH, "or the time left would count the first sitting's images as this one's"
+    assert progress.bar.tasks[0].completed == 5 * BATCH, "the remaining time excludes images of earlier sessions"
     show(progress, steps(6, first=6))
     assert " 60%  96/160 images" in words(log)
 
@@ -229,7 +227,7 @@ def test_a_preview_with_brackets_in_its_path_is_shown_as_it_is(
     assert str(PREVIEW) in words(log)
 
 
-# --- nothing ----------------------------------------------------------------------------------------------------------
+# --- no display -------------------------------------------------------------------------------------------------------
 
 
 def test_quiet_is_quiet(capfd: pytest.CaptureFixture[str], new_trainer: Callable[..., Trainer]) -> None:

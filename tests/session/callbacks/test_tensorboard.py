@@ -1,4 +1,4 @@
-"""TensorBoard's event files, read by TensorBoard's own reader."""
+"""Tests of the TensorBoard event files, read with TensorBoard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How sure a figure is: the bootstrap (Efron 1979)."""
+"""Bootstrap confidence intervals (Efron 1979)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CONFIDENCE = 0.95
 @final
 @dataclass(frozen=True)
 class Interval:
-    """A figure with its confidence interval of 95 %."""
+    """A value with its 95 % confidence interval."""
 
     value: float
     low: float
@@ -27,16 +27,17 @@ class Interval:
 
 
 def interval(count: int, statistic: Callable[[Vector], float], seed: int = 0) -> Interval:
-    """A figure with its interval, found by asking for it again with things left out and others taken twice.
+    """Compute a statistic and its bootstrap confidence interval.
 
-    It is the percentile interval, moved by as much as the resamples are off on average. A resample has fewer different images
-    than the sample, which alone pushes a figure like the Fréchet distance up; that is no part of how far it may vary. For
-    figures that are not pushed, as all shares, nothing is moved.
+    This is the percentile interval, shifted by the mean bias of the resamples and clipped at 0. A resample has fewer distinct
+    images than the sample, which alone increases a metric such as the Fréchet distance. The shift removes this bias. It is 0
+    on average for unbiased statistics such as fractions.
 
     Args:
-        count: of things that are drawn from with replacement: images, or groups of images.
-        statistic: of weights (count,), how often each was taken; the sample itself is all ones. Never negative.
-        seed: of the resampling.
+        count: the number of items to resample with replacement: images, or groups of images.
+        statistic: a function of weights (count,), the number of times each item is taken. The sample itself has all ones.
+            Its value must not be negative.
+        seed: the seed of the resampling.
     """
 
     def of_sample(indices: Vector) -> float:

@@ -1,4 +1,4 @@
-"""What a classifier's answers say of drawn images: accuracy, confusion, the score of Salimans et al., balance of classes."""
+"""Metrics of a classifier's predictions: class accuracy, confusion matrix, Inception score and class balance."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ import numpy.typing as npt
 from digitgan.evaluation.metrics.interface import Labels, Probabilities, Vector
 
 TINY = 1e-300
-"""Keeps the logarithm of an answer of exactly 0 finite; multiplied by that 0, it counts nothing."""
+"""The lower bound of a probability inside a logarithm. It keeps p log p finite at p = 0, where the product is 0."""
 
 
 @final
 @dataclass(frozen=True)
 class ClassificationSummary:
-    """A classifier's answers, summed up in one pass.
+    """The sums of a classifier's predictions, accumulated in one pass.
 
     Attributes:
-        confusion: (classes, classes), how many images asked for as the row's class were taken for the column's; for images that
-            were asked for without a class, everything stands in one row.
-        total: (classes,), the sum of the answers.
+        confusion: (classes, classes), the number of images with the row's label and the column's predicted label. Unlabelled
+            images have a single row, (1, classes).
+        total: (classes,), the sum of the predicted probabilities.
         negative_entropy: the sum over images of sum(p log p), in nats.
     """
 
@@ -33,7 +33,7 @@ class ClassificationSummary:
 
     @staticmethod
     def of(classification: Probabilities, labels: Labels | None) -> ClassificationSummary:
-        """Those of answers (n, classes) to images asked for by labels (n,)."""
+        """Return the summary of probabilities (n, classes) for images with labels (n,)."""
         exact = classification.astype(np.float64)
         classes = exact.shape[1]
         confusion = np.zeros((1 if labels is None else classes, classes), dtype=np.float64)
@@ -42,14 +42,14 @@ class ClassificationSummary:
         return ClassificationSummary(confusion, exact.sum(axis=0), float((exact * np.log(exact.clip(min=TINY))).sum()))
 
     def __add__(self, other: ClassificationSummary) -> ClassificationSummary:
-        """Those to both sets of images."""
+        """Return the summary of both sets of images."""
         return ClassificationSummary(
             self.confusion + other.confusion, self.total + other.total, self.negative_entropy + other.negative_entropy
         )
 
     @staticmethod
     def weighted(groups: Sequence[ClassificationSummary], weights: Vector) -> ClassificationSummary:
-        """Those of groups together, each taken as often as its weight says."""
+        """Return the summary of several groups, each counted as many times as its weight."""
         return ClassificationSummary(
             np.tensordot(weights, [group.confusion for group in groups], axes=1),
             np.tensordot(weights, [group.total for group in groups], axes=1),
@@ -58,24 +58,24 @@ class ClassificationSummary:
 
     @property
     def asked(self) -> bool:
-        """Whether the images were asked for by class."""
+        """True if the images have labels."""
         return len(self.confusion) == len(self.total)
 
     @property
     def count(self) -> int:
-        """How many images."""
+        """The number of images."""
         return int(self.confusion.sum())
 
     @property
     def accuracy(self) -> float:
-        """The share of images that were taken for what they were asked for as; a number only where they were asked for so."""
+        """The fraction of images whose predicted label equals their label; meaningful only if the images have labels."""
         return float(np.trace(self.confusion)) / self.count
 
     @property
     def inception_score(self) -> float:
-        """exp of the mean of KL(p(y|x) || p(y)), 1 to the number of classes (Salimans et al. 2016, section 4).
+        """The exponential of the mean of KL(p(y|x) || p(y)), 1 to the number of classes (Salimans et al. 2016, section 4).
 
-        High where each image is clearly of one class and all classes come up equally. It looks at no real image.
+        It is high if each prediction is confident and all classes are equally frequent. It does not use real images.
         """
         mean = self.total / self.count
         entropy = -float((mean * np.log(mean.clip(min=TINY))).sum())
@@ -83,10 +83,10 @@ class ClassificationSummary:
 
     @property
     def class_balance(self) -> float:
-        """How far the classes found are from the classes asked for: the Jensen-Shannon divergence of their shares, in nats.
+        """The Jensen-Shannon divergence between the distributions of predicted labels and of labels, in nats.
 
-        0 where they are in balance, ln 2 where nothing is what was asked for; unlike the Kullback-Leibler divergence it stays
-        finite where a class is missing. Images that were asked for without a class are compared with equal shares.
+        It is 0 for equal distributions and ln 2 for disjoint ones. Unlike the Kullback-Leibler divergence, it is finite if a
+        class is missing. Unlabelled images are compared with the uniform distribution.
         """
         classes = self.confusion.shape[1]
         found = self.confusion.sum(axis=0) / self.count

@@ -1,4 +1,4 @@
-"""Moments of features, summed up in one pass, and the Fréchet distance between two sets of them."""
+"""The Fréchet distance, and the feature moments that it is computed from."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from digitgan.evaluation.metrics.interface import Features, Vector
 @final
 @dataclass(frozen=True)
 class FeatureMoments:
-    """Count, sum and sum of outer products, in float64: all that a mean and a covariance need, in memory that never grows.
+    """The sums for the mean and covariance of feature vectors, in float64 and in constant memory.
 
     Attributes:
-        count: of vectors.
-        total: (width,), their sum.
+        count: the number of vectors.
+        total: (width,), the sum of the vectors.
         products: (width, width), the sum of their outer products.
     """
 
@@ -29,22 +29,22 @@ class FeatureMoments:
 
     @staticmethod
     def none(width: int) -> FeatureMoments:
-        """Those of no vectors at all."""
+        """Return the moments of an empty set of vectors."""
         return FeatureMoments(0, np.zeros(width), np.zeros((width, width)))
 
     @staticmethod
     def of(features: Features) -> FeatureMoments:
-        """Those of vectors (n, width)."""
+        """Return the moments of vectors (n, width)."""
         exact = features.astype(np.float64)
         return FeatureMoments(len(exact), exact.sum(axis=0), exact.T @ exact)
 
     def __add__(self, other: FeatureMoments) -> FeatureMoments:
-        """Those of both sets together."""
+        """Return the moments of the union of both sets."""
         return FeatureMoments(self.count + other.count, self.total + other.total, self.products + other.products)
 
     @staticmethod
     def weighted(groups: Sequence[FeatureMoments], weights: Vector) -> FeatureMoments:
-        """Those of groups together, each taken as often as its weight says."""
+        """Return the moments of several groups, each counted as many times as its weight."""
         return FeatureMoments(
             int(sum(weight * group.count for group, weight in zip(groups, weights, strict=True))),
             np.tensordot(weights, [group.total for group in groups], axes=1),
@@ -53,29 +53,29 @@ class FeatureMoments:
 
     @property
     def mean(self) -> Vector:
-        """(width,)."""
+        """The mean, (width,)."""
         return self.total / self.count
 
     @property
     def covariance(self) -> npt.NDArray[np.float64]:
-        """(width, width), unbiased."""
+        """The unbiased covariance, (width, width)."""
         mean = self.mean
         return (self.products - self.count * np.outer(mean, mean)) / (self.count - 1)
 
 
 def frechet_distance(first: FeatureMoments, second: FeatureMoments) -> float:
-    """The Fréchet distance between normal distributions of these moments (Heusel et al. 2017, equation 6).
+    """Compute the Fréchet distance between normal distributions with these moments (Heusel et al. 2017, equation 6).
 
-    d² = |m1 - m2|² + tr(C1 + C2 - 2 (C1 C2)^(1/2)). The trace of the root is the sum of the roots of the eigenvalues of C1 C2,
-    which are those of the symmetric S C2 S with S the root of C1: no general matrix root is needed, and no complex number comes
-    up.
+    d² = |m1 - m2|² + tr(C1 + C2 - 2 (C1 C2)^(1/2)). The trace of the root is the sum of the square roots of the eigenvalues of
+    C1 C2. These equal the eigenvalues of the symmetric matrix S C2 S, where S is the square root of C1. No general matrix root
+    and no complex numbers are needed.
 
     Args:
-        first: of at least 2 vectors.
-        second: likewise, of the same width.
+        first: the moments of at least 2 vectors.
+        second: the moments of at least 2 vectors of the same width.
 
     Returns:
-        d², 0 for equal moments.
+        d², which is 0 for equal moments.
     """
     between = first.mean - second.mean
     one, other = first.covariance, second.covariance

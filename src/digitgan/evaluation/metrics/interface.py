@@ -1,4 +1,4 @@
-"""What every metric sees: arrays."""
+"""The array types of the metrics."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 Features = npt.NDArray[np.floating]
-"""(n, width): one vector an image."""
+"""Feature vectors (n, width), one for each image."""
 
 Probabilities = npt.NDArray[np.floating]
-"""(n, classes): one distribution an image, each row summing to 1."""
+"""Class probabilities (n, classes), one distribution for each image. Each row sums to 1."""
 
 Vector = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]

@@ -1,4 +1,4 @@
-"""The kernel distance (KID)."""
+"""The kernel distance, also called kernel Inception distance (KID)."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import numpy as np
 from digitgan.evaluation.metrics.interface import Features
 
 BLOCK = 1000
-"""Images on each side of one estimate, as Bińkowski et al. have it."""
+"""The number of images of each set in one estimate, as in Bińkowski et al. (2018)."""
 
 
 @final
 @dataclass(frozen=True)
 class Estimate:
-    """A number and how sure it is.
+    """An estimate with its standard error.
 
     Attributes:
-        value: the number.
-        error: its standard error; None where there is no telling.
+        value: the estimate.
+        error: its standard error; None if it cannot be estimated.
     """
 
     value: float
@@ -29,32 +29,32 @@ class Estimate:
 
 
 def squared_mean_discrepancy(first: Features, second: Features) -> float:
-    """The unbiased estimate of the squared maximum mean discrepancy (Gretton et al. 2012, equation 3).
+    """Compute the unbiased estimate of the squared maximum mean discrepancy (Gretton et al. 2012, equation 3).
 
-    The kernel is the cubic one of Bińkowski et al. (2018): k(x, y) = (x·y / width + 1)³.
+    The kernel is the cubic kernel of Bińkowski et al. (2018): k(x, y) = (x·y / width + 1)³.
 
     Args:
         first: (n, width), at least 2 rows.
-        second: (m, width), likewise.
+        second: (m, width), at least 2 rows.
 
     Returns:
-        0 on average for sets of one distribution; as an unbiased estimate it may be slightly negative.
+        The estimate. It is 0 on average for samples of the same distribution and may be slightly negative.
     """
     one, other = first.astype(np.float64), second.astype(np.float64)
     return _mean_of_pairs(one) + _mean_of_pairs(other) - 2 * float(_kernel(one, other).mean())
 
 
 def kernel_distance(first: Features, second: Features, block: int = BLOCK) -> Estimate:
-    """The kernel distance (Bińkowski et al. 2018), as the mean over disjoint blocks of both sets.
+    """Compute the kernel distance (Bińkowski et al. 2018) as the mean over disjoint blocks of both sets.
 
     Args:
         first: (n, width), at least `block` rows.
-        second: (m, width), likewise.
-        block: rows of each that are compared with each other.
+        second: (m, width), at least `block` rows.
+        block: the number of rows of each set in a block.
 
     Returns:
-        The mean, with its standard error: the blocks are independent, so it is their spread over the root of their number; none
-        for a single block.
+        The mean and its standard error. The blocks are independent, so the error is their standard deviation divided by the
+        square root of their number. It is None for a single block.
     """
     blocks = min(len(first), len(second)) // block
     found = [
@@ -71,6 +71,6 @@ def _kernel(first: Features, second: Features) -> Features:
 
 
 def _mean_of_pairs(features: Features) -> float:
-    """The kernel's mean over all pairs of different rows."""
+    """Return the mean of the kernel over all pairs of different rows."""
     values, count = _kernel(features, features), len(features)
     return float((values.sum() - np.trace(values)) / (count * (count - 1)))

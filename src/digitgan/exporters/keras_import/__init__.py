@@ -1,4 +1,4 @@
-"""Generators from Keras: `.keras` files, or an architecture as JSON and weights, into a model to draw from."""
+"""Import of generators from Keras 3: `.keras` files, or an architecture as JSON with its weights."""
 
 from __future__ import annotations
 
@@ -29,40 +29,41 @@ WHOLE: Final = "generator.keras"
 
 MAX_JSON: Final = 32 * 2**20
 MAX_WEIGHTS: Final = 256 * 2**20
-"""Bytes that are read of an architecture, and of weights: far more than a generator of small images has."""
+"""Maximum bytes read of an architecture and of weights, far above the size of a generator of small images."""
 
 TRIED: Final = 64
-"""Images by which the range of the pixels is checked."""
+"""Number of images by which the range of the pixels is checked."""
 
 MAX_SIDE: Final = 4096
-"""Pixels of an image's side."""
+"""Maximum height and width of an image, in pixels."""
 
 MAX_CLASSES: Final = 1_000_000
 
 
 def read_keras(path: Path, weights: Path | None, class_names: Sequence[str] | None) -> Model:
-    """A generator that was saved by Keras 3, as a model.
+    """Read a generator saved by Keras 3.
 
-    Nothing in the files is run: layers are those in `digitgan.networks.keras_graph.KINDS`, and weights plain arrays.
+    No code in the files is executed: only layers of `digitgan.networks.keras_graph.KINDS` are built, and weights are read as
+    plain arrays.
 
     Args:
-        path: a `.keras` file; or the JSON of an architecture.
-        weights: the `.weights.h5` file of that architecture; None for a `.keras` file.
-        class_names: a name for each label; by default the labels themselves.
+        path: A `.keras` file, the JSON of an architecture, or the folder of an export.
+        weights: The `.weights.h5` file of the architecture; None for a `.keras` file.
+        class_names: A name per label; by default the labels themselves.
 
     Returns:
-        A model whose images are the same, rounding aside.
+        A model that generates the same images up to rounding.
 
     Raises:
-        ModelFileError: where a file is missing, damaged, too large, of another kind, or has a layer that is not known: it is
-            named.
-        UsageError: where h5py is not installed.
+        ModelFileError: If a file is missing, damaged, too large or of another kind, or has an unsupported layer. The message
+            names the layer.
+        UsageError: If h5py is not installed.
     """
     if path.is_dir() and (path / WHOLE).is_file():
-        path = path / WHOLE  # what `digitgan export --format keras` leaves
+        path = path / WHOLE  # the folder of `digitgan export --format keras`
     if weights is None and path.suffix != ".keras" and path.is_file():
-        missing = "its weights are missing; give them as --weights"
-        other = "is no .keras file; such a one is right, or an architecture as JSON with --weights"
+        missing = "has no weights; give them with --weights"
+        other = "is not a .keras file; give one, or an architecture as JSON with --weights"
         raise ModelFileError(f"{path}: {missing if path.suffix == '.json' else other}")
     content = _read(path, MAX_JSON if weights is not None else MAX_WEIGHTS)
     if weights is None:
@@ -87,12 +88,14 @@ def _model(
         pixels=architecture.pixels or "signed",
         layers=architecture.description(),
     )
-    recipe = Recipe(name="imported", description=f"generator {architecture.name!r}, made elsewhere", generator=made)
+    recipe = Recipe(name="imported", description=f"generator {architecture.name!r}, imported from Keras", generator=made)
     if not 1 <= architecture.classes <= MAX_CLASSES:
-        raise ModelFileError(f"{path}: {architecture.classes} classes; 1 to {MAX_CLASSES:,} are right")
+        raise ModelFileError(f"{path}: {architecture.classes} classes; must be between 1 and {MAX_CLASSES:,}")
     names = tuple(class_names) if class_names is not None else tuple(str(label) for label in range(architecture.classes))
     if len(names) != architecture.classes:
-        raise ModelFileError(f"{path}: draws {architecture.classes} classes, and --class-names has {len(names)}")
+        raise ModelFileError(
+            f"{path}: has {architecture.classes} classes, --class-names {len(names)} names; give one per class"
+        )
     try:
         shape = lay_out(made, architecture.classes).shape
         if (
@@ -100,7 +103,7 @@ def _model(
             or shape[2:] not in ((), (1,), (3,))
             or not all(1 <= side <= MAX_SIDE for side in shape[:2])
         ):
-            raise ModelFileError(f"{path}: gives arrays of shape {shape}; images (height, width, 1 or 3) are right")
+            raise ModelFileError(f"{path}: outputs shape {shape}; must be images (height, width, 1 or 3)")
         height, width, channels = (*shape, 1)[:3]
         generator = build_generator(recipe, ImageSpec(channels, height, width, architecture.classes))
     except RecipeError as problem:
@@ -126,38 +129,42 @@ def _model(
 
 
 def _check_pixels(generator: KerasGraphGenerator, path: Path, *, known: bool) -> None:
-    """Refuse what gives no pixels in [-1, 1]; where its layers don't tell the range, by what it draws."""
+    """Check that the pixels lie in [-1, 1], or, if the layers do not determine the range, that images suggest it.
+
+    Raises:
+        ModelFileError: If they do not.
+    """
     z = torch.from_numpy(rng.normals(0, "drawn latents", 0, TRIED, generator.latent))
     with torch.inference_mode():
         images = generator(z, torch.arange(TRIED) % generator.spec.classes)
     low, high = float(images.min()), float(images.max())
     if not (low >= -1.001 and high <= 1.001) or not (known or low < 0):
         raise ModelFileError(
-            f"{path}: gives values from {low:.3g} to {high:.3g}, and its layers don't say what they mean; a last "
-            "activation tanh (-1 to 1) or sigmoid (0 to 1) is right"
+            f"{path}: outputs values from {low:.3g} to {high:.3g} of unknown range; end it with the activation tanh (-1 to 1) "
+            "or sigmoid (0 to 1)"
         )
 
 
 def _read(path: Path, most: int) -> bytes:
     try:
         if path.stat().st_size > most:
-            raise ModelFileError(f"{path}: {path.stat().st_size:,} bytes, more than any generator of small images; not read")
+            raise ModelFileError(f"{path}: {path.stat().st_size:,} bytes exceed the maximum of {most:,}; use a smaller file")
         return path.read_bytes()
     except OSError as problem:
         raise ModelFileError(
-            f"{path}: cannot be read ({problem.strerror}); a .keras file, or JSON and weights are right"
+            f"{path}: cannot be read ({problem.strerror}); give a .keras file, or JSON with --weights"
         ) from problem
 
 
 def _unpack(content: bytes, path: Path) -> tuple[bytes, IO[bytes]]:
-    """The two parts of a `.keras` file."""
+    """Return the architecture and the weights of a `.keras` file."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             parts = []
             for name, most in (("config.json", MAX_JSON), ("model.weights.h5", MAX_WEIGHTS)):
                 size = archive.getinfo(name).file_size
                 if size > most:
-                    raise ModelFileError(f"{path}: its {name} claims {size:,} bytes, more than any generator has; not read")
+                    raise ModelFileError(f"{path}: {name} declares {size:,} bytes; the maximum is {most:,}")
                 with archive.open(name) as part:
                     parts.append(part.read(most + 1))
             return parts[0], io.BytesIO(parts[1])
@@ -171,5 +178,5 @@ def _unpack(content: bytes, path: Path) -> tuple[bytes, IO[bytes]]:
         zlib.error,
     ) as problem:
         raise ModelFileError(
-            f"{path}: not a whole .keras file ({problem}); of an architecture as JSON, give the weights with --weights"
+            f"{path}: not a complete .keras file ({problem}); for an architecture as JSON, add --weights"
         ) from problem

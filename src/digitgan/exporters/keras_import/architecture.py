@@ -1,4 +1,4 @@
-"""From Keras' JSON to a description that the layered family is made of. Nothing of the JSON is run, and Keras isn't asked."""
+"""Parsing of Keras' JSON into the description of a layer graph. No code is executed, and Keras is not imported."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ from digitgan.networks.keras_graph.generator import MAX_LAYERS
 
 ONE_HOT: Final = "CategoryEncoding"
 LABEL_WORDS: Final = ("label", "class", "cond", "digit")
-"""What an input is called that is a label, where nothing else tells."""
+"""Parts of names that identify a label input, if no layer does."""
 
 KEEPING: Final = frozenset(
     ("Reshape", "Permute", "Flatten", "Dropout", "GaussianNoise", "GaussianDropout", "UpSampling2D", "Cropping1D")
 )
-"""Layers behind which the range of pixels is still that of the layer before."""
+"""Layers that preserve the range of the pixels."""
 
 RANGES: Final = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
-"""What activations give that end a generator."""
+"""Output ranges of the final activations."""
 
 PIXELS: Final = {(-1.0, 1.0): "signed", (0.0, 1.0): "unit", (0.0, 255.0): "bytes"}
-"""Ranges of pixels, and what a recipe calls them."""
+"""Names in a recipe of the ranges of pixels."""
 
 Reference = tuple[str, int, int]
-"""A layer's name, which of its calls, and which of that call's results."""
+"""A layer's name, the index of the call, and the index of the call's output."""
 
 
 @final
 @dataclass(frozen=True)
 class Architecture:
-    """A generator as Keras describes it.
+    """The architecture of a Keras generator.
 
     Attributes:
-        name: of the model.
-        layers: the layers with their settings, in Keras' order; inputs are not among them.
-        calls: see `KerasGraphGenerator`.
-        latent: width of z.
+        name: Name of the model.
+        layers: The layers with their settings, in Keras' order, without the inputs.
+        calls: See `KerasGraphGenerator`.
+        latent: Size of z.
         label_input: "none", "index" or "one-hot".
-        label_shape: of one label.
-        classes: how many there are.
-        pixels: the range of what it gives, as a recipe calls it; None where its layers don't tell.
-        stored: class name and name of every layer, inputs included, in the order in which weights are stored.
+        label_shape: Shape of one label.
+        classes: Number of classes.
+        pixels: Name in a recipe of the range of the pixels; None if the layers do not determine it.
+        stored: Class name and name of every layer, including inputs, in the order of the stored weights.
     """
 
     name: str
@@ -59,30 +59,30 @@ class Architecture:
     stored: tuple[tuple[str, str], ...]
 
     def description(self) -> str:
-        """As `KerasGraphGeneratorRecipe.layers` holds it."""
+        """Return the value of `KerasGraphGeneratorRecipe.layers`."""
         return json.dumps({"label_shape": self.label_shape, "layers": self.layers, "calls": self.calls}, separators=(",", ":"))
 
 
 def read_architecture(text: str | bytes, source: str) -> Architecture:
-    """A generator from the JSON that `model.to_json()` gives.
+    """Parse the JSON of a generator, as returned by Keras' `model.to_json()`.
 
     Args:
-        text: the JSON.
-        source: what messages call it.
+        text: The JSON.
+        source: Name of the JSON in error messages.
 
     Raises:
-        ModelFileError: where it is none, or has a layer that there is no kind of: it is named.
+        ModelFileError: If the JSON is not a Keras model, or has an unsupported layer. The message names the layer.
     """
     try:
         model = json.loads(text)
         kind, config = model["class_name"], model["config"]
         if kind not in ("Functional", "Sequential", "Model"):
             raise ModelFileError(
-                f"{source}: a Keras {kind} of one's own code can't be imported; a Functional or Sequential model is right"
+                f"{source}: model class {kind} is not supported; rebuild it as a Functional or Sequential model"
             )
         made = config["layers"]
         if not 0 < len(made) <= MAX_LAYERS:
-            raise ModelFileError(f"{source}: {len(made)} layers; 1 to {MAX_LAYERS} are right")
+            raise ModelFileError(f"{source}: {len(made)} layers; must be between 1 and {MAX_LAYERS}")
         _check_kinds(made, source)
         return _functional(config, source) if kind != "Sequential" else _functional(_as_functional(config, source), source)
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as problem:
@@ -96,23 +96,22 @@ def _check_kinds(made: Sequence[Mapping[str, Any]], source: str) -> None:
             continue
         if kind == "Lambda":
             raise ModelFileError(
-                f"{source}: layer {name!r} is a Lambda: a piece of somebody's code, which is never run; write it with "
-                "Keras' own layers"
+                f"{source}: layer {name!r} is a Lambda, whose code is never executed; replace it with built-in Keras layers"
             )
         if kind in ("Functional", "Sequential"):
-            raise ModelFileError(f"{source}: layer {name!r} is a whole model; write its layers out in one model")
+            raise ModelFileError(f"{source}: layer {name!r} is a nested {kind} model; move its layers into the outer model")
         raise ModelFileError(
-            f"{source}: layer {name!r} is a {kind}, which can't be imported; these can: {', '.join(sorted({ONE_HOT, *KINDS}))}"
+            f"{source}: layer {name!r} has unsupported class {kind}; supported: {', '.join(sorted({ONE_HOT, *KINDS}))}"
         )
 
 
 def _as_functional(config: Mapping[str, Any], source: str) -> dict[str, Any]:
-    """A Sequential model's configuration as that of a Functional one: each layer is called once, with the one before."""
+    """Convert the configuration of a Sequential model to a Functional one that calls each layer once, in order."""
     made = [dict(layer, name=layer["config"]["name"]) for layer in config["layers"]]
     if made[0]["class_name"] != "InputLayer":
         shape = config.get("build_input_shape") or made[0]["config"].get("batch_shape")
         if shape is None:
-            raise ModelFileError(f"{source}: says nothing about its input; begin with an Input layer, or build it")
+            raise ModelFileError(f"{source}: has no input shape; begin with an Input layer, or build the model")
         first = {"class_name": "InputLayer", "name": "z", "config": {"batch_shape": shape, "dtype": "float32"}}
         made.insert(0, first | {"not_stored": True})
     for before, layer in pairwise(made):
@@ -131,7 +130,7 @@ def _functional(config: Mapping[str, Any], source: str) -> Architecture:
     inputs, outputs = _references(config["input_layers"]), _references(config["output_layers"])
     if len(outputs) != 1 or len(inputs) not in (1, 2):
         raise ModelFileError(
-            f"{source}: {len(inputs)} inputs and {len(outputs)} outputs; z, or z and labels, and one image are right"
+            f"{source}: {len(inputs)} inputs and {len(outputs)} outputs; must be z or z and labels, and one image"
         )
     names = [name for name, _, _ in inputs]
     labels = None if len(names) == 1 else _label_input(names, made)
@@ -139,7 +138,7 @@ def _functional(config: Mapping[str, Any], source: str) -> Architecture:
     latent_shape = _input_shape(made[ordered[0]])
     if len(latent_shape) != 1:
         raise ModelFileError(
-            f"{source}: its first input has shape {latent_shape}, where a latent has one axis; is it a discriminator?"
+            f"{source}: the first input has shape {latent_shape}; must be a latent with one axis. Is it a discriminator?"
         )
     encoding = _encoding(labels, made)
     calls = _in_order(made, encoding)
@@ -154,7 +153,7 @@ def _functional(config: Mapping[str, Any], source: str) -> Architecture:
         called.append((numbered[name], tuple((places[other, call], part) for other, call, part in arguments)))
         places[name, node] = len(ordered) + len(called) - 1
     if calls[-1] != outputs[0][:2]:
-        raise ModelFileError(f"{source}: some layers lead nowhere")
+        raise ModelFileError(f"{source}: some layers do not contribute to the output {outputs[0][0]!r}; remove them")
     kind, shape, classes = _label_facts(labels, encoding, made)
     return Architecture(
         name=str(config.get("name", "generator")),
@@ -185,7 +184,7 @@ def _input_shape(layer: Mapping[str, Any]) -> tuple[int, ...]:
 
 
 def _label_input(names: Sequence[str], made: Mapping[str, Mapping[str, Any]]) -> str:
-    """Which of two inputs is the label: the one that is looked up or encoded, or is called so; else the second."""
+    """Return the label input: the one embedded or encoded, or the one named like a label, or else the second."""
     for layer in made.values():
         if layer["class_name"] in ("Embedding", ONE_HOT):
             for reference in _tensors(layer["inbound_nodes"][0]["args"]):
@@ -196,14 +195,14 @@ def _label_input(names: Sequence[str], made: Mapping[str, Mapping[str, Any]]) ->
 
 
 def _encoding(labels: str | None, made: Mapping[str, Mapping[str, Any]]) -> str | None:
-    """The layer that makes a label one-hot, where there is one."""
+    """Return the layer that makes the label one-hot, or None."""
     found = [name for name, layer in made.items() if layer["class_name"] == ONE_HOT]
     if not found:
         return None
     layer = made[found[0]]
     inputs = [name for name, _, _ in _tensors(layer["inbound_nodes"][0]["args"])]
     if len(found) > 1 or layer["config"].get("output_mode") != "one_hot" or inputs != [labels]:
-        raise ValueError(f"layer {found[0]!r}: a single CategoryEncoding of the labels, output_mode 'one_hot', is right")
+        raise ValueError(f"layer {found[0]!r}: must be the only CategoryEncoding, of the labels, with output_mode 'one_hot'")
     return found[0]
 
 
@@ -224,7 +223,7 @@ def _label_facts(
 
 
 def _in_order(made: Mapping[str, Mapping[str, Any]], encoding: str | None) -> list[tuple[str, int]]:
-    """Every call of a layer, each after those whose results it is given."""
+    """Return the calls of all layers in topological order."""
     waiting = [
         (name, node)
         for name, layer in made.items()
@@ -240,7 +239,7 @@ def _in_order(made: Mapping[str, Mapping[str, Any]], encoding: str | None) -> li
             if all((other, call) in done for other, call, _ in _tensors(made[name]["inbound_nodes"][node]))
         ]
         if not ready:
-            raise ValueError("its layers are given each other's results in a circle")
+            raise ValueError("the layers form a cycle")
         ordered += ready
         done.update(ready)
         waiting = [each for each in waiting if each not in done]
@@ -248,7 +247,7 @@ def _in_order(made: Mapping[str, Mapping[str, Any]], encoding: str | None) -> li
 
 
 def _tensors(value: Any) -> list[Reference]:
-    """Every reference to a result in the arguments of a call."""
+    """Return all references to tensors in the arguments of a call."""
     if isinstance(value, Mapping):
         if value.get("class_name") == "__keras_tensor__":
             return _references(value["config"]["keras_history"])
@@ -257,17 +256,19 @@ def _tensors(value: Any) -> list[Reference]:
 
 
 def _arguments(layer: Mapping[str, Any], node: int, source: str) -> list[Reference]:
-    """What a call is given, in order; of keywords only an LSTM's `initial_state` carries results."""
+    """Return the input tensors of a call, in order; the only supported keyword is `initial_state` of an LSTM."""
     call = layer["inbound_nodes"][node]
     carried = {key: found for key, value in call["kwargs"].items() if (found := _tensors(value))}
     states = carried.pop("initial_state", [])
     if carried:
-        raise ModelFileError(f"{source}: layer {layer['name']!r} is given {', '.join(carried)}, which can't be imported")
+        raise ModelFileError(
+            f"{source}: layer {layer['name']!r} has unsupported keyword inputs {', '.join(carried)}; remove them"
+        )
     return _tensors(call["args"]) + states
 
 
 def _plain(layer: Mapping[str, Any]) -> dict[str, Any]:
-    """A layer's settings that matter when it is drawn from."""
+    """Return the settings of a layer that matter at inference."""
     left_out = ("initializer", "regularizer", "constraint")
     aside = ("name", "trainable", "dtype", "seed", "momentum", "dropout", "recurrent_dropout", "rate", "stddev")
     return {
@@ -278,7 +279,7 @@ def _plain(layer: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _pixels(calls: Sequence[tuple[str, int]], made: Mapping[str, Mapping[str, Any]], source: str) -> str | None:
-    """The range of the pixels: that of the last activation, through the layers after it; None where it has none."""
+    """Return the range of the pixels from the last activation and the layers after it; None if it is unknown."""
     rescalings: list[tuple[float, float]] = []
     for name, _ in reversed(calls):
         kind, config = made[name]["class_name"], made[name]["config"]
@@ -294,5 +295,5 @@ def _pixels(calls: Sequence[tuple[str, int]], made: Mapping[str, Mapping[str, An
         low, high = sorted((low * scale + offset, high * scale + offset))
     found = PIXELS.get((round(low, 6), round(high, 6)))
     if found is None:
-        raise ModelFileError(f"{source}: gives pixels from {low:g} to {high:g}; -1 to 1, 0 to 1, or 0 to 255 is right")
+        raise ModelFileError(f"{source}: outputs pixels from {low:g} to {high:g}; rescale them to -1 to 1, 0 to 1, or 0 to 255")
     return found

@@ -1,16 +1,17 @@
-// The generator, run here by ONNX Runtime Web: latents and shares of the classes to pixels.
+// Runs the generator with ONNX Runtime Web: latents and class weights to pixels.
 
 import * as ort from "./ort.wasm.min.mjs";
 
-ort.env.wasm.numThreads = 1; // more need headers that plain static servers don't send
+ort.env.wasm.numThreads = 1; // more threads need headers that plain static servers do not send
 ort.env.wasm.wasmPaths = new URL("./", import.meta.url).href;
 
 export const model = await (await fetch("model.json")).json();
 const network = await (await fetch("generator.onnx")).arrayBuffer();
 const session = await ort.InferenceSession.create(network, { executionProviders: ["wasm"] });
-let last = Promise.resolve(); // a session draws one thing at a time
+let last = Promise.resolve(); // a session runs one call at a time
 
-// z: numbers (n × latent), shares: numbers (n × classes); gives bytes (n × channels × height × width), rounded as in Python.
+// Generates images from z (n × latent) and class weights (n × classes).
+// Returns bytes (n × channels × height × width), rounded as in Python.
 export async function draw(z, shares) {
   const { latent, class_names: names } = model;
   const count = z.length / latent;
@@ -29,7 +30,7 @@ function roundHalfToEven(value) {
   return down % 2 === 0 ? down : down + 1;
 }
 
-// Standard normal numbers that a seed names: the same in every browser (mulberry32, and Box and Muller's way).
+// Returns standard normal numbers for a seed, equal in every browser (mulberry32 and the Box–Muller transform).
 export function normals(seed, count) {
   let state = Math.imul(seed + 1, 0x9e3779b1) >>> 0;
   const uniform = () => {
@@ -48,10 +49,10 @@ export function normals(seed, count) {
 
 const along = (z, direction) => z.reduce((sum, value, n) => sum + value * direction[n], 0);
 
-// Where a latent lies along the two main directions, in standard deviations.
+// Returns the coordinates of a latent along the two main directions, in standard deviations.
 export const placeOf = (z) => model.directions.map((direction) => along(z, direction));
 
-// A latent moved along them: to a place, or by so much.
+// Moves a latent along the two main directions, to the given coordinates or by them.
 export function moved(z, [x, y], { by = false } = {}) {
   let there = [...z];
   for (const [wanted, direction] of [[x, model.directions[0]], [y, model.directions[1]]]) {

@@ -1,4 +1,4 @@
-// The two rooms of a page to take away: everything happens in this browser.
+// The two sections of the exported page. All computation happens in the browser.
 
 import { draw, model, moved, normals, placeOf } from "./generator.js";
 import * as pads from "./pad.js";
@@ -10,7 +10,7 @@ const exploring = { seed: 0, first: 0, second: "", share: 0, x: 0, y: 0 };
 
 const oneHot = (label) => names.map((_, n) => (n === label ? 1 : 0));
 
-// Only the newest wish is drawn: a hand is faster than a generator.
+// Runs only the newest of pending requests, since input events arrive faster than the generator runs.
 function newest(task) {
   let wanted = false, busy = false;
   return async () => {
@@ -30,7 +30,7 @@ function newest(task) {
   };
 }
 
-// Pixels of one image (channels × height × width) into a picture at a place.
+// Puts the pixels of one image (channels × height × width) into a canvas at a horizontal offset.
 function put(context, pixels, left, ink) {
   const { width, height, channels } = spec;
   const picture = context.createImageData(width, height);
@@ -63,7 +63,7 @@ const write = newest(async () => {
   const { text, style, x, y } = writing;
   const known = new Map(names.map((name, label) => [name, label]));
   const unknown = [...new Set(text)].filter((each) => !known.has(each) && each !== " " && !(each in hand.marks));
-  if (unknown.length) throw new Error(`This model can't draw ${unknown.join(" ")}; it draws ${names.join("")}.`);
+  if (unknown.length) throw new Error(`Unsupported characters: ${unknown.join(" ")}. This model supports ${names.join("")}.`);
   if (!text.trim()) return;
   const characters = [...text];
   const steady = moved(normals(style, latent), [x, y], { by: true });
@@ -71,14 +71,14 @@ const write = newest(async () => {
   const kept = Math.sqrt(1 - hand.unsteadiness ** 2);
   const z = characters.flatMap((_, n) => steady.map((value, d) => kept * value + hand.unsteadiness * own[n * latent + d]));
   const bytes = await draw(z, characters.flatMap((each) => oneHot(known.get(each) ?? 0)));
-  const canvas = byId("write-picture"), ink = form.channels === 1, size = form.channels * form.width * form.height;
-  canvas.width = form.width * characters.length;
-  canvas.height = form.height;
-  canvas.setAttribute("aria-label", `“${text}” in hand ${style}`);
+  const canvas = byId("write-picture"), ink = spec.channels === 1, size = spec.channels * spec.width * spec.height;
+  canvas.width = spec.width * characters.length;
+  canvas.height = spec.height;
+  canvas.setAttribute("aria-label", `“${text}” in style ${style}`);
   const context = canvas.getContext("2d");
   characters.forEach((each, n) => {
-    if (known.has(each)) put(context, bytes.subarray(n * size, (n + 1) * size), n * form.width, ink);
-    else stroke(context, hand.marks[each] ?? [], n * form.width, ink);
+    if (known.has(each)) put(context, bytes.subarray(n * size, (n + 1) * size), n * spec.width, ink);
+    else stroke(context, hand.marks[each] ?? [], n * spec.width, ink);
   });
   canvas.style.width = `${4 * canvas.width}px`;
   const blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
@@ -96,14 +96,14 @@ const explore = newest(async () => {
   const shares = oneHot(first).map((value, n) => (between ? (1 - share) * value + share * (n === Number(second) ? 1 : 0) : value));
   const every = model.conditional ? names.map((_, label) => label) : [0];
   const bytes = await draw([...z, ...every.flatMap(() => z)], [...shares, ...every.flatMap(oneHot)]);
-  const size = form.channels * form.width * form.height;
+  const size = spec.channels * spec.width * spec.height;
   const one = byId("explore-picture"), all = byId("explore-all");
-  [one.width, one.height] = [form.width, form.height];
+  [one.width, one.height] = [spec.width, spec.height];
   put(one.getContext("2d"), bytes.subarray(0, size), 0, false);
-  const what = between ? `${names[first]} on the way to ${names[second]}, ${Math.round(100 * share)} %` : names[first];
-  one.setAttribute("aria-label", `A drawn ${what}`);
-  [all.width, all.height] = [form.width * every.length, form.height];
-  every.forEach((_, n) => put(all.getContext("2d"), bytes.subarray((n + 1) * size, (n + 2) * size), n * form.width, false));
+  const what = between ? `between ${names[first]} and ${names[second]}, ${Math.round(100 * share)} %` : names[first];
+  one.setAttribute("aria-label", `Generated image: ${what}`);
+  [all.width, all.height] = [spec.width * every.length, spec.height];
+  every.forEach((_, n) => put(all.getContext("2d"), bytes.subarray((n + 1) * size, (n + 2) * size), n * spec.width, false));
   byId("explore-caption").textContent = what;
   byId("explore-share").disabled = !between;
   pads.show(byId("pad-dot"), byId("pad-where"), exploring);
@@ -153,13 +153,13 @@ function enter() {
   if (values.second in names) exploring.second = values.second;
   const offered = names.map((name, label) => [String(label), name]);
   options(byId("explore-first"), offered, String(exploring.first));
-  options(byId("explore-second"), [["", "(nowhere)"], ...(model.conditional ? offered : [])], exploring.second);
+  options(byId("explore-second"), [["", "(none)"], ...(model.conditional ? offered : [])], exploring.second);
   byId("explore-share").value = exploring.share;
   if (values.x === undefined) begin();
   else explore();
 }
 
-byId("about").textContent = `Model ${model.source}, drawn in this browser by ONNX Runtime Web (MIT licence); made by digitgan ${model.digitgan}.`;
+byId("about").textContent = `Model ${model.source}, runs in this browser with ONNX Runtime Web (MIT licence). Exported by digitgan ${model.digitgan}.`;
 window.addEventListener("hashchange", enter);
 enter();
 document.documentElement.dataset.ready = "yes";

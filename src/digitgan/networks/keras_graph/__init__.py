@@ -1,6 +1,6 @@
-"""The kinds of layers that a description of a generator may name: those of Keras, with its names, settings and order of axes.
+"""The layers of a network description: Keras layers with the names, settings and axis order of Keras.
 
-None does anything but arithmetic, whatever its settings say. Channels come last.
+Channels are last. No setting can make a layer do anything but arithmetic.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from digitgan.networks.keras_graph.plain import (
     Activation,
     Add,
     Concatenate,
-    Cropping2D,
+    Cropping1D,
     Identity,
     LeakyReLU,
     Multiply,
@@ -36,7 +36,7 @@ KINDS: Final[Mapping[str, Callable[[Settings, Sequence[Shape]], Layer]]] = types
         "Concatenate": Concatenate,
         "Conv2D": Convolution,
         "Conv2DTranspose": ConvolutionUp,
-        "Cropping1D": Cropping2D,
+        "Cropping1D": Cropping1D,
         "Dense": Dense,
         "Dropout": Identity,
         "Embedding": Embedding,
@@ -53,4 +53,4 @@ KINDS: Final[Mapping[str, Callable[[Settings, Sequence[Shape]], Layer]]] = types
         "UpSampling2D": UpSampling2D,
     }
 )
-"""The kinds of layers, by their names in Keras."""
+"""The supported layers by their Keras class names."""

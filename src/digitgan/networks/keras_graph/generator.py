@@ -1,6 +1,7 @@
-"""The layered family: a generator that is what its description says, layer by layer, as one comes from Keras.
+"""The layered family: a generator built from a description of its layers, for example one imported from Keras.
 
-A description is JSON (`KerasGraphGeneratorRecipe.layers`): layers by kind, name and settings, and the calls of them in order.
+A description is JSON (`KerasGraphGeneratorRecipe.layers`). It contains the kind, name and settings of each layer, and the
+layer calls in order.
 """
 
 from __future__ import annotations
@@ -20,26 +21,28 @@ from digitgan.recipes import KerasGraphGeneratorRecipe
 
 MAX_LAYERS: Final = 2_000
 MAX_NUMBERS: Final = 100_000_000
-"""Weights of a network, or values of one image anywhere in it: more is a mistake, or an attack."""
+"""The maximum number of weights, and of values of any intermediate result; more indicates an error or an attack."""
 
 TO_SIGNED: Final = {"signed": (1.0, 0.0), "unit": (2.0, -1.0), "bytes": (1 / 127.5, -1.0)}
-"""From each range of pixels to [-1, 1]: a factor and a summand."""
+"""The factor and offset that map each pixel range to [-1, 1]."""
 
 Call = tuple[int, tuple[tuple[int, int], ...]]
-"""A layer's place, and where each of its inputs comes from: whose result, and which part of it. What the network is given
-stands before all calls, z first."""
+"""A layer call: the index of the layer, and for each input the index of a result and of a part of that result.
+
+The inputs of the network are the first results, starting with z.
+"""
 
 
 @final
 @dataclass(frozen=True)
 class Layout:
-    """A description, all its sizes known; its layers have no numbers yet.
+    """A parsed description with all shapes known; the layers have no weights yet.
 
     Attributes:
-        layers: on the device "meta".
-        calls: in order.
-        label_shape: of one label.
-        shape: of the image.
+        layers: the layers, on the device "meta".
+        calls: the layer calls in order.
+        label_shape: the shape of one label.
+        shape: the shape of the image.
     """
 
     layers: list[Layer]
@@ -49,10 +52,10 @@ class Layout:
 
 
 def lay_out(recipe: KerasGraphGeneratorRecipe, classes: int) -> Layout:
-    """Find the sizes of a description's layers, by calling them without numbers, in no memory worth speaking of.
+    """Build the layers of a description on the device "meta", which infers all shapes without allocating memory.
 
     Raises:
-        RecipeError: where it is no description, a layer can't be made (it is named), or it is too large.
+        RecipeError: if the description is invalid or too large, or if a layer cannot be built. The message names the layer.
     """
     try:
         described = json.loads(recipe.layers)
@@ -62,10 +65,10 @@ def lay_out(recipe: KerasGraphGeneratorRecipe, classes: int) -> Layout:
         )
     except (ValueError, TypeError, KeyError, IndexError, RecursionError) as problem:
         raise RecipeError(
-            f"generator.layers: no description of a network ({problem}); `digitgan import` writes one"
+            f"generator.layers: not a valid network description ({problem}); create one with `digitgan import`"
         ) from problem
     if len(made) > MAX_LAYERS or not 0 < len(calls) <= MAX_LAYERS:
-        raise RecipeError(f"generator.layers: {len(made)} layers in {len(calls)} calls; 1 to {MAX_LAYERS} are right")
+        raise RecipeError(f"generator.layers: {len(made)} layers in {len(calls)} calls; must be from 1 to {MAX_LAYERS}")
     layers: dict[int, Layer] = {}
     numbers = 0
     with torch.device("meta"), torch.no_grad():
@@ -85,24 +88,24 @@ def lay_out(recipe: KerasGraphGeneratorRecipe, classes: int) -> Layout:
                 results.append(layers[place](*given))
                 largest = _part(results, -1, 0).numel()
             except (ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError, OverflowError) as problem:
-                raise RecipeError(f"generator.layers: layer {name!r} can't be made: {problem}") from problem
+                raise RecipeError(f"generator.layers: cannot build layer {name!r}: {problem}") from problem
             if numbers > MAX_NUMBERS or largest > MAX_NUMBERS:
-                raise RecipeError(f"generator.layers: layer {name!r} is larger than any generator of small images")
+                raise RecipeError(f"generator.layers: layer {name!r} is too large; the maximum is {MAX_NUMBERS:,} values")
     if sorted(layers) != list(range(len(made))):
-        raise RecipeError("generator.layers: some layers are never called")
+        raise RecipeError("generator.layers: some layers are never called; remove them")
     shape = tuple(_part(results, -1, 0).shape[1:])
     return Layout([layers[place] for place in sorted(layers)], calls, label_shape, shape)
 
 
 @final
 class KerasGraphGenerator(Generator):
-    """A generator by its description.
+    """A generator that runs the layers of a description.
 
     Attributes:
-        layers: those that there are, in the order of the description.
-        calls: what is called in which order.
-        described: name, kind and settings of each layer.
-        to_signed: factor and summand that bring what the last layer gives into [-1, 1].
+        layers: the layers in the order of the description.
+        calls: the layer calls in order.
+        described: the name, kind and settings of each layer.
+        to_signed: the factor and offset that map the output of the last layer to [-1, 1].
     """
 
     def __init__(self, recipe: KerasGraphGeneratorRecipe, spec: ImageSpec) -> None:
@@ -112,25 +115,25 @@ class KerasGraphGenerator(Generator):
         layout = lay_out(recipe, spec.classes)
         right = (spec.height, spec.width, spec.channels)
         if layout.shape != right and not (spec.channels == 1 and layout.shape == right[:2]):
-            raise RecipeError(f"generator.layers: gives images of shape {layout.shape}, not {right}")
+            raise RecipeError(f"generator.layers: generates images of shape {layout.shape}; must be {right}")
         self.calls, self.label_shape = layout.calls, layout.label_shape
         self.described: list[dict[str, Any]] = json.loads(recipe.layers)["layers"]
         self.layers = nn.ModuleList(layer.to_empty(device="cpu") for layer in layout.layers)
         for weight in (*self.parameters(), *self.buffers()):
-            nn.init.zeros_(weight)  # what it is worth comes from a file
+            nn.init.zeros_(weight)  # the trained weights are loaded from a file
 
     @property
     def dense(self) -> nn.Linear:  # type: ignore[override]
-        """The first dense layer whose first inputs are z.
+        """The first dense layer that takes z as its first inputs.
 
         Raises:
-            UsageError: where there is none.
+            UsageError: if there is no such layer.
         """
         for place, inputs in self.calls:
             layer = self.layers[place]
             if isinstance(layer, Dense) and layer.linear.in_features >= self.latent and inputs:
                 return layer.linear
-        raise UsageError("this generator, which was made elsewhere, has no dense layer of the latent")
+        raise UsageError("generator.layers: this imported generator has no dense layer that takes the latent")
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
         """See `Generator.forward`."""
@@ -152,7 +155,7 @@ class KerasGraphGenerator(Generator):
 
 
 def _part(results: list[Any], place: int, part: int) -> Tensor:
-    """A result, or the part of it that is asked for."""
+    """Return a result, or one part of it if it is a tuple."""
     found = results[place]
     chosen: Tensor = found[part] if isinstance(found, tuple) else found
     return chosen

@@ -1,4 +1,4 @@
-"""What every kind of layer is, and how its settings are read, which are Keras' own."""
+"""The base class of the layers of a description, and functions that read their Keras settings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch.nn import functional
 
 Settings = Mapping[str, Any]
 Shape = tuple[int, ...]
-"""Of one image's values, without the batch."""
+"""The shape of the values of one image, without the batch axis."""
 
 Numbers = npt.NDArray[np.float32]
 
@@ -25,32 +25,32 @@ class Layer(nn.Module, ABC):
     """A layer of a description.
 
     Attributes:
-        stored: the shapes of its weights in Keras, in their order there.
+        stored: the shapes of the weights in Keras, in the order of Keras.
     """
 
     stored: Sequence[Shape] = ()
 
     @abstractmethod
     def __init__(self, settings: Settings, shapes: Sequence[Shape]) -> None:
-        """Make one.
+        """Create the layer.
 
         Args:
-            settings: Keras' own, by its names.
-            shapes: of what it will be given.
+            settings: the Keras settings by name.
+            shapes: the shapes of the inputs.
 
         Raises:
-            ValueError: for a setting that it has no form of.
+            ValueError: if a setting is not supported.
         """
         super().__init__()
 
     def put(self, weights: Sequence[Numbers]) -> None:
-        """Take over weights as Keras stores them."""
+        """Copy weights in the layout of Keras into the layer."""
         for own, given in zip(self.own_weights(), weights, strict=True):
             with torch.no_grad():
                 own.copy_(torch.from_numpy(given))
 
     def own_weights(self) -> Sequence[Tensor]:
-        """Its weights, each so turned that Keras' shapes fit."""
+        """Return the weights of the layer as views in the layout of Keras."""
         return ()
 
 
@@ -68,58 +68,82 @@ ACTIVATIONS: Final[Mapping[str, Callable[[Tensor], Tensor]]] = types.MappingProx
         "tanh": torch.tanh,
     }
 )
-"""Keras' activations by their names there."""
+"""The supported activations by their Keras names."""
 
 
 def activation_of(settings: Settings) -> Callable[[Tensor], Tensor]:
-    """The activation inside a layer; the identity where it has none. A name that there is none of is a ValueError."""
+    """Return the activation of a layer; the identity if it has none.
+
+    Raises:
+        ValueError: if the activation is not supported.
+    """
     name = settings.get("activation") or "linear"
     if not isinstance(name, str) or name not in ACTIVATIONS:
-        raise ValueError(f"activation {name!r}")
+        raise ValueError(f"activation = {name!r} is not supported")
     return ACTIVATIONS[name]
 
 
 def check_only(settings: Settings, **right: Any) -> None:
-    """Refuse settings that have another value than the one there is a form of."""
+    """Check that settings have the only supported value.
+
+    Raises:
+        ValueError: if a setting has another value.
+    """
     for key, value in right.items():
         if settings.get(key, value) not in (value, None):
-            raise ValueError(f"{key} = {settings[key]!r}")
+            raise ValueError(f"{key} = {settings[key]!r} is not supported; must be {value!r}")
 
 
 def sizes_of(value: Any, count: int = 2) -> tuple[int, ...]:
-    """A setting that is one whole number, or one for each side."""
+    """Return a setting that is one positive integer, or one per side, as a tuple.
+
+    Raises:
+        ValueError: if the setting has another form.
+    """
     sizes = tuple(value) if isinstance(value, list | tuple) else (value,) * count
     if len(sizes) != count or not all(isinstance(size, int) and not isinstance(size, bool) and size > 0 for size in sizes):
-        raise ValueError(f"size {value!r}")
+        raise ValueError(f"size {value!r}: must be 1 or {count} positive integers")
     return sizes
 
 
 def whole_number(settings: Settings, key: str) -> int:
-    """A setting that is a whole number above 0; anything else is a ValueError."""
+    """Return a setting that is a positive integer.
+
+    Raises:
+        ValueError: if it is not a positive integer.
+    """
     value = settings.get(key)
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{key} = {value!r}")
+        raise ValueError(f"{key} = {value!r}: must be a positive integer")
     return value
 
 
 def shape_of_maps(shapes: Sequence[Shape]) -> tuple[int, int, int]:
-    """(height, width, channels) of a layer's first input; a ValueError where it is no maps."""
+    """Return the (height, width, channels) of the first input of a layer.
+
+    Raises:
+        ValueError: if the input does not have three axes.
+    """
     if len(shapes[0]) != 3:
-        raise ValueError(f"input of shape {shapes[0]}, where maps (height, width, channels) are right")
+        raise ValueError(f"input of shape {shapes[0]}: must be (height, width, channels)")
     height, width, channels = shapes[0]
     return height, width, channels
 
 
 def is_same(settings: Settings) -> bool:
-    """Whether the padding is 'same' rather than 'valid'; anything else is a ValueError."""
+    """Return whether the padding is 'same' rather than 'valid'.
+
+    Raises:
+        ValueError: if the padding has another value.
+    """
     padding = settings.get("padding", "valid")
     if padding not in ("same", "valid"):
-        raise ValueError(f"padding = {padding!r}")
+        raise ValueError(f"padding = {padding!r}: must be 'same' or 'valid'")
     return bool(padding == "same")
 
 
 def padding_of(settings: Settings, sides: Shape, kernel: Shape, strides: Shape) -> tuple[int, int, int, int]:
-    """(left, right, top, bottom) of a convolution, as torch counts."""
+    """Return the padding of a convolution as (left, right, top, bottom), the order of `torch.nn.functional.pad`."""
     if not is_same(settings):
         return (0, 0, 0, 0)
     totals = [

@@ -1,4 +1,4 @@
-"""Layers without weights."""
+"""Keras layers without weights."""
 
 from __future__ import annotations
 
@@ -23,95 +23,95 @@ from digitgan.networks.keras_graph.layer import (
 
 @final
 class Reshape(Layer):
-    """Reshape or Flatten."""
+    """The Keras layers `Reshape` and `Flatten`."""
 
     def __init__(self, settings: Settings, shapes: Sequence[Shape]) -> None:
         super().__init__(settings, shapes)
         check_only(settings, data_format="channels_last")
         target = settings.get("target_shape", [-1])
         if not isinstance(target, list | tuple) or not all(isinstance(side, int) and side >= -1 for side in target):
-            raise ValueError(f"target_shape = {target!r}")
+            raise ValueError(f"target_shape = {target!r}: must be a list of integers, -1 or more")
         self.target = tuple(target)
 
     def forward(self, values: Tensor) -> Tensor:
-        """(n, *target_shape)."""
+        """Reshape values to (n, *target_shape)."""
         return values.reshape(values.shape[0], *self.target)
 
 
 @final
 class Permute(Layer):
-    """The axes in another order."""
+    """The Keras layer `Permute`."""
 
     def __init__(self, settings: Settings, shapes: Sequence[Shape]) -> None:
         super().__init__(settings, shapes)
         dims = settings.get("dims")
         if not isinstance(dims, list | tuple) or sorted(dims) != list(range(1, len(shapes[0]) + 1)):
-            raise ValueError(f"dims = {dims!r}")
+            raise ValueError(f"dims = {dims!r}: must be a permutation of 1 to {len(shapes[0])}")
         self.dims = tuple(dims)
 
     def forward(self, values: Tensor) -> Tensor:
-        """The same values."""
+        """Permute the axes other than the batch axis."""
         return values.permute(0, *self.dims)
 
 
 @final
 class Concatenate(Layer):
-    """Concatenate."""
+    """The Keras layer `Concatenate`."""
 
     def __init__(self, settings: Settings, shapes: Sequence[Shape]) -> None:
         super().__init__(settings, shapes)
         axis = settings.get("axis", -1)
         if not isinstance(axis, int) or axis == 0 or not -len(shapes[0]) <= axis <= len(shapes[0]):
-            raise ValueError(f"axis = {axis!r}")
+            raise ValueError(f"axis = {axis!r}: must be an axis of the input other than the batch axis")
         self.axis = axis
 
     def forward(self, *values: Tensor) -> Tensor:
-        """One after the other along the axis."""
+        """Concatenate the values along the axis."""
         return torch.cat([each.float() for each in values], dim=self.axis)
 
 
 @final
 class Add(Layer):
-    """Add."""
+    """The Keras layer `Add`."""
 
     def __init__(self, settings: Settings, shapes: Sequence[Shape]) -> None:
         super().__init__(settings, shapes)
 
     def forward(self, first: Tensor, *others: Tensor) -> Tensor:
-        """The sum; a side of 1 goes with any."""
+        """Return the sum of the values, with broadcasting."""
         return sum(others, first)
 
 
 @final
 class Multiply(Layer):
-    """Multiply."""
+    """The Keras layer `Multiply`."""
 
     def __init__(self, settings: Settings, shapes: Sequence[Shape]) -> None:
         super().__init__(settings, shapes)
 
     def forward(self, *values: Tensor) -> Tensor:
-        """The product; a side of 1 goes with any."""
+        """Return the product of the values, with broadcasting."""
         return math.prod(values[1:], start=values[0])
 
 
 @final
 class Activation(Layer):
-    """Activation."""
+    """The Keras layer `Activation`."""
 
     def __init__(self, settings: Settings, shapes: Sequence[Shape]) -> None:
         super().__init__(settings, shapes)
         self.activation = activation_of(settings)
 
     def forward(self, values: Tensor) -> Tensor:
-        """The same shape."""
+        """Apply the activation elementwise."""
         return self.activation(values)
 
 
 class ReLU(Layer):
-    """ReLU.
+    """The Keras layer `ReLU`.
 
     Attributes:
-        usual: the slope below zero where the settings say none.
+        usual: the default negative slope.
     """
 
     usual = 0.0
@@ -122,33 +122,33 @@ class ReLU(Layer):
         self.slope = float(settings.get("negative_slope", settings.get("alpha", self.usual)))
 
     def forward(self, values: Tensor) -> Tensor:
-        """The same shape."""
+        """Apply the (leaky) ReLU elementwise."""
         return functional.leaky_relu(values, self.slope)
 
 
 @final
 class LeakyReLU(ReLU):
-    """LeakyReLU."""
+    """The Keras layer `LeakyReLU`."""
 
     usual = 0.3
 
 
 @final
 class Rescaling(Layer):
-    """Rescaling."""
+    """The Keras layer `Rescaling`."""
 
     def __init__(self, settings: Settings, shapes: Sequence[Shape]) -> None:
         super().__init__(settings, shapes)
         self.scale, self.offset = float(settings.get("scale", 1.0)), float(settings.get("offset", 0.0))
 
     def forward(self, values: Tensor) -> Tensor:
-        """values * scale + offset."""
+        """Return values * scale + offset."""
         return values * self.scale + self.offset
 
 
 @final
 class UpSampling2D(Layer):
-    """UpSampling2D."""
+    """The Keras layer `UpSampling2D`."""
 
     def __init__(self, settings: Settings, shapes: Sequence[Shape]) -> None:
         super().__init__(settings, shapes)
@@ -157,10 +157,10 @@ class UpSampling2D(Layer):
         self.factors = sizes_of(settings.get("size", 2))
         self.mode = settings.get("interpolation", "nearest")
         if self.mode not in ("nearest", "bilinear"):
-            raise ValueError(f"interpolation = {self.mode!r}")
+            raise ValueError(f"interpolation = {self.mode!r}: must be 'nearest' or 'bilinear'")
 
     def forward(self, maps: Tensor) -> Tensor:
-        """(n, height * factor, width * factor, channels)."""
+        """Upsample maps to (n, height * factor, width * factor, channels)."""
         if self.mode == "bilinear":
             wide = functional.interpolate(maps.permute(0, 3, 1, 2), scale_factor=self.factors, mode="bilinear")
             return wide.permute(0, 2, 3, 1)
@@ -168,29 +168,29 @@ class UpSampling2D(Layer):
 
 
 @final
-class Cropping2D(Layer):
-    """Cropping1D."""
+class Cropping1D(Layer):
+    """The Keras layer `Cropping1D`."""
 
     def __init__(self, settings: Settings, shapes: Sequence[Shape]) -> None:
         super().__init__(settings, shapes)
         cropping = settings.get("cropping", [1, 1])
         cut = tuple(cropping) if isinstance(cropping, list | tuple) else (cropping, cropping)
         if len(cut) != 2 or not all(isinstance(side, int) and side >= 0 for side in cut) or sum(cut) >= shapes[0][0]:
-            raise ValueError(f"cropping = {cropping!r}")
+            raise ValueError(f"cropping = {cropping!r}: must be 1 or 2 integers, 0 or more, that leave at least one step")
         self.first, self.count = cut[0], shapes[0][0] - sum(cut)
 
     def forward(self, values: Tensor) -> Tensor:
-        """(n, fewer, features)."""
+        """Crop values along the first axis, to (n, steps, features)."""
         return values[:, self.first : self.first + self.count]
 
 
 @final
 class Identity(Layer):
-    """What does nothing but in training: Dropout, GaussianNoise, GaussianDropout."""
+    """The Keras layers `Dropout`, `GaussianNoise` and `GaussianDropout`, which are the identity outside training."""
 
     def __init__(self, settings: Settings, shapes: Sequence[Shape]) -> None:
         super().__init__(settings, shapes)
 
     def forward(self, values: Tensor) -> Tensor:
-        """The values."""
+        """Return the values unchanged."""
         return values

@@ -1,4 +1,4 @@
-"""What everyone is who watches a training: it is shown each event, and may have a state of its own to resume from."""
+"""The base class of the callbacks."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from digitgan.training import Event
 
 
 class Callback(ABC):
-    """Watches a training loop. It reads the trainer and never changes it."""
+    """A callback of the training loop. It reads the trainer and never changes it."""
 
     @abstractmethod
     def on_event(self, event: Event) -> None:
-        """Be shown what happened."""
+        """Handle an event of the training loop."""
 
     def state(self) -> dict[str, Any]:
-        """What it needs to go on after a resume, as JSON values; saved with every checkpoint."""
+        """Return the state that a resumed run needs, as JSON values; it is saved with every checkpoint."""
         return {}
 
     def restore(self, state: dict[str, Any], images_seen: int) -> None:  # noqa: B027
-        """Go on from a checkpoint made at that count of images, with what `state` gave then."""
+        """Restore the result of `state` from the checkpoint at this number of images seen."""

@@ -1,4 +1,4 @@
-"""Saving: checkpoints and numbered models when they are due, and the model when the training ends."""
+"""The callback that writes checkpoints, numbered models and the final model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from digitgan.training.noise import CALIBRATION_BATCHES
 
 @final
 class CheckpointWriter(Callback):
-    """Writes checkpoints, with the state of the other callbacks, numbered models, and at the end the model."""
+    """A callback that writes checkpoints with the states of the other callbacks, numbered models, and the final model."""
 
     def __init__(
         self,
@@ -31,7 +31,7 @@ class CheckpointWriter(Callback):
         self.card = card
 
     def on_event(self, event: Event) -> None:
-        """Save what is due."""
+        """Write the checkpoint or model that is due."""
         if isinstance(event, CheckpointDue):
             states = {name: callback.state() for name, callback in self.others.items()}
             save_checkpoint(self.run.checkpoints, event.trainer, states)
@@ -41,6 +41,6 @@ class CheckpointWriter(Callback):
             save_model(self.run.model, self.model(event.trainer))
 
     def model(self, trainer: Trainer, chunks: int = CALIBRATION_BATCHES) -> Model:
-        """The model that the trainer is now, with its card; its batch-norm statistics are of so many chunks of images."""
+        """Return the current model with its card; its batch-norm statistics come from this number of chunks of images."""
         generator = trainer.ema.drawn_from(self.noise_source.calibration_batches(chunks))
         return Model(generator, trainer.recipe, self.class_names, self.card(trainer))

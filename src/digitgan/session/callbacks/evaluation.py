@@ -1,4 +1,4 @@
-"""Scores: what the generator draws is compared with training images as it learns, and the best model so far is kept."""
+"""The callback that evaluates the generator during training and keeps the best model."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ from digitgan.session.callbacks.base import Callback
 from digitgan.training import EvaluationDue, Event, Trainer
 
 DRAWN: Final = 1_200
-"""Images a score is of: enough to rank models that differ, few enough to take half a second."""
+"""Number of generated images of an evaluation: enough to rank models, and evaluated in half a second."""
 
 COMPARED: Final = 3_000
-"""Training images they are compared with: never held-out ones, which would be chosen by."""
+"""Number of training images to compare with. Held-out images would bias the final evaluation of the selected model."""
 
 CHUNKS: Final = 2
-"""Chunks of images from which the statistics of a model are taken that is only scored; one that is kept has them of more."""
+"""Number of chunks of images for the batch-norm statistics of an evaluated model; a kept model uses more."""
 
 BEST_BY: Final = "frechet_distance"
+"""The metric that selects the best model; lower is better."""
 
 
 @final
 class EvaluationCallback(Callback):
-    """Writes scores.jsonl, and best.safetensors whenever a score is the best so far.
+    """A callback that writes scores.jsonl, and best.safetensors after each best evaluation so far.
 
-    A line has `images_seen`, the Fréchet distance of `DRAWN` images to `COMPARED` training images by the classifier's
-    features, and
-    for conditional recipes the share of them that the classifier takes for the class asked for. The best is that of the lowest
-    Fréchet distance.
+    A line of scores.jsonl has `images_seen`, the Fréchet distance between `DRAWN` generated images and `COMPARED` training
+    images in the features of the classifier and, for conditional recipes, the class accuracy. The best evaluation has the
+    lowest Fréchet distance.
 
     Args:
-        run: where they go.
-        classifier: a classifier of the training images.
-        image_set: the training images.
-        model: makes a model of the trainer, its statistics of so many chunks.
+        run: run to write to.
+        classifier: classifier of the training images.
+        image_set: training images.
+        model: makes a model of the trainer, with batch-norm statistics of a number of chunks.
 
     Attributes:
-        kept: the line of the model in best.safetensors.
-        seconds: that scoring took in this sitting.
+        kept: line of the model in best.safetensors.
+        seconds: time of the evaluations in this session.
     """
 
     def __init__(self, run: RunFolder, classifier: FeatureClassifier, image_set: ImageSet, model: Callable[..., Model]) -> None:
@@ -62,21 +62,21 @@ class EvaluationCallback(Callback):
         self.seconds = 0.0
 
     def on_event(self, event: Event) -> None:
-        """Score what is drawn."""
+        """Evaluate the generator if an evaluation is due."""
         if isinstance(event, EvaluationDue):
             started = time.monotonic()
             self._score(event.trainer)
             self.seconds += time.monotonic() - started
 
     def state(self) -> dict[str, Any]:
-        """The lines so far."""
+        """Return the lines so far and the line of the best model."""
         return {"lines": self.lines, "kept": self.kept}
 
     def restore(self, state: dict[str, Any], images_seen: int) -> None:
-        """Take up the lines, without those that were written after the checkpoint, and forget a best model from then."""
+        """Restore the lines of the checkpoint, and delete a best model that is newer than the checkpoint."""
         before = state["kept"]
         if self.kept is not None and self.kept != before:
-            # What was kept belongs to steps that are undone; the one before it is gone, and the next score is the best.
+            # The kept model belongs to undone steps, and the one before it is lost: the next evaluation is the best.
             self.run.best.unlink(missing_ok=True)
             before = None
         self.kept = before

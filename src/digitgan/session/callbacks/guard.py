@@ -1,9 +1,10 @@
-"""The guard: notices when a training goes wrong, says so in words, and asks for it to be taken back.
+"""The guard: detects a failing training and requests a rollback.
 
-It watches for three things. Numbers that are no longer finite: in the losses, at every portion of steps, and in weights and
-optimisers before anything is saved. A discriminator that has collapsed: one that always wins, so that the generator learns
-nothing from it any more, or one that gives everything the same score. And a generator that has: whose previews have become one
-picture a class.
+The guard detects three failures:
+
+- values that are not finite, in the losses of every chunk of steps, and in weights and optimisers before anything is saved;
+- a collapsed discriminator, which always separates real from fake images or gives all images the same score;
+- mode collapse of the generator, where all previews of a class show one picture.
 """
 
 from __future__ import annotations
@@ -35,40 +36,52 @@ from digitgan.training import (
 )
 
 CHUNK_SIZE: Final = 50
-"""Steps after which the sums are looked at: reading a number waits for the device."""
+"""Number of steps between two checks of the means; reading a value waits for the device."""
 
 PATIENCE: Final = 10
-"""Chunks in a row, 500 steps, that a discriminator must look collapsed: a healthy one may win for a while at the start."""
+"""Number of consecutive chunks (500 steps) with a collapsed discriminator that raise an alarm.
+
+A healthy discriminator may separate all images for some time at the start.
+"""
 
 ALWAYS_WINS: Final = 0.999
-"""Share of real and of fake images rightly told, above which nothing is left to learn from."""
+"""Accuracy on real and on fake images from which the generator has no useful gradient."""
 
 SAME_SCORE: Final = 1e-4
-"""Difference of the mean scores of real and fake images under which a discriminator tells nothing; healthy ones, even when they
-are fooled, differ by more from batch to batch."""
+"""Difference of the mean scores of real and fake images below which a discriminator counts as collapsed.
+
+The scores of a healthy discriminator differ by more from batch to batch, even if it separates no images.
+"""
 
 COLLAPSED: Final = 0.3
-"""Share of the real images' variety within a class, under which previews count as one picture. Generators that drew one picture
-a class, each time with other ragged edges, were seen at 0.19 and 0.26, all recipes that draw well above 0.9."""
+"""Share of the variety of real images within a class below which previews count as collapsed.
+
+Measured: 0.19 and 0.26 for generators with one picture a class and varying edges, above 0.9 for every healthy recipe.
+"""
 
 PREVIEWS_IN_A_ROW: Final = 3
-"""Previews that must look collapsed: early ones may, before the generator has learned to use its latent."""
+"""Number of consecutive collapsed previews that raise an alarm; early previews may lack variety."""
 
 YOUNG: Final = 0.25
-"""Share of the run before which a lack of variety is no alarm, unless there has been variety before."""
+"""Share of the run before which a lack of variety raises no alarm, unless earlier previews had variety."""
 
 YOUNG_STEPS: Final = 30
-"""The same in steps, for very short runs: in fewer no generator has learned anything."""
+"""The same limit in steps, for very short runs; a generator learns nothing in fewer steps."""
 
 COMPARED: Final = 20
-"""Real images of each class whose variety is the measure."""
+"""Number of real images of each class with which the variety is compared."""
 
 
 @final
 class Guard(Callback):
-    """Raises the alarm through the loop's control, with what has happened and what usually helps.
+    """A callback that raises an alarm in the control of the loop, with a diagnosis and remedies.
 
-    Raised in words; what is then done about it is for those who run the loop.
+    The training session handles the alarm.
+
+    Args:
+        recipe: recipe of the run.
+        control: control of the loop.
+        image_set: training images, which give the variety of real images.
     """
 
     def __init__(self, recipe: Recipe, control: Control, image_set: ImageSet) -> None:
@@ -80,14 +93,14 @@ class Guard(Callback):
         self.averages = RunningMeans()
 
     def on_event(self, event: Event) -> None:
-        """Look at a step's losses, or at the weights before something is made of them."""
+        """Check the losses of a step, or the weights before they are used or saved."""
         if isinstance(event, Stepped):
             self._add(event.report)
         elif isinstance(event, PreviewDue | EvaluationDue | SnapshotDue | CheckpointDue | Ended):
             self._check_weights(event.trainer)
 
     def inspect(self, images: Picture, labels: npt.NDArray[np.int64], images_seen: int) -> None:
-        """Look at a preview: uint8 images (n, height, width[, channels]) and their labels (n,)."""
+        """Check a preview: uint8 images (n, height, width[, channels]) and their labels (n,)."""
         if not self.recipe.guard.mode_collapse or not self.real_variety:
             return
         variety = variety_of(images, labels) / self.real_variety
@@ -98,13 +111,13 @@ class Guard(Callback):
         self.alike = self.alike + 1 if variety < COLLAPSED and old_enough else 0
         if self.alike >= PREVIEWS_IN_A_ROW:
             self.control.raise_alarm(
-                f"mode collapse at {images_seen:,} images: the previews of a class are all but one picture "
-                f"({variety:.0%} of the variety of real images). What usually helps: an R1 penalty (penalty.name=r1), the "
-                "relativistic loss (loss.name=relativistic), or lower learning rates"
+                f"mode collapse at {images_seen:,} images: the previews of a class have {variety:.0%} of the variety of real "
+                "images. Try an R1 penalty (penalty.name=r1), the relativistic loss (loss.name=relativistic), or lower "
+                "learning rates"
             )
 
     def state(self) -> dict[str, Any]:
-        """The sums of the portion that is under way, and what has been noticed in a row."""
+        """Return the sums of the current chunk and the counts of consecutive findings."""
         return {
             "steps": self.steps,
             "sums": self.averages.state(),
@@ -115,13 +128,13 @@ class Guard(Callback):
         }
 
     def restore(self, state: dict[str, Any], images_seen: int) -> None:
-        """Go on with them."""
+        """Restore the sums and the counts."""
         self.steps, self.winning, self.dead = state["steps"], state["winning"], state["dead"]
         self.alike, self.had_variety = state["alike"], state["had_variety"]
         self.averages.restore(state["sums"])
 
     def begin_again(self) -> None:
-        """Forget what was noticed: after a rollback each try has the whole of the guard's patience."""
+        """Reset the sums and the counts, so that each attempt after a rollback has the full patience."""
         self.steps = self.winning = self.dead = self.alike = 0
         self.had_variety = False
         self.averages.clear()
@@ -131,7 +144,7 @@ class Guard(Callback):
         terms["gap"] = (terms["score_real"] - terms["score_fake"]).abs()
         self.averages.add(terms)
         self.steps += 1
-        if report.terms["discriminator_loss"].device.type == "cpu":  # where reading a number costs nothing
+        if report.terms["discriminator_loss"].device.type == "cpu":  # where reading a value does not wait
             self._check_finite({name: float(value) for name, value in terms.items()}, report.images_seen)
         if self.steps == CHUNK_SIZE:
             self._look(report.images_seen)
@@ -148,18 +161,15 @@ class Guard(Callback):
             return
         if self.winning >= PATIENCE:
             self.control.raise_alarm(
-                f"the discriminator has won at {images_seen:,} images: for {PATIENCE * CHUNK_SIZE} steps it "
-                "told real from fake "
-                f"images without a mistake (loss {means['discriminator_loss']:.4f}), so the generator has nothing left to "
-                "learn from. What usually helps: a lower optimizer.discriminator_learning_rate, a penalty (penalty.name=r1), "
-                "dropout, or label smoothing"
+                f"discriminator collapse at {images_seen:,} images: it separated all real and fake images for "
+                f"{PATIENCE * CHUNK_SIZE} steps (loss {means['discriminator_loss']:.4f}), so the generator no longer learns. "
+                "Try a lower optimizer.discriminator_learning_rate, a penalty (penalty.name=r1), dropout, or label smoothing"
             )
         elif self.dead >= PATIENCE:
             self.control.raise_alarm(
-                f"the discriminator has gone blind at {images_seen:,} images: for {PATIENCE * CHUNK_SIZE} steps "
-                "it gave real and "
-                f"fake images the same score (within {SAME_SCORE:g}). What usually helps: a weaker penalty (penalty.gamma), or "
-                "another optimizer.discriminator_learning_rate"
+                f"discriminator collapse at {images_seen:,} images: it gave real and fake images the same score (within "
+                f"{SAME_SCORE:g}) for {PATIENCE * CHUNK_SIZE} steps. Try a weaker penalty (penalty.gamma), or another "
+                "optimizer.discriminator_learning_rate"
             )
 
     def _check_finite(self, values: dict[str, float], images_seen: int) -> None:
@@ -181,27 +191,29 @@ class Guard(Callback):
 
     def _diverged(self, what: str, images_seen: int) -> None:
         self.control.raise_alarm(
-            f"the training has diverged at {images_seen:,} images: {what} no longer finite. What usually helps: lower learning "
-            "rates, or a penalty on the discriminator"
+            f"divergence at {images_seen:,} images: not finite: {what}. Try lower learning rates "
+            "(optimizer.generator_learning_rate, optimizer.discriminator_learning_rate), or a penalty (penalty.name=r1)"
         )
 
 
 def _moments(trainer: Trainer) -> Iterator[torch.Tensor]:
-    """What the optimisers keep, of which the next step is made."""
+    """Yield the moments of both optimisers."""
     for optimizer in (trainer.generator_optimizer, trainer.discriminator_optimizer):
         for moments in optimizer.state.values():
             yield from moments.values()
 
 
 def variety_of(images: Picture, labels: npt.NDArray[np.int64]) -> float:
-    """How much images of one class differ: the RMS difference of their pixels, 0 to 255, the mean over pairs and classes.
+    """Compute the variety of images within their classes.
+
+    The variety is the RMS difference of the pixels of two images of a class, averaged over pairs and classes.
 
     Args:
         images: uint8 (n, height, width[, channels]).
-        labels: (n,); a class with a single image doesn't count.
+        labels: (n,); classes with a single image are ignored.
 
     Returns:
-        0 where no class has two images.
+        The variety, 0 to 255; 0 if no class has two images.
     """
     found = []
     for label in np.unique(labels):

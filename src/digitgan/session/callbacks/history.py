@@ -1,4 +1,4 @@
-"""The history: losses and scores over the run, averaged between evenly spread moments, a JSON object a line."""
+"""The history of a run: averaged losses and scores, one JSON object per line."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from digitgan.training import Event, Stepped
 from digitgan.training.schedule import Schedule, learning_rate_scale
 
 LINES = 200
-"""Lines in a full run's history: enough for a smooth curve, few enough to read."""
+"""Number of lines of a full history: enough for a smooth curve, few enough to read."""
 
 
 @final
 class History(Callback):
-    """Writes the run's history as it grows.
+    """A callback that writes the history of a run.
 
-    Each line (see `digitgan.runs.history_line`) has `images_seen`; the mean of every term the steps reported since the last
-    line; `learning_rate_scale`; and `seconds`, the time trained so far: the only value that differs between two runs of the
-    same recipe, data and seed.
+    Each line (see `digitgan.runs.history_line`) has `images_seen`; the mean of each term over the steps since the last line;
+    `learning_rate_scale`; and `seconds`, the training time so far. Only `seconds` differs between two runs of the same recipe,
+    data and seed.
 
     Attributes:
-        epoch_seconds: how long each epoch took.
-        epoch_ended: is told of each epoch, counted from 1, and its seconds.
-        lines_lost: how many were missing when it was restored: they are damaged, or the file was cut short.
+        epoch_seconds: duration of each epoch in seconds.
+        epoch_ended: called after each epoch with its number, from 1, and its duration in seconds.
+        lines_lost: number of damaged or missing lines when the history was restored.
     """
 
     def __init__(self, run: RunFolder, recipe: Recipe, images_an_epoch: int) -> None:
@@ -49,11 +49,11 @@ class History(Callback):
 
     @property
     def seconds(self) -> float:
-        """Time trained so far, earlier sittings included, and pauses not."""
+        """The training time so far in seconds, with earlier sessions and without pauses."""
         return self._seconds_before + time.monotonic() - self._started
 
     def on_event(self, event: Event) -> None:
-        """Add up a step; write a line where one is due."""
+        """Add the terms of a step; write a line if one is due."""
         self._looked = time.monotonic()
         if isinstance(event, Stepped):
             self._averages.add(event.report.terms)
@@ -63,7 +63,7 @@ class History(Callback):
                 self._write(event.report.images_seen)
 
     def state(self) -> dict[str, Any]:
-        """The sums since the last line, how many lines there are, and the time."""
+        """Return the sums since the last line, the number of lines, and the training time."""
         return {
             "sums": self._averages.state(),
             "lines": self._lines,
@@ -72,7 +72,7 @@ class History(Callback):
         }
 
     def restore(self, state: dict[str, Any], images_seen: int) -> None:
-        """Take up the sums, and cut lines off that were written after the checkpoint."""
+        """Restore the sums, and remove lines that are newer than the checkpoint."""
         self._averages.restore(state["sums"])
         self._seconds_before, self._started = state["seconds"], time.monotonic()
         self.epoch_seconds = list(state.get("epoch_seconds", []))
@@ -80,18 +80,18 @@ class History(Callback):
         self.lines_lost = max(0, state.get("lines", 0) - self._lines)
 
     def begin_again(self) -> None:
-        """Forget everything."""
+        """Reset the history to the beginning of the run."""
         self._averages.clear()
         self._seconds_before, self._started = 0.0, time.monotonic()
         self.epoch_seconds = []
         self._cut_off(0)
 
     def count_lost(self, seconds: float) -> None:
-        """Add time to the time trained that led nowhere: what was made in it was taken back."""
+        """Add the time of undone steps to the training time."""
         self._seconds_before += seconds
 
     def stood_still(self) -> None:
-        """Say that the process goes on after it was stopped, by SIGSTOP or Ctrl-Z, since about when it saw the last event."""
+        """Exclude a pause by SIGSTOP or Ctrl-Z from the training time; it began at about the last event."""
         now = time.monotonic()
         self._started += now - self._looked
         self._looked = now
@@ -117,11 +117,11 @@ class History(Callback):
                 file.write(history_line(line))
         except OSError as problem:
             reason = why_not_written(problem, self.run.history)
-            raise OutputError(f"{self.run.history}: cannot be written ({reason}); make room, then --resume") from problem
+            raise OutputError(f"{self.run.history}: cannot be written ({reason}); make room, then use --resume") from problem
         self._lines += 1
         self._averages.clear()
 
 
 def _rounded(value: float) -> float | None:
-    """For JSON, which has no word for what is no number."""
+    """Return a rounded value, or None if it is not finite, which JSON cannot represent."""
     return round(value, 6) if math.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""Previews: the same latents drawn again and again as the generator learns, and the animation of them."""
+"""Previews of a run: images of fixed latents during the training, and their animation."""
 
 from __future__ import annotations
 
@@ -19,32 +19,33 @@ from digitgan.session.callbacks.base import Callback
 from digitgan.training import Event, NoiseSource, PreviewDue, Trainer
 
 CELLS = 100
-"""Images in a preview, as near as whole rows of all classes come to it."""
+"""Approximate number of images in a preview; rows are complete."""
 
 CALIBRATION_BATCHES, CALIBRATION_BATCH_SIZE = 1, 256
-"""Fewer latents than a model's statistics are taken from: a preview is looked at, not measured."""
+"""Latents for the batch-norm statistics of a preview; fewer than for a model, because a preview is not evaluated."""
 
 ALL_ALIKE = "10x10"
-"""The layout where there is but one class."""
+"""The layout for a single class."""
 
 COLUMNS = 20
-"""Classes side by side at most: of hundreds of classes the first are shown, as a picture that one can look at."""
+"""Largest number of classes in a preview; further classes are omitted to keep the picture readable."""
 
 
 Inspect = Callable[[Picture, npt.NDArray[np.int64], int], None]
-"""Is shown a preview's images, their labels, and the count of images seen."""
+"""Receives the images of a preview, their labels, and the number of images seen."""
 
 
 @final
 class Previews(Callback):
-    """Writes a sample grid whenever one is due, and beside the first the latents and labels of all of them.
+    """A callback that writes sample grids, and once the latents and labels of all grids.
 
     Args:
-        run: where they go.
-        noise_source: where the latents come from.
-        notice: is told of each grid's path.
-        layout: the recipe's `training.grid`: "classes" for a row a latent and a column a class, or "5x5" and the like.
-        inspect: is shown what was drawn.
+        run: run to write to.
+        noise_source: source of the latents.
+        notice: called with the path of each grid.
+        layout: `training.grid` of the recipe: "classes" for one row per latent and one column per class, or rows and columns
+            such as "5x5".
+        inspect: called with the images of each grid.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class Previews(Callback):
             self.latents, self.labels = noise_source.preview_in_turn(rows * self.columns)
 
     def on_event(self, event: Event) -> None:
-        """Draw and write the grid, say where it is, and let it be inspected."""
+        """Generate and write the grid if one is due; call `notice` and `inspect`."""
         if isinstance(event, PreviewDue):
             images = self._draw(event.trainer)
             path = self.run.preview(event.trainer.images_seen)
@@ -92,32 +93,33 @@ class Previews(Callback):
 
 
 def animate(run: RunFolder, path: Path, milliseconds: int = 120) -> int:
-    """Make a GIF of the run's previews so far.
+    """Make a GIF of the previews of a run.
 
     Args:
-        run: finished or still training.
-        path: where the GIF goes.
-        milliseconds: for which each preview is shown; the last is held.
+        run: a run, finished or still training.
+        path: the GIF file.
+        milliseconds: duration of each preview; the last one is held longer.
 
     Returns:
-        How many previews it shows.
+        The number of previews.
 
     Raises:
-        RunError: if there are no previews yet.
+        RunError: if there are no readable previews.
+        OutputError: if the file cannot be written.
     """
     files = run.preview_files()
     if not files:
-        raise RunError(f"{run.path}: has no previews yet; the first comes after a short while of training")
+        raise RunError(f"{run.path}: the run has no previews yet; wait until the training has written its first preview")
     frames = [frame for frame in map(_frame, files) if frame is not None]
     if not frames:
-        raise RunError(f"{run.previews}: none of the previews can be read")
+        raise RunError(f"{run.previews}: all previews are damaged; continue the training to write new ones")
     frames = [frame for frame in frames if frame.shape == frames[-1].shape]
     save_gif(path, frames, milliseconds)
     return len(frames)
 
 
 def _frame(file: Path) -> Picture | None:
-    """A preview's pixels; None where the file is damaged, which need not spoil the others."""
+    """Return the pixels of a preview; None if the file is damaged."""
     try:
         with Image.open(file) as picture:
             return np.asarray(picture)

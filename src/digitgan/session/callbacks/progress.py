@@ -1,4 +1,4 @@
-"""Progress on the terminal: a live display where there is one, plain lines where there is none."""
+"""Progress displays: a live display for terminals, plain lines for logs."""
 
 from __future__ import annotations
 
@@ -21,59 +21,59 @@ from digitgan.training import Ended, Event, Stepped, StepReport
 from digitgan.training.schedule import Schedule
 
 REFRESH_SECONDS = 0.25
-"""Reading a loss waits for the device; four times a second is fluent to the eye and costs nothing measurable."""
+"""Interval of the live display. Reading a loss waits for the device; at this interval, the cost is not measurable."""
 
 SMOOTHING = 0.9
-"""Share of the old value in the losses shown, which jump from step to step."""
+"""Weight of the old value in the displayed losses, which vary from step to step."""
 
 PLAIN_LINES = 12
-"""Lines that a full run leaves in a log."""
+"""Number of lines of a full run."""
 
 
 class ProgressCallback(Callback):
-    """Shows how far a training is. Used as a context, so that a live display is taken down whatever happens."""
+    """A callback that displays the progress. It is a context manager, so that a live display always ends."""
 
     @abstractmethod
     def notice(self, path: Path) -> None:
-        """Say that a preview was written."""
+        """Report the path of a new preview."""
 
     @abstractmethod
     def epoch_ended(self, number: int, seconds: float) -> None:
-        """Say that an epoch, counted from 1, was completed, and how long it took."""
+        """Report the number of a completed epoch, from 1, and its duration in seconds."""
 
     @abstractmethod
     def __enter__(self) -> ProgressCallback:
-        """Begin to show."""
+        """Start the display."""
 
     @abstractmethod
     def __exit__(self, *problem: object) -> None:
-        """Stop showing."""
+        """End the display."""
 
 
 @final
 class NoProgress(ProgressCallback):
-    """Shows nothing: for `--quiet`, and for Python unless asked."""
+    """No progress display: for `--quiet`, and the default of the Python API."""
 
     def on_event(self, event: Event) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def notice(self, path: Path) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def epoch_ended(self, number: int, seconds: float) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def __enter__(self) -> NoProgress:
-        """Nothing to begin."""
+        """Return the display."""
         return self
 
     def __exit__(self, *problem: object) -> None:
-        """Nothing to stop."""
+        """Do nothing."""
 
 
 @final
 class LiveProgress(ProgressCallback):
-    """A bar with the time left, the losses, the scores, the speed and the newest preview, redrawn in place."""
+    """A live display of a progress bar, the losses, the scores, the speed and the newest preview."""
 
     def __init__(self, console: Console, recipe: Recipe, images_seen: int) -> None:
         self.images_before = images_seen
@@ -81,7 +81,7 @@ class LiveProgress(ProgressCallback):
         self.refreshed = 0.0
         self.newest: StepReport | None = None
         self.shown: dict[str, float] = {}
-        self.preview = "the first is on its way"
+        self.preview = "none yet"
         self.epoch = ""
         self.bar = Progress(
             TextColumn("training"),
@@ -98,7 +98,7 @@ class LiveProgress(ProgressCallback):
         self.live = Live(console=console, refresh_per_second=4, transient=False)
 
     def on_event(self, event: Event) -> None:
-        """Redraw, at most four times a second, and at the end."""
+        """Update the display at most four times a second, and at the end."""
         if isinstance(event, Stepped):
             self.newest = event.report
         ended = isinstance(event, Ended)
@@ -106,20 +106,20 @@ class LiveProgress(ProgressCallback):
             self._show(self.newest)
 
     def notice(self, path: Path) -> None:
-        """Name the newest preview."""
+        """Display the path of the newest preview."""
         self.preview = str(path)
 
     def epoch_ended(self, number: int, seconds: float) -> None:
-        """Name the epoch that was completed."""
+        """Display the completed epoch."""
         self.epoch = f"epoch {number} took {seconds:,.1f} s"
 
     def __enter__(self) -> LiveProgress:
-        """Take the terminal's last lines."""
+        """Start the live display."""
         self.live.start()
         return self
 
     def __exit__(self, *problem: object) -> None:
-        """Leave the last state standing."""
+        """End the live display and keep its last state."""
         self.live.stop()
 
     def _show(self, report: StepReport) -> None:
@@ -132,7 +132,7 @@ class LiveProgress(ProgressCallback):
         table.add_row("", Text("discriminator", style="bold"), Text("generator", style="bold"))
         table.add_row("loss", f"{self.shown['discriminator_loss']:.3f}", _shown(self.shown.get("generator_loss")))
         table.add_row("mean score", f"real {self.shown['score_real']:+.2f}", f"fake {self.shown['score_fake']:+.2f}")
-        table.add_row("told rightly", f"real {self.shown['accuracy_real']:.0%}", f"fake {self.shown['accuracy_fake']:.0%}")
+        table.add_row("accuracy", f"real {self.shown['accuracy_real']:.0%}", f"fake {self.shown['accuracy_fake']:.0%}")
         table.add_row("images/s", f"{speed:,.0f}", self.epoch)
         self.live.update(
             Group(self.bar, table, Text(f"newest preview: {self.preview}", style="dim", overflow="ellipsis", no_wrap=True))
@@ -141,7 +141,7 @@ class LiveProgress(ProgressCallback):
 
 @final
 class PlainProgress(ProgressCallback):
-    """A line now and then: for logs and pipes."""
+    """Progress lines for logs and pipes."""
 
     def __init__(self, console: Console, recipe: Recipe, images_seen: int) -> None:
         self.console = console
@@ -153,9 +153,9 @@ class PlainProgress(ProgressCallback):
         self.fooling: Tensor | None = None
 
     def on_event(self, event: Event) -> None:
-        """Print a line where one is due."""
+        """Print a line if one is due."""
         if isinstance(event, Stepped) and "generator_loss" in event.report.terms:
-            self.fooling = event.report.terms["generator_loss"]  # not every step has one
+            self.fooling = event.report.terms["generator_loss"]  # not every step updates the generator
         if isinstance(event, Stepped) and self.moments.due(event.report.images_seen):
             report, terms = event.report, readings(event.report.terms)
             elapsed = time.monotonic() - self.started
@@ -171,29 +171,29 @@ class PlainProgress(ProgressCallback):
             self._print(f"stopped at {event.trainer.images_seen:,} images")
 
     def notice(self, path: Path) -> None:
-        """Remember the newest preview for the next line."""
+        """Add the newest preview to the next line."""
         self.preview = f"  preview {path}"
 
     def epoch_ended(self, number: int, seconds: float) -> None:
-        """Print it."""
+        """Print the completed epoch."""
         self._print(f"epoch {number} took {seconds:,.1f} s")
 
     def __enter__(self) -> PlainProgress:
-        """Nothing to begin."""
+        """Return the display."""
         return self
 
     def __exit__(self, *problem: object) -> None:
-        """Nothing to stop."""
+        """Do nothing."""
 
     def _print(self, line: str) -> None:
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _shown(loss: Tensor | float | None) -> str:
-    """A loss; a dash before the first."""
+    """Return a loss as text; a dash before the first loss."""
     return "–" if loss is None else f"{float(loss):.3f}"
 
 
 def readings(terms: Mapping[str, Tensor]) -> dict[str, float]:
-    """The terms as plain numbers."""
+    """Return the terms as floats."""
     return {name: float(value) for name, value in terms.items()}

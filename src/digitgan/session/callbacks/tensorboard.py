@@ -1,4 +1,4 @@
-"""TensorBoard: what a training reports, its scores and its previews, for those who look at all their runs there."""
+"""The callback that writes losses, evaluations and previews for TensorBoard."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ from digitgan.training import Ended, EvaluationDue, Event, PreviewDue, Stepped
 from digitgan.training.schedule import Schedule
 
 GROUPS: Final = {"loss": "losses", "score": "scores", "accuracy": "accuracies"}
-"""Under which heading a term is shown, by the word its name has."""
+"""The groups of the terms, by a word in the name of the term."""
 
 
 def check_tensorboard() -> None:
-    """Make sure that TensorBoard's writer is there.
+    """Check that TensorBoard is installed.
 
     Raises:
-        UsageError: where it isn't.
+        UsageError: if it is not installed.
     """
     if importlib.util.find_spec("tensorboard") is None:
-        raise UsageError("--tensorboard needs tensorboard, which the extra brings: pip install 'digitgan[tensorboard]'")
+        raise UsageError("--tensorboard: tensorboard is not installed; run pip install 'digitgan[tensorboard]'")
 
 
 @final
 class TensorBoard(Callback):
-    """Writes event files into the run's folder; the step is the count of images seen.
+    """A callback that writes TensorBoard event files; the step is the number of images seen.
 
-    The terms of the steps are averaged as in the history. Previews and scores are taken from the run's folder, so those that
-    write them have to be shown an event first.
+    The terms of the steps are averaged as in the history. Previews and evaluations are read from the run's folder, so their
+    callbacks must handle each event first.
 
     Args:
-        run: where they go: its `tensorboard/`.
-        recipe: of the run; its text is shown as well.
-        images_seen: where this sitting begins; what was written beyond it by an earlier one is hidden.
+        run: run; the files are written to its `tensorboard/`.
+        recipe: recipe of the run, written as text.
+        images_seen: images seen at the start of this session; later points of earlier sessions are hidden.
     """
 
     def __init__(self, run: RunFolder, recipe: Recipe, images_seen: int) -> None:
@@ -59,7 +59,7 @@ class TensorBoard(Callback):
             self._writer.add_text("recipe", indented, 0)
 
     def on_event(self, event: Event) -> None:
-        """Add up a step; write what is due."""
+        """Add the terms of a step; write the values that are due."""
         if isinstance(event, Stepped):
             self._averages.add(event.report.terms)
             if self.moments.due(event.report.images_seen):

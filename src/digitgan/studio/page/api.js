@@ -1,4 +1,4 @@
-// Asking the server: every answer is either what was asked for, or an error in its own words.
+// Requests to the server. An error response is thrown as an Error with the message of the server.
 
 const ROOT = "api/v1/";
 
@@ -16,7 +16,7 @@ async function answer(response) {
   let words = `${response.status} ${response.statusText}`;
   try {
     words = (await response.json()).error ?? words;
-  } catch { /* no JSON: the status must do */ }
+  } catch { /* not JSON: use the status */ }
   throw new Error(words);
 }
 
@@ -33,7 +33,7 @@ export async function post(path, body) {
   return (await answer(response)).json();
 }
 
-// Pictures that follow a hand: one request at a time, and always for the newest place; those between are left out.
+// An image that follows the controls. It sends one request at a time, for the latest state, and skips the states between.
 export class Picture {
   constructor(image, told) {
     this.image = image;
@@ -44,7 +44,7 @@ export class Picture {
 
   show(where, alt) {
     this.wanted = { where, alt };
-    this.image.dataset.settled = "no"; // it shows, or will, what was wanted before
+    this.image.dataset.settled = "no"; // the image still shows an earlier state
     if (!this.busy) this.fetch();
   }
 

@@ -1,4 +1,4 @@
-// A small line chart: a few lines of a run over images seen.
+// A line chart of the history of a run over images seen.
 
 import { count } from "./place.js";
 
@@ -26,7 +26,7 @@ export function chart(title, lines, history, length, at, fixed) {
   const x = (seen) => LEFT + ((WIDTH - LEFT - RIGHT) * seen) / last;
   const y = (value) => HEIGHT - BOTTOM - ((HEIGHT - TOP - BOTTOM) * (value - low)) / (high - low || 1);
   const ends = found.filter((line) => line.points.length).map((line) => `${line.name} ${short(line.points.at(-1)[1])}`);
-  const picture = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "chart", role: "img", "aria-label": `${title}: ${ends.join(", ") || "nothing yet"}` });
+  const picture = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "chart", role: "img", "aria-label": `${title}: ${ends.join(", ") || "no data yet"}` });
   picture.append(svg("text", { x: LEFT, y: 13 }, title));
   let place = WIDTH - RIGHT;
   for (const line of [...found].reverse()) {
@@ -47,7 +47,7 @@ export function chart(title, lines, history, length, at, fixed) {
   return picture;
 }
 
-// From the lowest to the highest, without the few most extreme: one wild point at the start would flatten all the rest.
+// The range of the values without the most extreme 2 % at each end: one outlier would flatten the rest of the chart.
 function span(values) {
   if (!values.length) return [0, 1];
   const sorted = [...values].sort((one, other) => one - other);

@@ -1,4 +1,4 @@
-// The OpenAPI document as a page.
+// Renders the OpenAPI document as a page.
 
 import { byId, make } from "./place.js";
 
@@ -17,12 +17,12 @@ function kind(schema) {
 }
 
 function table(rows) {
-  const head = make("tr", {}, ...["Name", "Kind", "Left out", "What it is"].map((text) => make("th", { text })));
+  const head = make("tr", {}, ...["Name", "Type", "Default", "Description"].map((text) => make("th", { text })));
   const body = rows.map((cells) => make("tr", {}, ...cells.map((text, n) => make("td", {}, n === 0 ? make("code", { text }) : text))));
   return make("div", { class: "wide" }, make("table", {}, make("thead", {}, head), make("tbody", {}, ...body)));
 }
 
-const left = (schema, required) => (required ? "must be given" : schema?.default === undefined ? "" : String(schema.default));
+const left = (schema, required) => (required ? "required" : schema?.default === undefined ? "" : String(schema.default));
 
 const parts = [make("p", { text: described.info.description })];
 for (const [path, methods] of Object.entries(described.paths)) {

@@ -1,4 +1,4 @@
-// Explore: a latent moved along its two main directions, between two classes.
+// The Explore section: a latent, moved along two principal directions and interpolated between two classes.
 
 import { address, get, Picture } from "./api.js";
 import * as pads from "./pad.js";
@@ -7,18 +7,18 @@ import { byId, options, remember, tell } from "./place.js";
 const one = new Picture(byId("explore-picture"), tell);
 const all = new Picture(byId("explore-all"), tell);
 const state = { model: "mnist", seed: 0, first: "0", second: "", share: 0, x: 0, y: 0 };
-let known = null; // the model, as the server describes it
+let known = null; // the model description from the server
 
 function show() {
-  if (!known) return; // no model has been found yet
+  if (!known) return; // the model is not loaded yet
   const { model, seed, first, second, share, x, y } = state;
   const place = { model, seed, x: x.toFixed(3), y: y.toFixed(3) };
   const between = second !== "" && second !== first;
   const names = known.class_names;
-  const what = between ? `${names[first]} on the way to ${names[second]}, ${Math.round(share * 100)} %` : names[first];
-  // By their names: where classes are called by numbers, another one may be called by this one's place.
-  one.show(address("morph", { ...place, first: names[first], second: between ? names[second] : "", share: between ? share : 0, scale: 10 }), `A drawn ${what}`);
-  all.show(address("morph", { ...place, every_class: true, scale: 2 }), `The same latent as each of the classes ${names.join(", ")}`);
+  const what = between ? `between ${names[first]} and ${names[second]}, ${Math.round(share * 100)} %` : names[first];
+  // Classes are sent by name: with numeric class names, an index could be the name of another class.
+  one.show(address("morph", { ...place, first: names[first], second: between ? names[second] : "", share: between ? share : 0, scale: 10 }), `Generated image: ${what}`);
+  all.show(address("morph", { ...place, every_class: true, scale: 2 }), `The same latent in every class: ${names.join(", ")}`);
   byId("explore-caption").textContent = what;
   byId("explore-share").disabled = !between;
   pads.show(byId("pad-dot"), byId("pad-where"), state);
@@ -41,7 +41,7 @@ async function take(model) {
   if (!(state.first in known.class_names)) state.first = "0";
   if (state.second !== "" && !(state.second in known.class_names)) state.second = "";
   options(byId("explore-first"), names, state.first);
-  options(byId("explore-second"), [["", "(nowhere)"], ...(known.conditional ? names : [])], state.second);
+  options(byId("explore-second"), [["", "(none)"], ...(known.conditional ? names : [])], state.second);
 }
 
 byId("explore-model").addEventListener("change", (event) => {
@@ -51,7 +51,7 @@ for (const name of ["first", "second", "share"]) {
   byId(`explore-${name}`).addEventListener(name === "share" ? "input" : "change", (event) => {
     state[name] = name === "share" ? Number(event.target.value) : event.target.value;
     if (name === "second" && state.share === 0) {
-      state.share = 0.5; // or nothing would be seen of it
+      state.share = 0.5; // at 0, the second class would have no effect
       byId("explore-share").value = state.share;
     }
     show();
@@ -66,7 +66,7 @@ byId("explore-link").addEventListener("click", async (event) => {
     await navigator.clipboard.writeText(location.href);
     event.target.textContent = "Copied";
   } catch {
-    event.target.textContent = "The address bar has it";
+    event.target.textContent = "Copy the address instead";
   }
   setTimeout(() => { event.target.textContent = "Copy link"; }, 1500);
 });

@@ -1,4 +1,4 @@
-// The rooms: which one is shown, by the address.
+// Shows the section that the address names.
 
 import * as explore from "./explore.js";
 import { byId, read, tell } from "./place.js";
@@ -9,7 +9,7 @@ import * as write from "./write.js";
 const ROOMS = { write, explore, watch, train };
 let open = null;
 
-// The server has made a cookie of a token in the address; a link that is shared must not share the token.
+// The server has stored the token in a cookie. It is removed from the address so that a shared link does not contain it.
 const here = new URL(location.href);
 if (here.searchParams.has("token")) {
   here.searchParams.delete("token");
@@ -33,7 +33,7 @@ async function enter() {
   } catch (problem) {
     tell(problem.message);
   }
-  if (open !== room) ROOMS[room].leave?.(); // one has gone on while it was being made ready
+  if (open !== room) ROOMS[room].leave?.(); // another section was opened while this one loaded
 }
 
 window.addEventListener("hashchange", enter);

@@ -1,10 +1,10 @@
-// A pad over two directions of the latent: dragged, or moved by the arrow keys.
+// A pad for two principal directions of the latent, controlled by dragging or by the arrow keys.
 
-export const REACH = 3; // standard deviations, from the middle to the edge
+export const REACH = 3; // standard deviations from the centre to the edge
 
 export const within = (value) => Math.max(-REACH, Math.min(REACH, value));
 
-// state: an object whose x and y are moved; told: is called after each move.
+// state: object whose x and y are changed; told: called after each change.
 export function listen(pad, state, told) {
   const moveTo = (event) => {
     const box = pad.getBoundingClientRect();
@@ -30,7 +30,7 @@ export function listen(pad, state, told) {
   });
 }
 
-// Where the dot stands, and the words beside it.
+// Updates the position of the dot and the text beside it.
 export function show(dot, words, { x, y }) {
   dot.style.left = `${(50 * (x + REACH)) / REACH}%`;
   dot.style.top = `${(50 * (REACH - y)) / REACH}%`;

@@ -1,4 +1,4 @@
-// Where one is: the room, and what it shows, stand in the address, so that a link shares them.
+// The section and its state are stored in the address, so that a link shares them. Also: helpers for the DOM.
 
 export function read() {
   const [room, query] = location.hash.slice(1).split("?");
@@ -6,7 +6,7 @@ export function read() {
 }
 
 export function remember(room, values) {
-  if (read().room !== room) return; // one has left it meanwhile
+  if (read().room !== room) return; // another section has been opened meanwhile
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(values)) {
     if (value !== null && value !== undefined && value !== "") query.set(name, value);

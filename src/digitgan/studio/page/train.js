@@ -1,9 +1,9 @@
-// Train: start one, and steer those that are under way.
+// The Train section: starts runs and controls them.
 
 import { get, post } from "./api.js";
 import { byId, count, duration, make, options, tell } from "./place.js";
 
-let table = null; // recipes, data and settings, as the server offers them
+let table = null; // recipes, image sets and settings from the server
 let timer = null;
 
 const chosen = () => table.recipes.find(({ name }) => name === byId("train-recipe").value);
@@ -55,10 +55,10 @@ async function start(event) {
   button.disabled = false;
 }
 
-const BUTTONS = { // phase -> [action, what the button says]
+const BUTTONS = { // phase -> [action, button text]
   starting: [["stop", "Stop"]],
   training: [["pause", "Pause"], ["stop", "Stop"]],
-  paused: [["go-on", "Go on"], ["step", "Step"], ["stop", "Stop"]],
+  paused: [["go-on", "Continue"], ["step", "Step"], ["stop", "Stop"]],
   stopped: [["resume", "Resume"]],
   interrupted: [["resume", "Resume"]],
 };
@@ -75,7 +75,7 @@ function button(name, action, text) {
     }
     await list().catch((problem) => tell(problem.message));
     made.disabled = false;
-    if (made.isConnected && document.activeElement === document.body) made.focus(); // which a disabled button loses
+    if (made.isConnected && document.activeElement === document.body) made.focus(); // a disabled button loses the focus
   });
   return made;
 }
@@ -92,14 +92,14 @@ function item(run) {
 }
 
 function pendingItem({ name, problem }) {
-  const words = problem || "begins: loads the data, measures the speed …";
+  const words = problem || "Starting: loading the data and measuring the speed …";
   const element = make("li", { "data-run": name, "data-phase": problem ? "refused" : "starting" }, make("strong", { text: name }),
     make("p", { class: problem ? "remark warning" : "aside", text: words }));
   element.append(make("p", { class: "buttons" }, problem ? button(name, "forget", "Dismiss") : button(name, "stop", "Stop")));
   return element;
 }
 
-function standingAlready(made) { // a button that is replaced while it is pressed would not hear of it: what can stay, stays
+function standingAlready(made) { // A button that is replaced while it is pressed loses the click, so unchanged elements are reused.
   const { run, phase } = made.dataset;
   const there = byId("train-list").querySelector(`[data-run="${CSS.escape(run)}"][data-phase="${phase}"]`);
   const [done, doneNow] = [there, made].map((element) => element?.querySelector("progress"));
@@ -117,15 +117,15 @@ async function list() {
   const items = [...pending.map(pendingItem), ...runs.slice(0, 12).map(item)].map(standingAlready);
   const before = byId("train-list");
   if (items.length !== before.children.length || items.some((element, place) => element !== before.children[place])) {
-    before.replaceChildren(...(items.length ? items : [make("li", { text: "Nothing yet." })]));
+    before.replaceChildren(...(items.length ? items : [make("li", { text: "No runs yet." })]));
   }
-  if (held && action) { // whoever steers by keyboard keeps their place
+  if (held && action) { // keep the keyboard focus
     const run = before.querySelector(`[data-run="${CSS.escape(held)}"]`);
     (run?.querySelector(`[data-action="${action}"]`) ?? run?.querySelector("button"))?.focus();
   }
 }
 
-let gone = false; // whether the server didn't answer when it was asked last
+let gone = false; // whether the last request for the list failed
 
 async function listAgain() {
   try {
@@ -145,7 +145,7 @@ export async function enter() {
   if (!table) {
     table = await get("recipes");
     options(byId("train-recipe"), table.recipes.map(({ name }) => [name, name]), "fast");
-    options(byId("train-data"), table.data.map((name) => [name, name === "digits" ? "digits (1,500 embedded ones)" : name]), "digits");
+    options(byId("train-data"), table.data.map((name) => [name, name === "digits" ? "digits (1,500 embedded images)" : name]), "digits");
     offer();
   }
   await list();

@@ -1,4 +1,4 @@
-// Write: a text in one hand.
+// The Write section: a text in one style.
 
 import { address, get, Picture } from "./api.js";
 import { byId, options, remember, tell } from "./place.js";
@@ -10,7 +10,7 @@ function show() {
   const where = address("write", { ...state, scale: 4 });
   byId("write-download").href = where;
   byId("write-download").download = `${state.text.replaceAll(/[^0-9A-Za-z-]+/g, "_") || "digits"}.png`;
-  if (state.text.trim()) picture.show(where, `“${state.text}” in hand ${state.style} of seed ${state.seed}`);
+  if (state.text.trim()) picture.show(where, `“${state.text}” in style ${state.style} of seed ${state.seed}`);
   remember("write", state);
 }
 

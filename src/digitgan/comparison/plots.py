@@ -1,4 +1,4 @@
-"""The pictures of a comparison: samples in rows, curves on one axis."""
+"""The pictures of a comparison: samples and training curves."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from digitgan.model.registry import load
 from digitgan.runs import RunFolder
 
 COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000", "#e69f00")
-"""Okabe and Ito's palette, told apart by people with any colour vision; the line styles differ too."""
+"""The colours of the curves, from Okabe and Ito's palette for all types of colour vision. The line styles differ too."""
 
 STYLES: Final = ("-", "--", "-.", ":")
 
 SHOWN: Final = 20
-"""Images of each entry in the picture."""
+"""The number of images of each entry in the picture."""
 
 
 def draw_samples(entries: Sequence[Entry], path: Path) -> None:
-    """A row for each entry that has a model, in the order of the table; no picture where none has."""
+    """Save a picture of samples, one row for each entry with a model, in the order of the table; none without a model."""
     rows = []
     for entry in (entry for group in groups(entries).values() for entry in group if entry.record is not None):
         model = load(entry.run)
@@ -37,7 +37,7 @@ def draw_samples(entries: Sequence[Entry], path: Path) -> None:
 
 
 def draw_curves(entries: Sequence[Entry], path: Path) -> None:
-    """Fréchet distance over images seen, a line for each run that was scored while it trained; no picture where none was."""
+    """Save a plot of the Fréchet distance over images seen, with a line for each run with scores; none without scores."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

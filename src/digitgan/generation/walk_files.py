@@ -1,4 +1,4 @@
-"""`digitgan walk` and `invert`: travelling a model's latents, from names and paths to pictures."""
+"""The commands `digitgan walk` and `digitgan invert`: latent walks and GAN inversion, written to files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from digitgan.errors import DataError, UsageError
 from digitgan.files import claim_output, free_path, replacing, whole_folder
 from digitgan.generation.inversion import Inversion, invert
 from digitgan.generation.labels import parse_labels
-from digitgan.generation.walking import Interpolation, Start, drawn_steps, find_walk
+from digitgan.generation.walking import WALKS, Interpolation, Start, drawn_steps
 from digitgan.images import Picture, enlarged, grid, save_gif, save_png
 from digitgan.model.file import Model
 from digitgan.model.registry import load
@@ -25,27 +25,27 @@ WalkFormat = Literal["gif", "png", "frames"]
 
 MAX_STEPS: Final = 1000
 MAX_ACROSS: Final = 24
-"""Columns of a walk's picture; of more steps, so many evenly spread ones are shown."""
+"""Maximum columns of a walk's sheet. A longer walk is subsampled evenly."""
 
 STEPS: Final = {"gif": 20, "png": 8, "frames": 20}
-"""From stop to stop, where nothing else is asked for: smooth in motion, few enough for a picture."""
+"""Default steps between two stops, per format: enough for smooth motion, few enough for a sheet."""
 
 MILLISECONDS: Final = 60
 ENLARGEMENT: Final = 2
 
 DARK: Final = 127.5
-"""A mean level of an image's edge above this is paper: the models draw light ink on dark."""
+"""Mean level of the border above which an image is taken as dark on light. The models generate light on dark."""
 
 
 @final
 @dataclass(frozen=True)
 class WalkResult:
-    """What `walk_to_file` left.
+    """The result of `walk_to_file`.
 
     Attributes:
-        path: the file or folder.
-        steps: of the walk.
-        rows: what each row of a picture, or each cell of a frame, shows.
+        path: The file or folder written.
+        steps: Number of steps of the walk.
+        rows: Name of each row of a sheet, or of each cell of a frame.
     """
 
     path: Path
@@ -67,19 +67,19 @@ def walk_to_file(
     overwrite: bool,
     device: str,
 ) -> WalkResult:
-    """`digitgan walk`: a way through latents or classes, as an animation, a picture, or its frames.
+    """Write a walk through latents or classes as an animation, a sheet, or single frames (`digitgan walk`).
 
     Raises:
-        DigitganError: of the kind that fits, where something asked for can't be.
+        DigitganError: If an option is invalid, the model or the latent cannot be read, or the path cannot be written.
     """
-    walk = find_walk(kind)
+    walk = WALKS.find(kind)
     rng.check_seed(seed)
     steps = STEPS[format_name] if steps is None else steps
     if not 2 <= steps <= MAX_STEPS:
-        raise UsageError(f"--steps {steps}: 2 to {MAX_STEPS} is right")
+        raise UsageError(f"--steps {steps}: must be between 2 and {MAX_STEPS}")
     model = load(name, device)
     if labels is not None and not model.recipe.conditional:
-        raise UsageError(f"--labels {labels}: the recipe of this model, {model.recipe.name}, is unconditional; leave it out")
+        raise UsageError(f"--labels {labels}: the recipe of this model, {model.recipe.name}, is unconditional; remove --labels")
     classes = parse_labels(labels, model.class_names) if labels is not None else list(range(len(model.class_names)))
     given = None if latent is None else _read_latent(latent, model)
     planned = walk(Start(model, tuple(classes), seed, steps, interpolation, given))
@@ -103,14 +103,14 @@ def walk_to_file(
 @final
 @dataclass(frozen=True)
 class InversionResult:
-    """What `invert_to_file` left.
+    """The result of `invert_to_file`.
 
     Attributes:
-        path: the picture: the image, what redraws it, and that latent as every class.
-        latent: the file of the latent, which `digitgan walk --latent` takes.
-        found: the latent, the class, the error.
-        class_name: of the class.
-        reversed: whether the image was taken for ink on paper, and turned round.
+        path: The picture: the image, its reconstruction, and the same latent in every class.
+        latent: The file of the latent, an input of `digitgan walk --latent`.
+        found: The latent, the class and the error.
+        class_name: Name of the class.
+        reversed: Whether the image was taken as dark on light, and its levels were inverted.
     """
 
     path: Path
@@ -123,16 +123,16 @@ class InversionResult:
 def invert_to_file(
     image: Path, name: str, *, label: str | None, seed: int, out: Path | None, overwrite: bool, device: str
 ) -> InversionResult:
-    """`digitgan invert`: what redraws an image best, beside it, and the same hand in every class.
+    """Write an image beside its reconstruction and the same style in every class (`digitgan invert`).
 
     Raises:
-        DigitganError: of the kind that fits, where something asked for can't be.
+        DigitganError: If an option is invalid, the model or the image cannot be read, or a path cannot be written.
     """
     rng.check_seed(seed)
     model = load(name, device)
     labels = None if label is None else parse_labels(label, model.class_names, option="--label")
     if labels is not None and len(labels) != 1:
-        raise UsageError(f"--label {label}: one class is right; without it every class is tried")
+        raise UsageError(f"--label {label}: give a single class, or remove --label to try every class")
     path = out or free_path(Path(f"{image.stem}-redrawn.png"))
     latent = path.with_suffix(".npy")
     for each in (path, latent):
@@ -149,7 +149,7 @@ def invert_to_file(
 
 
 def _save_sheet(path: Path, steps: list[Picture]) -> None:
-    """A row for each cell, a column for each step."""
+    """Save one PNG with a row per cell and a column per step."""
     shown = [steps[index] for index in np.linspace(0, len(steps) - 1, min(len(steps), MAX_ACROSS)).round().astype(int)]
     cells = np.stack(shown, axis=1)
     save_png(path, enlarged(grid(cells.reshape(-1, *cells.shape[2:]), columns=len(shown)), ENLARGEMENT))
@@ -159,28 +159,28 @@ def _read_latent(path: Path, model: Model) -> npt.NDArray[np.float32]:
     try:
         z = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as problem:
-        raise DataError(f"--latent {path}: not a file of numbers ({problem}); `digitgan invert` leaves one") from problem
+        raise DataError(f"--latent {path}: not an array of numbers ({problem}); create one with `digitgan invert`") from problem
     width = model.generator.latent
     if not isinstance(z, np.ndarray) or z.shape != (width,) or z.dtype.kind != "f" or not np.isfinite(z).all():
-        raise DataError(f"--latent {path}: this model takes {width} finite numbers in a row, such as `digitgan invert` leaves")
+        raise DataError(f"--latent {path}: must be {width} finite floats, shape ({width},); create it with `digitgan invert`")
     return z.astype(np.float32)
 
 
 def _as_drawn(pixels: Picture, model: Model, path: Path) -> Picture:
-    """A picture in the kind of image that the model draws: grey as colour where it draws colour."""
+    """Return a picture with the model's number of channels; grey is repeated over the channels of a colour model."""
     spec = model.generator.spec
     if pixels.shape[:2] != (spec.height, spec.width):
         raise DataError(
-            f"{path}: is {pixels.shape[0]}x{pixels.shape[1]}, this model draws {spec.height}x{spec.width} (height x width): "
-            "bring it to that"
+            f"{path}: is {pixels.shape[0]}x{pixels.shape[1]} (height x width); resize it to {spec.height}x{spec.width}, which "
+            "this model generates"
         )
     if spec.channels == 1 and pixels.ndim == 3:
-        raise DataError(f"{path}: is coloured, and this model draws grey images; save it as grey")
+        raise DataError(f"{path}: is in colour; convert it to grey, which this model generates")
     return np.repeat(pixels[:, :, None], 3, axis=2) if spec.channels == 3 and pixels.ndim == 2 else pixels
 
 
 def _ink_on_dark(pixels: Picture) -> tuple[Picture, bool]:
-    """A grey image with its ink light; and whether it was dark on light, and had to be turned round."""
+    """Return a grey image as light on dark, and whether its levels had to be inverted."""
     if pixels.ndim == 3:
         return pixels, False
     edge = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])

@@ -1,4 +1,4 @@
-"""What the rooms draw: latents and labels from a request's few numbers, and pictures from images."""
+"""Latents and labels from the parameters of a request, and encoded images for its response."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from typing import Final, final
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from digitgan import rng
 from digitgan.errors import UsageError
 from digitgan.generation.walking import REACH, principal_directions
-from digitgan.images import Picture, enlarged
+from digitgan.images import Picture, encode_png, enlarged
 from digitgan.model.file import Model
 
 MAX_PICTURE: Final = 16_000_000
-"""Pixels of one picture."""
+"""Largest number of pixels of one encoded image."""
 
 
 @final
 @dataclass(frozen=True)
 class Spot:
-    """A place among all that a model can draw: a latent, moved along its two main directions, and a mixture of two classes.
+    """A position in the latent space and between two classes.
 
     Attributes:
-        seed: names the latent.
-        index: which of the seed's.
-        x: how far along the first direction, in standard deviations, from -`REACH` to `REACH`; None: where it is.
-        y: along the second.
-        first: a class.
-        second: another.
-        share: of the second, 0 to 1.
+        seed: random seed of the latent.
+        index: index of the latent in the sequence of the seed.
+        x: coordinate on the first principal direction, in standard deviations, from -2 `REACH` to 2 `REACH`. None keeps the
+            coordinate of the latent.
+        y: coordinate on the second principal direction; see `x`.
+        first: index of the first class.
+        second: index of the second class.
+        share: share of the second class, from 0 to 1.
     """
 
     seed: int
@@ -45,7 +45,7 @@ class Spot:
     share: float
 
     def latent(self, model: Model) -> Tensor:
-        """(1, latent)."""
+        """Return the latent, moved to (x, y), shape (1, latent)."""
         z = model.latents(self.seed, range(self.index, self.index + 1)).numpy().copy()
         directions, _ = principal_directions(model, 2)
         for wanted, direction in zip((self.x, self.y), directions, strict=False):
@@ -54,62 +54,70 @@ class Spot:
         return torch.from_numpy(z)
 
     def where(self, model: Model) -> tuple[float, float]:
-        """(x, y) of the seed's latent itself, for a page that begins there."""
+        """Return the coordinates (x, y) of the unmoved latent, clipped to [-`REACH`, `REACH`]."""
         z = model.latents(self.seed, range(self.index, self.index + 1)).numpy()
         directions, _ = principal_directions(model, 2)
         x, y = (float(np.clip(z[0] @ direction, -REACH, REACH)) for direction in directions)
         return x, y
 
     def shares(self, model: Model) -> Tensor:
-        """(1, classes), which add up to 1."""
+        """Return the class shares, shape (1, classes). They sum to 1."""
         shares = torch.zeros(1, len(model.class_names))
         shares[0, self.first] += 1 - self.share
         shares[0, self.second] += self.share
         return shares
 
     def every_class(self, model: Model) -> tuple[Tensor, Tensor]:
-        """The same latent as each of the classes: z (classes, latent) and labels (classes,)."""
+        """Return the latent once per class: z, shape (classes, latent), and labels, shape (classes,)."""
         classes = len(model.class_names)
         return self.latent(model).repeat(classes, 1), torch.arange(classes)
 
 
 def check_label(model: Model, name: str) -> int:
-    """The class of that name, or of that number.
+    """Return the index of a class from its name or number.
 
     Raises:
-        UsageError: if there is none.
+        UsageError: if there is no such class, or if several classes are given.
     """
     from digitgan.generation import parse_labels
 
-    if name in model.class_names:  # which may have a comma in it
+    if name in model.class_names:  # a class name may contain a comma
         return model.class_names.index(name)
     labels = parse_labels(name, model.class_names, "class")
     if len(labels) != 1:
-        raise UsageError(f"class {name!r}: one class is right here")
+        raise UsageError(f"class {name!r}: must be a single class")
     return labels[0]
 
 
 def checked_seed(seed: int) -> int:
-    """The seed, seen to be one."""
+    """Return a seed after validation.
+
+    Raises:
+        UsageError: if the seed is out of range.
+    """
     rng.check_seed(seed)
     return seed
 
 
 def png(picture: Picture, scale: int = 1) -> bytes:
-    """A picture as PNG, each pixel enlarged.
+    """Encode an image as PNG.
+
+    Args:
+        picture: image, uint8, shape (height, width[, channels]).
+        scale: integer factor that enlarges each pixel.
 
     Raises:
-        UsageError: if it would be too large.
+        UsageError: if the enlarged image has more than `MAX_PICTURE` pixels.
     """
     if picture.shape[0] * picture.shape[1] * scale**2 > MAX_PICTURE:
-        raise UsageError(f"a picture of more than {MAX_PICTURE // 10**6} million pixels; fewer images, or a smaller scale")
-    file = io.BytesIO()
-    Image.fromarray(enlarged(picture, scale) if scale > 1 else picture).save(file, format="PNG", compress_level=1)
-    return file.getvalue()
+        raise UsageError(
+            f"image size: must be at most {MAX_PICTURE // 10**6} million pixels; request fewer images, or a smaller `scale`"
+        )
+    return encode_png(enlarged(picture, scale) if scale > 1 else picture, optimize=False, compress_level=1)
 
 
 def npz(images: Picture, labels: list[int], class_names: tuple[str, ...]) -> bytes:
-    """Labelled images as `digitgan sample --format npz` has them."""
+    """Encode labelled images in the format of `digitgan sample --format npz`."""
     file = io.BytesIO()
     np.savez_compressed(file, images=images, labels=np.asarray(labels, dtype=np.int64), class_names=np.asarray(class_names))
     return file.getvalue()

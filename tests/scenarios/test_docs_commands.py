@@ -1,0 +1,109 @@
+"""The console blocks of README and docs: every command runs, made small; the others are checked as far as they can be."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from digitgan.cli.entry import COMMANDS, GROUPS
+from digitgan.cli.parser import parse
+from digitgan.data import ImageSet, write_idx
+from digitgan.generation.writers import write_folder, write_npz
+from digitgan.images import save_png
+from tests.scenarios.conftest import Digitgan
+from tests.trainings import ROOT
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+SMALLER = (
+    (r"--minutes [\d.]+", "--images 64"),
+    (r"--images \d+", "--images 64"),
+    (r"--per-class \d+", "--per-class 4"),
+    (r"--count \d+", "--count 40"),
+    (r"--shard-size \d+", "--shard-size 10"),
+    (r"^train (?!.*--(?:images|resume|dry-run|help))", "train --images 64 "),
+    (r"^train (?!.*--(?:resume|dry-run))", "train --set training.batch_size=16 --set training.snapshots=1 "),
+    (r"^evaluate(?! images)", "evaluate --images 200"),
+)
+"""What makes a command quick, and changes nothing else about it."""
+
+BOUND_ONLY = ("serve", "compare", "--statement", "--train-on-synthetic", "--inception", "--min-confidence")
+"""Commands that run for minutes, or need what is not here: their arguments are parsed, and other tests run them."""
+
+
+def commands(page: Path) -> list[str]:
+    """The commands of a page's console blocks, without their comments."""
+    blocks = re.findall(r"```console\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
+    lines = [line[2:] for block in blocks for line in block.splitlines() if line.startswith("$ ")]
+    return [re.sub(r"\s+#.*", "", line).strip() for line in lines]
+
+
+def small(command: str) -> list[str]:
+    """The arguments of a `digitgan` command, made quick."""
+    text = command.removeprefix("digitgan ")
+    for pattern, replacement in SMALLER:
+        text = re.sub(pattern, replacement, text)
+    return shlex.split(text)
+
+
+@pytest.fixture
+def workplace(here: Digitgan, tmp_path: Path, digits: ImageSet, monkeypatch: pytest.MonkeyPatch, mnist_dir: Path) -> Digitgan:
+    """A folder with the files and runs that the pages speak of."""
+    monkeypatch.setenv("DIGITGAN_DATA", str(mnist_dir))
+    few = digits.images[:200]
+    write_folder(tmp_path / "FOLDER", [few], digits.labels[:200], digits.class_names)
+    write_npz(tmp_path / "images.npz", [few], digits.labels[:200], digits.class_names)
+    save_png(tmp_path / "my-seven.png", few[int(np.flatnonzero(digits.labels[:200] == 7)[0])])
+    write_idx(tmp_path / "images-idx3-ubyte", few)
+    return here
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if any(line.startswith("digitgan ") for line in commands(page))], ids=lambda page: page.stem
+)
+def test_the_commands_of_a_page_run(page: Path, workplace: Digitgan, digitgan: Digitgan) -> None:
+    for command in sorted(filter(lambda line: line.startswith("digitgan "), commands(page)), key=_place):
+        argv = small(command)
+        if any(word in command for word in BOUND_ONLY):
+            assert callable(parse(argv, COMMANDS, GROUPS, "")), command
+            continue
+        call = digitgan if "keras" in command else workplace  # Keras changes the process that imports it
+        done = call(*(word.replace("@1497600", "@64") for word in argv), *_replacing(argv))
+        assert done.returncode == 0, f"{command}\n{argv}\n{done.stderr}"
+
+
+def _place(command: str) -> int:
+    """Runs are trained before they are used, and what is imported is exported before; otherwise in the page's order."""
+    first = command.split()[1]
+    return ["train", "export"].index(first) if first in ("train", "export") else 2
+
+
+def _replacing(argv: list[str]) -> list[str]:
+    """Several pages write to one path; a reader would have chosen another."""
+    takes = argv[0] in ("sample", "evaluate", "export", "walk", "invert", "write", "import")
+    return ["--overwrite"] if (takes and "--resume" not in argv and "--out" in argv) or argv[0] == "evaluate" else []
+
+
+def test_every_other_command_exists() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+    kinds: dict[str, Callable[[list[str]], Any]] = {
+        "make": lambda words: words[1] in targets,
+        "pip": lambda words: words[1] == "install" and (ROOT / words[words.index("-c") + 1]).is_file(),
+        "torchrun": lambda words: parse(
+            [word for word in words[words.index("digitgan") + 1 :] if word != "…"], COMMANDS, GROUPS, ""
+        ),
+        "curl": lambda words: any("localhost:8000/" in word for word in words),
+    }
+    found = [command for page in PAGES for command in commands(page) if not command.startswith("digitgan ")]
+    assert found
+    for command in found:
+        words = shlex.split(command)
+        assert words[0] in kinds, command
+        assert kinds[words[0]](words), command

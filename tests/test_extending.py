@@ -1,0 +1,260 @@
+"""Tests of the registries: a loss, a penalty, a metric, an export format, a data set, a reader, a family of networks.
+
+Each test registers an entry, uses it by name on the command line, and checks that the error of a misspelt name lists it.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from digitgan.data import DATASETS, Dataset, ImageSet, RemoteFile, write_idx
+from digitgan.data.sources import READERS, DataSource
+from digitgan.evaluation import METRICS, Comparison, Metric
+from digitgan.evaluation.metrics.bootstrap import Interval
+from digitgan.exporters import FORMATS, Format, Images, Labels, Latents, Package, drawn_directly
+from digitgan.lookup import Registry
+from digitgan.networks import GENERATORS, Generator, ImageSpec
+from digitgan.recipes import GENERATOR_FAMILIES
+from digitgan.recipes.networks import setting
+from digitgan.training.losses import LOSSES, Loss
+from digitgan.training.penalties import PENALTIES, LabelledImages, Score
+from tests.cli.commands import run
+
+TRAIN = (
+    "train",
+    "fast",
+    "--data",
+    "digits",
+    "--images",
+    "64",
+    "--set",
+    "training.batch_size=32",
+    "--set",
+    "discriminator.channels=[8, 8]",
+    "--set",
+    "training.generator_pretraining=0",
+    "--quiet",
+)
+SMALL_GENERATOR = ("--set", "generator.channels=[8, 8]")
+
+
+@pytest.fixture
+def registered() -> Iterator[Any]:
+    """Return a function that registers an entry until the end of the test."""
+    done: list[tuple[Registry[Any], str]] = []
+
+    def register(table: Registry[Any], name: str, entry: Any) -> None:
+        table.register(name, entry)
+        done.append((table, name))
+
+    yield register
+    for table, name in done:
+        table.unregister(name)
+
+
+def recorded(out: Path) -> str:
+    return (out / "recipe.toml").read_text(encoding="utf-8")
+
+
+def complaint(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
+    capsys.readouterr()
+    assert run(*argv) == 2
+    return capsys.readouterr().err
+
+
+# --- one entry of each registry ---------------------------------------------------------------------------------------
+
+
+class AbsoluteLoss(Loss):
+    """A loss of |score - 1| for real images and |score + 1| for fakes."""
+
+    def discriminator(self, real: Tensor, fake: Tensor, smoothing: float = 0.0) -> Tensor:
+        return (real - 1).abs().mean() + (fake + 1).abs().mean()
+
+    def generator(self, real: Tensor, fake: Tensor) -> Tensor:
+        return (fake - 1).abs().mean()
+
+
+def test_a_loss(registered: Any, isolated_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    registered(LOSSES, "absolute", AbsoluteLoss())
+    assert run(*TRAIN, *SMALL_GENERATOR, "--set", "loss.name=absolute", "--out", str(tmp_path / "run")) == 0
+    assert 'name = "absolute"' in recorded(tmp_path / "run")
+    said = complaint(capsys, *TRAIN, "--set", "loss.name=absolut", "--out", str(tmp_path / "other"))
+    assert "loss.name" in said
+    assert "'absolute'" in said
+
+
+def mean_score(score: Score, real: LabelledImages, fake: LabelledImages, interpolation_alpha: Tensor) -> Tensor:
+    """Compute the squared score of real images (drift penalty, Karras et al. 2018)."""
+    return score(real).square().mean()
+
+
+def test_a_penalty(registered: Any, isolated_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    registered(PENALTIES, "drift", mean_score)
+    assert run(*TRAIN, *SMALL_GENERATOR, "--set", "penalty.name=drift", "--out", str(tmp_path / "run")) == 0
+    history = [json.loads(line) for line in (tmp_path / "run" / "history.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert any("penalty" in line for line in history)
+    assert "'drift'" in complaint(capsys, *TRAIN, "--set", "penalty.name=drfit", "--out", str(tmp_path / "other"))
+
+
+def spread_of_features(compared: Comparison) -> Interval:
+    value = float(compared.images.features.std())
+    return Interval(value, value, value)
+
+
+def test_a_metric(
+    registered: Any, isolated_home: Path, classifiers_at_hand: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    meaning = "standard deviation of the features"
+    metric = Metric("feature_spread", "Feature spread", meaning, "higher", 2, False, spread_of_features)
+    registered(METRICS, metric.name, metric)
+    assert run(*TRAIN, *SMALL_GENERATOR, "--out", str(tmp_path / "run")) == 0
+    capsys.readouterr()
+    assert run("evaluate", str(tmp_path / "run"), "--images", "500", "--json") == 0
+    found = json.loads(capsys.readouterr().out)["metrics"]["feature_spread"]
+    assert found["title"] == "Feature spread"
+    assert found["value"] > 0
+    assert found["baseline"] > 0
+    assert "Feature spread" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+
+
+class NumpyFormat(Format):
+    """The generator's weights as one NumPy archive."""
+
+    name: ClassVar[str] = "numpy"
+    ending: ClassVar[str] = ".npz"
+    model: Any = None
+
+    def check(self) -> None:
+        pass
+
+    def write(self, package: Package, path: Path, quantize: str | None) -> None:
+        type(self).model = package.model
+        weights = {name: value.numpy() for name, value in package.model.generator.state_dict().items()}
+        with path.open("wb") as file:
+            np.savez(file, **weights)
+
+    def draw(self, path: Path, z: Latents, labels: Labels) -> Images:
+        return drawn_directly(type(self).model, z, labels)
+
+
+def test_an_export_format(registered: Any, isolated_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    registered(FORMATS, "numpy", NumpyFormat())
+    out = tmp_path / "weights.npz"
+    assert run("export", "mnist", "--format", "numpy", "--out", str(out), "--quiet") == 0
+    with np.load(out) as archive:
+        assert archive.files
+    assert "'numpy'" in complaint(capsys, "export", "mnist", "--format", "numppy", "--out", str(tmp_path / "other"))
+    capsys.readouterr()
+    assert run("export", "--help") == 0
+    assert "numpy" in capsys.readouterr().out
+
+
+def test_a_data_set(registered: Any, isolated_home: Path, tmp_path: Path, digits: ImageSet) -> None:
+    folder = tmp_path / "data" / "tiny"
+    folder.mkdir(parents=True)
+    files = []
+    for stem, array in (
+        ("train-images-idx3-ubyte", digits.images[:200, 0] if digits.images.ndim == 4 else digits.images[:200]),
+        ("train-labels-idx1-ubyte", digits.labels[:200].astype(np.uint8)),
+    ):
+        write_idx(folder / stem, array)
+        content = (folder / stem).read_bytes()
+        files.append(RemoteFile(f"{stem}.gz", len(content), hashlib.sha256(content).hexdigest()))
+    registered(DATASETS, "tiny", Dataset("tiny", "for this test only", tuple("0123456789"), tuple(files), ()))
+    arguments = [*TRAIN, *SMALL_GENERATOR, "--data-dir", str(tmp_path / "data"), "--out", str(tmp_path / "run")]
+    arguments[arguments.index("digits")] = "tiny"
+    assert run(*arguments) == 0
+    assert json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))["data"]["source"] == "tiny"
+
+
+def csv_file(path: Path) -> DataSource | None:
+    """Read rows with a label and the pixels of a square grey image."""
+    if path.suffix != ".csv":
+        return None
+
+    def load(split: str) -> ImageSet:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = np.array([[int(value) for value in row] for row in csv.reader(file)])
+        side = int((rows.shape[1] - 1) ** 0.5)
+        images = rows[:, 1:].reshape(-1, side, side).astype(np.uint8)
+        return ImageSet(images, rows[:, 0].astype(np.int64), tuple("0123456789"), path.name)
+
+    return DataSource(("train",), load, "a CSV file has a training split only")
+
+
+def test_a_reader(registered: Any, isolated_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "digits.csv"
+    rows = [[label, *([10 * label] * 64)] for label in range(10)]
+    path.write_text("\n".join(",".join(map(str, row)) for row in rows), encoding="utf-8")
+    assert str(path) in complaint(capsys, "data", "verify", str(path))
+    registered(READERS, "a CSV file", csv_file)
+    assert run("data", "verify", str(path), "--json") == 0
+    assert '"images": 10' in capsys.readouterr().out
+    (tmp_path / "other.txt").write_text("", encoding="utf-8")
+    assert "a CSV file" in complaint(capsys, "data", "verify", str(tmp_path / "other.txt"))
+
+
+@dataclass(frozen=True)
+class PerceptronRecipe:
+    """The settings of a generator with two dense layers."""
+
+    family: str = setting("perceptron", names=("perceptron",))
+    latent: int = setting(16, low=1, high=4096)
+    units: int = setting(32, low=1, high=4096)
+
+    @property
+    def conditional(self) -> bool:
+        return True
+
+
+class PerceptronGenerator(Generator):
+    """A generator: latent and one-hot label -> dense -> ReLU -> dense -> tanh."""
+
+    def __init__(self, recipe: PerceptronRecipe, spec: ImageSpec) -> None:
+        super().__init__(spec, recipe.latent)
+        self.dense = nn.Linear(recipe.latent + spec.classes, recipe.units)
+        self.image = nn.Linear(recipe.units, spec.channels * spec.height * spec.width)
+
+    def forward(self, z: Tensor, labels: Tensor) -> Tensor:
+        shares = labels if labels.is_floating_point() else nn.functional.one_hot(labels, self.spec.classes).to(z.dtype)
+        hidden = torch.relu(self.dense(torch.cat([z, shares], dim=1)))
+        return torch.tanh(self.image(hidden)).view(-1, self.spec.channels, self.spec.height, self.spec.width)
+
+
+def test_a_family_of_generators(
+    registered: Any, isolated_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    registered(GENERATOR_FAMILIES, "perceptron", PerceptronRecipe)
+    registered(GENERATORS, "perceptron", PerceptronGenerator)
+    out = tmp_path / "run"
+    family = ("--set", "generator.family=perceptron", "--set", "generator.units=24")
+    assert run(*TRAIN, *family, "--out", str(out)) == 0
+    longer = [*TRAIN, *family, "--out", str(out), "--resume"]
+    longer[longer.index("64")] = "128"
+    assert run(*longer) == 0
+    capsys.readouterr()
+    picture = tmp_path / "grid.png"
+    assert run("sample", str(out), "--labels", "7", "--count", "3", "--out", str(picture), "--quiet") == 0
+    assert picture.is_file()
+    assert run("export", str(out), "--format", "torch", "--out", str(tmp_path / "generator.pt2"), "--quiet") == 0
+    said = complaint(capsys, *TRAIN, "--set", "generator.family=perceptorn", "--out", str(tmp_path / "other"))
+    assert "'perceptron'" in said
+    said = complaint(capsys, *TRAIN, *family, "--set", "generator.unit=24", "--out", str(tmp_path / "other"))
+    assert "'units'" in said
+
+
+def test_a_name_is_taken_once() -> None:
+    with pytest.raises(ValueError, match="'hinge'"):
+        LOSSES.register("hinge", AbsoluteLoss())
