@@ -12,8 +12,9 @@ from pathlib import Path
 
 import digitgan
 from digitgan.evaluation import class_accuracy, save_classifier, train_classifier
-from digitgan.evaluation.classifier_cache import SHIPPED, weights_sha256
+from digitgan.evaluation.classifier_cache import SHIPPED
 from digitgan.files import file_hash
+from digitgan.model.file import tensors_sha256
 
 JUDGES = Path(__file__).parent.parent / "src" / "digitgan" / "pretrained" / "classifiers"
 
@@ -26,7 +27,7 @@ def main() -> None:
     save_classifier(path, classifier)
     right = class_accuracy(classifier, test.images, test.labels)
     print(f"{path}: accuracy {right:.2%} on MNIST's test images, {path.stat().st_size / 1e6:.2f} MB")
-    print(f"SHA-256 of the file: {file_hash(path)}, of its weights: {weights_sha256(classifier)}")
+    print(f"SHA-256 of the file: {file_hash(path)}, of its weights: {tensors_sha256(classifier.state_dict())}")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from digitgan.evaluation import (
     cached_reference_statistics,
     reference_statistics,
 )
-from digitgan.evaluation.classifier_cache import weights_sha256
+from digitgan.model.file import tensors_sha256
 from digitgan.networks import ImageSpec
 
 pytestmark = pytest.mark.usefixtures("isolated_home")
@@ -33,7 +33,7 @@ def knows_nothing(seed: int = 0) -> CachedClassifier:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         classifier = FeatureClassifier(ImageSpec(1, 28, 28, 10)).eval()
-    return CachedClassifier(classifier, "nowhere", weights_sha256(classifier))
+    return CachedClassifier(classifier, "nowhere", tensors_sha256(classifier.state_dict()))
 
 
 def kept_files(home: Path) -> list[Path]:

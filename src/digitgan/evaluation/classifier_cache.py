@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.resources
 from dataclasses import dataclass
 from typing import Final, final
-
-import torch
 
 from digitgan.data import ImageSet, ProgressFn, cache_folder
 from digitgan.errors import ModelFileError, OutputError, UsageError
@@ -20,6 +17,7 @@ from digitgan.evaluation.classifier import (
     size_text,
     train_classifier,
 )
+from digitgan.model.file import tensors_sha256
 
 SHIPPED: Final = {"fc30b55971f250c50fdd9f4575adc48b73f2415edc5e937aff5e4bf5acfd38c8": "mnist.safetensors"}
 """The shipped classifiers: the content hash of the training images -> the file."""
@@ -80,14 +78,5 @@ def classifier_for(training: ImageSet, notify: ProgressFn) -> CachedClassifier:
     return _known(classifier, f"trained on {training.name}")
 
 
-def weights_sha256(classifier: FeatureClassifier) -> str:
-    """Return the SHA-256 of a classifier's weights, independent of the file format."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(classifier.state_dict().items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.contiguous().view(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
-
-
 def _known(classifier: FeatureClassifier, source: str) -> CachedClassifier:
-    return CachedClassifier(folded(classifier), source, weights_sha256(classifier))
+    return CachedClassifier(folded(classifier), source, tensors_sha256(classifier.state_dict()))

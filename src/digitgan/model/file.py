@@ -191,7 +191,7 @@ def save_model(path: Path, model: Model) -> None:
         "class_names": json.dumps(model.class_names),
         "card": json.dumps(model.card, sort_keys=True),
     }
-    header["digest"] = _digest(header, tensors)
+    header["digest"] = tensors_sha256(tensors, header)
     with replacing(path) as file:
         file.write(tensors_to_bytes(tensors, metadata=header))
 
@@ -210,7 +210,7 @@ def load_model(path: Path) -> Model:
             f"{path}: model version {header.get('version')} is not supported (this digitgan reads {VERSION}); upgrade digitgan"
         )
     claimed = header.pop("digest", "")
-    if claimed != _digest(header, tensors):
+    if claimed != tensors_sha256(tensors, header):
         raise ModelFileError(f"{path}: altered or damaged: its contents do not match its SHA-256; get a new copy of the file")
     try:
         recipe = from_toml(header["recipe"], str(path), BLANK)
@@ -246,8 +246,9 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     return dict(header), tensors
 
 
-def _digest(header: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:
-    digest = hashlib.sha256(json.dumps(sorted(header.items())).encode())
+def tensors_sha256(tensors: Mapping[str, Tensor], header: Mapping[str, str] | None = None) -> str:
+    """Return the SHA-256 of named tensors and of an optional header, independent of the order and of the file format."""
+    digest = hashlib.sha256(json.dumps(sorted((header or {}).items())).encode())
     for name, tensor in sorted(tensors.items()):
         digest.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         digest.update(tensor.contiguous().view(-1).view(torch.uint8).numpy().data)
