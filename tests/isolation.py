@@ -19,7 +19,7 @@ import pytest
 KEPT = ("multiprocessing.forkserver", "multiprocessing.resource_tracker", "tests.processes")
 """Commands of processes that live until pytest ends; their children are checked."""
 
-UNCHECKED = ("PYTEST_CURRENT_TEST", "KMP_", "TORCHINDUCTOR_")
+UNCHECKED = ("PYTEST_CURRENT_TEST", "KERAS_BACKEND", "KMP_", "TF_FORCE_GPU_", "TORCHINDUCTOR_")
 """Prefixes of environment variables that pytest sets, or a library on its first import."""
 
 

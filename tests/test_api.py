@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import digitgan
-from digitgan.errors import DigitganError, DivergenceError, ModelFileError, RecipeError
+from digitgan.errors import DigitganError, DivergenceError, ModelFileError, RecipeError, UsageError
+from digitgan.options import TrainOptions
 from digitgan.runs import RunFolder
 from digitgan.training.losses import RelativisticLoss
 
@@ -117,3 +121,38 @@ def test_what_the_command_line_draws_is_drawn_from_python(tmp_path: Path) -> Non
     expected = digitgan.load("mnist").sample(np.arange(130) % 10, seed=4)
     np.testing.assert_array_equal(np.concatenate(parts), expected)
     assert digitgan.write(digitgan.load("mnist"), "2026").shape == (28, 4 * 28)
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({"images": "5"}, "images"),
+        ({"images": 5.5}, "images"),
+        ({"seed": "1"}, "seed"),
+        ({"resume": 1}, "resume"),
+        ({"settings": "loss.name=hinge"}, "settings"),
+        ({"imges": 5}, "images"),
+        ({"progress": "bar"}, "progress"),
+        ({"device": "cude"}, "cuda"),
+    ],
+)
+def test_a_wrong_option_is_refused_before_anything_happens(options: dict[str, Any], name: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=name):
+        digitgan.train("fast", data="digits", out=tmp_path / "run", **options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_path_may_be_a_string() -> None:
+    assert digitgan.SampleRequest(out="grid.png").out == Path("grid.png")  # type: ignore[arg-type]
+
+
+def test_the_signature_names_every_option() -> None:
+    parameters = inspect.signature(digitgan.train).parameters
+    assert {field.name for field in dataclasses.fields(TrainOptions)} | {"progress"} == set(parameters)
+
+
+def test_a_misspelt_recipe_of_a_comparison_names_the_nearest() -> None:
+    with pytest.raises(UsageError, match=r"'fsat'.*'fast'"):
+        digitgan.compare(["fast", "fsat"])
+    with pytest.raises(UsageError, match="'fast'"):
+        digitgan.compare("fast")

@@ -20,9 +20,11 @@ from torch import Tensor, nn
 
 from digitgan.data import DATASETS, Dataset, ImageSet, RemoteFile, write_idx
 from digitgan.data.sources import READERS, DataSource
+from digitgan.errors import UsageError
 from digitgan.evaluation import METRICS, Comparison, Metric
 from digitgan.evaluation.metrics.bootstrap import Interval
 from digitgan.exporters import FORMATS, Format, Images, Labels, Latents, Package, drawn_directly
+from digitgan.exporters.keras_networks import keras_generator
 from digitgan.lookup import Registry
 from digitgan.networks import GENERATORS, Generator, ImageSpec
 from digitgan.recipes import GENERATOR_FAMILIES
@@ -93,6 +95,22 @@ def test_a_loss(registered: Any, isolated_home: Path, tmp_path: Path, capsys: py
     said = complaint(capsys, *TRAIN, "--set", "loss.name=absolut", "--out", str(tmp_path / "other"))
     assert "loss.name" in said
     assert "'absolute'" in said
+
+
+class PairedLoss(AbsoluteLoss):
+    """The same, for pairs of a real and a fake image."""
+
+    paired = True
+
+
+def test_a_paired_loss_is_checked_like_the_built_in_one(
+    registered: Any, isolated_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    registered(LOSSES, "paired", PairedLoss())
+    wrong = ("--set", "loss.name=paired", "--set", "updates.fakes=fresh", "--set", "updates.generator_batch=64")
+    said = complaint(capsys, *TRAIN, *SMALL_GENERATOR, *wrong, "--out", str(tmp_path / "run"))
+    assert "loss.name" in said
+    assert "updates.generator_batch" in said
 
 
 def mean_score(score: Score, real: LabelledImages, fake: LabelledImages, interpolation_alpha: Tensor) -> Tensor:
@@ -245,6 +263,8 @@ def test_a_family_of_generators(
     picture = tmp_path / "grid.png"
     assert run("sample", str(out), "--labels", "7", "--count", "3", "--out", str(picture), "--quiet") == 0
     assert picture.is_file()
+    with pytest.raises(UsageError, match="PerceptronGenerator"):
+        keras_generator(PerceptronGenerator(PerceptronRecipe(), ImageSpec(1, 28, 28, 10)), conditional=True)
     assert run("export", str(out), "--format", "torch", "--out", str(tmp_path / "generator.pt2"), "--quiet") == 0
     said = complaint(capsys, *TRAIN, "--set", "generator.family=perceptorn", "--out", str(tmp_path / "other"))
     assert "'perceptron'" in said

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from rich.console import Console
 
 from digitgan.comparison import compare
 from digitgan.data import SPLITS, Pixels, ProgressFn, load_image_set
-from digitgan.errors import DataError
+from digitgan.errors import DataError, UsageError, nearest
 from digitgan.evaluation.run import evaluate
 from digitgan.exporters.run import export, import_keras
 from digitgan.generation import SampleRequest, SampleResult, sample
@@ -49,6 +49,8 @@ def train(recipe: str | None = None, *, progress: ProgressKind = "none", **optio
         UsageError: if an option does not exist or cannot be combined with the others.
         DigitganError: if the training fails; existing files are kept.
     """
+    if progress not in get_args(ProgressKind):
+        raise UsageError(f"progress={progress!r}: {nearest(str(progress), get_args(ProgressKind))}")
     asked = make_options(TrainOptions, {"recipe": recipe, **options})
     console = Console(stderr=True, quiet=progress == "none")
     return run_training(plan_training(asked, console_printer(console)), console, progress, Control())

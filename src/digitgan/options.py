@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, final, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, final, get_args, get_origin, get_type_hints
 
 from tyro.conf import Positional, UseAppendAction, arg, create_mutex_group
 
@@ -41,7 +41,7 @@ class TrainOptions:
         images: train until the discriminator has seen this number of real images
         epochs: train for this number of passes over the data
         minutes: train for this number of minutes; the speed is measured to convert them to images
-        settings: change one value of the recipe; repeatable
+        settings: change one value of the recipe
         config: TOML file with a recipe; its `base` names the recipe that it changes
         pretrain_discriminator: first train the discriminator alone, on real images against uniform noise
         evaluate_every: evaluate the generator after this number of images, repeatedly; keep the best model as best.safetensors
@@ -67,6 +67,10 @@ class TrainOptions:
     device: Device = "auto"
     resume: Flag = False
     overwrite: Flag = False
+
+    def __post_init__(self) -> None:
+        """Check the types, for calls from Python."""
+        _check_types(self)
 
 
 @final
@@ -118,19 +122,49 @@ class SampleRequest:
     overwrite: Flag = False
     device: Device = "cpu"
 
+    def __post_init__(self) -> None:
+        """Check the types, for calls from Python."""
+        _check_types(self)
+
 
 def make_options(kind: type[Options], values: Mapping[str, Any]) -> Options:
-    """Make options from the keywords of a Python call; a path may be a string.
+    """Make options from the keywords of a Python call.
 
     Raises:
-        UsageError: if there is no option of a name; the message names the nearest one.
+        UsageError: if there is no option of a name, the message names the nearest one; or if a value has a wrong type.
     """
-    known = {field.name: str(field.type) for field in fields(kind)}  # type: ignore[arg-type]
+    known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
     for name in values:
         if name not in known:
             raise UsageError(f"unknown option {name!r}: {nearest(name, known)}")
-    paths = {name for name, annotation in known.items() if "Path" in annotation and values.get(name) is not None}
-    return kind(**{name: Path(value) if name in paths else value for name, value in values.items()})
+    return kind(**values)
+
+
+def _check_types(options: Any) -> None:
+    """Check the types of options that were not parsed from a command line, and turn strings into paths.
+
+    Raises:
+        UsageError: if a value has a wrong type.
+    """
+    for name, kind in get_type_hints(type(options)).items():
+        value = getattr(options, name)
+        if Path in get_args(kind) and isinstance(value, str):
+            object.__setattr__(options, name, Path(value))  # the class is frozen
+        elif kind == tuple[str, ...]:
+            if isinstance(value, str) or not all(isinstance(each, str) for each in value):
+                raise UsageError(f"{name}={value!r}: must be a list of strings, such as ['penalty.gamma=0.5']")
+            object.__setattr__(options, name, tuple(value))
+        elif not _is_of(value, kind):
+            raise UsageError(f"{name}={value!r}: must be of type {getattr(kind, '__name__', kind)}")
+
+
+def _is_of(value: Any, kind: Any) -> bool:
+    if get_origin(kind) is Literal:
+        return isinstance(value, str)  # an unknown name is refused where it is looked up, with the nearest one
+    allowed = get_args(kind) or (kind,)
+    if isinstance(value, bool):
+        return bool in allowed
+    return isinstance(value, (*allowed, int) if float in allowed else allowed)
 
 
 def signature_of(function: Callable[..., Any], kind: type[Any]) -> inspect.Signature:

@@ -376,9 +376,9 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_such_a_generator_is_not_trained(saved: Path, tmp_path: Path) -> None:
-    from digitgan.recipes import check_recipe
+    from digitgan.session.recipe import checked_recipe
 
     recipe = read_keras(saved / "generator.keras", None, None).recipe
     with pytest.raises(RecipeError, match=r"generator\.family"):
-        check_recipe(recipe)
+        checked_recipe(recipe)
     assert recipe.generator.family not in {other.generator.family for other in RECIPES.values()}

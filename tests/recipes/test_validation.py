@@ -8,7 +8,8 @@ import pytest
 
 import digitgan
 from digitgan.errors import RecipeError
-from digitgan.recipes import RECIPES, check_recipe, find_recipe, with_settings
+from digitgan.recipes import RECIPES, find_recipe, with_settings
+from digitgan.session.recipe import checked_recipe
 
 NONSENSE = [
     ("fast", ["penalty.name=wgan-gp", "discriminator.norm=batch", "updates.batches=separate"], "penalty.name", "norm"),
@@ -73,7 +74,7 @@ def test_what_makes_no_sense_is_refused_before_data_is_loaded(
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_of_the_table_makes_sense(name: str) -> None:
-    check_recipe(RECIPES[name])
+    checked_recipe(RECIPES[name])
 
 
 @pytest.mark.parametrize(
@@ -88,4 +89,4 @@ def test_every_recipe_of_the_table_makes_sense(name: str) -> None:
     ],
 )
 def test_what_makes_sense_is_not_refused(settings: list[str]) -> None:
-    check_recipe(with_settings(find_recipe("fast"), settings))
+    checked_recipe(with_settings(find_recipe("fast"), settings))

@@ -25,10 +25,10 @@ def test_as_many_as_may_are_let_in_and_others_are_told_when_to_ask_again() -> No
         async def send(message: Message) -> None:
             answers.append(message)
 
-        access_policy = Admission(app, refused=lambda: refused.append(1), most=3)
+        admission = Admission(app, refused=lambda: refused.append(1), most=3)
 
         def ask(path: str) -> Any:
-            return asyncio.create_task(access_policy({"type": "http", "path": path}, receive, send))
+            return asyncio.create_task(admission({"type": "http", "path": path}, receive, send))
 
         inside = [ask("/api/v1/sample") for _ in range(3)]
         await asyncio.sleep(0)

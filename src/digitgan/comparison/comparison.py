@@ -91,6 +91,8 @@ def compare(
         raise UsageError(f"--seeds {seeds} --first-seed {first_seed}: must be 1 or more seeds, starting at 0 or more")
     if not MIN_IMAGES <= draw <= MAX_IMAGES:
         raise UsageError(f"--draw {draw}: must be {MIN_IMAGES} to {MAX_IMAGES:,}")
+    if isinstance(what, str):
+        raise UsageError(f"{what!r}: two runs or recipes are needed; give a list of names")
     names, folder = [str(name) for name in what], Path(out)
     console = Console(stderr=True, quiet=progress == "none")
     notify = console_printer(console)
@@ -118,6 +120,9 @@ def compare(
             notify=notify,
         )
         return _compared(entries, folder)
+    for name, is_recipe in zip(names, are_recipes, strict=True):
+        if not is_recipe and not Path(name).exists():
+            raise UsageError(f"{name!r}: neither a recipe nor the folder of a run; {nearest(name, RECIPES)}")
     if any(are_recipes):
         raise UsageError(
             "recipes and runs cannot be compared with each other; write ./NAME for a run whose folder has the name of a recipe"

@@ -23,8 +23,8 @@ LUCK: Final = 0.05
 
 def baseline(entries: Sequence[Entry], name: str) -> float | None:
     """Return the real baseline of a metric, which is the same for all entries, or None if no entry has it."""
-    floors = [entry.record["metrics"][name]["baseline"] for entry in entries if entry.record is not None]
-    return next((value for value in floors if value is not None), None)
+    baselines = [entry.record["metrics"][name]["baseline"] for entry in entries if entry.record is not None]
+    return next((value for value in baselines if value is not None), None)
 
 
 def table(entries: Sequence[Entry]) -> str:
@@ -40,8 +40,8 @@ def table(entries: Sequence[Entry]) -> str:
         cells = [_spread([entry.images_seen for entry in group], ",.0f"), _spread([entry.seconds for entry in group], ".4g")]
         cells += [_spread(_values(group, metric), ".4g") for metric in COMPARED]
         rows.append(f"| {name} | {seeds} | {' | '.join(cells)} |")
-    floors = [baseline(entries, name) for name in COMPARED]
-    rows.append("| real baseline | | | | " + " | ".join("–" if value is None else f"{value:.4g}" for value in floors) + " |")
+    baselines = [baseline(entries, name) for name in COMPARED]
+    rows.append("| real baseline | | | | " + " | ".join("–" if value is None else f"{value:.4g}" for value in baselines) + " |")
     return "\n".join(rows)
 
 

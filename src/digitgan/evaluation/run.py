@@ -138,7 +138,7 @@ def evaluate(
     paths = report_paths(folder)
     for path in paths:
         claim_output(path, overwrite=overwrite or reuse or report is None, option="--report")
-    what, split = _subject(name, data, None if data_dir is None else Path(data_dir), images, seed, device, notify)
+    what, split = _source_of(name, data, None if data_dir is None else Path(data_dir), images, seed, device, notify)
     check_source(what, split.training)
     if train_on_synthetic:
         check_tstr(what)
@@ -183,7 +183,7 @@ def _default_folder(source: str) -> Path:
     return run.path if run.record.is_file() else free_path(Path("report"))
 
 
-def _subject(
+def _source_of(
     name: str, data: str | None, data_dir: Path | None, images: int | None, seed: int | None, device: str, notify: ProgressFn
 ) -> tuple[EvaluationSource, TrainTestSplit]:
     if Path(name).suffix == ".npz":

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from digitgan.errors import UsageError
 from digitgan.exporters.keras_layers import Array, KerasBuilder, KerasModel, KerasTensor, Places, array, channels_last
 from digitgan.networks import Discriminator, Generator
 from digitgan.networks.conditioning import Head, LabelBias, LabelPlanes, LabelVector, MaskPlane, NoLabel, OneHotPlanes, RowPlane
@@ -28,7 +29,7 @@ def keras_generator(generator: Generator, *, conditional: bool) -> KerasModel:
     """Convert a generator to Keras.
 
     Args:
-        generator: A generator of a family in `GENERATORS`.
+        generator: A generator of a family in `KERAS_GENERATORS`.
         conditional: Whether the generator takes labels.
 
     Returns:
@@ -36,19 +37,27 @@ def keras_generator(generator: Generator, *, conditional: bool) -> KerasModel:
         (n, height, width, channels) in [-1, 1].
 
     Raises:
-        UsageError: If Keras is not installed.
+        UsageError: If Keras is not installed, or the family has no Keras version.
     """
-    build = KerasBuilder()
+    convert, build = _version_of(generator, KERAS_GENERATORS), KerasBuilder()
     z, labels = build.input((generator.latent,), "z"), build.labels() if conditional else None
-    images = GENERATORS[type(generator)](build, generator, z, labels)
+    images = convert(build, generator, z, labels)
     return build.model([z] if labels is None else [z, labels], images, "generator")
+
+
+def _version_of(network: Generator | Discriminator, versions: Mapping[type[Any], Callable[..., Any]]) -> Callable[..., Any]:
+    if type(network) not in versions:
+        raise UsageError(
+            f"--format keras: {type(network).__name__} has no Keras version; use another format, such as onnx, torch or web"
+        )
+    return versions[type(network)]
 
 
 def keras_discriminator(discriminator: Discriminator, *, conditional: bool) -> KerasModel:
     """Convert a discriminator to Keras.
 
     Args:
-        discriminator: A discriminator of a family in `DISCRIMINATORS`.
+        discriminator: A discriminator of a family in `KERAS_DISCRIMINATORS`.
         conditional: Whether the discriminator takes labels.
 
     Returns:
@@ -56,13 +65,13 @@ def keras_discriminator(discriminator: Discriminator, *, conditional: bool) -> K
         unconditional. It returns scores float32 (n, 1), and with an auxiliary classifier also its logits (n, classes).
 
     Raises:
-        UsageError: If Keras is not installed.
+        UsageError: If Keras is not installed, or the family has no Keras version.
     """
-    build, spec = KerasBuilder(), discriminator.spec
+    convert, build, spec = _version_of(discriminator, KERAS_DISCRIMINATORS), KerasBuilder(), discriminator.spec
     images = build.input((spec.height, spec.width, spec.channels), "images")
     labels = build.labels() if conditional else None
     maps = build.layers.Rescaling(0.5, offset=0.5, name="unit")(images) if isinstance(discriminator.input, ToUnit) else images
-    output = DISCRIMINATORS[type(discriminator)](build, discriminator, maps, labels)
+    output = convert(build, discriminator, maps, labels)
     return build.model([images] if labels is None else [images, labels], output, "discriminator")
 
 
@@ -258,7 +267,7 @@ def _slope(layer: nn.Module) -> float:
     return layer.negative_slope if isinstance(layer, nn.LeakyReLU) else 0.0
 
 
-GENERATORS: Final[Mapping[type[Generator], Callable[[KerasBuilder, Any, KerasTensor, KerasTensor | None], KerasTensor]]] = (
+KERAS_GENERATORS: Final[Mapping[type[Any], Callable[[KerasBuilder, Any, KerasTensor, KerasTensor | None], KerasTensor]]] = (
     types.MappingProxyType(
         {
             ConvolutionalGenerator: _convolutional_generator,
@@ -269,7 +278,7 @@ GENERATORS: Final[Mapping[type[Generator], Callable[[KerasBuilder, Any, KerasTen
 )
 """The conversion of each family of generators."""
 
-DISCRIMINATORS: Final[Mapping[type[Discriminator], Callable[[KerasBuilder, Any, KerasTensor, KerasTensor | None], Any]]] = (
+KERAS_DISCRIMINATORS: Final[Mapping[type[Any], Callable[[KerasBuilder, Any, KerasTensor, KerasTensor | None], Any]]] = (
     types.MappingProxyType(
         {ConvolutionalDiscriminator: _convolutional_discriminator, RecurrentDiscriminator: _recurrent_discriminator}
     )

@@ -34,7 +34,7 @@ from digitgan.networks import Discriminator, build_discriminator
 from digitgan.runs import RunFolder
 from digitgan.training.checkpoint import newest_discriminator
 
-JUDGED: Final = 10_000
+QUALITY_IMAGES: Final = 10_000
 """Number of images by which the quality of a quantised model is compared with that of the model."""
 
 CHUNK_SIZE: Final = 500
@@ -149,9 +149,9 @@ def _quality(
         notify(f"quality not measured: {problem}")
         return {}
     classifier = classifier_for(training, notify).classifier
-    real = FeatureMoments.of(classify_images(classifier, evenly(training, min(JUDGED, len(training))).images)[0])
-    z = rng.normals(0, "drawn latents", 0, JUDGED, model.generator.latent)
-    labels = np.arange(JUDGED, dtype=np.int64) % len(model.class_names)
+    real = FeatureMoments.of(classify_images(classifier, evenly(training, min(QUALITY_IMAGES, len(training))).images)[0])
+    z = rng.normals(0, "drawn latents", 0, QUALITY_IMAGES, model.generator.latent)
+    labels = np.arange(QUALITY_IMAGES, dtype=np.int64) % len(model.class_names)
     ways: dict[str, Callable[[Latents, Labels], Images]] = {
         "float32": lambda z, labels: drawn_directly(model, z, labels),
         "quantised": lambda z, labels: form.draw(path, z, labels),
@@ -159,7 +159,8 @@ def _quality(
     found = {}
     for name, way in ways.items():
         parts = [
-            way(z[first : first + CHUNK_SIZE], labels[first : first + CHUNK_SIZE]) for first in range(0, JUDGED, CHUNK_SIZE)
+            way(z[first : first + CHUNK_SIZE], labels[first : first + CHUNK_SIZE])
+            for first in range(0, QUALITY_IMAGES, CHUNK_SIZE)
         ]
         features, classification = classify_images(classifier, from_network(torch.from_numpy(np.concatenate(parts))))
         metrics: dict[str, Any] = {"frechet_distance": round(frechet_distance(FeatureMoments.of(features), real), 6)}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from digitgan.errors import RecipeError
 from digitgan.recipes.networks import (
     ConvolutionalDiscriminatorRecipe,
@@ -12,15 +10,14 @@ from digitgan.recipes.networks import (
 )
 from digitgan.recipes.settings import Recipe
 
-CROSS_ENTROPIES: Final = ("binary-cross-entropy", "non-saturating")
-"""Losses whose target for a real image is a probability, so that label smoothing applies."""
 
-PAIRED_LOSSES: Final = ("relativistic",)
-"""Losses that compare each fake image with a real image of the same label."""
-
-
-def check_recipe(recipe: Recipe) -> None:
+def check_recipe(recipe: Recipe, *, paired: bool, smoothable: bool) -> None:
     """Check that the settings of a recipe are compatible.
+
+    Args:
+        recipe: the recipe.
+        paired: whether its loss compares each fake image with a real image of the same label.
+        smoothable: whether the target of its loss for a real image is a probability, so that label smoothing applies.
 
     Raises:
         RecipeError: if two settings contradict each other. The message names both and gives the reason.
@@ -28,8 +25,8 @@ def check_recipe(recipe: Recipe) -> None:
     for wrong, settings, reason in (
         *_networks(recipe),
         *_labels(recipe),
-        *_losses(recipe),
-        *_updates(recipe),
+        *_losses(recipe, smoothable),
+        *_updates(recipe, paired),
         *_microbatches(recipe),
     ):
         if wrong:
@@ -62,14 +59,14 @@ def _labels(recipe: Recipe) -> _Checks:
     ]
 
 
-def _losses(recipe: Recipe) -> _Checks:
+def _losses(recipe: Recipe, smoothable: bool) -> _Checks:
     loss, penalty = recipe.loss, recipe.penalty
     smooth = (penalty.name != "none" and penalty.gamma > 0) or getattr(recipe.discriminator, "spectral_norm", False)
     return [
         (
-            loss.label_smoothing > 0 and loss.name not in CROSS_ENTROPIES,
+            loss.label_smoothing > 0 and not smoothable,
             f'loss.label_smoothing = {loss.label_smoothing:g} with loss.name = "{loss.name}"',
-            f"label smoothing applies to {' and '.join(CROSS_ENTROPIES)} only. Set it to 0, or choose one of these losses",
+            "the target of this loss is not a probability. Set it to 0, or choose a cross-entropy loss",
         ),
         (
             recipe.discriminator.auxiliary_classifier and loss.classifier_weight == 0,
@@ -100,9 +97,8 @@ def _losses(recipe: Recipe) -> _Checks:
     ]
 
 
-def _updates(recipe: Recipe) -> _Checks:
+def _updates(recipe: Recipe, paired: bool) -> _Checks:
     updates, loss = recipe.updates, recipe.loss
-    paired = loss.name in PAIRED_LOSSES
     simultaneous = updates.order == "simultaneous"
     both = 'updates.order = "simultaneous" with'
     reason = (

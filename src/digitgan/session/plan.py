@@ -121,7 +121,7 @@ class TrainPlan:
             f"recipe   {self.recipe.name}: generator {generator:,} and discriminator {discriminator:,} parameters",
             f"data     {self.image_set.name}: {len(self.image_set):,} images {height}x{width}x{channels}, "
             f"{len(self.image_set.class_names)} classes",
-            f"machine  {self.device.type}, {self.threads} threads, {training.precision}",
+            f"machine  {self.device.type}, {self.threads} thread{'s' if self.threads > 1 else ''}, {training.precision}",
             f"length   {training.images:,} images ({training.images / len(self.image_set):.2f} epochs), seed {self.seed}",
             f"run      {self.run.path}",
         ]

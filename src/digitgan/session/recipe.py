@@ -51,7 +51,7 @@ def requested_recipe(options: TrainOptions, base: Recipe | None = None) -> Recip
 
 def checked_recipe(recipe: Recipe) -> Recipe:
     """Return the recipe if its names exist and its parts are compatible; otherwise raise `RecipeError`."""
-    LOSSES.find(recipe.loss.name)
+    loss = LOSSES.find(recipe.loss.name)
     PENALTIES.find(recipe.penalty.name)
-    check_recipe(recipe)
+    check_recipe(recipe, paired=loss.paired, smoothable=loss.smoothable)
     return recipe

@@ -85,7 +85,7 @@ class DynamicBatcher:
         self._there = threading.Condition()
         self._closed = False
         self._steady: weakref.WeakKeyDictionary[Generator, bool] = weakref.WeakKeyDictionary()
-        self._threads = [threading.Thread(target=self._work, name=f"painter {n}", daemon=True) for n in range(threads)]
+        self._threads = [threading.Thread(target=self._work, name=f"batcher {n}", daemon=True) for n in range(threads)]
         for thread in self._threads:
             thread.start()
 

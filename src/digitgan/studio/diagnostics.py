@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, final
 
 from digitgan.recipes import Recipe
+from digitgan.training.losses import LOSSES
 
 LOOKED_AT: Final = 10
 """Number of history lines that a diagnostic uses: a twentieth of a run."""
@@ -60,7 +61,7 @@ def diagnose(history: list[dict[str, Any]], alarms: list[str], images: Any, reci
             Diagnostic("note", "No history yet", "The first point of the curves appears after 1/200 of the run."),
         ]
     real, fake = _mean(history, "accuracy_real"), _mean(history, "accuracy_fake")
-    paired = recipe is not None and recipe.loss.name == "relativistic"
+    paired = recipe is not None and recipe.loss.name in LOSSES and LOSSES[recipe.loss.name].paired
     if real is not None and fake is not None:
         found.append(_of_accuracy(real, fake, paired=paired))
     share = history[-1]["images_seen"] / images if isinstance(images, int) and images > 0 else None

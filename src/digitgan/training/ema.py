@@ -59,16 +59,16 @@ def recalibrate_batchnorm(generator: Generator, chunks: Iterable[tuple[Tensor, T
         generator: the generator, which is not changed.
         chunks: (z, labels) pairs.
     """
-    settled = copy.deepcopy(generator)
-    norms = [layer for layer in settled.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
+    recalibrated = copy.deepcopy(generator)
+    norms = [layer for layer in recalibrated.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
     if norms:
         for norm in norms:
             norm.reset_running_stats()
             norm.momentum = None  # cumulative mean over all chunks
-        settled.train()
+        recalibrated.train()
         for z, labels in chunks:
-            settled(z, labels)
-    return settled.eval()
+            recalibrated(z, labels)
+    return recalibrated.eval()
 
 
 def _floats(network: nn.Module) -> list[Tensor]:

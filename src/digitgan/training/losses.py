@@ -20,13 +20,15 @@ class Loss(ABC):
     """Base class of the losses.
 
     Attributes:
-        paired: whether row i of the real and of the fake scores must have the same label, and the generator's loss needs the
-            real scores.
+        paired: whether the loss compares each fake image with a real image of the same label. Row i of the real and of the
+            fake scores then has the same label, and the generator's loss takes the real scores too.
+        smoothable: whether the target for a real image is a probability, so that label smoothing applies.
         boundary: score above which the discriminator classifies an image as real; None if only the order of a real and a
             fake score has a meaning.
     """
 
     paired = False
+    smoothable = False
     boundary: float | None = 0.0
 
     @abstractmethod
@@ -64,6 +66,8 @@ class BinaryCrossEntropyLoss(Loss):
     -log D(fake), the non-saturating form of that paper.
     """
 
+    smoothable = True
+
     def discriminator(self, real: Tensor, fake: Tensor, smoothing: float = 0.0) -> Tensor:
         """Compute the discriminator's loss; see `Loss.discriminator`."""
         targets = torch.cat([torch.full_like(real, 1 - smoothing), torch.zeros_like(fake)])
@@ -80,6 +84,8 @@ class NonSaturatingLoss(Loss):
 
     Discriminator: softplus(-D(real)) + softplus(D(fake)); generator: softplus(-D(fake)).
     """
+
+    smoothable = True
 
     def discriminator(self, real: Tensor, fake: Tensor, smoothing: float = 0.0) -> Tensor:
         """Compute the discriminator's loss; see `Loss.discriminator`."""

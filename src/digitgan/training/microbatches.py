@@ -91,10 +91,10 @@ class Microbatches:
         """Split a batch and its noise into microbatches of equal size, and return those of this process."""
         nothing = LabelledImages(torch.empty(0), torch.empty(0))
         images, labels = batch.images.chunk(self.count), batch.labels.chunk(self.count)
-        noise_source = noise.split(self.count)
+        noises = noise.split(self.count)
         networks = zip(self.own, self.generators, self.discriminators, strict=True)
         return [
-            Microbatch(generator, discriminator, Batch(images[part], labels[part]), noise_source[part], nothing)
+            Microbatch(generator, discriminator, Batch(images[part], labels[part]), noises[part], nothing)
             for part, generator, discriminator in networks
         ]
 
