@@ -75,7 +75,7 @@ def one(
         options = ("--minutes", f"{budget / 60:.6f}", "--seed", str(seed))
         found = train(recipe, *options, settings=settings, folder=Path(folder) / "run")
         whole = time.perf_counter() - started
-        worth = figures_of(digitgan.load(Path(folder) / "run"), classifier, real.images)
+        quality = figures_of(digitgan.load(Path(folder) / "run"), classifier, real.images)
     return {
         "seed": seed,
         "images_seen": found["images_seen"],
@@ -83,7 +83,7 @@ def one(
         "process_seconds": round(whole, 1),
         "images_per_second": round(found["images_seen"] / found["seconds"]),
         "precision": found["precision"],
-        **worth,
+        **quality,
     }
 
 

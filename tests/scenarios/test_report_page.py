@@ -59,7 +59,7 @@ def test_it_shows_the_record(page: Chrome, record: dict[str, Any]) -> None:
         shown = text(page, name)
         assert metric["title"] in shown
         assert (metric["missing"] or f"{metric['value']:.4g}") in shown
-    assert f"{record['train_on_synthetic']['drawn_on_real']:.2%}" in text(page, "train-on-synthetic")
+    assert f"{record['train_on_synthetic']['train_synthetic_test_real']:.2%}" in text(page, "train-on-synthetic")
     assert f"{record['memorisation']['closer_than_any_held_out']:.2%}" in text(page, "memorisation")
     assert record["protocol"]["features_sha256"] in text(page, "protocol")
     assert text(page, "command") == record["command"]

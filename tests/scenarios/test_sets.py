@@ -151,7 +151,7 @@ def test_a_set_that_was_killed_is_finished_with_the_same_bytes(digitgan: Digitga
     refused = digitgan(*plan, "--out", "killed")
     assert refused.returncode == 2
     assert re.search("killed: .*--resume.*--overwrite", refused.stderr)
-    assert (killed / ".drawing").is_dir()
+    assert (killed / ".unfinished").is_dir()
 
     done = digitgan(*plan, "--workers", workers, "--out", "killed", "--resume")
     assert done.returncode == 0, done.stderr

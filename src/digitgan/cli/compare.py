@@ -16,7 +16,7 @@ from digitgan.options import Device, Flag, Length, Settings, Unset
 
 
 def compare(
-    what: Annotated[tuple[str, ...], arg(metavar="RUN|RECIPE …")],
+    what: Annotated[tuple[str, ...], arg(metavar="RUN|RECIPE …", help_behavior_hint="")],
     /,
     *,
     seeds: int = 3,

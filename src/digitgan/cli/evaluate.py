@@ -105,8 +105,8 @@ def _table(record: dict[str, Any]) -> list[str]:
     if record["train_on_synthetic"]:
         tstr = record["train_on_synthetic"]
         rows.append(
-            f"{'Train on synthetic':22} {tstr['drawn_on_real']:>10.2%}  accuracy on real images after training on these; "
-            f"after training on real images {tstr['real_on_real']:.2%}"
+            f"{'Train on synthetic':22} {tstr['train_synthetic_test_real']:>10.2%}  accuracy on real images after training on "
+            f"these; after training on real images {tstr['train_real_test_real']:.2%}"
         )
     if record["inception"]:
         seen = record["inception"]

@@ -70,7 +70,8 @@ def walk(
         device=device,
     )
     output = Output(quiet, json_)
-    output.lines(f"{walked.steps} steps  {walked.path}", *(f"  row {row}: {name}" for row, name in enumerate(walked.rows)))
+    rows = [f"  row {row}: {name}" for row, name in enumerate(walked.rows)] if format_ == "png" else []
+    output.lines(f"{walked.steps} frames  {walked.path}", *rows)
     facts = {"out": str(walked.path), "steps": walked.steps, "rows": list(walked.rows)}
     output.result({**facts, "kind": kind, "model": model, "seed": seed})
 

@@ -105,7 +105,7 @@ def read_at_most(stream: BufferedIOBase, count: int) -> bytearray:
 def content_sha256(path: Path, size: int) -> str:
     """Return the SHA-256 of the first `size` + 1 bytes of a file's unpacked content.
 
-    A content longer than `size` thus has another hash than any content of that size, without being unpacked completely.
+    One byte more than `size` is read at most. A longer content therefore has another hash than any content of that size.
 
     Raises:
         DataError: see `open_content`.

@@ -95,7 +95,7 @@ def write_idx(path: Path | str, array: Pixels) -> None:
 def idx_sha256(array: Pixels) -> str:
     """Return the SHA-256 of the unpacked content of an IDX file with this array.
 
-    `read_idx` accepts one content only for each array, so this is the hash of the file that it read.
+    Each array has exactly one valid encoding, so this is the hash of the file that `read_idx` read.
     """
     digest = hashlib.sha256(_header(array.shape))
     digest.update(np.ascontiguousarray(array).data)

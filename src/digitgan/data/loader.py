@@ -105,7 +105,7 @@ class Batches:
 def _taker(image_set: ImageSet, device: torch.device) -> Callable[[Indices], Batch]:
     """Return a function that makes a batch of the images with given indices.
 
-    Batches are contiguous. PyTorch would otherwise treat them, and the results of convolutions on them, as channels-last.
+    Batches are contiguous. Otherwise PyTorch would switch convolutions on them to the channels-last layout.
     """
     channels, height, width = image_set.shape
     images, labels = image_set.images.reshape(-1, height, width, channels), image_set.labels

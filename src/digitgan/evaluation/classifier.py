@@ -131,7 +131,7 @@ def class_accuracy(classifier: FeatureClassifier, images: Picture, labels: npt.N
 def folded(classifier: FeatureClassifier) -> FeatureClassifier:
     """Return a copy of a classifier for inference, with each batch norm folded into the preceding convolution.
 
-    It takes half the time. Features differ by rounding errors of the order of 1e-6.
+    Inference takes half the time. Features differ by rounding errors of the order of 1e-6.
     """
     faster = copy.deepcopy(classifier).eval()
     for place in range(len(faster.features) - 1):

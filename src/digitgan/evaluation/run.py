@@ -149,7 +149,7 @@ def evaluate(
     inputs = {
         "images_sha256": what.facts["content_sha256"],
         "images": what.count,
-        "seed": what.facts.get("drawn_with_seed"),
+        "seed": what.facts.get("sampling_seed"),
         "reference": reference,
         "train_on_synthetic": train_on_synthetic,
         "inception_sha256": None if weights is None else weights.sha256,
@@ -160,7 +160,7 @@ def evaluate(
     }
     if reuse and (kept := _kept(paths[0], inputs, notify)) is not None:
         return EvaluationResult(kept, *paths)
-    notify(f"comparing {what.count:,} images of {name} with {split.source} …")
+    notify(f"comparing {what.count:,} images of {name} with real images of {split.source} …")
     count = baseline_count(what, split.training, split.held_out, reference)
     real = cached_reference_statistics(known, split.training, split.held_out, count, notify)
     watched = dataclasses.replace(what, chunks=lambda: track(what.chunks(), what.count))
@@ -266,8 +266,8 @@ def _command(
     words = ["digitgan", "evaluate", source]
     if data is not None:
         words += ["--data", data]
-    if "drawn_with_seed" in what.facts:
-        words += ["--images", str(what.count), "--seed", str(what.facts["drawn_with_seed"])]
+    if "sampling_seed" in what.facts:
+        words += ["--images", str(what.count), "--seed", str(what.facts["sampling_seed"])]
     words += ["--reference", reference, *(["--train-on-synthetic"] if train_on_synthetic else [])]
     words += [] if inception is None else ["--inception", str(inception)]
     return shlex.join(words)

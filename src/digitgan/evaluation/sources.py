@@ -45,7 +45,7 @@ def source_of_model(model: Model, sha256: str, name: str, training: ImageSet, co
         "trained_with_seed": card.get("seed"),
         "trained_on": card.get("data", {}).get("name"),
         "trained_on_sha256": card.get("data", {}).get("content_hash"),
-        "drawn_with_seed": seed,
+        "sampling_seed": seed,
     }
     spec = model.generator.spec
     shape = (spec.channels, spec.height, spec.width)

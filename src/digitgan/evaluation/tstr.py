@@ -25,15 +25,16 @@ class TrainOnSynthetic:
 
     Attributes:
         images: the number of images that each classifier is trained on.
-        drawn_on_real: trained on generated images, tested on held-out real images.
-        real_on_drawn: trained on real images, tested on generated images.
-        real_on_real: trained on real images, tested on held-out real images: the real baseline of `drawn_on_real`.
+        train_synthetic_test_real: trained on generated images, tested on held-out real images.
+        train_real_test_synthetic: trained on real images, tested on generated images.
+        train_real_test_real: trained on real images, tested on held-out real images: the real baseline of
+            `train_synthetic_test_real`.
     """
 
     images: int
-    drawn_on_real: float
-    real_on_drawn: float
-    real_on_real: float
+    train_synthetic_test_real: float
+    train_real_test_synthetic: float
+    train_real_test_real: float
 
 
 def check_tstr(source: EvaluationSource) -> None:
@@ -67,9 +68,9 @@ def measure_tstr(source: EvaluationSource, training: ImageSet, held_out: ImageSe
     by_real = train_classifier(evenly(training, count), epochs=epochs)
     return TrainOnSynthetic(
         images=count,
-        drawn_on_real=class_accuracy(by_drawn, held_out.images, held_out.labels),
-        real_on_drawn=class_accuracy(by_real, drawn.images, drawn.labels),
-        real_on_real=class_accuracy(by_real, held_out.images, held_out.labels),
+        train_synthetic_test_real=class_accuracy(by_drawn, held_out.images, held_out.labels),
+        train_real_test_synthetic=class_accuracy(by_real, drawn.images, drawn.labels),
+        train_real_test_real=class_accuracy(by_real, held_out.images, held_out.labels),
     )
 
 

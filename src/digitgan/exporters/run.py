@@ -12,11 +12,12 @@ import torch
 
 from digitgan import rng
 from digitgan.data import ProgressFn
-from digitgan.errors import DataError, UsageError
+from digitgan.errors import DataError, UsageError, nearest
 from digitgan.evaluation import FeatureMoments, classifier_for, classify_images, evenly, frechet_distance
 from digitgan.evaluation.run import train_test_split
 from digitgan.exporters import (
     FORMATS,
+    QUANTISATIONS,
     Format,
     Images,
     Labels,
@@ -92,6 +93,8 @@ def export(
     if with_discriminator and not form.takes_discriminator:
         holds = " or ".join(f"--format {each.name}" for each in FORMATS.values() if each.takes_discriminator)
         raise UsageError(f"--with-discriminator: --format {format} holds generators only; use {holds}")
+    if quantize is not None and quantize not in QUANTISATIONS:
+        raise UsageError(f"--quantize {quantize!r}: unknown; {nearest(quantize, QUANTISATIONS)}")
     if quantize is not None and quantize not in form.quantisations:
         found = [each for each in FORMATS.values() if each.quantisations]
         right = " or ".join(f"--format {each.name} with {' or '.join(each.quantisations)}" for each in found)

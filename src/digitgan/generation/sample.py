@@ -206,7 +206,7 @@ def _claim_set(folder: SetFolder, request: SampleRequest) -> None:
     """Check that the folder may be used, and remove a previous set that may be replaced."""
     if request.resume:
         return
-    if folder.drawing.is_dir() and not request.overwrite:
+    if folder.unfinished.is_dir() and not request.overwrite:
         raise OutputError(f"{folder.path}: holds an unfinished set; continue it with --resume or replace it with --overwrite")
     claim_output(folder.path, overwrite=request.overwrite, folder=True)
     try:

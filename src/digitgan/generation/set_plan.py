@@ -121,15 +121,15 @@ class SetFolder:
         return self.path / "README.md"
 
     @property
-    def drawing(self) -> Path:
+    def unfinished(self) -> Path:
         """The folder that exists only while the set is incomplete."""
-        return self.path / ".drawing"
+        return self.path / ".unfinished"
 
     @property
     def plan(self) -> Path:
         """The plan of the incomplete set."""
-        return self.drawing / "plan.json"
+        return self.unfinished / "plan.json"
 
     def record(self, shard: int) -> Path:
         """Return the path of the record of a finished file."""
-        return self.drawing / f"{shard:05d}.json"
+        return self.unfinished / f"{shard:05d}.json"

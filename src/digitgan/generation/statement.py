@@ -48,7 +48,7 @@ def source_of_set(plan: SetPlan, model: Model, filters: Sequence[Filter]) -> Eva
         "content_sha256": plan.model_sha256,
         "recipe": model.recipe.name,
         "trained_on": model.card.get("data", {}).get("name", "unknown images"),
-        "drawn_with_seed": plan.seed,
+        "sampling_seed": plan.seed,
     }
     spec = model.generator.spec
     shape = (spec.channels, spec.height, spec.width)

@@ -31,7 +31,7 @@ def sample_by_workers(
         plan: Plan of the set.
         folder: Folder of the set.
         shards: Indices of the files.
-        workers: Number of processes, which divide this process's threads among them.
+        workers: Number of processes. The threads of this process are divided equally among them.
         data_dir: Folder of downloaded data sets.
         device: Device that each process computes on.
 

@@ -3,7 +3,7 @@
 The five reference systems (`lstm-cgan`, `onehot-cgan`, `mask-cgan`, `plain-gan`, `dcgan`) follow their published descriptions.
 Settings that a description omits take the defaults of Keras: initialisation, the momentum and epsilon of batch normalisation,
 the rates of Adam. If a description omits the order of the updates, both networks learn from one pass, as in tutorial code of
-that kind. An omitted batch size or length is of the order of the other systems'. The guard of these recipes watches little
+that kind. An omitted batch size or length is similar to that of the other systems. The guard of these recipes watches little
 more than non-finite numbers: the published systems have no guard, and their failures should stay visible. A fixed recipe
 (`…-fixed`) is its system with the fewest changes that make it work.
 """

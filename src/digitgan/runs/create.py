@@ -20,7 +20,7 @@ def new_run(path: Path, *, overwrite: bool) -> RunFolder:
     """
     check_out(path, overwrite=overwrite)
     run = RunFolder(path)
-    with made(path):
+    with creation_errors(path):
         if run.record.exists() or run.recipe.exists():
             _remove(run)
         sweep_run(run)
@@ -77,7 +77,7 @@ def free_run_path(folder: Path, recipe: str, data: str) -> Path:
 
 
 @contextlib.contextmanager
-def made(path: Path) -> Iterator[None]:
+def creation_errors(path: Path) -> Iterator[None]:
     """Convert an `OSError` during the creation of a folder to an `OutputError` with its reason."""
     try:
         yield

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 
 from digitgan.errors import RunError
-from digitgan.runs.create import made
+from digitgan.runs.create import creation_errors
 from digitgan.runs.folder import RunFolder
 
 
@@ -23,7 +23,7 @@ def locked(run: RunFolder) -> Iterator[None]:
         RunError: if another process holds the lock.
         OutputError: if the folder cannot be created.
     """
-    with made(run.path):
+    with creation_errors(run.path):
         run.path.mkdir(parents=True, exist_ok=True)
     if sys.platform == "win32":
         yield

@@ -268,7 +268,7 @@ class TrainingSession:
         return False
 
     def _roll_back(self, alarm: str) -> None:
-        """Restore the last healthy checkpoint or the beginning, with new noise and lower learning rates.
+        """Restore the last healthy checkpoint, or restart if there is none, with new noise and lower learning rates.
 
         Raises:
             DivergenceError: if the recipe allows no further rollback.

@@ -158,9 +158,9 @@ def _host_of(header: str) -> str:
 
 
 MAX_AT_ONCE: Final = 64
-"""Largest number of concurrent image requests: four times sixteen busy connections, and about 0.1 seconds of work."""
+"""Largest number of concurrent image requests, which together take about 0.1 seconds of computation."""
 
-DRAWING: Final = ("/api/v1/sample", "/api/v1/write", "/api/v1/morph")
+IMAGE_PATHS: Final = ("/api/v1/sample", "/api/v1/write", "/api/v1/morph")
 
 
 @final
@@ -184,7 +184,7 @@ class Admission:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request according to the ASGI specification."""
-        if scope["type"] != "http" or scope["path"] not in DRAWING:
+        if scope["type"] != "http" or scope["path"] not in IMAGE_PATHS:
             await self.app(scope, receive, send)
             return
         if self.inside >= self.most:

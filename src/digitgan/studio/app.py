@@ -16,8 +16,7 @@ from starlette.exceptions import HTTPException
 
 from digitgan.device import use_threads
 from digitgan.errors import DigitganError, nearest
-from digitgan.studio import image_routes as drawing_routes
-from digitgan.studio import run_routes
+from digitgan.studio import image_routes, run_routes
 from digitgan.studio.access import AccessControl, AccessPolicy, Admission
 from digitgan.studio.batcher import DynamicBatcher
 from digitgan.studio.errors import BusyError, NotThereError, StateError
@@ -62,7 +61,7 @@ def create_app(runs: Path, access_policy: AccessPolicy, device: str = "cpu") -> 
 
     app = FastAPI(title="digitgan", version=__version__, description=ABOUT, docs_url=None, redoc_url=None, lifespan=life)
     app.state.services = services
-    app.include_router(drawing_routes.routes)
+    app.include_router(image_routes.routes)
     app.include_router(run_routes.routes)
     app.add_exception_handler(DigitganError, _refused)
     app.add_exception_handler(RequestValidationError, _misspelt)

@@ -21,7 +21,7 @@ from digitgan.studio.errors import ERROR_RESPONSES, known_parameters_only
 from digitgan.studio.rendering import Spot, check_label, checked_seed, npz, png
 from digitgan.studio.services import services_of
 
-routes = APIRouter(prefix="/api/v1", tags=["drawing"], responses=ERROR_RESPONSES, dependencies=[Depends(known_parameters_only)])
+routes = APIRouter(prefix="/api/v1", tags=["images"], responses=ERROR_RESPONSES, dependencies=[Depends(known_parameters_only)])
 
 ModelName = Annotated[
     str, Query(max_length=200, description="name of a shipped model, a run, or a model of a run: RUN@51200, RUN@best")

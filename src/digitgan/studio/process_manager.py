@@ -28,7 +28,7 @@ STATE: Final = ".studio"
 """Folder, beside the runs, for the state of the training processes."""
 
 MAX_AT_ONCE: Final = 2
-"""Largest number of concurrent trainings. More of them only slow each other down."""
+"""Largest number of concurrent trainings: more of them would share the same cores."""
 
 SECONDS_TO_STEP: Final = 60.0
 """Time limit, in seconds, until a stepped training writes its next history line."""

@@ -1,10 +1,10 @@
 """Pretraining of each network alone, before the adversarial training.
 
-An untrained generator spends the first twenty seconds of adversarial training on facts that a regression teaches in two: the
-mean image of each class, and that neighbouring latents give similar images. Therefore the generator may first learn to
-reconstruct training images from their coordinates along the principal components of the image set. The coordinates have mean 0
-and variance 1, as latents have. GLO (Bojanowski et al. 2018, arXiv:1707.05776) initialises its latents with the same
-coordinates and trains without a discriminator. Here, adversarial training follows.
+An untrained generator needs twenty seconds of adversarial training to learn what a regression teaches in two seconds: the mean
+image of each class, and that neighbouring latents give similar images. Therefore the generator may first learn to reconstruct
+training images from their coordinates along the principal components of the image set. The coordinates have mean 0 and
+variance 1, as latents have. GLO (Bojanowski et al. 2018, arXiv:1707.05776) initialises its latents with the same coordinates
+and trains without a discriminator. Here, adversarial training follows.
 """
 
 from __future__ import annotations

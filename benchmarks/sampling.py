@@ -1,10 +1,10 @@
 """Measure the speed and memory of `digitgan sample` up to a million images, and the time of `digitgan invert`.
 
-    python benchmarks/drawing.py
+    python benchmarks/sampling.py
 
 Each command runs in its own process with the shipped model. For comparison, the benchmark measures the forward pass of the
 generator alone, with one block per core and without output. That is the limit of `sample`. It also measures the same generator
-in ONNX Runtime. Write the results to benchmarks/results/drawing.json after each measurement, and a table to standard output.
+in ONNX Runtime. Write the results to benchmarks/results/sampling.json after each measurement, and a table to standard output.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def main(
     images: tuple[int, ...] = (100_000, 1_000_000),
     formats: tuple[str, ...] = ("npz", "idx", "parquet", "folder"),
     inversions: int = 5,
-    out: Path = RESULTS / "drawing.json",
+    out: Path = RESULTS / "sampling.json",
 ) -> None:
     """Measure, print a table, write the JSON.
 

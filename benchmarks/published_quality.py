@@ -4,10 +4,10 @@
 MNIST's test images. The test images are evaluated against training images too, where their metrics must equal the real
 baseline.
 
-    python benchmarks/worth.py
-    python benchmarks/worth.py --minutes --systems lstm-cgan plain-gan --runs runs/systems
+    python benchmarks/published_quality.py
+    python benchmarks/published_quality.py --minutes --systems lstm-cgan plain-gan --runs runs/systems
 
-Write the results to benchmarks/results/worth.json after each evaluation, and a table to standard output.
+Write the results to benchmarks/results/published_quality.json after each evaluation, and a table to standard output.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def main(
     systems: tuple[str, ...] = (),
     images: int = 200_000,
     runs: Path | None = None,
-    out: Path = RESULTS / "worth.json",
+    out: Path = RESULTS / "published_quality.json",
 ) -> None:
     """Measure, print a table, write the JSON.
 
