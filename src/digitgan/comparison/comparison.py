@@ -121,7 +121,7 @@ def compare(
         )
         return _compared(entries, folder)
     for name, is_recipe in zip(names, are_recipes, strict=True):
-        if not is_recipe and not Path(name).exists():
+        if not is_recipe and Path(name).name == name and not Path(name).exists():  # a path is meant as a run
             raise UsageError(f"{name!r}: neither a recipe nor the folder of a run; {nearest(name, RECIPES)}")
     if any(are_recipes):
         raise UsageError(
