@@ -157,7 +157,7 @@ def test_a_runs_discriminator_goes_along(here: Digitgan, tmp_path: Path) -> None
     [
         (["--format", "onyx"], "--format 'onyx': .*'onnx'"),
         (["--format", "keras", "--quantize", "int8"], "--quantize int8: .*--format keras.*--format onnx with fp16 or int8"),
-        (["--quantize", "int4"], "--quantize int4: .*fp16 or int8"),
+        (["--quantize", "int4"], "--quantize .int4.: .*fp16, int8"),
         (["--format", "onnx", "--with-discriminator"], "--with-discriminator: .*--format onnx.*--format keras"),
         (["nothing"], "'nothing'"),
         (["--out", "/proc/nothing/x.onnx"], r"/proc/nothing/x\.onnx: "),
