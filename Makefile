@@ -21,12 +21,12 @@ help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /  \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 	@echo "Settings: make demo MINUTES=3 DEMO=runs/mine    make demo PYTHON=/path/to/python3.12"
 
-demo: $(VENV)/.core ## train for a minute on this machine, then draw digits on demand
+demo: $(VENV)/.core ## train for a minute on this machine, then generate digits
 	$(RUN) train --minutes $(MINUTES) --data auto --out $(DEMO) --overwrite
 	$(RUN) sample $(DEMO) --per-class 10 --format png --out $(DEMO)/grid.png --overwrite
 	$(RUN) write 2026 $(DEMO) --out $(DEMO)/2026.png --overwrite
 	@echo
-	@echo "The run and all it left: $(DEMO)"
+	@echo "Files of the run: $(DEMO)"
 	@echo "  every class    $(DEMO)/grid.png"
 	@echo "  '2026'         $(DEMO)/2026.png"
 	@echo "  loss curves    $(DEMO)/losses.png"
@@ -36,7 +36,7 @@ demo: $(VENV)/.core ## train for a minute on this machine, then draw digits on d
 test: lint ## linters, types, import contract, then every test
 	$(VENV)/bin/python -m pytest -n $(WORKERS)
 
-fuzz: $(VENV)/.dev ## look for bytes that a reader of files or options mistakes, for FUZZ_MINUTES
+fuzz: $(VENV)/.dev ## fuzz the readers of files and options for FUZZ_MINUTES
 	mkdir -p build
 	$(VENV)/bin/python -m tests.fuzzing.fuzz -max_total_time=$$(( 60 * $(FUZZ_MINUTES) )) -artifact_prefix=build/
 
@@ -46,7 +46,7 @@ lint: $(VENV)/.dev ## linters, types and import contract alone
 	$(VENV)/bin/python -m mypy
 	$(VENV)/bin/lint-imports --no-logo
 
-tensorflow: $(TENSORFLOW)/.done ## an environment with TensorFlow, in which the tests of exports for Keras run
+tensorflow: $(TENSORFLOW)/.done ## an environment with TensorFlow for the tests of Keras exports
 
 pretrained: $(VENV)/.core ## train the shipped model `mnist` again
 	$(VENV)/bin/python benchmarks/pretrained.py
@@ -54,7 +54,7 @@ pretrained: $(VENV)/.core ## train the shipped model `mnist` again
 classifier: $(VENV)/.core ## train the shipped classifier of MNIST again
 	$(VENV)/bin/python benchmarks/train_classifier.py
 
-constraints: ## pin every dependency anew, at the newest that pyproject.toml allows
+constraints: ## pin every dependency at the newest version that pyproject.toml allows
 	@$(call check_python)
 	rm -rf build/pins && $(PYTHON) -m venv build/pins
 	build/pins/bin/python -m pip install --quiet $$(grep '^torch==' constraints.txt) -e '.[dev,diagrams,export,parquet,studio,tensorboard]'
@@ -69,12 +69,12 @@ lock: $(TOOLS)/.done ## requirements.lock: what a release installs on Linux, wit
 		sed '/^#/d' build/lock; } > build/requirements.lock
 	mv build/requirements.lock requirements.lock && rm build/lock
 
-licences: $(VENV)/.dev $(TOOLS)/.done ## docs/licences.md: under which licences what a release installs stands
+licences: $(VENV)/.dev $(TOOLS)/.done ## docs/licences.md: the licences of the packages that a release installs
 	{ sed '/^| /,$$d' docs/licences.md; $(TOOLS)/bin/pip-licenses --python $(VENV)/bin/python --from=mixed --with-system --with-urls --format=markdown \
 		--order=name --packages $$(sed -n 's/^\([A-Za-z0-9_.-]*\)==.*/\1/p' requirements.lock); } > build/licences.md
 	mv build/licences.md docs/licences.md
 
-audit: $(TOOLS)/.done ## ask PyPI's database whether anything of the lock has a known weakness
+audit: $(TOOLS)/.done ## check requirements.lock against the vulnerability database of PyPI
 	$(TOOLS)/bin/pip-audit --requirement requirements.lock --disable-pip --require-hashes
 
 clean: ## remove .venv, caches and build folders; runs/ stays

@@ -75,15 +75,15 @@ def main() -> None:
             fake = generator([z, asked], training=True)
             on_real = discriminator([real, labels[:, None]], training=True)
             on_fake = discriminator([fake, asked], training=True)
-            judged = cross_entropy(tf.ones_like(on_real), on_real) + cross_entropy(tf.zeros_like(on_fake), on_fake)
-            fooled = cross_entropy(tf.ones_like(on_fake), on_fake)
+            discriminator_loss = cross_entropy(tf.ones_like(on_real), on_real) + cross_entropy(tf.zeros_like(on_fake), on_fake)
+            generator_loss = cross_entropy(tf.ones_like(on_fake), on_fake)
         for tape, loss, network, optimizer in (
-            (of_discriminator, judged, discriminator, discriminator_optimizer),
-            (of_generator, fooled, generator, generator_optimizer),
+            (of_discriminator, discriminator_loss, discriminator, discriminator_optimizer),
+            (of_generator, generator_loss, generator, generator_optimizer),
         ):
             weights = network.trainable_variables
             optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
-        return judged, fooled
+        return discriminator_loss, generator_loss
 
     batches = (
         tf.data.Dataset.from_tensor_slices((pixels, classes.astype(np.int32)))

@@ -16,8 +16,9 @@ from digitgan.exporters.run import export, import_keras
 from digitgan.generation import SampleRequest, SampleResult, sample
 from digitgan.model.registry import load
 from digitgan.options import TrainOptions, make_options, signature_of
+from digitgan.session.callbacks.progress import ProgressKind, console_printer
 from digitgan.session.plan import plan_training
-from digitgan.session.session import ProgressKind, TrainingResult, console_printer, run_training
+from digitgan.session.session import TrainingResult, run_training
 from digitgan.training import Control
 
 __all__ = ["compare", "evaluate", "export", "import_keras", "load", "load_data", "sample_to_files", "train"]

@@ -57,7 +57,7 @@ def evaluate(
     share_cores()  # before torch is imported
 
     from digitgan import api
-    from digitgan.session.session import console_printer
+    from digitgan.session.callbacks.progress import console_printer
 
     output = Output(quiet, json_)
     console = Output(quiet or json_, json_).console()

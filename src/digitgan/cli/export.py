@@ -42,7 +42,7 @@ def export(
     share_cores()  # before torch is imported
 
     from digitgan.exporters import run
-    from digitgan.session.session import console_printer
+    from digitgan.session.callbacks.progress import console_printer
 
     done = run.export(
         model,

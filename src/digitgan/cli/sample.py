@@ -24,7 +24,7 @@ def sample(request: Annotated[SampleRequest, arg(name="")], *, quiet: Flag = Fal
     share_cores()  # before torch is imported
 
     from digitgan.generation import is_sharded, sample_to_files
-    from digitgan.session.session import console_printer
+    from digitgan.session.callbacks.progress import console_printer
 
     console = Output(quiet or json_, json_).console()
     drawn = sample_to_files(request, console, console_printer(console))

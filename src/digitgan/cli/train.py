@@ -35,8 +35,9 @@ def train(
     """
     share_cores()  # before torch is imported
 
+    from digitgan.session.callbacks.progress import console_printer
     from digitgan.session.plan import plan_training
-    from digitgan.session.session import console_printer, run_training
+    from digitgan.session.session import run_training
     from digitgan.training import Control
 
     output = Output(quiet, json_)

@@ -19,7 +19,7 @@ from digitgan.evaluation.run import MAX_IMAGES
 from digitgan.files import replacing
 from digitgan.options import Device, TrainOptions
 from digitgan.recipes import ALIASES, RECIPES
-from digitgan.session.session import ProgressKind, console_printer
+from digitgan.session.callbacks.progress import ProgressKind, console_printer
 from digitgan.training import Control
 
 FOLDER: Final = Path("comparison")

@@ -89,9 +89,9 @@ def words_about(entries: Sequence[Entry]) -> list[str]:
         if chance is None:
             words.append(f"{beginning}, not tested with a single seed.")
             continue
-        verdict = "significant" if chance < LUCK else "not significant"
+        conclusion = "significant" if chance < LUCK else "not significant"
         how = f"Welch's t-test, p = {chance:.2g}" + (f" after Holm's correction for {tests} tests" if tests > 1 else "")
-        words.append(f"{beginning}, {verdict} ({how}).")
+        words.append(f"{beginning}, {conclusion} ({how}).")
     return words
 
 

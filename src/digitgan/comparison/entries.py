@@ -19,9 +19,10 @@ from digitgan.files import replacing
 from digitgan.options import TrainOptions
 from digitgan.recipes import Recipe
 from digitgan.runs import RunFolder, open_run
+from digitgan.session.callbacks.progress import ProgressKind
 from digitgan.session.plan import plan_training
 from digitgan.session.recipe import check_lengths
-from digitgan.session.session import ProgressKind, run_training
+from digitgan.session.session import run_training
 from digitgan.training import Control
 
 SCORED: Final = 6

@@ -78,6 +78,7 @@ def train_classifier(image_set: ImageSet, seed: int = 0, epochs: int = 3) -> Fea
     channels, height, width = image_set.shape
     spec = ImageSpec(channels, height, width, len(image_set.class_names))
     with torch.random.fork_rng(devices=[]):
+        # The purposes keep their first names: another word would give other weights.
         torch.manual_seed(rng.torch_seed(seed, "judge weights"))
         classifier = _channels_last(FeatureClassifier(spec))
     batches = Batches(image_set, BATCH, seed)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, final
+from typing import Any, final
 
 from rich.console import Console
 
-from digitgan.data import Batches, ProgressFn
+from digitgan.data import Batches
 from digitgan.errors import CheckpointError, DivergenceError, RunError
 from digitgan.evaluation import classifier_for
 from digitgan.model.file import save_model
@@ -21,14 +20,11 @@ from digitgan.session.callbacks import (
     EvaluationCallback,
     Guard,
     History,
-    LiveProgress,
-    NoProgress,
-    PlainProgress,
     Previews,
-    ProgressCallback,
     TensorBoard,
 )
 from digitgan.session.callbacks.previews import animate
+from digitgan.session.callbacks.progress import ProgressKind, console_printer, progress_callback
 from digitgan.session.plan import TrainPlan
 from digitgan.session.plots import plot
 from digitgan.training import (
@@ -50,8 +46,6 @@ from digitgan.training import (
 
 MAX_SCORING = 0.1
 """Share of the training time above which the time of the evaluations is reported."""
-
-ProgressKind = Literal["none", "auto", "plain", "live"]
 
 
 @final
@@ -106,11 +100,6 @@ def run_training(plan: TrainPlan, console: Console, progress: ProgressKind, cont
         return session.result()
 
 
-def console_printer(console: Console) -> ProgressFn:
-    """Return a function that prints lines to a console without interpreting brackets as markup."""
-    return functools.partial(console.print, markup=False, highlight=False)
-
-
 @final
 class TrainingSession:
     """The execution of a training plan.
@@ -155,7 +144,7 @@ class TrainingSession:
                 self._begin()
         except StopInPretrainingError:
             self.stopped_early = True
-        self.display = _display(progress, console, plan, self.trainer.images_seen)
+        self.display = progress_callback(progress, console, plan.recipe, self.trainer.images_seen)
         self.history.epoch_ended = self.display.epoch_ended
         previews = Previews(plan.run, self.noise_source, self.display.notice, recipe.training.grid, self.guard.inspect)
         # The guard comes first, so that an unhealthy state is neither shown nor saved.
@@ -350,11 +339,3 @@ def _followed(plan: TrainPlan) -> TrainingResult:
     follow(trainer, batches, noise_source)
     finished = trainer.images_seen >= plan.recipe.training.images
     return TrainingResult(plan.run.path, plan.run.model, trainer.images_seen, 0.0, finished, len(trainer.rollbacks))
-
-
-def _display(progress: ProgressKind, console: Console, plan: TrainPlan, images_seen: int) -> ProgressCallback:
-    if progress == "auto":
-        progress = "live" if console.is_terminal else "plain"
-    if progress == "live":
-        return LiveProgress(console, plan.recipe, images_seen)
-    return PlainProgress(console, plan.recipe, images_seen) if progress == "plain" else NoProgress()

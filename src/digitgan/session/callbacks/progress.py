@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import final
+from typing import Literal, final
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -15,10 +16,14 @@ from rich.table import Table
 from rich.text import Text
 from torch import Tensor
 
+from digitgan.data import ProgressFn
 from digitgan.recipes import Recipe
 from digitgan.session.callbacks.base import Callback
 from digitgan.training import Ended, Event, Stepped, StepReport
 from digitgan.training.schedule import Schedule
+
+ProgressKind = Literal["none", "auto", "plain", "live"]
+"""The displays of a training; "auto" is "live" on a terminal, otherwise "plain"."""
 
 REFRESH_SECONDS = 0.25
 """Interval of the live display. Reading a loss waits for the device; at this interval, the cost is not measurable."""
@@ -197,3 +202,17 @@ def _shown(loss: Tensor | float | None) -> str:
 def readings(terms: Mapping[str, Tensor]) -> dict[str, float]:
     """Return the terms as floats."""
     return {name: float(value) for name, value in terms.items()}
+
+
+def progress_callback(progress: ProgressKind, console: Console, recipe: Recipe, images_seen: int) -> ProgressCallback:
+    """Return the display of a kind, for a run that continues at a number of images seen."""
+    if progress == "auto":
+        progress = "live" if console.is_terminal else "plain"
+    if progress == "live":
+        return LiveProgress(console, recipe, images_seen)
+    return PlainProgress(console, recipe, images_seen) if progress == "plain" else NoProgress()
+
+
+def console_printer(console: Console) -> ProgressFn:
+    """Return a function that prints lines to a console without interpreting brackets as markup."""
+    return functools.partial(console.print, markup=False, highlight=False)
