@@ -92,14 +92,14 @@ def _watched(console: Console, chunks: Iterator[Chunk], count: int) -> Iterator[
 
 
 def _table(record: dict[str, Any]) -> list[str]:
-    rows = [f"{'':22} {'value':>10}  {'95 % interval':>23}  {'real images':>11}"]
+    rows = [f"{'':22} {'value':>10}  {'95 % interval':>23}  {'real baseline':>13}"]
     for metric in record["metrics"].values():
         if metric["missing"]:
             rows.append(f"{metric['title']:22} {metric['missing']}")
             continue
         between = f"{metric['low']:.4g} to {metric['high']:.4g}"
         baseline = "–" if metric["baseline"] is None else f"{metric['baseline']:.4g}"
-        rows.append(f"{metric['title']:22} {metric['value']:>10.4g}  {between:>23}  {baseline:>11}")
+        rows.append(f"{metric['title']:22} {metric['value']:>10.4g}  {between:>23}  {baseline:>13}")
     near = record["memorisation"]["closer_than_any_held_out"]
     rows.append(f"{'Memorised':22} {near:>10.2%}  of the images are closer to a training image than any held-out image")
     if record["train_on_synthetic"]:
