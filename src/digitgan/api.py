@@ -1,21 +1,37 @@
-"""The functions of `import digitgan`: train, load, sample, evaluate, compare, export."""
+"""The functions of `import digitgan`: train, load, sample, evaluate, compare, export.
+
+Each takes the options of its command as keywords, with the same names, defaults and errors. A path may be a string.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 from rich.console import Console
 
-from digitgan.comparison import compare
+from digitgan import comparison
+from digitgan.comparison import Comparison
 from digitgan.data import SPLITS, Pixels, ProgressFn, load_image_set
 from digitgan.errors import DataError, UsageError, nearest
-from digitgan.evaluation.run import evaluate
-from digitgan.exporters.run import export, import_keras
-from digitgan.generation import SampleRequest, SampleResult, sample
-from digitgan.model.registry import load
-from digitgan.options import TrainOptions, make_options, signature_of
+from digitgan.evaluation import run as evaluation
+from digitgan.evaluation.run import EvaluationResult
+from digitgan.exporters import run as exporters
+from digitgan.exporters.run import ExportResult, ImportResult
+from digitgan.generation import SampleResult, sample
+from digitgan.model.registry import DEFAULT_MODEL, load
+from digitgan.options import (
+    CompareOptions,
+    EvaluateOptions,
+    ExportOptions,
+    ImportOptions,
+    SampleRequest,
+    TrainOptions,
+    make_options,
+    takes_options,
+)
 from digitgan.session.callbacks.progress import ProgressKind, console_printer
 from digitgan.session.plan import plan_training
 from digitgan.session.session import TrainingResult, run_training
@@ -24,8 +40,30 @@ from digitgan.training import Control
 __all__ = ["compare", "evaluate", "export", "import_keras", "load", "load_data", "sample_to_files", "train"]
 
 
-def sample_to_files(request: SampleRequest, notify: ProgressFn = lambda line: None) -> SampleResult:
-    """Generate labelled images and write them to one file or to a set of several files.
+def _ignore(line: str) -> None:
+    """Ignore a progress line."""
+
+
+@takes_options(TrainOptions)
+def train(recipe: str | None = None, *, progress: ProgressKind = "none", **options: Any) -> TrainingResult:
+    """Train a GAN and write a run, as `digitgan train` does.
+
+    Args:
+        recipe: name of a recipe; "fast" by default.
+        progress: "none", "plain" lines, a "live" display, or "auto" (live on a terminal, otherwise plain).
+        options: see below.
+
+    Raises:
+        UsageError: if an option does not exist or cannot be combined with the others.
+        DigitganError: if the training fails; existing files are kept.
+    """
+    asked = make_options(TrainOptions, {"recipe": recipe, **options})
+    console = Console(stderr=True, quiet=_checked(progress) == "none")
+    return run_training(plan_training(asked, console_printer(console)), console, progress, Control())
+
+
+def sample_to_files(request: SampleRequest, notify: ProgressFn = _ignore) -> SampleResult:
+    """Generate labelled images and write them to one file or to a set of several files, as `digitgan sample` does.
 
     Args:
         request: the options of `digitgan sample`.
@@ -38,26 +76,74 @@ def sample_to_files(request: SampleRequest, notify: ProgressFn = lambda line: No
     return sample.sample_to_files(request, Console(stderr=True, quiet=True), notify)
 
 
-def train(recipe: str | None = None, *, progress: ProgressKind = "none", **options: Any) -> TrainingResult:
-    """Train a GAN, with the names, defaults and errors of `digitgan train`.
+@takes_options(EvaluateOptions)
+def evaluate(source: Path | str = DEFAULT_MODEL, *, notify: ProgressFn = _ignore, **options: Any) -> EvaluationResult:
+    """Measure the quality of images against real images and write a report, as `digitgan evaluate` does.
 
     Args:
-        recipe: name of a recipe; "fast" by default.
-        progress: "none", "plain" lines, a "live" display, or "auto" (live on a terminal, otherwise plain).
-        options: other fields of `TrainOptions`, such as `data`, `images` or `out`. A path may be a string.
+        source: a run folder, a numbered model of a run, a model file, the name of a shipped model, or an NPZ file of images.
+        notify: called with each progress line.
+        options: see below.
+
+    Returns:
+        The report and the paths of its two files.
 
     Raises:
-        UsageError: if an option does not exist or cannot be combined with the others.
-        DigitganError: if the training fails; existing files are kept.
+        DigitganError: if the source or the data cannot be loaded, do not match, or the report cannot be written.
     """
-    if progress not in get_args(ProgressKind):
-        raise UsageError(f"progress={progress!r}: {nearest(str(progress), get_args(ProgressKind))}")
-    asked = make_options(TrainOptions, {"recipe": recipe, **options})
-    console = Console(stderr=True, quiet=progress == "none")
-    return run_training(plan_training(asked, console_printer(console)), console, progress, Control())
+    return evaluation.evaluate(make_options(EvaluateOptions, {"source": source, **options}), notify)
 
 
-train.__signature__ = signature_of(train, TrainOptions)  # type: ignore[attr-defined]
+@takes_options(CompareOptions)
+def compare(what: Sequence[Path | str], *, progress: ProgressKind = "none", **options: Any) -> Comparison:
+    """Compare finished runs, or train recipes with several seeds and the same budget, as `digitgan compare` does.
+
+    An interrupted comparison continues when it is called again with the same options.
+
+    Args:
+        what: at least two finished runs, or at least two recipes to train.
+        progress: "none", "plain" lines, a "live" display, or "auto" (live on a terminal, otherwise plain).
+        options: see below.
+
+    Returns:
+        The runs, the table and the significance of the differences.
+
+    Raises:
+        DigitganError: if an option is invalid; raised before any training.
+    """
+    asked = make_options(CompareOptions, {"what": what, **options})
+    return comparison.compare(asked, _checked(progress))
+
+
+@takes_options(ExportOptions)
+def export(model: Path | str = DEFAULT_MODEL, *, notify: ProgressFn = _ignore, **options: Any) -> ExportResult:
+    """Export a model for other programs and compare the export with the model, as `digitgan export` does.
+
+    Args:
+        model: a run's folder, a numbered model of a run, a model file, or the name of a shipped model.
+        notify: called with each progress line.
+        options: see below.
+
+    Raises:
+        DigitganError: if the model cannot be read, a required package is missing, or the path cannot be written. No partial
+            output remains.
+    """
+    return exporters.export(make_options(ExportOptions, {"model": model, **options}), notify)
+
+
+@takes_options(ImportOptions)
+def import_keras(source: Path | str, **options: Any) -> ImportResult:
+    """Convert a generator saved by Keras 3 into a model file, as `digitgan import` does. No code in the source is executed.
+
+    Args:
+        source: a `.keras` file, or an architecture as JSON.
+        options: see below.
+
+    Raises:
+        DigitganError: if a file cannot be read, a layer is not supported (the message names it), or the path cannot be
+            written.
+    """
+    return exporters.import_keras(make_options(ImportOptions, {"source": source, **options}))
 
 
 def load_data(source: str = "mnist", data_dir: Path | str | None = None) -> tuple[tuple[Pixels, Pixels], tuple[Pixels, Pixels]]:
@@ -78,6 +164,12 @@ def load_data(source: str = "mnist", data_dir: Path | str | None = None) -> tupl
         raise DataError(f"{source}: {len(train_set.class_names)} classes do not fit into uint8 labels; use load_image_set")
     first, second = ((each.images, each.labels.astype(np.uint8)) for each in (train_set, test_set))
     return first, second
+
+
+def _checked(progress: ProgressKind) -> ProgressKind:
+    if progress not in get_args(ProgressKind):
+        raise UsageError(f"progress={progress!r}: {nearest(str(progress), get_args(ProgressKind))}")
+    return progress
 
 
 def _path(value: Path | str | None) -> Path | None:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
-
-from tyro.conf import arg
+from typing import TYPE_CHECKING, Any
 
 from digitgan.cli.output import Output
-from digitgan.cli.parser import Json
 from digitgan.cli.threads import share_cores
-from digitgan.options import Device, Flag, Unset
+from digitgan.options import EvaluateOptions, Fields, Json, Quiet
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,62 +16,16 @@ if TYPE_CHECKING:
     from digitgan.evaluation.summary import Chunk
 
 
-def evaluate(
-    source: Annotated[str, arg(metavar="MODEL|IMAGES.npz")] = "mnist",
-    /,
-    *,
-    data: Annotated[str | None, arg(help_behavior_hint="(default: the model's training data, or mnist)")] = None,
-    data_dir: Annotated[Path | None, Unset] = None,
-    images: Annotated[int | None, arg(help_behavior_hint="(default: 10000, or as many as training images)")] = None,
-    seed: Annotated[int | None, arg(help_behavior_hint="(default: 0)")] = None,
-    reference: Literal["test", "train"] = "test",
-    train_on_synthetic: Flag = False,
-    inception: Annotated[Path | None, Unset] = None,
-    report: Annotated[Path | None, arg(help_behavior_hint="(default: the run's folder, or report, report-2, …)")] = None,
-    overwrite: Flag = False,
-    device: Device = "cpu",
-    quiet: Flag = False,
-    json_: Json = False,
-) -> None:
-    """Measure the quality of the images of a model or of a file, and write report.html and report.json.
-
-    Args:
-        source: a run's folder, a model file, the name of a shipped model, or an NPZ file of images
-        data: real images to compare with: mnist, digits, a folder or an NPZ file
-        data_dir: folder of downloaded data sets
-        images: number of images to generate
-        seed: image i is a function of the model, this seed, i and its label
-        reference: compare with held-out images (test) or with training images (train)
-        train_on_synthetic: train a classifier on the images and test it on real images; takes several minutes
-        inception: weights file of Inception; adds FID and KID by its features; takes many minutes
-        report: folder for report.html and report.json
-        overwrite: replace an existing report
-        device: device that generates the images
-        quiet: print nothing
-        json_: print one machine-readable result
-    """
+def evaluate(options: Fields[EvaluateOptions], *, quiet: Quiet = False, json_: Json = False) -> None:
+    """Measure the quality of the images of a model or of a file, and write report.html and report.json."""
     share_cores()  # before torch is imported
 
-    from digitgan import api
+    from digitgan.evaluation import run
     from digitgan.session.callbacks.progress import console_printer
 
     output = Output(quiet, json_)
     console = Output(quiet or json_, json_).console()
-    found = api.evaluate(
-        source,
-        data=data,
-        data_dir=data_dir,
-        images=images,
-        seed=seed,
-        reference=reference,
-        train_on_synthetic=train_on_synthetic,
-        inception=inception,
-        report=report,
-        overwrite=overwrite,
-        device=device,
-        notify=console_printer(console),
-        track=functools.partial(_watched, console),
-    )
+    found = run.evaluate(options, console_printer(console), functools.partial(_watched, console))
     output.lines(*_table(found.record), f"report     {found.html}")
     output.result({**found.record, "report": str(found.html)})
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 from digitgan.cli.output import Output
-from digitgan.cli.parser import Json
-from digitgan.options import Device, Flag, Unset
+from digitgan.options import DataDir, Device, Json, Out, Overwrite, Quiet
 
 
 def data_show(
@@ -15,10 +13,10 @@ def data_show(
     /,
     *,
     split: Literal["train", "test"] = "train",
-    data_dir: Annotated[Path | None, Unset] = None,
-    out: Annotated[Path | None, Unset] = None,
-    overwrite: Flag = False,
-    quiet: Flag = False,
+    data_dir: DataDir = None,
+    out: Out = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
     json_: Json = False,
 ) -> None:
     """Draw the first 25 images of a data source, in inverted grey.
@@ -26,11 +24,7 @@ def data_show(
     Args:
         source: mnist, digits, a folder or an NPZ file
         split: split of the source
-        data_dir: folder of downloaded data sets (default: $DIGITGAN_DATA, or the user's cache folder)
         out: output picture (default: first-25.png, or the next free name)
-        overwrite: replace an existing output
-        quiet: print nothing
-        json_: print one machine-readable result
     """
     from digitgan.data.sources import show_data
 
@@ -44,17 +38,14 @@ def data_verify(
     source: str = "mnist",
     /,
     *,
-    data_dir: Annotated[Path | None, Unset] = None,
-    quiet: Flag = False,
+    data_dir: DataDir = None,
+    quiet: Quiet = False,
     json_: Json = False,
 ) -> None:
     """Verify a data source, and print the number of images of each class.
 
     Args:
         source: mnist, digits, a folder or an NPZ file
-        data_dir: folder of downloaded data sets (default: $DIGITGAN_DATA, or the user's cache folder)
-        quiet: print nothing
-        json_: print one machine-readable result
     """
     from digitgan.data import verify
 
@@ -70,15 +61,13 @@ def data_verify(
 def doctor(
     *,
     device: Device = "auto",
-    quiet: Flag = False,
+    quiet: Quiet = False,
     json_: Json = False,
 ) -> None:
     """Print the hardware and the software of this machine, and the defaults that follow from them.
 
     Args:
         device: device to examine
-        quiet: print nothing
-        json_: print one machine-readable result
     """
     from digitgan.model.doctor import examine
 

@@ -1,8 +1,9 @@
 """The command-line parser. tyro parses the arguments, and each of its errors becomes one `UsageError`.
 
-A subcommand is a typed function. The parameters before the `/` of its signature are positional arguments, those after the `*`
-are options, and its docstring is its help. A trailing underscore (`json_`) avoids a clash with another name. In a docstring,
-`{digitgan.exporters:FORMATS}` is replaced by the names of that table.
+A subcommand is a typed function, and its docstring is its help. Its options are the fields of a class of `digitgan.options`, or
+its own parameters: those before the `/` of its signature are positional arguments, those after the `*` are options. A trailing
+underscore (`json_`) avoids a clash with another name. In a docstring, `{digitgan.exporters:FORMATS}` is replaced by the names
+of that table.
 """
 
 from __future__ import annotations
@@ -10,20 +11,18 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import importlib
 import inspect
 import io
 import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
-from tyro.conf import DisallowNone, FlagCreatePairsOff, Positional, PositionalMetavarFromFieldName, arg
+from tyro.conf import DisallowNone, FlagCreatePairsOff, Positional, PositionalMetavarFromFieldName
 from tyro.extras import SubcommandApp
 
 from digitgan.errors import UsageError, nearest
-
-Json = Annotated[bool, arg(name="json", help_behavior_hint="")]
+from digitgan.options import fill_in_tables
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -94,21 +93,12 @@ def _tables_in_help(argv: Sequence[str], commands: Commands) -> Iterator[None]:
         documented = [commands[name], *filter(dataclasses.is_dataclass, get_type_hints(commands[name]).values())]
     before = [each.__doc__ for each in documented]
     for each, text in zip(documented, before, strict=True):
-        each.__doc__ = _filled_in(text)
+        each.__doc__ = fill_in_tables(text or "")
     try:
         yield
     finally:
         for each, text in zip(documented, before, strict=True):
             each.__doc__ = text
-
-
-def _filled_in(text: str | None) -> str:
-    return re.sub(r"\{(\S+):(\w+)\}", _names_of, text or "")
-
-
-def _names_of(placeholder: re.Match[str]) -> str:
-    """Return the names of a table; the table is imported only for the help that lists it."""
-    return ", ".join(getattr(importlib.import_module(placeholder[1]), placeholder[2]))
 
 
 def _check_names(argv: Sequence[str], commands: Commands, groups: Groups) -> None:

@@ -8,9 +8,8 @@ from typing import Annotated
 from tyro.conf import arg
 
 from digitgan.cli.output import Output
-from digitgan.cli.parser import Json
 from digitgan.cli.threads import share_cores
-from digitgan.options import Device, Flag
+from digitgan.options import Device, Json, Quiet
 
 
 def serve(
@@ -21,7 +20,7 @@ def serve(
     port: int = 8000,
     token: Annotated[str | None, arg(help_behavior_hint="(default: a random token if --host is not local)")] = None,
     device: Device = "cpu",
-    quiet: Flag = False,
+    quiet: Quiet = False,
     json_: Json = False,
 ) -> None:
     """Serve the studio: a web page to write, explore, watch and train, and an HTTP API (extra: studio).
@@ -32,8 +31,6 @@ def serve(
         port: port to listen on; 0 selects a free port
         token: token that requests must contain
         device: device on which models generate images
-        quiet: print nothing
-        json_: print one machine-readable result, the address
     """
     share_cores()  # before torch is imported
 

@@ -7,31 +7,23 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from tyro.conf import arg
-
 from digitgan.cli.output import Output
-from digitgan.cli.parser import Json
 from digitgan.cli.signals import stopping_on_signals
 from digitgan.cli.threads import share_cores
-from digitgan.options import Flag, TrainOptions, Unset
+from digitgan.options import Fields, Flag, Json, Out, Overwrite, Quiet, TrainOptions, Unset
 
 if TYPE_CHECKING:
     from digitgan.session.session import TrainingResult
 
 
-def train(
-    options: Annotated[TrainOptions, arg(name="")], *, dry_run: Flag = False, quiet: Flag = False, json_: Json = False
-) -> None:
+def train(options: Fields[TrainOptions], *, dry_run: Flag = False, quiet: Quiet = False, json_: Json = False) -> None:
     """Train a GAN and write a run: model, previews, curves, animation and checkpoints.
 
     Ctrl-C or SIGTERM ends the training after the current step, with a checkpoint and a usable model. The exit code is then 130
     or 143. Continue with --resume.
 
     Args:
-        options: see `TrainOptions`
         dry_run: print the plan, write nothing
-        quiet: print nothing
-        json_: print one machine-readable result
     """
     share_cores()  # before torch is imported
 
@@ -95,9 +87,9 @@ def recipes(
     summary: Flag = False,
     diagram: Flag = False,
     untrained: Flag = False,
-    out: Annotated[Path | None, Unset] = None,
-    overwrite: Flag = False,
-    quiet: Flag = False,
+    out: Out = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
     json_: Json = False,
 ) -> None:
     """List the recipes, or print one recipe as TOML for --config.
@@ -108,9 +100,6 @@ def recipes(
         diagram: draw its networks instead, for images of the size of MNIST
         untrained: print instead the score that its untrained discriminator gives to an image of its untrained generator
         out: output diagram (default: NAME.png, or the next free name)
-        overwrite: replace an existing output
-        quiet: print nothing
-        json_: print one machine-readable result
     """
     import dataclasses
 
@@ -146,11 +135,11 @@ def animate(
     run: Path,
     /,
     *,
-    out: Annotated[Path | None, Unset] = None,
+    out: Out = None,
     rows: Flag = False,
     milliseconds: int = 120,
     overwrite: Flag = False,
-    quiet: Flag = False,
+    quiet: Quiet = False,
     json_: Json = False,
 ) -> None:
     """Make a GIF of the previews of a run, finished or still training.
@@ -161,8 +150,6 @@ def animate(
         rows: show the images of its model row by row (recurrent recipes only)
         milliseconds: duration of each frame, 20 to 60000
         overwrite: replace an existing --out
-        quiet: print nothing
-        json_: print one machine-readable result
     """
     from digitgan.session.plots import animate_run
 
@@ -176,9 +163,9 @@ def plot(
     run: Path,
     /,
     *,
-    out: Annotated[Path | None, Unset] = None,
+    out: Out = None,
     overwrite: Flag = False,
-    quiet: Flag = False,
+    quiet: Quiet = False,
     json_: Json = False,
 ) -> None:
     """Plot the losses and the scores of a run, finished or still training, over the images seen.
@@ -187,8 +174,6 @@ def plot(
         run: folder of the run
         out: output picture (default: losses.png in the run's folder, which is replaced)
         overwrite: replace an existing --out
-        quiet: print nothing
-        json_: print one machine-readable result
     """
     from digitgan.session.plots import plot_run
 

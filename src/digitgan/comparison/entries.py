@@ -16,7 +16,7 @@ from digitgan.data import ProgressFn
 from digitgan.errors import DivergenceError, RunError, StoppedError, UsageError
 from digitgan.evaluation.run import evaluate
 from digitgan.files import replacing
-from digitgan.options import TrainOptions
+from digitgan.options import EvaluateOptions, TrainOptions
 from digitgan.recipes import Recipe
 from digitgan.runs import RunFolder, open_run
 from digitgan.session.callbacks.progress import ProgressKind
@@ -118,7 +118,8 @@ def finished(
     for number, run in enumerate(opened, start=1):
         _go_on(control, folder)
         report = folder / "reports" / f"{number}-{run.path.resolve().name}"
-        found = evaluate(run.path, data=data, data_dir=data_dir, images=draw, report=report, reuse=True, notify=notify)
+        asked = EvaluateOptions(str(run.path), data=data, data_dir=data_dir, images=draw, report=report)
+        found = evaluate(asked, notify, reuse=True)
         if entries and entries[0].record and found.record["inputs"]["training_sha256"] != _training(entries[0]):
             raise UsageError(
                 f"{entries[0].run} and {run.path} were trained on different data; choose the data to evaluate both, such as "
@@ -185,7 +186,8 @@ def trained(
         _go_on(control, folder)
         found = None
         if run.model.is_file():
-            found = evaluate(run.path, data_dir=budget.data_dir, images=draw, report=run.path, reuse=True, notify=notify).record
+            asked = EvaluateOptions(str(run.path), data_dir=budget.data_dir, images=draw, report=run.path)
+            found = evaluate(asked, notify, reuse=True).record
         entries.append(Entry.of(recipe, run, found))
     return entries
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, final
@@ -30,8 +30,9 @@ from digitgan.exporters.keras_import import read_keras
 from digitgan.files import claim_output, file_hash, free_path, replacing, whole_folder
 from digitgan.images import from_network
 from digitgan.model.file import Model, save_model
-from digitgan.model.registry import DEFAULT_MODEL, find_model, load
+from digitgan.model.registry import find_model, load
 from digitgan.networks import Discriminator, build_discriminator
+from digitgan.options import ExportOptions, ImportOptions
 from digitgan.runs import RunFolder
 from digitgan.training.checkpoint import newest_discriminator
 
@@ -62,35 +63,20 @@ class ExportResult:
     quality: dict[str, dict[str, float]]
 
 
-def export(
-    model: Path | str = DEFAULT_MODEL,
-    *,
-    format: str = "onnx",
-    with_discriminator: bool = False,
-    quantize: str | None = None,
-    out: Path | str | None = None,
-    overwrite: bool = False,
-    data_dir: Path | str | None = None,
-    notify: ProgressFn = lambda line: None,
-) -> ExportResult:
+def export(options: ExportOptions, notify: ProgressFn = lambda line: None) -> ExportResult:
     """Export a model for other programs, and compare the export with the model.
 
     Args:
-        model: Folder of a run, a numbered model of a run, a model file, or the name of a shipped model.
-        format: "onnx", "keras", "torch", "huggingface" or "web".
-        with_discriminator: Also export the discriminator of the run; Keras format only.
-        quantize: "fp16" or "int8"; ONNX format only.
-        out: Output path; by default the format's usual name, or the next free one.
-        overwrite: Replace existing output.
-        data_dir: Folder of downloaded data sets, used to measure the quality of a quantised model.
+        options: The options of `digitgan export`.
         notify: Called with each log line.
 
     Raises:
         DigitganError: If the model cannot be read, a required package is missing, or the path cannot be written. No partial
             output remains.
     """
+    model, format, quantize = options.model, options.format, options.quantize
     form = FORMATS.find(format)
-    if with_discriminator and not form.takes_discriminator:
+    if options.with_discriminator and not form.takes_discriminator:
         holds = " or ".join(f"--format {each.name}" for each in FORMATS.values() if each.takes_discriminator)
         raise UsageError(f"--with-discriminator: --format {format} holds generators only; use {holds}")
     if quantize is not None and quantize not in QUANTISATIONS:
@@ -100,12 +86,12 @@ def export(
         right = " or ".join(f"--format {each.name} with {' or '.join(each.quantisations)}" for each in found)
         raise UsageError(f"--quantize {quantize}: not available for --format {format}; use {right}")
     form.check()
-    file = find_model(str(model))
+    file = find_model(model)
     loaded = load(file)
-    discriminator = _discriminator(str(model), loaded) if with_discriminator else None
-    package = Package(loaded, discriminator, file_hash(file), str(model))
-    path = Path(out) if out is not None else free_path(Path("generator" + form.ending if form.ending else f"{form.name}-model"))
-    claim_output(path, overwrite=overwrite, folder=not form.ending)
+    discriminator = _discriminator(model, loaded) if options.with_discriminator else None
+    package = Package(loaded, discriminator, file_hash(file), model)
+    path = options.out or free_path(Path("generator" + form.ending if form.ending else f"{form.name}-model"))
+    claim_output(path, overwrite=options.overwrite, folder=not form.ending)
     if form.ending:
         with replacing(path) as opened:
             form.write(package, Path(opened.name), quantize)
@@ -113,7 +99,7 @@ def export(
         with whole_folder(path) as folder:
             form.write(package, folder, quantize)
     files = (path,) if path.is_file() else tuple(sorted(each for each in path.iterdir() if not each.name.startswith(".")))
-    quality = {} if quantize is None else _quality(form, path, loaded, data_dir, notify)
+    quality = {} if quantize is None else _quality(form, path, loaded, options.data_dir, notify)
     size = sum(each.stat().st_size for each in files)
     return ExportResult(path, files, size, largest_difference(form, path, loaded), quality)
 
@@ -135,9 +121,7 @@ def _discriminator(name: str, model: Model) -> Discriminator:
     return discriminator.eval()
 
 
-def _quality(
-    form: Format, path: Path, model: Model, data_dir: Path | str | None, notify: ProgressFn
-) -> dict[str, dict[str, float]]:
+def _quality(form: Format, path: Path, model: Model, data_dir: Path | None, notify: ProgressFn) -> dict[str, dict[str, float]]:
     """Measure a quantised model and the model itself against training images, with the same latents.
 
     Returns:
@@ -147,7 +131,7 @@ def _quality(
     try:
         if source is None:
             raise DataError("the card of the model names no training data")
-        training = train_test_split(source, None if data_dir is None else Path(data_dir), notify).training
+        training = train_test_split(source, data_dir, notify).training
     except DataError as problem:
         notify(f"quality not measured: {problem}")
         return {}
@@ -188,29 +172,15 @@ class ImportResult:
     model: Model
 
 
-def import_keras(
-    source: Path | str,
-    *,
-    weights: Path | str | None = None,
-    class_names: Sequence[str] | None = None,
-    out: Path | str | None = None,
-    overwrite: bool = False,
-) -> ImportResult:
+def import_keras(options: ImportOptions) -> ImportResult:
     """Convert a generator saved by Keras 3 into a model file. No code in the source is executed.
-
-    Args:
-        source: A `.keras` file, or an architecture as JSON.
-        weights: The `.weights.h5` file of the JSON architecture.
-        class_names: A name per label; by default the labels themselves.
-        out: The model file; by default `NAME.safetensors`, or the next free name.
-        overwrite: Replace existing output.
 
     Raises:
         DigitganError: If a file cannot be read, a layer is not supported (the message names it), or the path cannot be
             written.
     """
-    path = Path(out) if out is not None else free_path(Path(f"{Path(source).stem}.safetensors"))
-    claim_output(path, overwrite=overwrite)
-    model = read_keras(Path(source), None if weights is None else Path(weights), class_names)
+    path = options.out or free_path(Path(f"{options.source.stem}.safetensors"))
+    claim_output(path, overwrite=options.overwrite)
+    model = read_keras(options.source, options.weights, options.class_names)
     save_model(path, model)
     return ImportResult(path, model)

@@ -21,6 +21,7 @@ from digitgan.generation.walking import principal_directions
 from digitgan.images import Picture, enlarged, save_png
 from digitgan.model.file import Model
 from digitgan.model.registry import load
+from digitgan.options import WriteOptions
 
 UNSTEADINESS = 0.35
 """Weight, in standard deviations, of the part of a character's latent that is its own rather than the style's. It is large
@@ -159,30 +160,24 @@ TRUTH = "truth.csv"
 """File name of the ground truth: the text, seed and style of each picture."""
 
 
-def write_to_file(
-    text: str,
-    model: str,
-    *,
-    seed: int,
-    style: int,
-    repeat: int | None,
-    out: Path | None,
-    overwrite: bool,
-    device: str,
-) -> Path:
-    """Write a text as one picture, or as a folder of `repeat` pictures in different styles with their ground truth.
+def write_to_file(options: WriteOptions) -> Path:
+    """Write a text as one picture, or as a folder of pictures in different styles with their ground truth.
+
+    Returns:
+        The picture or the folder.
 
     Raises:
         DigitganError: If the text or an option is invalid, the model cannot be read, or the path cannot be written.
     """
+    text, seed, style, repeat = options.text, options.seed, options.style, options.repeat
     rng.check_seed(seed)
     if repeat is not None and not 1 <= repeat <= MAX_WRITINGS:
         raise UsageError(f"--repeat {repeat}: must be between 1 and {MAX_WRITINGS:,}")
-    loaded = load(model, device)
+    loaded = load(options.model, options.device)
     first = enlarged(write(loaded, text, seed, style), WRITING_ENLARGEMENT if repeat is None else 1)
     plain = "".join(character if character.isalnum() else "-" for character in text)[:40]
-    path = out or free_path(Path(plain if repeat else f"{plain}.png"))
-    claim_output(path, overwrite=overwrite, folder=repeat is not None)
+    path = options.out or free_path(Path(plain if repeat else f"{plain}.png"))
+    claim_output(path, overwrite=options.overwrite, folder=repeat is not None)
     if repeat is None:
         save_png(path, first)
         return path

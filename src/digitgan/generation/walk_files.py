@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, final
+from typing import Final, final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +16,11 @@ from digitgan.errors import DataError, UsageError
 from digitgan.files import claim_output, free_path, replacing, whole_folder
 from digitgan.generation.inversion import Inversion, invert
 from digitgan.generation.labels import parse_labels
-from digitgan.generation.walking import WALKS, Interpolation, Start, drawn_steps
+from digitgan.generation.walking import WALKS, Start, drawn_steps
 from digitgan.images import Picture, enlarged, grid, save_gif, save_png
 from digitgan.model.file import Model
 from digitgan.model.registry import load
-
-WalkFormat = Literal["gif", "png", "frames"]
+from digitgan.options import InvertOptions, WalkOptions
 
 MAX_STEPS: Final = 1000
 MAX_ACROSS: Final = 24
@@ -53,45 +52,33 @@ class WalkResult:
     rows: tuple[str, ...]
 
 
-def walk_to_file(
-    name: str,
-    *,
-    kind: str,
-    labels: str | None,
-    seed: int,
-    steps: int | None,
-    interpolation: Interpolation,
-    latent: Path | None,
-    format_name: WalkFormat,
-    out: Path | None,
-    overwrite: bool,
-    device: str,
-) -> WalkResult:
+def walk_to_file(options: WalkOptions) -> WalkResult:
     """Write a walk through latents or classes as an animation, a sheet, or single frames (`digitgan walk`).
 
     Raises:
         DigitganError: If an option is invalid, the model or the latent cannot be read, or the path cannot be written.
     """
-    walk = WALKS.find(kind)
-    rng.check_seed(seed)
-    steps = STEPS[format_name] if steps is None else steps
+    walk = WALKS.find(options.kind)
+    rng.check_seed(options.seed)
+    labels = options.labels
+    steps = STEPS[options.format] if options.steps is None else options.steps
     if not 2 <= steps <= MAX_STEPS:
         raise UsageError(f"--steps {steps}: must be between 2 and {MAX_STEPS}")
-    model = load(name, device)
+    model = load(options.model, options.device)
     if labels is not None and not model.recipe.conditional:
         raise UsageError(f"--labels {labels}: the recipe of this model, {model.recipe.name}, is unconditional; remove --labels")
     classes = parse_labels(labels, model.class_names) if labels is not None else list(range(len(model.class_names)))
-    given = None if latent is None else _read_latent(latent, model)
-    planned = walk(Start(model, tuple(classes), seed, steps, interpolation, given))
-    path = out or free_path(Path("walk" + {"gif": ".gif", "png": ".png", "frames": ""}[format_name]))
-    claim_output(path, overwrite=overwrite, folder=format_name == "frames")
+    given = None if options.latent is None else _read_latent(options.latent, model)
+    planned = walk(Start(model, tuple(classes), options.seed, steps, options.interpolation, given))
+    path = options.out or free_path(Path("walk" + {"gif": ".gif", "png": ".png", "frames": ""}[options.format]))
+    claim_output(path, overwrite=options.overwrite, folder=options.format == "frames")
     drawn = drawn_steps(model, planned)
-    if format_name == "png":
+    if options.format == "png":
         _save_sheet(path, drawn)
     else:
         columns = min(5, len(planned.names)) if len(planned.names) > 4 else len(planned.names)
         frames = [enlarged(grid(cells, columns), ENLARGEMENT) for cells in drawn]
-        if format_name == "gif":
+        if options.format == "gif":
             save_gif(path, frames, MILLISECONDS, hold=MILLISECONDS)
         else:
             with whole_folder(path) as folder:
@@ -120,25 +107,24 @@ class InversionResult:
     reversed: bool
 
 
-def invert_to_file(
-    image: Path, name: str, *, label: str | None, seed: int, out: Path | None, overwrite: bool, device: str
-) -> InversionResult:
+def invert_to_file(options: InvertOptions) -> InversionResult:
     """Write an image beside its reconstruction and the same style in every class (`digitgan invert`).
 
     Raises:
         DigitganError: If an option is invalid, the model or the image cannot be read, or a path cannot be written.
     """
-    rng.check_seed(seed)
-    model = load(name, device)
+    image, label = options.image, options.label
+    rng.check_seed(options.seed)
+    model = load(options.model, options.device)
     labels = None if label is None else parse_labels(label, model.class_names, option="--label")
     if labels is not None and len(labels) != 1:
         raise UsageError(f"--label {label}: give a single class, or remove --label to try every class")
-    path = out or free_path(Path(f"{image.stem}-redrawn.png"))
+    path = options.out or free_path(Path(f"{image.stem}-redrawn.png"))
     latent = path.with_suffix(".npy")
     for each in (path, latent):
-        claim_output(each, overwrite=overwrite)
+        claim_output(each, overwrite=options.overwrite)
     pixels, turned = _ink_on_dark(_as_drawn(read_picture(image), model, image))
-    found = invert(model, pixels, None if labels is None else labels[0], seed)
+    found = invert(model, pixels, None if labels is None else labels[0], options.seed)
     every = torch.arange(len(model.class_names))
     as_every = model.draw_many(torch.from_numpy(found.z).expand(len(every), -1), every)
     row = np.concatenate([pixels[None], found.image[None], as_every])

@@ -7,9 +7,8 @@ from typing import Any, Final, final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from digitgan import rng
 from digitgan.data.datasets import DATASETS
-from digitgan.options import TrainOptions
+from digitgan.options import TrainOptions, help_of
 from digitgan.recipes import RECIPES, Recipe
 from digitgan.session.recipe import check_lengths, checked_recipe, requested_recipe
 from digitgan.training.losses import LOSSES
@@ -18,19 +17,22 @@ from digitgan.training.penalties import PENALTIES
 MAX_MINUTES: Final = 24 * 60.0
 
 
+HELP: Final = help_of(TrainOptions)
+
+
 class NewRun(BaseModel):
-    """The body of a request for a new run."""
+    """The body of a request for a new run: some of the options of `digitgan train`, within the limits of the studio."""
 
     model_config = ConfigDict(extra="forbid")
 
     recipe: str = Field("fast", max_length=100, description="recipe name; GET /api/v1/recipes lists them")
     data: str = Field("digits", max_length=100, description="image set: digits (embedded), or the name of a downloadable one")
     name: str | None = Field(None, max_length=100, description="run name; default: the next free name")
-    seed: int = Field(0, ge=0, lt=2**63, description="random seed")
-    images: int | None = Field(None, gt=0, le=10**9, description="length in images seen; excludes minutes")
-    minutes: float | None = Field(None, gt=0, le=MAX_MINUTES, description="length in minutes; default: 1, without images")
-    evaluate_every: int | None = Field(None, ge=1000, le=10**9, description="interval between evaluations, in images seen")
-    settings: list[str] = Field(default_factory=list, max_length=50, description='changes to the recipe: "section.key=value"')
+    seed: int = Field(0, ge=0, lt=2**63, description=HELP["seed"])
+    images: int | None = Field(None, gt=0, le=10**9, description=f"{HELP['images']}; excludes minutes")
+    minutes: float | None = Field(None, gt=0, le=MAX_MINUTES, description=f"{HELP['minutes']}; default: 1, without images")
+    evaluate_every: int | None = Field(None, ge=1000, le=10**9, description=HELP["evaluate_every"])
+    settings: list[str] = Field(default_factory=list, max_length=50, description=f'{HELP["settings"]}: "section.key=value"')
 
 
 @final
@@ -104,21 +106,24 @@ def data_sources() -> list[str]:
     return ["digits", *DATASETS]
 
 
-def arguments_of(new: NewRun) -> list[str]:
-    """Return the arguments of `digitgan train` for a new run.
+def options_of(new: NewRun) -> TrainOptions:
+    """Return the options of `digitgan train` for a new run.
 
     Raises:
         DigitganError: if a setting is invalid. Class and message are those of the command line.
     """
-    rng.check_seed(new.seed)
-    minutes = 1.0 if new.images is None and new.minutes is None else new.minutes
-    options = TrainOptions(recipe=new.recipe, settings=tuple(new.settings), images=new.images, minutes=minutes)
+    options = TrainOptions(
+        recipe=new.recipe,
+        data=new.data,
+        seed=new.seed,
+        images=new.images,
+        minutes=1.0 if new.images is None and new.minutes is None else new.minutes,
+        evaluate_every=new.evaluate_every,
+        settings=tuple(new.settings),
+    )
     check_lengths(options)
     checked_recipe(requested_recipe(options))
-    length = ["--images", str(new.images)] if new.images is not None else ["--minutes", f"{minutes:g}"]
-    scored = ["--evaluate-every", str(new.evaluate_every)] if new.evaluate_every else []
-    changes = [part for setting in new.settings for part in ("--set", setting)]
-    return [new.recipe, "--data", new.data, "--seed", str(new.seed), *length, *scored, *changes]
+    return options
 
 
 def recipe_table() -> list[dict[str, Any]]:

@@ -10,9 +10,10 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import FileResponse, StreamingResponse
 
 from digitgan.errors import UsageError, nearest
+from digitgan.options import arguments_of
 from digitgan.runs import RunFolder
 from digitgan.studio.errors import ERROR_RESPONSES, BusyError, NotThereError, StateError, known_parameters_only
-from digitgan.studio.new_runs import KNOBS, NewRun, arguments_of, data_sources, recipe_table
+from digitgan.studio.new_runs import KNOBS, NewRun, data_sources, options_of, recipe_table
 from digitgan.studio.run_monitor import MAX_WATCHERS
 from digitgan.studio.services import services_of
 
@@ -50,7 +51,7 @@ async def start(request: Request, new: NewRun) -> dict[str, str]:
             raise UsageError(
                 f"data {new.data!r}: unknown name; {nearest(new.data, data_sources())}. For a path, use `digitgan train`"
             )
-        arguments = arguments_of(new)
+        arguments = arguments_of(options_of(new))
         if new.name is None:
             return services.process_manager.start_anew(new.recipe, new.data, arguments)
         if (services.model_cache.runs / new.name).exists():

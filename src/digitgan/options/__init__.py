@@ -1,0 +1,56 @@
+"""The options of each command: one dataclass a command.
+
+The command line, the Python API and the studio share these classes. A new option is a new field.
+"""
+
+from digitgan.options.base import (
+    DataDir,
+    Device,
+    Fields,
+    Flag,
+    Json,
+    ModelName,
+    Options,
+    Out,
+    Overwrite,
+    Quiet,
+    Seed,
+    Unset,
+    arguments_of,
+    fill_in_tables,
+    help_of,
+    make_options,
+    takes_options,
+)
+from digitgan.options.generation import InvertOptions, SampleRequest, WalkOptions, WriteOptions
+from digitgan.options.models import EvaluateOptions, ExportOptions, ImportOptions
+from digitgan.options.training import CompareOptions, TrainOptions
+
+__all__ = [
+    "CompareOptions",
+    "DataDir",
+    "Device",
+    "EvaluateOptions",
+    "ExportOptions",
+    "Fields",
+    "Flag",
+    "ImportOptions",
+    "InvertOptions",
+    "Json",
+    "ModelName",
+    "Options",
+    "Out",
+    "Overwrite",
+    "Quiet",
+    "SampleRequest",
+    "Seed",
+    "TrainOptions",
+    "Unset",
+    "WalkOptions",
+    "WriteOptions",
+    "arguments_of",
+    "fill_in_tables",
+    "help_of",
+    "make_options",
+    "takes_options",
+]
