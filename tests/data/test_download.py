@@ -125,7 +125,7 @@ def test_every_mirror_is_listed_with_its_reason_and_the_way_out(tmp_path: Path, 
     assert "web page" in lines[5]
     rest = " ".join(lines[6:])
     assert all(name in rest for name in NAMES)
-    assert all(word in rest for word in (str(tmp_path), "--data-dir", "DIGITGAN_DATA", "--data digits"))
+    assert all(word in rest for word in (str(tmp_path), "--data-dir", "DIGITGAN_DATA", "--data mnist"))
     assert not list(tmp_path.iterdir())
 
 

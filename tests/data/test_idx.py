@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import hashlib
+import lzma
 import re
 import struct
 import tracemalloc
@@ -96,7 +97,11 @@ def test_any_bytes_are_an_array_or_a_data_error(tmp_path_factory: pytest.TempPat
 
 
 def test_a_file_written_by_hand_is_read(tmp_path: Path) -> None:
-    for name, content in (("plain", GOOD), ("packed without a sign of it in the name", gzip.compress(GOOD))):
+    for name, content in (
+        ("plain", GOOD),
+        ("packed without a sign of it in the name", gzip.compress(GOOD)),
+        ("as xz", lzma.compress(GOOD)),
+    ):
         (tmp_path / name).write_bytes(content)
         array = read_idx(tmp_path / name)
         assert array.dtype == np.uint8

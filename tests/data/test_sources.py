@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import gzip
+import lzma
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +13,8 @@ import pytest
 from PIL import Image
 from serving import Answer, Serve
 
-from digitgan.data import Dataset, data_folder, load_image_set, verify
+from digitgan.data import Dataset, ImageSet, data_folder, load_image_set, verify
+from digitgan.data.datasets import PACKAGED
 from digitgan.errors import DataError, DownloadError, UsageError
 
 
@@ -171,7 +174,7 @@ def test_nothing_is_fetched_where_that_is_not_allowed(
     mirror = serve(correct)
     catalogue(mirror.address)
     for attempt in (lambda: load_image_set("small", allow_download=False), lambda: verify("small")):
-        with pytest.raises(DataError, match=r"small .*digitgan.*--data-dir.*--data digits"):
+        with pytest.raises(DataError, match=r"small .*digitgan.*--data-dir.*--data mnist"):
             attempt()
     assert not mirror.asked
     assert not (tmp_path / "home").exists()
@@ -223,8 +226,66 @@ def test_verify_names_what_is_damaged(tmp_path: Path, contents: dict[str, bytes]
         verify(str(tmp_path))
 
 
-def test_the_real_mnist_is_what_the_catalogue_says(mnist_dir: Path) -> None:
-    facts = verify("mnist", mnist_dir)
+def test_mnist_is_part_of_the_package(tmp_path: Path) -> None:
+    facts = verify("mnist", tmp_path / "no such folder")
     assert {split: each["images"] for split, each in facts.items()} == {"train": 60_000, "test": 10_000}
     assert facts["train"]["shape"] == (1, 28, 28)
     assert list(facts["test"]["counts"].values()) == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-9])
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0x55
+    path.write_bytes(content)
+
+
+def exchange(path: Path) -> None:
+    path.write_bytes(lzma.compress(lzma.decompress(path.read_bytes())[:-1] + b"\x09"))
+
+
+@pytest.mark.parametrize("damage", [cut, flip, exchange, Path.unlink])
+def test_a_damaged_file_of_the_package_is_named_with_the_cure(
+    damage: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(PACKAGED, tmp_path / "packaged")
+    monkeypatch.setattr("digitgan.data.sources.PACKAGED", tmp_path / "packaged")
+    damage(tmp_path / "packaged" / "mnist" / "t10k-labels-idx1-ubyte.xz")
+    with pytest.raises(DataError, match=r"(?s)t10k-labels-idx1-ubyte.*install digitgan again"):
+        load_image_set("mnist", "test")
+    assert len(load_image_set("mnist", per_class_limit=1)) == 10  # the other split is intact
+
+
+def test_a_limit_keeps_the_first_training_images_of_each_class(grey: ImageSet, tmp_path: Path) -> None:
+    path = tmp_path / "ten.npz"
+    np.savez(path, images=grey.images, labels=grey.labels, class_names=grey.class_names)
+    kept = load_image_set(str(path), per_class_limit=2)
+    assert kept.labels.tolist() == [0, 1, 2, 0, 1, 2]
+    assert kept.images[:, 0, 0].tolist() == [0, 1, 2, 3, 4, 5]
+    assert kept.content_hash == ImageSet(grey.images[:6], grey.labels[:6], grey.class_names, "other").content_hash
+    assert verify(str(path), per_class_limit=3)["train"]["counts"] == {"a": 3, "b": 3, "c": 3}
+
+
+def test_a_limit_does_not_apply_to_test_images() -> None:
+    assert len(load_image_set("digits", "test", per_class_limit=1)) == 297
+
+
+@pytest.mark.parametrize(
+    ("limit", "error", "names"),
+    [(4, DataError, r"'b'.*3.*--per-class-limit 4.*3"), (0, UsageError, "--per-class-limit 0"), (-1, UsageError, "-1")],
+)
+def test_a_limit_above_what_there_is_names_the_class(
+    grey: ImageSet, tmp_path: Path, limit: int, error: type[Exception], names: str
+) -> None:
+    path = tmp_path / "ten.npz"
+    np.savez(path, images=grey.images, labels=grey.labels, class_names=grey.class_names)
+    with pytest.raises(error, match=names):
+        load_image_set(str(path), per_class_limit=limit)
+
+
+def test_a_class_without_images_has_no_limit(grey: ImageSet, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"'d'.*--per-class-limit 1"):
+        ImageSet(grey.images, grey.labels, ("a", "b", "c", "d"), "ten").limited(1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from digitgan.cli.output import Output
-from digitgan.options import DataDir, Device, Json, Out, Overwrite, Quiet
+from digitgan.options import DataDir, Device, Json, Out, Overwrite, PerClassLimit, Quiet
 
 
 def data_show(
@@ -14,6 +14,7 @@ def data_show(
     *,
     split: Literal["train", "test"] = "train",
     data_dir: DataDir = None,
+    per_class_limit: PerClassLimit = None,
     out: Out = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -22,13 +23,15 @@ def data_show(
     """Draw the first 25 images of a data source, in inverted grey.
 
     Args:
-        source: mnist, digits, a folder or an NPZ file
+        source: {digitgan.data:DATASETS}, digits, a folder or an NPZ file
         split: split of the source
         out: output picture (default: first-25.png, or the next free name)
     """
     from digitgan.data.sources import show_data
 
-    path, image_set = show_data(source, split=split, data_dir=data_dir, out=out, overwrite=overwrite)
+    path, image_set = show_data(
+        source, split=split, data_dir=data_dir, per_class_limit=per_class_limit, out=out, overwrite=overwrite
+    )
     output = Output(quiet, json_)
     output.lines(f"first 25 of {image_set.name}  {path}")
     output.result({"out": str(path), "name": image_set.name})
@@ -39,17 +42,18 @@ def data_verify(
     /,
     *,
     data_dir: DataDir = None,
+    per_class_limit: PerClassLimit = None,
     quiet: Quiet = False,
     json_: Json = False,
 ) -> None:
     """Verify a data source, and print the number of images of each class.
 
     Args:
-        source: mnist, digits, a folder or an NPZ file
+        source: {digitgan.data:DATASETS}, digits, a folder or an NPZ file
     """
     from digitgan.data import verify
 
-    found = verify(source, data_dir)
+    found = verify(source, data_dir, per_class_limit)
     output = Output(quiet, json_)
     for split, facts in found.items():
         channels, height, width = facts["shape"]

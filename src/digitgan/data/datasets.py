@@ -1,18 +1,25 @@
-"""The table of data sets that can be downloaded. Another data set in MNIST's layout is one more entry."""
+"""The table of data sets with a name: MNIST, which is part of the package, and those that can be downloaded.
+
+Another data set in MNIST's layout is one more entry.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, final
 
 from digitgan.errors import DataError
 from digitgan.lookup import Registry
 
+PACKAGED: Final = Path(__file__).parent / "packaged"
+"""The folder of the data sets that are part of the package, each in a folder of its name. Its files are compressed by xz."""
+
 
 @final
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file to download, identified by its unpacked content because mirrors compress it differently.
+    """A file of a data set, identified by its unpacked content because mirrors compress it differently.
 
     Attributes:
         name: the name on the mirrors and on disk, such as "train-images-idx3-ubyte.gz".
@@ -41,13 +48,15 @@ class Dataset:
         class_names: the class names in the order of the labels.
         files: the four files.
         mirrors: the addresses of folders that hold the files, in the order in which they are tried.
+        packaged: whether the files are part of the package, in a folder of `PACKAGED`.
     """
 
     name: str
     credit: str
     class_names: tuple[str, ...]
     files: tuple[RemoteFile, ...]
-    mirrors: tuple[str, ...]
+    mirrors: tuple[str, ...] = ()
+    packaged: bool = False
 
 
 MNIST = Dataset(
@@ -62,12 +71,8 @@ MNIST = Dataset(
         RemoteFile("t10k-images-idx3-ubyte.gz", 7_840_016, "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"),
         RemoteFile("t10k-labels-idx1-ubyte.gz", 10_008, "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"),
     ),
-    mirrors=(
-        "https://ossci-datasets.s3.amazonaws.com/mnist/",
-        "https://storage.googleapis.com/cvdf-datasets/mnist/",
-        "https://raw.githubusercontent.com/fgnt/mnist/master/",
-    ),
+    packaged=True,
 )
 
 DATASETS: Final = Registry[Dataset]("data set", {dataset.name: dataset for dataset in (MNIST,)}, DataError)
-"""The data sets that can be downloaded, by name."""
+"""The data sets by name."""

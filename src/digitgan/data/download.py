@@ -83,7 +83,7 @@ def fetch(
 
 
 def is_there(dataset: Dataset, file: RemoteFile, folder: Path) -> bool:
-    """Return whether a folder holds a file of a data set, gzipped or not.
+    """Return whether a folder holds a file of a data set, compressed or not.
 
     Raises:
         DataError: if the file exists but is damaged or has another content.
@@ -131,7 +131,7 @@ def _fetch_file(
                 *(failures or ["  no mirrors are known"]),
                 f"Without a network, copy {files} to {folder},",
                 "or name the folder that holds them with --data-dir or DIGITGAN_DATA,",
-                "or use the embedded digits with --data digits",
+                "or use --data mnist, which is part of digitgan",
             ]
         )
     )

@@ -1,9 +1,10 @@
-"""Reading of files that may be gzipped, damaged or malicious, and atomic writing of files."""
+"""Reading of files that may be compressed, damaged or malicious."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import lzma
 import os
 import zlib
 from collections.abc import Callable, Iterator
@@ -23,12 +24,16 @@ ProgressFn = Callable[[str], None]
 
 CHUNK = 1 << 20
 GZIP_MAGIC = b"\x1f\x8b"
+XZ_MAGIC = b"\xfd7zXZ\x00"
 
 MAPPED_FROM = 64 << 20
 """Size in bytes from which an uncompressed array is memory-mapped instead of read."""
 
 DEFLATE_LIMIT = 1032
 """Largest ratio of unpacked to packed size in deflate: two bits for a copy of 258 bytes."""
+
+LZMA_LIMIT = 10_000
+"""Upper bound of the ratio of unpacked to packed size in xz: a copy of 273 bytes takes about a quarter of a bit."""
 
 
 def silent(line: str) -> None:
@@ -44,12 +49,12 @@ class Content:
         stream: the unpacked bytes.
         at_most: the upper limit of the unpacked size, from the size of the file. A header that promises more is wrong, which
             is known before memory is allocated.
-        gzipped: whether the file is gzipped.
+        compressed: whether the file is compressed.
     """
 
     stream: BufferedIOBase
     at_most: int
-    gzipped: bool
+    compressed: bool
 
 
 def check_is_file(path: Path) -> None:
@@ -71,25 +76,32 @@ def check_is_file(path: Path) -> None:
 
 @contextmanager
 def open_content(path: Path) -> Iterator[Content]:
-    """Open a file for reading and unpack it if its first bytes are those of gzip.
+    """Open a file for reading and unpack it if its first bytes are those of gzip or xz.
 
     Raises:
-        DataError: if the file is missing, empty, unreadable, not a regular file, or a damaged gzip. Damage may appear only
-            while the stream is read.
+        DataError: if the file is missing, empty, unreadable, not a regular file, or damaged. Damage may appear only while the
+            stream is read.
     """
     check_is_file(path)
+    kind = "file"
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             if size == 0:
                 raise DataError(f"{path}: is empty; download or copy it again")
-            if file.peek(2)[:2] != GZIP_MAGIC:
-                yield Content(file, size, gzipped=False)
-                return
-            with gzip.GzipFile(fileobj=file, mode="rb") as unpacked:
-                yield Content(unpacked, size * DEFLATE_LIMIT, gzipped=True)
-    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
-        raise DataError(f"{path}: is a damaged gzip file ({error}); download or copy it again") from error
+            begin = file.peek(len(XZ_MAGIC))
+            if begin.startswith(GZIP_MAGIC):
+                kind = "gzip file"
+                with gzip.GzipFile(fileobj=file, mode="rb") as unpacked:
+                    yield Content(unpacked, size * DEFLATE_LIMIT, compressed=True)
+            elif begin.startswith(XZ_MAGIC):
+                kind = "xz file"
+                with lzma.LZMAFile(file, format=lzma.FORMAT_XZ) as unpacked_xz:
+                    yield Content(unpacked_xz, size * LZMA_LIMIT, compressed=True)
+            else:
+                yield Content(file, size, compressed=False)
+    except (gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError) as error:
+        raise DataError(f"{path}: is a damaged {kind} ({error}); download or copy it again") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
 

@@ -1,6 +1,6 @@
 """IDX, the format of MNIST: two zero bytes, a type byte, the number of dimensions, their sizes, then the values.
 
-Sizes are 32-bit big-endian. Files are gzipped or plain; the first bytes decide which.
+Sizes are 32-bit big-endian. Files are plain, gzipped or compressed by xz; the first bytes decide which.
 """
 
 from __future__ import annotations
@@ -31,28 +31,28 @@ GZIP_LEVEL = 6
 
 
 def read_idx(path: Path | str) -> Pixels:
-    """Read an IDX file of unsigned bytes, gzipped or not.
+    """Read an IDX file of unsigned bytes, compressed (gzip, xz) or not.
 
     Returns:
-        A uint8 array of the shape in the header, of 1 to 4 dimensions. It is writable, except that a large file without gzip is
-        memory-mapped read-only.
+        A uint8 array of the shape in the header, of 1 to 4 dimensions. It is writable, except that a large uncompressed file
+        is memory-mapped read-only.
 
     Raises:
         DataError: if the file is missing, empty, not an IDX file, of another type than uint8, or shorter or longer than its
-            header states; if a dimension is 0; or if its gzip is damaged. A header that promises more than the file can hold
-            raises before memory is allocated.
+            header states; if a dimension is 0; or if its compression is damaged. A header that promises more than the file can
+            hold raises before memory is allocated.
     """
     path = Path(path)
     with open_content(path) as content:
         shape = _read_shape(content, path)
         promised = math.prod(shape)
         room = content.at_most - len(_header(shape))
-        if promised == room >= files.MAPPED_FROM and not content.gzipped:
+        if promised == room >= files.MAPPED_FROM and not content.compressed:
             return files.mapped(path, len(_header(shape)), shape)
         values = read_at_most(content.stream, promised + 1) if promised <= room else None
     described = f"{' x '.join(map(str, shape))} = {promised} bytes"
     if values is None:
-        held = "cannot hold more than" if content.gzipped else "holds only"
+        held = "cannot hold more than" if content.compressed else "holds only"
         raise DataError(f"{path}: truncated: its header promises {described}, the file {held} {room}; download it again")
     if len(values) < promised:
         raise DataError(f"{path}: truncated: its header promises {described}, {len(values)} follow; download it again")
@@ -103,17 +103,17 @@ def idx_sha256(array: Pixels) -> str:
 
 
 def idx_stems(split: Split) -> tuple[str, str]:
-    """Return the names, without ".gz", of the image and the label file of a split in MNIST's layout."""
+    """Return the names, without ".gz" or ".xz", of the image and the label file of a split in MNIST's layout."""
     part = "train" if split == "train" else "t10k"
     return f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"
 
 
 def find_idx(folder: Path, stem: str) -> Path | None:
-    """Return the file of that stem in a folder, gzipped or not, with a dash or a dot before "idx"; None if there is none."""
-    dotted = stem.replace("-idx", ".idx")
-    for name in (stem, f"{stem}.gz", dotted, f"{dotted}.gz"):
-        if (folder / name).is_file():
-            return folder / name
+    """Return the file of that stem in a folder, compressed or not, with a dash or a dot before "idx"; None if there is none."""
+    for name in (stem, stem.replace("-idx", ".idx")):
+        for ending in ("", ".gz", ".xz"):
+            if (folder / (name + ending)).is_file():
+                return folder / (name + ending)
     return None
 
 
@@ -136,7 +136,7 @@ def read_idx_pair(folder: Path, split: Split) -> tuple[Pixels, Labels]:
 
 
 def read_idx_set(folder: Path | str, split: Split) -> ImageSet:
-    """Read one split of a folder in MNIST's layout ("train-images-idx3-ubyte" etc.), gzipped or not, as an image set.
+    """Read one split of a folder in MNIST's layout ("train-images-idx3-ubyte" etc.), compressed or not, as an image set.
 
     The classes are "0", "1", … up to the highest label of both splits, so that both splits have the same classes.
 

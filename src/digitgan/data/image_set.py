@@ -79,6 +79,22 @@ class ImageSet:
         """Return the same images as a single class, `UNLABELLED`."""
         return ImageSet(self.images, np.zeros_like(self.labels), (UNLABELLED,), self.name)
 
+    def limited(self, per_class: int) -> ImageSet:
+        """Return the first `per_class` images of each class, in their order.
+
+        Raises:
+            DataError: if a class has fewer images.
+        """
+        least = min(self.counts)
+        if least < per_class:
+            raise DataError(
+                f"{self.name}: class {self.class_names[self.counts.index(least)]!r} has {least:,} images, fewer than "
+                f"--per-class-limit {per_class}; {f'use {least} or less' if least else 'leave the option out'}"
+            )
+        of_each = [np.flatnonzero(self.labels == label)[:per_class] for label in range(len(self.class_names))]
+        kept = np.sort(np.concatenate(of_each))
+        return ImageSet(self.images[kept], self.labels[kept], self.class_names, f"{self.name}, first {per_class} of each class")
+
     @cached_property
     def content_hash(self) -> str:
         """The SHA-256 of pixels, labels, shape and class names. It does not depend on the data source or its format."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypedDict, final
 
-from digitgan.data.datasets import DATASETS, Dataset
+from digitgan.data.datasets import DATASETS, PACKAGED, Dataset
 from digitgan.data.digits import embedded_digits
 from digitgan.data.download import fetch
 from digitgan.data.files import ProgressFn, silent
@@ -16,7 +16,7 @@ from digitgan.data.folders import class_folders, read_folder, sorted_classes
 from digitgan.data.idx import find_idx, idx_sha256, idx_splits, idx_stems, read_idx_pair, read_idx_set
 from digitgan.data.image_set import SPLITS, ImageSet, Split, check_split
 from digitgan.data.npz import npz_splits, read_npz
-from digitgan.errors import DataError, nearest
+from digitgan.errors import DataError, UsageError, nearest
 from digitgan.files import claim_output, free_path
 from digitgan.images import enlarged, grid, save_png
 from digitgan.lookup import Registry
@@ -40,36 +40,46 @@ def load_image_set(
     data_dir: Path | None = None,
     allow_download: bool = True,
     notify: ProgressFn = silent,
+    per_class_limit: int | None = None,
 ) -> ImageSet:
     """Load one split of a data source.
 
     Args:
-        source: "mnist", "digits" (the embedded digits), a folder, or an NPZ file. A folder holds files in MNIST's layout, or
-            class folders, or folders `train` and `test` of class folders. Class folders without `train` and `test` are training
-            data, as is an NPZ file without the arrays of Keras' layout (x_train, …). Write "./mnist" for a folder with the
-            name of a data set.
+        source: "mnist", another name in `DATASETS`, "digits", a folder, or an NPZ file. A folder holds files in MNIST's layout,
+            or class folders, or folders `train` and `test` of class folders. Class folders without `train` and `test` are
+            training data, as is an NPZ file without the arrays of Keras' layout (x_train, …). Write "./mnist" for a folder with
+            the name of a data set.
         split: "train" or "test".
         data_dir: the folder of downloaded data sets, each in a folder of its name. Files directly in `data_dir` are found too.
             Default: $DIGITGAN_DATA, else the user's cache folder.
         allow_download: download a data set that is missing.
         notify: a function that receives lines of progress during a download.
+        per_class_limit: the number of training images of each class to keep, the first ones. It does not apply to test images.
 
     Raises:
-        DataError: if the source is unknown, missing or damaged, has another content than its name states, or lacks the split.
+        DataError: if the source is unknown, missing or damaged, has another content than its name states, or lacks the split;
+            or if a class has fewer training images than the limit.
         DownloadError: if no mirror delivers a missing data set.
-        UsageError: if the split is neither "train" nor "test".
+        UsageError: if the split is neither "train" nor "test", or the limit is below 1.
     """
     check_split(split)
+    if per_class_limit is not None and per_class_limit < 1:
+        raise UsageError(f"--per-class-limit {per_class_limit}: must be 1 or more")
     try:
-        if source in DATASETS:
-            return _load_dataset(DATASETS[source], split, data_dir, allow_download, notify)
-        found = _find(source)
-        if split not in found.splits:
-            parts = " or ".join(found.splits)
-            raise DataError(f"{source}: has no {split} split{f', only {parts}' if parts else ''}; {found.needs}")
-        return found.load(split)
+        image_set = _load(source, split, data_dir, allow_download, notify)
     except OSError as error:
         raise DataError(f"{source}: cannot be read ({error})") from error
+    return image_set if per_class_limit is None or split == "test" else image_set.limited(per_class_limit)
+
+
+def _load(source: str, split: Split, data_dir: Path | None, allow_download: bool, notify: ProgressFn) -> ImageSet:
+    if source in DATASETS:
+        return _load_dataset(DATASETS[source], split, data_dir, allow_download, notify)
+    found = _find(source)
+    if split not in found.splits:
+        parts = " or ".join(found.splits)
+        raise DataError(f"{source}: has no {split} split{f', only {parts}' if parts else ''}; {found.needs}")
+    return found.load(split)
 
 
 def splits_of(source: str) -> tuple[Split, ...]:
@@ -81,15 +91,21 @@ def splits_of(source: str) -> tuple[Split, ...]:
     return SPLITS if source in DATASETS else _find(source).splits
 
 
-def verify(source: str, data_dir: Path | None = None) -> dict[Split, SplitFacts]:
+def verify(source: str, data_dir: Path | None = None, per_class_limit: int | None = None) -> dict[Split, SplitFacts]:
     """Read and check every split of a data source that exists. Nothing is downloaded.
+
+    Args:
+        source: see `load_image_set`.
+        data_dir: see `load_image_set`.
+        per_class_limit: see `load_image_set`.
 
     Returns:
         For each split: the number of images, their shape (channels, height, width), the number of images by class name, and the
         SHA-256 of the content.
 
     Raises:
-        DataError: if a file of a split is missing or damaged, or has another content than its name states.
+        DataError: if a file of a split is missing or damaged, or has another content than its name states; or if a class has
+            fewer training images than the limit.
     """
     if source in DATASETS:
         dataset = DATASETS[source]
@@ -98,7 +114,8 @@ def verify(source: str, data_dir: Path | None = None) -> dict[Split, SplitFacts]
             raise _absent(dataset, data_dir)
     else:
         splits = _find(source).splits
-    sets = {split: load_image_set(source, split, data_dir, allow_download=False) for split in splits}
+    limit = per_class_limit
+    sets = {split: load_image_set(source, split, data_dir, False, per_class_limit=limit) for split in splits}
     return {
         split: SplitFacts(
             images=len(image_set),
@@ -126,6 +143,8 @@ def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
 
 
 def _folder_with(split: Split, dataset: Dataset, data_dir: Path | None) -> Path | None:
+    if dataset.packaged:
+        return PACKAGED / dataset.name
     kept = data_folder(data_dir)
     return next((folder for folder in (kept / dataset.name, kept) if split in idx_splits(folder)), None)
 
@@ -134,25 +153,38 @@ def _absent(dataset: Dataset, data_dir: Path | None) -> DataError:
     files = ", ".join(file.name for file in dataset.files)
     return DataError(
         f"{dataset.name} is not in {data_folder(data_dir)}, and downloading is off; copy {files} there, "
-        "name the folder that holds them with --data-dir or DIGITGAN_DATA, or use the embedded digits with --data digits"
+        "name the folder that holds them with --data-dir or DIGITGAN_DATA, or use --data mnist, which is part of digitgan"
     )
 
 
 def _load_dataset(dataset: Dataset, split: Split, data_dir: Path | None, allow_download: bool, notify: ProgressFn) -> ImageSet:
+    if dataset.packaged:
+        try:
+            return _read_dataset(dataset, split, PACKAGED / dataset.name)
+        except DataError as error:
+            raise DataError(f"{error}. {dataset.name} is part of digitgan: install digitgan again") from error
     folder = _folder_with(split, dataset, data_dir)
     if folder is None:
         if not allow_download:
             raise _absent(dataset, data_dir)
         folder = data_folder(data_dir) / dataset.name
         fetch(dataset, folder, notify=notify)
+    try:
+        return _read_dataset(dataset, split, folder)
+    except _ContentError as error:
+        raise DataError(f"{error}. Remove it to download it again, or use it as your own data with --data {folder}") from error
+
+
+class _ContentError(DataError):
+    """A file of a data set that is intact but has another content."""
+
+
+def _read_dataset(dataset: Dataset, split: Split, folder: Path) -> ImageSet:
     images, labels = read_idx_pair(folder, split)
     hashes = {file.stem: file.sha256 for file in dataset.files}
     for stem, array in zip(idx_stems(split), (images, labels.astype("uint8")), strict=True):
         if idx_sha256(array) != hashes[stem]:
-            raise DataError(
-                f"{find_idx(folder, stem)}: is not {dataset.name}'s {stem}: its content has another SHA-256. "
-                f"Remove it to download it again, or use it as your own data with --data {folder}"
-            )
+            raise _ContentError(f"{find_idx(folder, stem)}: is not {dataset.name}'s {stem}: its content has another SHA-256")
     return ImageSet(images, labels, dataset.class_names, f"{dataset.name} ({split})")
 
 
@@ -232,7 +264,9 @@ registered readers precede those of the package."""
 SHOWN = 25
 
 
-def show_data(source: str, *, split: Split, data_dir: Path | None, out: Path | None, overwrite: bool) -> tuple[Path, ImageSet]:
+def show_data(
+    source: str, *, split: Split, data_dir: Path | None, per_class_limit: int | None, out: Path | None, overwrite: bool
+) -> tuple[Path, ImageSet]:
     """Save the first 25 images of a data source as a PNG grid of five columns, for `digitgan data show`.
 
     Grey images are inverted and enlarged by 3.
@@ -241,6 +275,7 @@ def show_data(source: str, *, split: Split, data_dir: Path | None, out: Path | N
         source: the data source, see `load_image_set`.
         split: "train" or "test".
         data_dir: the folder of downloaded data sets.
+        per_class_limit: see `load_image_set`.
         out: the path of the PNG file. Default: a free name that begins with "first-25".
         overwrite: replace an existing file.
 
@@ -250,7 +285,7 @@ def show_data(source: str, *, split: Split, data_dir: Path | None, out: Path | N
     Raises:
         DigitganError: if the data cannot be loaded, or the path cannot be used.
     """
-    image_set = load_image_set(source, split, data_dir)
+    image_set = load_image_set(source, split, data_dir, per_class_limit=per_class_limit)
     path = out or free_path(Path(f"first-{SHOWN}.png"))
     claim_output(path, overwrite=overwrite)
     first = image_set.images[:SHOWN]

@@ -54,6 +54,10 @@ DataDir = Annotated[
         help_behavior_hint="(default: $DIGITGAN_DATA, or the user's cache folder)",
     ),
 ]
+PerClassLimit = Annotated[
+    int | None,
+    arg(metavar="N", help="use only the first N training images of each class", help_behavior_hint="(default: all)"),
+]
 Out = Annotated[Path | None, Unset]
 Overwrite = Annotated[bool, arg(help="replace an existing output", help_behavior_hint="")]
 Seed = Annotated[int, arg(help="seed of the latents")]
