@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from digitgan.cli.output import Output
-from digitgan.options import DataDir, Device, Json, Out, Overwrite, PerClassLimit, Quiet
+from digitgan.options import DataDir, Device, Json, Out, Overwrite, PerClassLimit, Quiet, Show
 
 
 def data_show(
@@ -17,6 +17,7 @@ def data_show(
     per_class_limit: PerClassLimit = None,
     out: Out = None,
     overwrite: Overwrite = False,
+    show: Show = True,
     quiet: Quiet = False,
     json_: Json = False,
 ) -> None:
@@ -33,6 +34,8 @@ def data_show(
         source, split=split, data_dir=data_dir, per_class_limit=per_class_limit, out=out, overwrite=overwrite
     )
     output = Output(quiet, json_)
+    if show:
+        output.picture(path)
     output.lines(f"first 25 of {image_set.name}  {path}")
     output.result({"out": str(path), "name": image_set.name})
 

@@ -128,7 +128,7 @@ def _options_of(function: Callable[..., None]) -> list[str]:
             fields = get_type_hints(kind, include_extras=True)
             found += [_option_name(name, hint) for name, hint in fields.items() if Positional not in get_args(hint)]
         elif parameter.kind is parameter.KEYWORD_ONLY:
-            found.append(parameter.name)
+            found.append(f"no_{parameter.name}" if parameter.default is True else parameter.name)
     return found
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from digitgan.cli.output import Output
 from digitgan.cli.threads import share_cores
-from digitgan.options import Fields, InvertOptions, Json, Quiet, WalkOptions
+from digitgan.options import Fields, InvertOptions, Json, Quiet, Show, WalkOptions
 
 
-def walk(options: Fields[WalkOptions], *, quiet: Quiet = False, json_: Json = False) -> None:
+def walk(options: Fields[WalkOptions], *, show: Show = True, quiet: Quiet = False, json_: Json = False) -> None:
     """Interpolate between the latents or classes of a model: an animation, a picture, or its frames.
 
     The kinds: latents interpolates between styles in all classes at once; classes interpolates between consecutive classes;
@@ -21,13 +21,15 @@ def walk(options: Fields[WalkOptions], *, quiet: Quiet = False, json_: Json = Fa
 
     walked = walk_to_file(options)
     output = Output(quiet, json_)
+    if show:
+        output.picture(walked.path)
     rows = [f"  row {row}: {name}" for row, name in enumerate(walked.rows)] if options.format == "png" else []
     output.lines(f"{walked.steps} frames  {walked.path}", *rows)
     facts = {"out": str(walked.path), "steps": walked.steps, "rows": list(walked.rows)}
     output.result({**facts, "kind": options.kind, "model": options.model, "seed": options.seed})
 
 
-def invert(options: Fields[InvertOptions], *, quiet: Quiet = False, json_: Json = False) -> None:
+def invert(options: Fields[InvertOptions], *, show: Show = True, quiet: Quiet = False, json_: Json = False) -> None:
     """Find the latent that best reconstructs a picture, and generate every class in that style."""
     share_cores()  # before torch is imported
 
@@ -35,6 +37,8 @@ def invert(options: Fields[InvertOptions], *, quiet: Quiet = False, json_: Json 
 
     found = invert_to_file(options)
     output = Output(quiet, json_)
+    if show:
+        output.picture(found.path)
     turned = " (dark on light, inverted)" if found.reversed else ""
     output.lines(
         f"{options.image}{turned}: reconstructed as class {found.class_name}, "

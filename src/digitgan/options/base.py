@@ -61,6 +61,7 @@ PerClassLimit = Annotated[
 Out = Annotated[Path | None, Unset]
 Overwrite = Annotated[bool, arg(help="replace an existing output", help_behavior_hint="")]
 Seed = Annotated[int, arg(help="seed of the latents")]
+Show = Annotated[bool, arg(help="do not print the picture to the terminal", help_behavior_hint="")]
 Quiet = Annotated[bool, arg(help="print nothing", help_behavior_hint="")]
 Json = Annotated[bool, arg(name="json", help="print one machine-readable result", help_behavior_hint="")]
 
