@@ -348,16 +348,16 @@ def test_auto_falls_back_to_the_embedded_digits_and_says_so(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from digitgan.errors import DownloadError
-    from digitgan.session import plan
+    from digitgan.session import data
 
-    real = plan.load_image_set
+    real = data.load_image_set
 
     def without_network(source: str, *values: object, **named: object) -> object:
         if source == "mnist":
             raise DownloadError("no mirror answered")
         return real(source, *values, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(plan, "load_image_set", without_network)
+    monkeypatch.setattr(data, "load_image_set", without_network)
     assert run("train", "--data=auto", "--dry-run", "--images=64") == 0
     printed = capsys.readouterr()
     assert re.search("MNIST.*digits", " ".join(printed.err.split()))

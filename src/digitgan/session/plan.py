@@ -4,37 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
 import torch
 
-from digitgan.data import ImageSet, ProgressFn, load_image_set, silent
-from digitgan.device import arithmetic, choose_precision, prepare
-from digitgan.errors import DataError, DownloadError, RecipeError, RunError, UsageError
+from digitgan.data import ImageSet, ProgressFn, silent
+from digitgan.device import arithmetic, prepare
+from digitgan.errors import DataError, UsageError
 from digitgan.networks import ImageSpec, build_discriminator, build_generator, trained_parameters
 from digitgan.options import TrainOptions
-from digitgan.recipes import ALIASES, BLANK, RECIPES, Recipe, differences, from_toml, to_toml
+from digitgan.recipes import BLANK, Recipe, from_toml, to_toml
 from digitgan.runs import RunFolder, check_out, free_run_path, open_run
 from digitgan.session.callbacks import check_tensorboard
-from digitgan.session.recipe import check_lengths, checked_recipe, requested_recipe
-from digitgan.training import Ranks, checkpoints, join_ranks
-from digitgan.training.speed import images_within, training_speed
+from digitgan.session.data import check_evaluation, image_spec, images_for, load_training_images
+from digitgan.session.recipe import check_lengths, checked_recipe, requested_recipe, with_length, with_precision
+from digitgan.session.resume_checks import check_resumable, check_unchanged
+from digitgan.training import Ranks, join_ranks
 from digitgan.version import versions
 
 RUNS = Path("runs")
 """Default folder of new runs."""
-
-MAX_IMAGES = 10**12
-"""Longest run, in images; a larger number is likely a typing error."""
-
-AUTO = "auto"
-"""The data source that selects MNIST if it can be loaded, otherwise the embedded digits."""
-
-MINUTES_SHARE = 0.96
-"""Share of a budget in minutes for the steps; the rest is for previews, checkpoints and the final model."""
 
 
 @final
@@ -153,28 +144,21 @@ def plan_training(options: TrainOptions, notify: ProgressFn) -> TrainPlan:
     return plan if ranks is None else _agreed(plan, ranks)
 
 
-def image_spec(image_set: ImageSet) -> ImageSpec:
-    """Return the shape and the number of classes of an image set."""
-    return ImageSpec(*image_set.shape, classes=len(image_set.class_names))
-
-
 def _new(options: TrainOptions, notify: ProgressFn) -> TrainPlan:
     recipe = checked_recipe(requested_recipe(options))
     seed = 0 if options.seed is None else options.seed
     device, threads = prepare(options.device)
-    source, labelled = _load("mnist" if options.data is None else options.data, options.data_dir, notify)
-    image_set = _for_recipe(labelled, recipe)
-    _check_scores(recipe, labelled)
+    source, labelled = load_training_images("mnist" if options.data is None else options.data, options.data_dir, notify)
+    image_set = images_for(recipe, labelled)
+    check_evaluation(recipe, labelled)
     spec = image_spec(image_set)
     # Building the networks checks that they fit the images before a run's folder is changed.
     build_generator(recipe, spec)
     build_discriminator(recipe, spec)
-    started = time.monotonic()
-    recipe = _with_precision(recipe, device)
-    recipe = _with_length(recipe, options, image_set, spec, device, started, notify)
-    path = options.out or free_run_path(RUNS, recipe.name, Path(source).stem)
+    recipe = with_length(with_precision(recipe, device), options, len(image_set), spec, device, notify)
+    run = RunFolder(options.out or free_run_path(RUNS, recipe.name, Path(source).stem))
     return TrainPlan(
-        recipe, image_set, labelled, source, seed, device, threads, RunFolder(path), resumed=False, overwrite=options.overwrite
+        recipe, image_set, labelled, source, seed, device, threads, run, resumed=False, overwrite=options.overwrite
     )
 
 
@@ -185,29 +169,13 @@ def _resumed(options: TrainOptions, notify: ProgressFn) -> TrainPlan:
         raise UsageError("--resume, --overwrite: give only one of them")
     run = open_run(options.out)
     recipe, record = run.read_recipe(), run.read_record()
-    _check_record(run, record)
+    check_resumable(run, record)
     device, threads = prepare(options.device)
-    source, labelled = _load(options.data or record["data"]["source"], options.data_dir, notify)
-    image_set = _for_recipe(labelled, recipe)
-    length = _with_length(recipe, options, image_set, image_spec(image_set), device, time.monotonic(), notify)
-    named = options.recipe, options.config, options.evaluate_every
-    if any(value is not None for value in named) or options.settings or options.pretrain_discriminator:
-        asked = requested_recipe(options, recipe)
-        asked = _like(asked, recipe)
-        _refuse(run, "recipe", differences(recipe, asked))
-    if options.seed is not None and options.seed != record["seed"]:
-        _refuse(run, "seed", [f"{record['seed']} -> {options.seed}"])
-    if image_set.content_hash != record["data"]["content_hash"]:
-        before, now = record["data"], image_set
-        _refuse(
-            run,
-            "data",
-            [
-                f"{before['name']}, {before['images']:,} images, SHA-256 {before['content_hash'][:12]}… -> "
-                f"{now.name}, {len(now):,} images, SHA-256 {now.content_hash[:12]}…"
-            ],
-        )
-    return TrainPlan(length, image_set, labelled, source, record["seed"], device, threads, run, resumed=True, overwrite=False)
+    source, labelled = load_training_images(options.data or record["data"]["source"], options.data_dir, notify)
+    image_set = images_for(recipe, labelled)
+    extended = with_length(recipe, options, len(image_set), image_spec(image_set), device, notify)
+    check_unchanged(run, recipe, record, options, image_set)
+    return TrainPlan(extended, image_set, labelled, source, record["seed"], device, threads, run, resumed=True, overwrite=False)
 
 
 def _agreed(plan: TrainPlan, ranks: Ranks) -> TrainPlan:
@@ -224,100 +192,3 @@ def _agreed(plan: TrainPlan, ranks: Ranks) -> TrainPlan:
     return dataclasses.replace(
         plan, recipe=from_toml(recipe, "the first process's recipe", BLANK), seed=seed, run=RunFolder(Path(path))
     )
-
-
-def _check_record(run: RunFolder, record: dict[str, Any]) -> None:
-    """Raise `RunError` if the record lacks an entry that a resumed run needs."""
-    data = record.get("data")
-    whole = isinstance(record.get("seed"), int) and isinstance(data, dict)
-    if not whole or not {"source", "name", "images", "content_hash"} <= set(data or {}):
-        raise RunError(f"{run.record}: damaged: the seed or the data of the run is missing; start a new run with another --out")
-    if record.get("status") == "finished" and not checkpoints(run.checkpoints):
-        raise RunError(f"{run.path}: is finished and has no checkpoint to continue from; start a new run with another --out")
-
-
-def _refuse(run: RunFolder, what: str, changes: list[str]) -> None:
-    if changes:
-        listed = "\n  ".join(changes)
-        raise RunError(
-            f"{run.path}: the run was started with another {what}:\n  {listed}\n"
-            "Resume it without these options, or start a new run with another --out"
-        )
-
-
-def _like(asked: Recipe, recipe: Recipe) -> Recipe:
-    """Return the requested recipe with the length, the former name and, if it is open, the precision of another recipe."""
-    if ALIASES.get(recipe.name) == asked.name:
-        asked = dataclasses.replace(asked, name=recipe.name)
-    precision = recipe.training.precision if asked.training.precision == AUTO else asked.training.precision
-    training = dataclasses.replace(asked.training, images=recipe.training.images, precision=precision)
-    return dataclasses.replace(asked, training=training)
-
-
-def _load(source: str, data_dir: Path | None, notify: ProgressFn) -> tuple[str, ImageSet]:
-    if source != AUTO:
-        return source, load_image_set(source, "train", data_dir, notify=notify)
-    try:
-        return "mnist", load_image_set("mnist", "train", data_dir, notify=notify)
-    except DownloadError:
-        notify("MNIST is not on this machine and could not be downloaded: training on the embedded digits instead")
-        return "digits", load_image_set("digits", "train")
-
-
-def _for_recipe(image_set: ImageSet, recipe: Recipe) -> ImageSet:
-    """Return the image set for the recipe: without labels if the recipe is unconditional.
-
-    Raises:
-        RecipeError: if the recipe needs labels and the set has none.
-    """
-    if not recipe.conditional:
-        return image_set.unlabelled()
-    if len(image_set.class_names) == 1:
-        plain = ", ".join(name for name, other in RECIPES.items() if not other.conditional)
-        raise RecipeError(
-            f"recipe {recipe.name} with data {image_set.name}: a conditional recipe needs at least two classes. Give a "
-            f"folder for each class, or use a recipe without labels: {plain}"
-        )
-    return image_set
-
-
-def _check_scores(recipe: Recipe, labelled: ImageSet) -> None:
-    if recipe.training.evaluate_every and len(labelled.class_names) == 1:
-        raise UsageError(
-            f"--evaluate-every with data {labelled.name}: the classifier needs at least two classes. Omit the option, or "
-            "give data with a folder for each class"
-        )
-
-
-def _with_precision(recipe: Recipe, device: torch.device) -> Recipe:
-    if recipe.training.precision != AUTO:
-        return recipe
-    precision = choose_precision(device)
-    return dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, precision=precision))
-
-
-def _with_length(
-    recipe: Recipe,
-    options: TrainOptions,
-    image_set: ImageSet,
-    spec: ImageSpec,
-    device: torch.device,
-    started: float,
-    notify: ProgressFn,
-) -> Recipe:
-    """Return the recipe with its length in images; `started` is the start of the budget in minutes."""
-    if options.images is not None:
-        images = options.images
-    elif options.epochs is not None:
-        images = round(options.epochs * len(image_set))
-    elif options.minutes is not None:
-        notify("measuring the speed of training on this machine …")
-        speed = training_speed(recipe, spec, device, 60 * options.minutes)
-        seconds = 60 * options.minutes * MINUTES_SHARE - (time.monotonic() - started)
-        images = images_within(seconds, recipe, spec, device, speed)
-    else:
-        return recipe
-    images = max(recipe.training.batch_size, images)
-    if images > MAX_IMAGES:
-        raise UsageError(f"the length of {images:,} images is too large; at most {MAX_IMAGES:,} are possible")
-    return dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, images=images))

@@ -1,16 +1,31 @@
-"""Validation of the training options, and the recipe that they select; no data is loaded."""
+"""The recipe of a training: selected by the options, validated, and with its precision and its length in images."""
 
 from __future__ import annotations
 
+import dataclasses
+import time
+
+import torch
+
 from digitgan import rng
+from digitgan.data import ProgressFn
+from digitgan.device import choose_precision
 from digitgan.errors import UsageError
+from digitgan.networks import ImageSpec
 from digitgan.options import TrainOptions
 from digitgan.recipes import DEFAULT_RECIPE, Recipe, check_recipe, find_recipe, read_recipe, with_settings
 from digitgan.training.losses import LOSSES
 from digitgan.training.penalties import PENALTIES
+from digitgan.training.speed import images_within, training_speed
 
 PRETRAINING = 50
 """Number of pretraining steps of the discriminator; a convolutional one separates digits from noise in fewer."""
+
+MAX_LENGTH = 10**12
+"""Longest run, in images, epochs or minutes; a larger number is likely a typing error."""
+
+MINUTES_SHARE = 0.96
+"""Share of a budget in minutes for the steps; the rest is for previews, checkpoints and the final model."""
 
 
 def check_lengths(options: TrainOptions) -> None:
@@ -23,7 +38,7 @@ def check_lengths(options: TrainOptions) -> None:
     if len(given) > 1:
         raise UsageError(f"{', '.join(given)}: give only one of them")
     for name, value in (("images", options.images), ("epochs", options.epochs), ("minutes", options.minutes)):
-        if value is not None and not 0 < value < 10**12:
+        if value is not None and not 0 < value < MAX_LENGTH:
             below = " and below a trillion" if value > 0 else ""
             raise UsageError(f"--{name} {value}: must be above 0{below}")
     if options.seed is not None:
@@ -55,3 +70,44 @@ def checked_recipe(recipe: Recipe) -> Recipe:
     PENALTIES.find(recipe.penalty.name)
     check_recipe(recipe, paired=loss.paired, smoothable=loss.smoothable)
     return recipe
+
+
+def with_precision(recipe: Recipe, device: torch.device) -> Recipe:
+    """Return the recipe with the precision for the device, unless the recipe names one."""
+    if recipe.training.precision != "auto":
+        return recipe
+    return dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, precision=choose_precision(device)))
+
+
+def with_length(
+    recipe: Recipe, options: TrainOptions, images_an_epoch: int, spec: ImageSpec, device: torch.device, notify: ProgressFn
+) -> Recipe:
+    """Return the recipe with the requested length in images, at least one batch.
+
+    Args:
+        recipe: recipe with a resolved precision; its length stays if the options give none.
+        options: options of the training.
+        images_an_epoch: number of training images.
+        spec: shape of the training images.
+        device: device of the training.
+        notify: called before the speed is measured.
+
+    Raises:
+        UsageError: if the length is above `MAX_LENGTH` images.
+    """
+    if options.images is not None:
+        images = options.images
+    elif options.epochs is not None:
+        images = round(options.epochs * images_an_epoch)
+    elif options.minutes is not None:
+        started = time.monotonic()
+        notify("measuring the speed of training on this machine …")
+        speed = training_speed(recipe, spec, device, 60 * options.minutes)
+        seconds = 60 * options.minutes * MINUTES_SHARE - (time.monotonic() - started)
+        images = images_within(seconds, recipe, spec, device, speed)
+    else:
+        return recipe
+    images = max(recipe.training.batch_size, images)
+    if images > MAX_LENGTH:
+        raise UsageError(f"the length of {images:,} images is too large; at most {MAX_LENGTH:,} are possible")
+    return dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, images=images))
