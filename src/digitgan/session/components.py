@@ -1,0 +1,71 @@
+"""The components of a training session: the trainer with its inputs, and the callbacks whose state checkpoints restore."""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+from digitgan.data import Batches, ProgressFn
+from digitgan.evaluation import classifier_for
+from digitgan.session.callbacks import Callback, CheckpointWriter, EvaluationCallback, Guard, History
+from digitgan.session.plan import TrainPlan
+from digitgan.session.record import RunRecord
+from digitgan.training import Control, NoiseSource, Trainer, pretrain
+
+
+@final
+class TrainingComponents:
+    """The trainer of a session, the callbacks whose state checkpoints restore, and the record of the run.
+
+    Args:
+        plan: plan of the training.
+        control: control of the training loop.
+        notify: called with lines for the user.
+        before: record of the run from earlier sessions; empty for a new run.
+
+    Attributes:
+        trainer: trainer, untrained until a checkpoint is restored.
+        batches: real images, by number of images seen.
+        noise_source: latents and other noise, by number of images seen.
+        history: callback that writes the history.
+        guard: callback that detects a failing training.
+        evaluation: callback that evaluates the model; None if the recipe has no evaluations.
+        writer: callback that writes checkpoints and models.
+        stateful: callbacks whose state is saved with every checkpoint, by name.
+        record: record of the run.
+    """
+
+    def __init__(self, plan: TrainPlan, control: Control, notify: ProgressFn, before: dict[str, Any]) -> None:
+        self.plan = plan
+        self.control = control
+        self.notify = notify
+        self.trainer, self.batches, self.noise_source = build_trainer(plan)
+        self.guard = Guard(plan.recipe, control, plan.image_set)
+        self.history = History(plan.run, plan.recipe, self.batches.images_an_epoch)
+        control.when_woken = self.history.stood_still
+        self.record = RunRecord(plan, self.trainer, self.history, before)
+        self.trainer.rollbacks = [rollback["to"] for rollback in self.record.rollbacks]
+        self.stateful: dict[str, Callback] = {"history": self.history, "guard": self.guard}
+        self.writer = CheckpointWriter(plan.run, self.noise_source, self.stateful, plan.image_set.class_names, self.record.card)
+        self.evaluation: EvaluationCallback | None = None
+        if plan.recipe.training.evaluate_every:
+            known = classifier_for(plan.labelled, notify)
+            self.evaluation = EvaluationCallback(plan.run, known.classifier, plan.labelled, self.writer.model)
+            self.stateful["scores"] = self.evaluation
+
+    def pretrain(self) -> None:
+        """Pretrain the networks as the recipe requires.
+
+        Raises:
+            StopInPretrainingError: if the control requests a stop.
+        """
+        self.record.pretraining = pretrain(
+            self.trainer, self.plan.image_set, self.batches, self.noise_source, self.notify, self.control
+        )
+
+
+def build_trainer(plan: TrainPlan) -> tuple[Trainer, Batches, NoiseSource]:
+    """Return the untrained trainer of a plan, its batches and its noise."""
+    size, spec, recipe = plan.recipe.training.batch_size, plan.spec, plan.recipe
+    trainer = Trainer(recipe, spec, plan.seed, plan.device, plan.ranks)
+    batches = Batches(plan.image_set, size, plan.seed, plan.device)
+    return trainer, batches, NoiseSource(plan.seed, trainer.generator.latent, spec.classes, size, plan.device, recipe.updates)
