@@ -55,8 +55,9 @@ def roll_back(components: TrainingComponents, alarm: str) -> None:
     """
     plan, trainer, record, guard = components.plan, components.trainer, components.record, components.plan.recipe.guard
     at, seconds = trainer.images_seen, components.history.seconds
-    if not _restore(components):
-        _restart(components)
+    restored = _restore(components)
+    if not restored:
+        _reset(components)
     components.history.count_lost(seconds - components.history.seconds)
     to = trainer.images_seen
     plan.run.forget_after(to)
@@ -65,6 +66,8 @@ def roll_back(components: TrainingComponents, alarm: str) -> None:
     record.rollbacks.append({"at": at, "to": to, "alarm": alarm})
     trainer.rollbacks.append(to)
     components.guard.begin_again()
+    if not restored:
+        components.pretrain()  # the rollback counts already: with the new learning rates, as in a resumed run
     record.write("training")
     hand_over(trainer)
     rate = guard.learning_rate_factor**trainer.attempts
@@ -94,13 +97,9 @@ def _restore(components: TrainingComponents) -> bool:
     return False
 
 
-def _restart(components: TrainingComponents) -> None:
-    """Reset the trainer and the callbacks to the beginning of the run, and pretrain again."""
+def _reset(components: TrainingComponents) -> None:
+    """Reset the trainer and the callbacks to the beginning of the run."""
     components.trainer.begin()
-    # Count the rollback before the pretraining, so that it uses the new learning rates, as in a resumed run.
-    components.trainer.rollbacks.append(0)
-    components.pretrain()
-    components.trainer.rollbacks.pop()
     components.history.begin_again()
     if components.evaluation is not None:
         components.evaluation.restore({"lines": [], "kept": None}, 0)

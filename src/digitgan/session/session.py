@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
@@ -113,22 +114,21 @@ class TrainingSession:
             DivergenceError: see `run_training`.
         """
         plan, components = self.plan, self.components
-        stopped = False
         try:
             if plan.resumed:
                 resume(components)
             else:
                 components.pretrain()
         except StopInPretrainingError:
-            stopped = True
-        plan.run.write_recipe(plan.recipe)
-        if stopped:
+            plan.run.write_recipe(plan.recipe)
             components.record.write("stopped")  # without a checkpoint: --resume starts again
             with leading(components.trainer):
                 return _result(plan, components.trainer, components.history.seconds)
+        plan.run.write_recipe(plan.recipe)
         components.record.write("training")
         try:
-            self._train()
+            with contextlib.suppress(StopInPretrainingError):  # a stop after a rollback to the beginning
+                self._train()
         except DivergenceError:
             _draw_pictures(plan.run)
             raise
