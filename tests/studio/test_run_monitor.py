@@ -11,7 +11,7 @@ from typing import Any
 from digitgan.recipes import find_recipe
 from digitgan.runs import RunFolder, history_line, locked, new_run
 from digitgan.studio.model_cache import ModelCache
-from digitgan.studio.process_manager import ProcessManager
+from digitgan.studio.process_table import ProcessTable
 from digitgan.studio.run_monitor import RunMonitor
 
 
@@ -25,7 +25,7 @@ def test_what_the_guard_has_taken_back_is_told_anew_also_where_it_was_made_up_fo
     run = new_run(tmp_path / "run", overwrite=False)
     run.write_recipe(find_recipe("fast"))
     has_come_to(run, [1.0, 1.5, 9.0])
-    monitor = RunMonitor(ModelCache(tmp_path), ProcessManager(tmp_path))
+    monitor = RunMonitor(ModelCache(tmp_path), ProcessTable(tmp_path))
 
     async def told() -> list[tuple[str, Any]]:
         events = []

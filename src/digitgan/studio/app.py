@@ -51,7 +51,7 @@ def create_app(runs: Path, access_policy: AccessPolicy, device: str = "cpu") -> 
         DynamicBatcher(max(1, use_threads() - 1)),
         ProcessManager(runs),
     )
-    services = Services(model_cache, batcher, process_manager, RunMonitor(model_cache, process_manager), Metrics(batcher))
+    services = Services(model_cache, batcher, process_manager, RunMonitor(model_cache, process_manager.table), Metrics(batcher))
 
     @contextlib.asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:

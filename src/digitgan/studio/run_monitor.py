@@ -15,7 +15,7 @@ from digitgan.runs import RunFolder
 from digitgan.studio.diagnostics import Diagnostic, diagnose
 from digitgan.studio.errors import NotThereError, StateError
 from digitgan.studio.model_cache import ModelCache
-from digitgan.studio.process_manager import ProcessManager
+from digitgan.studio.process_table import ProcessTable
 
 BETWEEN_LOOKS: Final = 0.4
 """Polling interval of a watched run, in seconds."""
@@ -51,15 +51,15 @@ class RunMonitor:
 
     Args:
         model_cache: lookup of runs.
-        process_manager: manager of the training processes.
+        process_table: table of the training processes.
 
     Attributes:
         watchers: number of open event streams.
     """
 
-    def __init__(self, model_cache: ModelCache, process_manager: ProcessManager) -> None:
+    def __init__(self, model_cache: ModelCache, process_table: ProcessTable) -> None:
         self.model_cache = model_cache
-        self.process_manager = process_manager
+        self.process_table = process_table
         self.watchers = 0
 
     def brief(self, run: RunFolder) -> dict[str, Any]:
@@ -79,7 +79,7 @@ class RunMonitor:
         try:
             return self.model_cache.run(name)
         except NotThereError:
-            if self.process_manager.pending().get(name) == "":
+            if self.process_table.pending().get(name) == "":
                 raise StateError(f"{name}: is starting; retry in a second") from None
             raise
 
@@ -104,12 +104,12 @@ class RunMonitor:
             "precision": record.get("precision"),
             "alarms": _alarms(record),
             "rollbacks": len(_rollbacks(record)),
-            "started_here": name in self.process_manager.alive(),
+            "started_here": name in self.process_table.alive(),
             "best": run.best.is_file(),
             "scores": _scores(run),
         }
         if facts["phase"] == "interrupted":
-            facts["problem"] = self.process_manager.last_words(name) or None
+            facts["problem"] = self.process_table.last_words(name) or None
         facts["diagnostics"] = [diagnostic.as_json() for diagnostic in _remarks(facts, recipe, history)]
         return RunView(run, facts, history, previews)
 
@@ -159,7 +159,7 @@ class RunMonitor:
             seen = history[-1]["images_seen"] if history else 0
         facts = {
             "name": run.path.name,
-            "phase": self.process_manager.phase(run, record),
+            "phase": self.process_table.phase(run, record),
             "recipe": record.get("recipe"),
             "data": data.get("name") if isinstance(data, dict) else None,
             "seed": record.get("seed"),

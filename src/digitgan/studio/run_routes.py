@@ -35,7 +35,7 @@ async def runs(request: Request) -> dict[str, Any]:
 
     def all_of_them() -> dict[str, Any]:
         found = [services.monitor.brief(run) for run in services.model_cache.all_runs()]
-        pending = [{"name": name, "problem": words} for name, words in services.process_manager.pending().items()]
+        pending = [{"name": name, "problem": words} for name, words in services.process_manager.table.pending().items()]
         return {"runs": found, "pending": pending}
 
     return await asyncio.to_thread(all_of_them)
@@ -123,20 +123,20 @@ async def act(
 ) -> dict[str, Any]:
     """Control a training."""
     services = services_of(request)
-    process_manager = services.process_manager
+    process_manager, process_table = services.process_manager, services.process_manager.table
 
     def steer() -> None:
         if action == "forget":
-            if not RunFolder(services.model_cache.runs / name).record.is_file() and name in process_manager.pending():
-                process_manager.forget(name)
+            if not RunFolder(services.model_cache.runs / name).record.is_file() and name in process_table.pending():
+                process_table.forget(name)
                 return
             raise NotThereError(f"run {name!r}: is not a run that failed to start")
-        if action == "stop" and name in process_manager.pending():
+        if action == "stop" and name in process_table.pending():
             process_manager.stop(name)
             return
         run = services.monitor.run(name)
         if action == "resume":
-            if process_manager.phase(run, run.read_record()) == "finished":
+            if process_table.phase(run, run.read_record()) == "finished":
                 raise StateError(f"{name}: is finished; to extend it: `digitgan train --resume --images N --out {run.path}`")
             process_manager.start(name, ["--resume"])
             return
