@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from digitgan.evaluation.run import EvaluationResult
     from digitgan.exporters.run import ExportResult, ImportResult
     from digitgan.generation import SampleRequest, SampleResult, invert, write
-    from digitgan.generation.datasets import GeneratedDataset
+    from digitgan.generation.generated_dataset import GeneratedDataset
     from digitgan.model.file import Model
     from digitgan.recipes import RECIPES, Recipe
     from digitgan.session.session import TrainingResult
@@ -68,7 +68,7 @@ _HOMES = {
     "EvaluationResult": "evaluation.run",
     "Comparison": "comparison",
     "SampleResult": "generation",
-    "GeneratedDataset": "generation.datasets",
+    "GeneratedDataset": "generation.generated_dataset",
     "ExportResult": "exporters.run",
     "ImportResult": "exporters.run",
     "SampleRequest": "generation",

@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from digitgan.errors import UsageError
-from digitgan.generation.datasets import GeneratedDataset
+from digitgan.generation.generated_dataset import GeneratedDataset
 from digitgan.model.file import Model
 from digitgan.model.registry import load
 

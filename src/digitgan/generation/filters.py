@@ -14,8 +14,8 @@ from digitgan.errors import UsageError
 from digitgan.evaluation import cached_reference_statistics, classifier_for
 from digitgan.evaluation.classifier import FeatureClassifier, classify_images
 from digitgan.evaluation.run import train_test_split
-from digitgan.generation.filtering import Filter, Yes, refuse
 from digitgan.generation.labels import Labels
+from digitgan.generation.rejection_sampling import Accepted, Filter, refuse
 from digitgan.generation.set_plan import SetPlan
 from digitgan.images import Picture
 from digitgan.model.file import Model
@@ -58,7 +58,7 @@ def filters_of(plan: SetPlan, model: Model, data_dir: Path | None, notify: Progr
     return found
 
 
-def probe(model: Model, plan: SetPlan, filters: Sequence[Filter]) -> None:
+def check_acceptance(model: Model, plan: SetPlan, filters: Sequence[Filter]) -> None:
     """Estimate the acceptance rate of each class from its first images, before anything is written.
 
     Raises:
@@ -69,7 +69,7 @@ def probe(model: Model, plan: SetPlan, filters: Sequence[Filter]) -> None:
     for label in sorted(set(plan.labelling.classes)):
         labels = np.full(PROBED, label, dtype=np.int64)
         images = model.draw(model.latents(plan.seed, range(PROBED), plan.truncation), torch.from_numpy(labels))
-        passed = np.logical_and.reduce([each.wants(images, labels) for each in filters])
+        passed = np.logical_and.reduce([each.accepts(images, labels) for each in filters])
         if passed.mean() < MIN_ACCEPTED:
             refuse(filters, model.class_names[label])
 
@@ -94,10 +94,10 @@ class ConfidenceFilter(Filter):
         self.classifier = classifier
         self.confidence = confidence
 
-    def wants(self, images: Picture, labels: Labels) -> Yes:
-        """See `Filter.wants`."""
+    def accepts(self, images: Picture, labels: Labels) -> Accepted:
+        """See `Filter.accepts`."""
         probabilities = classify_images(self.classifier, images)[1]
-        found: Yes = probabilities[np.arange(len(labels)), labels] >= self.confidence
+        found: Accepted = probabilities[np.arange(len(labels)), labels] >= self.confidence
         return found
 
 
@@ -118,11 +118,11 @@ class UniqueFilter(Filter):
         self.lengths = self.columns.square().sum(dim=1)
         self.nearest = nearest
 
-    def wants(self, images: Picture, labels: Labels) -> Yes:
-        """See `Filter.wants`."""
+    def accepts(self, images: Picture, labels: Labels) -> Accepted:
+        """See `Filter.accepts`."""
         rows = images.reshape(len(images), -1)
         # The squared norm of the row is omitted from the distances: it is the same for every training image.
         nearest = torch.addmm(self.lengths, torch.from_numpy(rows).float(), self.columns.T, alpha=-2).argmin(dim=1).numpy()
         differences = rows.astype(np.float64) - self.training[nearest]
-        found: Yes = np.sqrt((differences**2).mean(axis=1)) >= self.nearest
+        found: Accepted = np.sqrt((differences**2).mean(axis=1)) >= self.nearest
         return found

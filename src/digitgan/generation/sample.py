@@ -18,12 +18,12 @@ from digitgan.errors import DigitganError, OutputError, StoppedError, UsageError
 from digitgan.evaluation import classifier_for
 from digitgan.evaluation.run import train_test_split
 from digitgan.files import claim_output, file_hash, free_path
-from digitgan.generation.filtering import Block, Filter, filtered
-from digitgan.generation.filters import filters_of, probe
+from digitgan.generation.filters import check_acceptance, filters_of
 from digitgan.generation.labels import Labelling
+from digitgan.generation.rejection_sampling import Block, Filter, rejection_sampler
 from digitgan.generation.request import MAX_IN_ONE_FILE, check_request, is_sharded, labelling_of, source_of
-from digitgan.generation.set_plan import SetFolder, SetPlan
-from digitgan.generation.sets import begin, finish, manifest_of, unfinished, write_shard
+from digitgan.generation.set_folder import SetFolder, begin_set, finish_set, manifest_of, unfinished_shards, write_shard
+from digitgan.generation.set_plan import SetPlan
 from digitgan.generation.statement import check_statement, statement
 from digitgan.generation.workers import sample_by_workers
 from digitgan.generation.writers import WRITERS
@@ -93,7 +93,7 @@ def sample_to_files(request: SampleRequest, console: Console, notify: ProgressFn
         )
     plan = _plan(request, model, labelling, notify)
     filters = filters_of(plan, model, request.data_dir, notify)
-    probe(model, plan, filters)
+    check_acceptance(model, plan, filters)
     if request.statement:
         check_statement(request, plan, model, notify)
     return (
@@ -119,7 +119,7 @@ def _draw_one(request: SampleRequest, model: Model, plan: SetPlan, filters: Sequ
     labelling = plan.labelling
     labels = labelling.of(range(labelling.count))
     attempts = dict.fromkeys(range(len(model.class_names)), 0)
-    draw = filtered(model, plan.seed, plan.truncation, filters, labelling.of)
+    draw = rejection_sampler(model, plan.seed, plan.truncation, filters, labelling.of)
     with _progress(console, labelling.count) as progress:
         task = progress.add_task("sampling", total=labelling.count)
 
@@ -148,20 +148,20 @@ def _draw_set(
     if ranks.rank == 0:
         try:
             _claim_set(folder, request)
-            begin(plan, folder, resume=request.resume)
+            begin_set(plan, folder, resume=request.resume)
         except DigitganError as problem:
             refusal = problem
     told = ranks.hand_out(str(refusal or "").encode()).decode()
     if told:  # every rank raises the same error
         raise refusal or UsageError(told)
     # The assignment of files to ranks must not depend on which are finished: that changes while the ranks check.
-    mine = unfinished(plan, folder, range(ranks.rank, plan.shards, ranks.count))
+    mine = unfinished_shards(plan, folder, range(ranks.rank, plan.shards, ranks.count))
     if request.resume and ranks.count == 1:
         notify(f"{folder.path}: {len(mine)} of {plan.shards} files remain")
     try:
         _draw_shards(request, model, plan, folder, mine, filters, console)
     except KeyboardInterrupt as stop:
-        finished = plan.shards - len(unfinished(plan, folder))
+        finished = plan.shards - len(unfinished_shards(plan, folder))
         raise StoppedError(
             f"{folder.path}: interrupted; {finished} of {plan.shards} files are finished. Repeat the command with --resume to "
             "continue"
@@ -171,7 +171,7 @@ def _draw_set(
         return SampleResult(folder.path, plan.labelling.count, plan.labelling.tally(plan.class_names))
     manifest = manifest_of(plan, folder)
     card = statement(request, plan, model, filters, manifest, notify) if request.statement else None
-    finish(folder, manifest, card)
+    finish_set(folder, manifest, card)
     accepted = manifest["filter"]["accepted"] if manifest["filter"] else {}
     return SampleResult(folder.path, plan.labelling.count, manifest["counts"], accepted, manifest)
 
@@ -191,7 +191,7 @@ def _draw_shards(
             for shard in sample_by_workers(plan, folder, shards, request.workers, request.data_dir, request.device):
                 progress.advance(task, len(plan.span(shard)))
             return
-        draw = filtered(model, plan.seed, plan.truncation, filters, plan.labelling.of)
+        draw = rejection_sampler(model, plan.seed, plan.truncation, filters, plan.labelling.of)
 
         def blocks(wanted: Iterator[range]) -> Iterator[Block]:
             for block in side_by_side(draw, wanted):

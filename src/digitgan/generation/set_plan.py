@@ -1,4 +1,4 @@
-"""The plan that determines the bytes of a large set, and the paths in its folder."""
+"""The plan that determines the bytes of a set of several files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import math
 import shlex
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final, final
 
 from digitgan.generation.labels import Labelling
@@ -97,39 +96,3 @@ class SetPlan:
         words += ["--unique"] if self.unique else []
         words += [] if self.classifier is None else ["--data", self.classifier]
         return shlex.join(words)
-
-
-@final
-@dataclass(frozen=True)
-class SetFolder:
-    """The paths of a set.
-
-    Attributes:
-        path: The folder itself.
-    """
-
-    path: Path
-
-    @property
-    def manifest(self) -> Path:
-        """The manifest, which exists only if the set is complete."""
-        return self.path / "manifest.json"
-
-    @property
-    def card(self) -> Path:
-        """The card, which reports the quality of the set."""
-        return self.path / "README.md"
-
-    @property
-    def unfinished(self) -> Path:
-        """The folder that exists only while the set is incomplete."""
-        return self.path / ".unfinished"
-
-    @property
-    def plan(self) -> Path:
-        """The plan of the incomplete set."""
-        return self.unfinished / "plan.json"
-
-    def record(self, shard: int) -> Path:
-        """Return the path of the record of a finished file."""
-        return self.unfinished / f"{shard:05d}.json"

@@ -21,7 +21,7 @@ from digitgan.evaluation import (
 )
 from digitgan.evaluation.run import protocol_of, train_test_split
 from digitgan.evaluation.summary import Chunk
-from digitgan.generation.filtering import Filter, filtered
+from digitgan.generation.rejection_sampling import Filter, rejection_sampler
 from digitgan.generation.request import source_of
 from digitgan.generation.set_plan import SetPlan
 from digitgan.model.batching import side_by_side, spans
@@ -37,7 +37,7 @@ def source_of_set(plan: SetPlan, model: Model, filters: Sequence[Filter]) -> Eva
     every = list(spans(0, plan.labelling.count))
     fewer = min(len(every), max(1, -(-MAX_IMAGES // len(every[0]))))
     chosen = [every[place] for place in np.linspace(0, len(every) - 1, fewer).round().astype(int)]
-    draw = filtered(model, plan.seed, plan.truncation, filters, plan.labelling.of)
+    draw = rejection_sampler(model, plan.seed, plan.truncation, filters, plan.labelling.of)
     by_class = len(plan.class_names) > 1
 
     def chunks() -> Iterator[Chunk]:

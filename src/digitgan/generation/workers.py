@@ -14,10 +14,10 @@ from pathlib import Path
 
 import torch
 
-from digitgan.generation.filtering import Block, filtered
 from digitgan.generation.filters import filters_of
-from digitgan.generation.set_plan import SetFolder, SetPlan
-from digitgan.generation.sets import write_shard
+from digitgan.generation.rejection_sampling import Block, rejection_sampler
+from digitgan.generation.set_folder import SetFolder, write_shard
+from digitgan.generation.set_plan import SetPlan
 from digitgan.model.batching import side_by_side
 from digitgan.model.registry import load
 
@@ -72,4 +72,5 @@ def _drawer(plan: SetPlan, data_dir: Path | None, device: str, threads: int) -> 
     """Return the function that generates a plan's images; cached, since a worker generates several files."""
     model = load(plan.model, device)
     torch.set_num_threads(threads)
-    return filtered(model, plan.seed, plan.truncation, filters_of(plan, model, data_dir, lambda line: None), plan.labelling.of)
+    filters = filters_of(plan, model, data_dir, lambda line: None)
+    return rejection_sampler(model, plan.seed, plan.truncation, filters, plan.labelling.of)

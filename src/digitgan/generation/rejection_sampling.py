@@ -21,7 +21,7 @@ from digitgan.model.file import Model
 MAX_ATTEMPTS: Final = 100
 """Attempts per image. If 100 in a row are rejected, the acceptance rate of the class is close to zero."""
 
-Yes = npt.NDArray[np.bool_]
+Accepted = npt.NDArray[np.bool_]
 Attempts = npt.NDArray[np.int64]
 
 
@@ -35,7 +35,7 @@ class Filter(ABC):
     name: str
 
     @abstractmethod
-    def wants(self, images: Picture, labels: Labels) -> Yes:
+    def accepts(self, images: Picture, labels: Labels) -> Accepted:
         """Return which images are accepted.
 
         Args:
@@ -63,7 +63,7 @@ class Block:
     attempts: Attempts
 
 
-def filtered(
+def rejection_sampler(
     model: Model, seed: int, truncation: float | None, filters: Sequence[Filter], labels_of: Callable[[range], Labels]
 ) -> Callable[[range], Block]:
     """Return a function that generates a span of images and samples each one again until all filters accept it.
@@ -88,7 +88,7 @@ def filtered(
         images = model.draw(model.latents(seed, span, truncation), torch.from_numpy(labels), span.start % BLOCK)
         attempts = np.ones(len(span), dtype=np.int64)
         place = span.start % BLOCK
-        missing = ~_wanted(filters, images, labels, place)
+        missing = ~_accepted(filters, images, labels, place)
         while missing.any():
             attempt = int(attempts[missing][0])
             if attempt == MAX_ATTEMPTS:
@@ -96,7 +96,7 @@ def filtered(
             again = model.draw(model.latents(seed, span, truncation, attempt), torch.from_numpy(labels), place)
             images[missing] = again[missing]
             attempts[missing] += 1
-            missing &= ~_wanted(filters, images, labels, place)
+            missing &= ~_accepted(filters, images, labels, place)
         return Block(images, labels, attempts)
 
     return draw
@@ -112,12 +112,12 @@ def refuse(filters: Sequence[Filter], class_name: str) -> None:
     raise UsageError(f"{options}: almost no image of class {class_name} is accepted; relax the filter or use a better model")
 
 
-def _wanted(filters: Sequence[Filter], images: Picture, labels: Labels, place: int) -> Yes:
+def _accepted(filters: Sequence[Filter], images: Picture, labels: Labels, place: int) -> Accepted:
     places = slice(place, place + len(images))
     block, block_labels = np.zeros((BLOCK, *images.shape[1:]), dtype=np.uint8), np.zeros(BLOCK, dtype=np.int64)
     block[places], block_labels[places] = images, labels
     found = np.ones(len(images), dtype=bool)
     with one_thread():
         for each in filters:
-            found &= each.wants(block, block_labels)[places]
+            found &= each.accepts(block, block_labels)[places]
     return found

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from digitgan.errors import UsageError
-from digitgan.generation.filtering import MAX_ATTEMPTS, Block, Filter, Yes, filtered
 from digitgan.generation.labels import Labels
+from digitgan.generation.rejection_sampling import MAX_ATTEMPTS, Accepted, Block, Filter, rejection_sampler
 from digitgan.images import Picture
 from digitgan.model.batching import BLOCK, side_by_side, spans
 from digitgan.model.file import Model, truncated
@@ -22,7 +22,7 @@ class Bright(Filter):
     def __init__(self, level: float) -> None:
         self.level = level
 
-    def wants(self, images: Picture, labels: Labels) -> Yes:
+    def accepts(self, images: Picture, labels: Labels) -> Accepted:
         assert len(images) == BLOCK  # so that rounding does not depend on the span
         return images.reshape(len(images), -1).mean(axis=1) >= self.level
 
@@ -36,7 +36,7 @@ def median_level(model: Model) -> float:
 
 
 def drawn(model: Model, start: int, count: int, *filters: Filter) -> Block:
-    draw = filtered(model, 3, None, filters, labels_of)
+    draw = rejection_sampler(model, 3, None, filters, labels_of)
     blocks = list(side_by_side(draw, spans(start, count)))
     columns = ((getattr(block, name) for block in blocks) for name in ("images", "labels", "attempts"))
     return Block(*(np.concatenate(list(column)) for column in columns))
@@ -97,7 +97,7 @@ def test_the_tries_for_one_image_are_bounded(small_model: Model) -> None:
     class Never(Filter):
         name = "--never"
 
-        def wants(self, images: Picture, labels: Labels) -> Yes:
+        def accepts(self, images: Picture, labels: Labels) -> Accepted:
             nonlocal asked
             asked += 1
             return np.zeros(len(images), dtype=bool)
