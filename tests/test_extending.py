@@ -1,4 +1,4 @@
-"""Tests of the registries: a loss, a penalty, a metric, an export format, a data set, a reader, a family of networks.
+"""Tests of the registries: a loss, a penalty, a metric, an export format, a format of images, a data set, a reader, a network.
 
 Each test registers an entry, uses it by name on the command line, and checks that the error of a misspelt name lists it.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -25,6 +25,9 @@ from digitgan.evaluation import METRICS, Comparison, Metric
 from digitgan.evaluation.metrics.bootstrap import Interval
 from digitgan.exporters import FORMATS, Format, Images, Labels, Latents, Package, drawn_directly
 from digitgan.exporters.keras_networks import keras_generator
+from digitgan.files import replacing
+from digitgan.generation.writers import WRITERS, Writer
+from digitgan.images import Picture
 from digitgan.lookup import Registry
 from digitgan.networks import GENERATORS, Generator, ImageSpec
 from digitgan.recipes import GENERATOR_FAMILIES
@@ -174,6 +177,45 @@ def test_an_export_format(registered: Any, isolated_home: Path, tmp_path: Path, 
     with np.load(out) as archive:
         assert archive.files
     assert "'numpy'" in complaint(capsys, "export", "mnist", "--format", "numppy", "--out", str(tmp_path / "other"))
+
+
+class CsvWriter(Writer):
+    """A CSV file with the label and the pixels of an image in each line."""
+
+    name: ClassVar[str] = "csv"
+    ending: ClassVar[str] = ".csv"
+    size_ratio: ClassVar[float] = 3.0
+
+    def write(self, path: Path, blocks: Iterable[Picture], labels: Labels, class_names: Sequence[str]) -> None:
+        images = (image for block in blocks for image in block)
+        with replacing(path) as file:
+            for label, image in zip(labels, images, strict=True):
+                file.write(",".join(map(str, [class_names[label], *image.ravel().tolist()])).encode() + b"\n")
+
+
+def test_a_format_of_images(
+    registered: Any, isolated_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registered(WRITERS, "csv", CsvWriter())
+    monkeypatch.chdir(tmp_path)
+    plan = ("sample", "--count", "30", "--format", "csv", "--quiet")
+    assert run(*plan) == 0
+    whole = (tmp_path / "samples.csv").read_text(encoding="utf-8")
+    assert [line.split(",")[0] for line in whole.splitlines()] == list("0123456789") * 3
+    assert {len(line.split(",")) for line in whole.splitlines()} == {1 + 28 * 28}
+    assert "'csv'" in complaint(capsys, "sample", "--format", "cvs")
+
+    # A set of several files, written by two processes; a damaged file is found by its hash.
+    assert run(*plan, "--shard-size", "12", "--workers", "2", "--out", "set") == 0
+    parts = sorted((tmp_path / "set").glob("*.csv"))
+    assert len(parts) == 3
+    assert "".join(part.read_text(encoding="utf-8") for part in parts) == whole
+    manifest = (tmp_path / "set" / "manifest.json").read_bytes()
+    assert [path for part in json.loads(manifest)["files"] for path in part["files"]] == [part.name for part in parts]
+    parts[1].write_text("damaged", encoding="utf-8")
+    assert run(*plan, "--shard-size", "12", "--out", "set", "--resume") == 0
+    assert "".join(part.read_text(encoding="utf-8") for part in parts) == whole
+    assert (tmp_path / "set" / "manifest.json").read_bytes() == manifest
 
 
 def test_a_data_set(registered: Any, isolated_home: Path, tmp_path: Path, digits: ImageSet) -> None:

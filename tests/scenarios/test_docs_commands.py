@@ -15,7 +15,7 @@ import pytest
 from digitgan.cli.entry import COMMANDS, GROUPS
 from digitgan.cli.parser import parse
 from digitgan.data import ImageSet, write_idx
-from digitgan.generation.writers import write_folder, write_npz
+from digitgan.generation.writers import WRITERS
 from digitgan.images import save_png
 from tests.scenarios.conftest import Digitgan
 from tests.trainings import ROOT
@@ -58,8 +58,8 @@ def workplace(here: Digitgan, tmp_path: Path, digits: ImageSet, monkeypatch: pyt
     """A folder with the files and runs that the pages speak of."""
     monkeypatch.setenv("DIGITGAN_DATA", str(mnist_dir))
     few = digits.images[:200]
-    write_folder(tmp_path / "FOLDER", [few], digits.labels[:200], digits.class_names)
-    write_npz(tmp_path / "images.npz", [few], digits.labels[:200], digits.class_names)
+    WRITERS.find("folder").write(tmp_path / "FOLDER", [few], digits.labels[:200], digits.class_names)
+    WRITERS.find("npz").write(tmp_path / "images.npz", [few], digits.labels[:200], digits.class_names)
     save_png(tmp_path / "my-seven.png", few[int(np.flatnonzero(digits.labels[:200] == 7)[0])])
     write_idx(tmp_path / "images-idx3-ubyte", few)
     return here

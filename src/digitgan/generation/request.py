@@ -8,7 +8,7 @@ from digitgan import rng
 from digitgan.distributed import world
 from digitgan.errors import UsageError
 from digitgan.generation.labels import Labelling, parse_labels, spread_labels, weighted_labels
-from digitgan.generation.set_plan import SHARDED
+from digitgan.generation.writers import WRITERS
 from digitgan.model.file import Model
 from digitgan.options import SampleRequest
 
@@ -79,8 +79,9 @@ def check_request(request: SampleRequest) -> None:
         raise UsageError(f"--shard-size {request.shard_size}: must be between 1 and {MAX_IN_ONE_FILE:,} images per file")
     if request.zero_latent and (request.truncation or request.min_confidence or request.unique):
         raise UsageError("--zero-latent uses a single latent; remove --truncation, --min-confidence and --unique")
-    if is_sharded(request) and request.format not in SHARDED:
-        raise UsageError(f"--format {request.format}: not available for a set of several files; use {', '.join(SHARDED)}")
+    if is_sharded(request) and not WRITERS.find(request.format).in_sets:
+        names = ", ".join(name for name, writer in WRITERS.items() if writer.in_sets)
+        raise UsageError(f"--format {request.format}: not available for a set of several files; use {names}")
     if is_sharded(request) and request.zero_latent:
         raise UsageError("--zero-latent writes a single file; remove --shard-size, --workers, --resume and --statement")
     if world()[1] > 1 and request.out is None:

@@ -34,10 +34,6 @@ from digitgan.model.registry import find_model, load
 from digitgan.options import SampleRequest
 from digitgan.version import __version__
 
-ENDINGS: Final = {"png": ".png", "npz": ".npz", "parquet": ".parquet"}
-FOLDERS: Final = ("folder", "idx")
-"""Formats that write a folder rather than a file."""
-
 WORTH_A_BAR: Final = 2_000
 """Minimum images for a progress bar; fewer are finished before a bar could be read."""
 
@@ -105,7 +101,7 @@ def sample_to_files(request: SampleRequest, console: Console, notify: ProgressFn
 
 def _check_ending(request: SampleRequest) -> None:
     """Refuse an output file whose extension belongs to another format."""
-    meant = {ending: name for name, ending in ENDINGS.items()}
+    meant = {writer.ending: name for name, writer in WRITERS.items() if writer.ending}
     ending = request.out.suffix.lower() if request.out is not None and not is_sharded(request) else ""
     if ending in meant and meant[ending] != request.format:
         raise UsageError(
@@ -114,8 +110,9 @@ def _check_ending(request: SampleRequest) -> None:
 
 
 def _draw_one(request: SampleRequest, model: Model, plan: SetPlan, filters: Sequence[Filter], console: Console) -> SampleResult:
-    out = request.out or free_path(Path("samples" + ENDINGS.get(request.format, "")))
-    claim_output(out, overwrite=request.overwrite, folder=request.format in FOLDERS)
+    writer = WRITERS.find(request.format)
+    out = request.out or free_path(Path(f"samples{writer.ending}"))
+    claim_output(out, overwrite=request.overwrite, folder=not writer.ending)
     labelling = plan.labelling
     labels = labelling.of(range(labelling.count))
     attempts = dict.fromkeys(range(len(model.class_names)), 0)
@@ -131,7 +128,7 @@ def _draw_one(request: SampleRequest, model: Model, plan: SetPlan, filters: Sequ
                 yield block.images
 
         blocks = model.at_origin(labels) if request.zero_latent else images()
-        WRITERS.find(request.format)(out, blocks, labels, model.class_names)
+        writer.write(out, blocks, labels, model.class_names)
     counts = labelling.tally(model.class_names)
     accepted = {
         name: counts[name] / attempts[label] if attempts[label] else None for label, name in enumerate(model.class_names)
@@ -143,7 +140,7 @@ def _draw_set(
     request: SampleRequest, model: Model, plan: SetPlan, filters: Sequence[Filter], console: Console, notify: ProgressFn
 ) -> SampleResult:
     ranks = ProcessGroup("Finished files are kept; restart all ranks with --resume", UNEQUAL)
-    folder = SetFolder(request.out or free_path(Path("samples")))
+    folder = SetFolder(request.out or free_path(Path("samples")), WRITERS.find(request.format))
     refusal: DigitganError | None = None
     if ranks.rank == 0:
         try:

@@ -6,8 +6,8 @@ While a set is incomplete, `.unfinished/` holds its plan and a record of each fi
 
 from __future__ import annotations
 
-import hashlib
 import json
+import math
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import Any, final
 
 import numpy as np
-from PIL import Image
 
 from digitgan.errors import OutputError, UsageError, why_not_written
-from digitgan.files import FOLDER_MARK, mark, replacing, whole_folder
+from digitgan.files import mark, replacing
 from digitgan.generation.rejection_sampling import Block
 from digitgan.generation.set_plan import SetPlan
-from digitgan.generation.writers import WRITERS, picture_places
+from digitgan.generation.writers import Shard, Writer
 from digitgan.images import Picture
 from digitgan.model.batching import spans
 
@@ -33,9 +32,11 @@ class SetFolder:
 
     Attributes:
         path: The folder itself.
+        writer: Writer of the files.
     """
 
     path: Path
+    writer: Writer
 
     @property
     def manifest(self) -> Path:
@@ -82,9 +83,10 @@ def begin_set(plan: SetPlan, folder: SetFolder, *, resume: bool) -> None:
         return
     parent = next(parent for parent in [folder.path, *folder.path.absolute().parents] if parent.exists())
     free = shutil.disk_usage(parent).free
-    if plan.bytes_needed > free:
+    needed = _bytes_needed(plan, folder)
+    if needed > free:
         raise OutputError(
-            f"{folder.path}: {plan.labelling.count:,} images as {plan.format} need about {_size(plan.bytes_needed)}, but only "
+            f"{folder.path}: {plan.labelling.count:,} images as {plan.format} need about {_size(needed)}, but only "
             f"{_size(free)} are free; reduce the number of images or choose another --out"
         )
     try:
@@ -98,24 +100,24 @@ def begin_set(plan: SetPlan, folder: SetFolder, *, resume: bool) -> None:
 
 
 def unfinished_shards(plan: SetPlan, folder: SetFolder, among: Iterable[int] | None = None) -> list[int]:
-    """Return the files that are missing or do not match their record, out of `among` or of all files."""
+    """Return the shards that are missing or do not match their record, out of `among` or of all shards."""
     return [shard for shard in (range(plan.shards) if among is None else among) if not _is_intact(plan, folder, shard)]
 
 
-def write_shard(plan: SetPlan, folder: SetFolder, shard: int, draw: Callable[[Iterator[range]], Iterator[Block]]) -> None:
-    """Generate and write one file of a set, and record it as finished.
+def write_shard(plan: SetPlan, folder: SetFolder, number: int, draw: Callable[[Iterator[range]], Iterator[Block]]) -> None:
+    """Generate and write one shard of a set, and record it as finished.
 
     Args:
         plan: Plan of the set.
         folder: Folder of the set.
-        shard: Index of the file.
+        number: Index of the shard.
         draw: Generates one block per span, in the order of the spans.
 
     Raises:
-        OutputError: If the file cannot be written; the finished files are kept.
+        OutputError: If the shard cannot be written; the finished ones are kept.
     """
-    span = plan.span(shard)
-    labels = plan.labelling.of(span)
+    span = plan.span(number)
+    shard = _shard(plan, folder, number)
     attempts = np.zeros(len(plan.class_names), dtype=np.int64)
 
     def images() -> Iterator[Picture]:
@@ -123,31 +125,22 @@ def write_shard(plan: SetPlan, folder: SetFolder, shard: int, draw: Callable[[It
             np.add.at(attempts, block.labels, block.attempts)
             yield block.images
 
-    name = f"{shard:05d}-of-{plan.shards:05d}"
     try:
-        if plan.format == "folder":
-            files = _write_pictures(plan, folder, span, images())
-        else:
-            path = (
-                folder.path / {"npz": f"images-{name}.npz", "idx": name, "parquet": f"data/train-{name}.parquet"}[plan.format]
-            )
-            WRITERS.find(plan.format)(path, images(), labels, plan.class_names)
-            written = sorted(path.iterdir()) if path.is_dir() else [path]
-            files = {str(file.relative_to(folder.path)): _file_facts(file) for file in written if file.name != FOLDER_MARK}
+        folder.writer.write_shard(shard, images())
         record = {
             "first": span.start,
             "images": len(span),
-            "counts": np.bincount(labels, minlength=len(plan.class_names)).tolist(),
+            "counts": np.bincount(shard.labels, minlength=len(plan.class_names)).tolist(),
             "attempts": attempts.tolist(),
-            "files": files,
+            "files": folder.writer.shard_files(shard),
         }
-        with replacing(folder.record(shard)) as file:
+        with replacing(folder.record(number)) as file:
             file.write(_json(record))
     except OutputError as problem:
-        left = plan.bytes_needed * (plan.labelling.count - span.start) // plan.labelling.count
+        missing = _bytes_needed(plan, folder) * (plan.labelling.count - span.start) // plan.labelling.count
         free = shutil.disk_usage(folder.path).free if folder.path.exists() else 0
         raise OutputError(
-            f"{problem}. The rest of the set needs about {_size(left)}, and {_size(free)} are free. The finished files are "
+            f"{problem}. The rest of the set needs about {_size(missing)}, and {_size(free)} are free. The finished files are "
             "kept; free some space and continue with --resume"
         ) from problem
 
@@ -241,46 +234,24 @@ def _remove_partial_files(folder: SetFolder) -> None:
             leftover.unlink(missing_ok=True)
 
 
-def _is_intact(plan: SetPlan, folder: SetFolder, shard: int) -> bool:
+def _is_intact(plan: SetPlan, folder: SetFolder, number: int) -> bool:
+    """Return whether a shard is on the disk as its record says."""
     try:
-        files = json.loads(folder.record(shard).read_text(encoding="utf-8"))["files"]
-        if plan.format == "folder":
-            return bool(files == _pictures_facts(plan, folder, plan.span(shard)))
-        return all(_file_facts(folder.path / name) == facts for name, facts in files.items())
+        files = json.loads(folder.record(number).read_text(encoding="utf-8"))["files"]
+        return bool(files == folder.writer.shard_files(_shard(plan, folder, number)))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
 
 
-def _write_pictures(plan: SetPlan, folder: SetFolder, span: range, images: Iterator[Picture]) -> dict[str, Any]:
-    """Write the pictures of a span into the folders of their classes, which all spans share."""
-    places = picture_places(plan.labelling.of(span), plan.class_names, span.start)
-    part = folder.unfinished / f"pictures-{span.start}"
-    with whole_folder(part) as fresh:
-        for place, image in zip(places, (image for block in images for image in block), strict=True):
-            (fresh / place).parent.mkdir(exist_ok=True)
-            Image.fromarray(image).save(fresh / place)
-    root = folder.path / "images"
-    try:
-        for place in places:
-            (root / place).parent.mkdir(parents=True, exist_ok=True)
-            (part / place).replace(root / place)
-        shutil.rmtree(part)
-    except OSError as problem:
-        raise OutputError(f"{root}: cannot be written ({why_not_written(problem, root)})") from problem
-    return _pictures_facts(plan, folder, span)
+def _shard(plan: SetPlan, folder: SetFolder, number: int) -> Shard:
+    span = plan.span(number)
+    labels = plan.labelling.of(span)
+    return Shard(folder.path, folder.unfinished, number, plan.shards, span.start, labels, plan.class_names)
 
 
-def _pictures_facts(plan: SetPlan, folder: SetFolder, span: range) -> dict[str, Any]:
-    """Return the number of pictures of a span, and one hash over their bytes in the order of the indices."""
-    digest = hashlib.sha256()
-    for place in picture_places(plan.labelling.of(span), plan.class_names, span.start):
-        digest.update((folder.path / "images" / place).read_bytes())
-    return {"images": {"pictures": len(span), "sha256": digest.hexdigest()}}
-
-
-def _file_facts(path: Path) -> dict[str, Any]:
-    with path.open("rb") as file:
-        return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+def _bytes_needed(plan: SetPlan, folder: SetFolder) -> int:
+    """Return the approximate size of a set on disk, in bytes."""
+    return round(plan.labelling.count * folder.writer.image_bytes(math.prod(plan.shape)))
 
 
 def _json(values: dict[str, Any]) -> bytes:

@@ -7,18 +7,9 @@ import json
 import math
 import shlex
 from dataclasses import dataclass
-from typing import Any, Final, final
+from typing import Any, final
 
 from digitgan.generation.labels import Labelling
-
-SHARDED: Final = ("folder", "npz", "idx", "parquet")
-"""Formats of the files of a set."""
-
-BYTES_OF_PIXELS: Final = {"folder": 1.0, "npz": 0.6, "idx": 1.0, "parquet": 1.0}
-"""Approximate bytes on disk per byte of pixels, to check the free space before a set is started."""
-
-FOLDER_BLOCK: Final = 4096
-"""Minimum bytes of a file on most file systems, and so of a picture in a file of its own."""
 
 
 @final
@@ -39,7 +30,7 @@ class SetPlan:
         classifier: Source of the real images for the filters; None without filters.
         classifier_sha256: SHA-256 of the classifier's weights; None without filters.
         format: Format of the files.
-        shard_size: Images per file.
+        shard_size: Images per shard.
         version: Version of digitgan.
     """
 
@@ -60,18 +51,12 @@ class SetPlan:
 
     @property
     def shards(self) -> int:
-        """Number of files, or of folders of files."""
+        """Number of shards: files, or folders of files."""
         return math.ceil(self.labelling.count / self.shard_size)
 
     def span(self, shard: int) -> range:
-        """Return the indices of a file's images."""
+        """Return the indices of a shard's images."""
         return range(shard * self.shard_size, min((shard + 1) * self.shard_size, self.labelling.count))
-
-    @property
-    def bytes_needed(self) -> int:
-        """Approximate size of the set on disk, in bytes."""
-        picture = math.prod(self.shape) * BYTES_OF_PIXELS[self.format]
-        return round(self.labelling.count * (max(picture, FOLDER_BLOCK) if self.format == "folder" else picture))
 
     def values(self) -> dict[str, Any]:
         """Return the plan as JSON values."""
