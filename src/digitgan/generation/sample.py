@@ -26,7 +26,7 @@ from digitgan.generation.set_folder import SetFolder, begin_set, finish_set, man
 from digitgan.generation.set_plan import SetPlan
 from digitgan.generation.statement import check_statement, statement
 from digitgan.generation.workers import sample_by_workers
-from digitgan.generation.writers import WRITERS
+from digitgan.generation.writers import WRITERS, check_output_name
 from digitgan.images import Picture
 from digitgan.model.batching import side_by_side, spans
 from digitgan.model.file import Model
@@ -78,8 +78,7 @@ def sample_to_files(request: SampleRequest, console: Console, notify: ProgressFn
         StoppedError: If a set is interrupted; its finished files are kept.
     """
     check_request(request)
-    WRITERS.find(request.format)
-    _check_ending(request)
+    out = _claimed_path(request)
     model = load(request.model, request.device)
     labelling = labelling_of(request, model)
     if labelling.count > MAX_IN_ONE_FILE and not is_sharded(request):
@@ -93,26 +92,25 @@ def sample_to_files(request: SampleRequest, console: Console, notify: ProgressFn
     if request.statement:
         check_statement(request, plan, model, notify)
     return (
-        _draw_set(request, model, plan, filters, console, notify)
+        _draw_set(request, model, plan, SetFolder(out, WRITERS.find(request.format)), filters, console, notify)
         if is_sharded(request)
-        else _draw_one(request, model, plan, filters, console)
+        else _draw_one(request, model, plan, out, filters, console)
     )
 
 
-def _check_ending(request: SampleRequest) -> None:
-    """Refuse an output file whose extension belongs to another format."""
-    meant = {writer.ending: name for name, writer in WRITERS.items() if writer.ending}
-    ending = request.out.suffix.lower() if request.out is not None and not is_sharded(request) else ""
-    if ending in meant and meant[ending] != request.format:
-        raise UsageError(
-            f"--out {request.out}: its extension does not match --format {request.format}; use --format {meant[ending]}"
-        )
+def _claimed_path(request: SampleRequest) -> Path:
+    """Return the path of the output, after the check that its name fits the format and that it replaces nothing."""
+    writer, is_set = WRITERS.find(request.format), is_sharded(request)
+    out = request.out or free_path(Path("samples" if is_set else f"samples{writer.ending}"))
+    check_output_name(out, request.format, is_set=is_set)
+    if not is_set:  # the folder of a set may hold an unfinished set, see `_claim_set`
+        claim_output(out, overwrite=request.overwrite, folder=not writer.ending)
+    return out
 
 
-def _draw_one(request: SampleRequest, model: Model, plan: SetPlan, filters: Sequence[Filter], console: Console) -> SampleResult:
-    writer = WRITERS.find(request.format)
-    out = request.out or free_path(Path(f"samples{writer.ending}"))
-    claim_output(out, overwrite=request.overwrite, folder=not writer.ending)
+def _draw_one(
+    request: SampleRequest, model: Model, plan: SetPlan, out: Path, filters: Sequence[Filter], console: Console
+) -> SampleResult:
     labelling = plan.labelling
     labels = labelling.of(range(labelling.count))
     attempts = dict.fromkeys(range(len(model.class_names)), 0)
@@ -128,7 +126,7 @@ def _draw_one(request: SampleRequest, model: Model, plan: SetPlan, filters: Sequ
                 yield block.images
 
         blocks = model.at_origin(labels) if request.zero_latent else images()
-        writer.write(out, blocks, labels, model.class_names)
+        WRITERS.find(request.format).write(out, blocks, labels, model.class_names)
     counts = labelling.tally(model.class_names)
     accepted = {
         name: counts[name] / attempts[label] if attempts[label] else None for label, name in enumerate(model.class_names)
@@ -137,10 +135,15 @@ def _draw_one(request: SampleRequest, model: Model, plan: SetPlan, filters: Sequ
 
 
 def _draw_set(
-    request: SampleRequest, model: Model, plan: SetPlan, filters: Sequence[Filter], console: Console, notify: ProgressFn
+    request: SampleRequest,
+    model: Model,
+    plan: SetPlan,
+    folder: SetFolder,
+    filters: Sequence[Filter],
+    console: Console,
+    notify: ProgressFn,
 ) -> SampleResult:
     ranks = ProcessGroup("Finished files are kept; restart all ranks with --resume", UNEQUAL)
-    folder = SetFolder(request.out or free_path(Path("samples")), WRITERS.find(request.format))
     refusal: DigitganError | None = None
     if ranks.rank == 0:
         try:
