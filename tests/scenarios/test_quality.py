@@ -72,7 +72,7 @@ def test_a_statement_contains_the_evaluation_of_the_set(
 ) -> None:
     monkeypatch.setattr(usefulness, "STEPS_OF_IMAGES", 2000)  # short, as the accuracies are not tested here
     asked = ["--weights", "3:2,8:1", "--count", "300", "--format", "npz", "--seed", "4", "--data-dir", str(mnist_dir)]
-    done = here("sample", *asked, "--statement", "--min-confidence", "0.5", "--out", "set")
+    done = here("sample", *asked, "--shard-size", "50000", "--statement", "--min-confidence", "0.5", "--out", "set")
     assert done.returncode == 0, done.stderr
     card = (tmp_path / "set" / "README.md").read_text(encoding="utf-8")
     manifest = json.loads((tmp_path / "set" / "manifest.json").read_text(encoding="utf-8"))
@@ -92,7 +92,8 @@ def test_a_statement_contains_the_evaluation_of_the_set(
     rows = [line for line in card.splitlines() if line.startswith("|")]
     assert len({row.count("|") for row in rows[:12]}) == 1  # the table of classes has all columns in each row
 
-    few = here("sample", "--count", "50", "--format", "npz", "--statement", "--data-dir", str(mnist_dir), "--out", "few")
+    short = ["--count", "50", "--format", "npz", "--shard-size", "50", "--statement", "--data-dir", str(mnist_dir)]
+    few = here("sample", *short, "--out", "few")
     assert few.returncode == 2
     assert re.search(r"\b50 .*\b100\b", " ".join(few.stderr.split()))
     assert not (tmp_path / "few").exists()

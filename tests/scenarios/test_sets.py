@@ -20,6 +20,7 @@ from PIL import Image
 
 from tests import processes
 from tests.scenarios.conftest import Digitgan
+from tests.scenarios.process_tree import children_of, lives
 from tests.trainings import PATIENCE
 
 pytestmark = pytest.mark.slow
@@ -259,9 +260,10 @@ def test_a_disk_that_is_full_midway_loses_no_finished_file(digitgan: Digitgan, t
         (["--format", "npz", "--out", "set.npz", "--shard-size", "5"], r"--out set\.npz: .*--shard-size"),
         (["--format", "npz", "--shard-size", "0"], "--shard-size 0: .*1,000,000"),
         (["--format", "npz", "--workers", "0"], "--workers 0: .*256"),
-        (["--format", "npz", "--resume"], "--resume .*--out"),
-        (["--format", "npz", "--resume", "--out", "set", "--overwrite"], "--resume .*--overwrite"),
-        (["--format", "npz", "--resume", "--out", "set"], "set: .*--resume"),
+        (["--format", "npz", "--resume", "--shard-size", "9"], "--resume .*--out"),
+        (["--format", "npz", "--resume", "--shard-size", "9", "--out", "set", "--overwrite"], "--resume .*--overwrite"),
+        (["--format", "npz", "--resume", "--shard-size", "9", "--out", "set"], "set: .*--resume"),
+        (["--zero-latent", "--format", "npz", "--shard-size", "9"], "--zero-latent .*--shard-size"),
         (["--weights", "0:1"], "--weights 0:1: .*--count"),
         (["--weights", "0:1", "--count", "5", "--labels", "1"], "--weights 0:1: .*--labels"),
         (["--truncation", "0"], r"--truncation 0: .*\b0\.1\b"),
@@ -283,22 +285,3 @@ def test_a_folder_of_other_things_is_left_as_it_is(here: Digitgan, tmp_path: Pat
     assert done.returncode == 2
     assert "set: " in done.stderr
     assert (tmp_path / "set" / "thesis.txt").read_text(encoding="utf-8") == "mine"
-
-
-def children_of(parent: int) -> list[int]:
-    """Return the ids of the child processes of a process."""
-    numbers = (int(path.name) for path in Path("/proc").glob("[0-9]*"))
-    return [number for number in numbers if stat_of(number)[1:2] == [str(parent)]]
-
-
-def lives(process: int) -> bool:
-    """Return whether a process exists and is not a zombie."""
-    return stat_of(process)[:1] not in ([], ["Z"], ["X"])
-
-
-def stat_of(process: int) -> list[str]:
-    """Return the fields of /proc/PID/stat after the name, from the state and the parent on; empty without the process."""
-    try:
-        return Path(f"/proc/{process}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
-    except OSError:
-        return []

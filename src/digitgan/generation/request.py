@@ -19,9 +19,16 @@ MAX_IN_ONE_FILE: Final = 1_000_000
 """Maximum images per file. Larger sets use several files, so that an interruption loses only the unfinished ones."""
 
 
+DEFAULT_SHARD_SIZE: Final = 50_000
+"""Default images per file of a set that several processes of torchrun generate."""
+
+
 def is_sharded(request: SampleRequest) -> bool:
-    """Return whether a set of several files is requested."""
-    return request.shard_size is not None or request.workers > 1 or request.resume or request.statement or world()[1] > 1
+    """Return whether a set of several files is requested: by `--shard-size`, or by several processes of torchrun.
+
+    The processes of torchrun may run on several machines, so each one writes files of its own.
+    """
+    return request.shard_size is not None or world()[1] > 1
 
 
 def labelling_of(request: SampleRequest, model: Model) -> Labelling:
@@ -79,11 +86,15 @@ def check_request(request: SampleRequest) -> None:
         raise UsageError(f"--shard-size {request.shard_size}: must be between 1 and {MAX_IN_ONE_FILE:,} images per file")
     if request.zero_latent and (request.truncation or request.min_confidence or request.unique):
         raise UsageError("--zero-latent uses a single latent; remove --truncation, --min-confidence and --unique")
-    if is_sharded(request) and not WRITERS.find(request.format).in_sets:
-        names = ", ".join(name for name, writer in WRITERS.items() if writer.in_sets)
+    sharded, writer = is_sharded(request), WRITERS.find(request.format)
+    for name in ("resume", "statement"):
+        if getattr(request, name) and not sharded:
+            raise UsageError(f"--{name}: requires a set of several files; add --shard-size {DEFAULT_SHARD_SIZE}")
+    if sharded and not writer.in_sets:
+        names = ", ".join(name for name, each in WRITERS.items() if each.in_sets)
         raise UsageError(f"--format {request.format}: not available for a set of several files; use {names}")
-    if is_sharded(request) and request.zero_latent:
-        raise UsageError("--zero-latent writes a single file; remove --shard-size, --workers, --resume and --statement")
+    if sharded and request.zero_latent:
+        raise UsageError("--zero-latent writes a single file in one process; remove --shard-size")
     if world()[1] > 1 and request.out is None:
         raise UsageError("--out: required when several processes generate one set; name its folder")
     if request.resume and (request.out is None or request.overwrite):

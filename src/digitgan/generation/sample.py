@@ -2,31 +2,48 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, final
 
+import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
 from digitgan.data import ProgressFn
 from digitgan.distributed import ProcessGroup
-from digitgan.errors import DigitganError, OutputError, StoppedError, UsageError
+from digitgan.errors import DigitganError, OutputError, RankError, StoppedError, UsageError
 from digitgan.evaluation import classifier_for
 from digitgan.evaluation.run import train_test_split
 from digitgan.files import claim_output, file_hash, free_path
 from digitgan.generation.filters import check_acceptance, filters_of
 from digitgan.generation.labels import Labelling
 from digitgan.generation.rejection_sampling import Block, Filter, rejection_sampler
-from digitgan.generation.request import MAX_IN_ONE_FILE, check_request, is_sharded, labelling_of, source_of
-from digitgan.generation.set_folder import SetFolder, begin_set, finish_set, manifest_of, unfinished_shards, write_shard
+from digitgan.generation.request import (
+    DEFAULT_SHARD_SIZE,
+    MAX_IN_ONE_FILE,
+    check_request,
+    is_sharded,
+    labelling_of,
+    source_of,
+)
+from digitgan.generation.set_folder import (
+    SetFolder,
+    begin_set,
+    finish_set,
+    manifest_of,
+    remove_partial_files,
+    unfinished_shards,
+    write_shard,
+)
 from digitgan.generation.set_plan import SetPlan
 from digitgan.generation.statement import check_statement, statement
-from digitgan.generation.workers import sample_by_workers
-from digitgan.generation.writers import WRITERS, check_output_name
+from digitgan.generation.workers import TASK_IMAGES, WorkerOptions, blocks_by_workers, shards_by_workers
+from digitgan.generation.writers import WRITERS, Writer, check_output_name
 from digitgan.images import Picture
 from digitgan.model.batching import side_by_side, spans
 from digitgan.model.file import Model
@@ -34,13 +51,10 @@ from digitgan.model.registry import find_model, load
 from digitgan.options import SampleRequest
 from digitgan.version import __version__
 
-WORTH_A_BAR: Final = 2_000
+MIN_PROGRESS_IMAGES: Final = 2_000
 """Minimum images for a progress bar; fewer are finished before a bar could be read."""
 
-DEFAULT_SHARD: Final = 50_000
-"""Default images per file of a set."""
-
-UNEQUAL: Final = timedelta(days=1)
+RANK_TIMEOUT: Final = timedelta(days=1)
 """Timeout of ranks that wait for the slowest one."""
 
 
@@ -64,6 +78,44 @@ class SampleResult:
     manifest: dict[str, Any] | None = None
 
 
+@final
+@dataclass(frozen=True)
+class _Job:
+    """A request with everything that it needs.
+
+    Attributes:
+        request: The request.
+        model: The model to sample from.
+        plan: Plan of the images.
+        filters: Filters of the images.
+        console: Console of the progress bar.
+        notify: Called with each log line.
+    """
+
+    request: SampleRequest
+    model: Model
+    plan: SetPlan
+    filters: Sequence[Filter]
+    console: Console
+    notify: ProgressFn
+
+    def draw(self, wanted: Iterator[range]) -> Iterator[Block]:
+        """Generate the images of spans in this process, and yield one block per span, in order."""
+        plan = self.plan
+        return side_by_side(rejection_sampler(self.model, plan.seed, plan.truncation, self.filters, plan.labelling.of), wanted)
+
+    @property
+    def worker_options(self) -> WorkerOptions:
+        """The options of the worker processes."""
+        return WorkerOptions(self.plan, self.request.workers, self.request.data_dir, self.request.device)
+
+    def progress(self) -> Progress:
+        """Return the progress bar, which few images or a console that is not a terminal disable."""
+        console = self.console
+        few = self.plan.labelling.count < MIN_PROGRESS_IMAGES
+        return Progress(console=console, transient=True, disable=console.quiet or not console.is_terminal or few)
+
+
 def sample_to_files(request: SampleRequest, console: Console, notify: ProgressFn) -> SampleResult:
     """Generate the images of a request and write them.
 
@@ -75,32 +127,31 @@ def sample_to_files(request: SampleRequest, console: Console, notify: ProgressFn
     Raises:
         DigitganError: If the request is invalid or the path cannot be written. Invalid requests are refused before anything
             is written.
+        RankError: If a worker process is lost; nothing is written, except the finished files of a set.
         StoppedError: If a set is interrupted; its finished files are kept.
     """
     check_request(request)
-    out = _claimed_path(request)
+    writer = WRITERS.find(request.format)
+    out = _claimed_path(request, writer)
     model = load(request.model, request.device)
     labelling = labelling_of(request, model)
     if labelling.count > MAX_IN_ONE_FILE and not is_sharded(request):
         raise UsageError(
             f"{labelling.count:,} images: at most {MAX_IN_ONE_FILE:,} per file; write several files with --format npz "
-            f"--shard-size {DEFAULT_SHARD}"
+            f"--shard-size {DEFAULT_SHARD_SIZE}"
         )
     plan = _plan(request, model, labelling, notify)
     filters = filters_of(plan, model, request.data_dir, notify)
     check_acceptance(model, plan, filters)
     if request.statement:
         check_statement(request, plan, model, notify)
-    return (
-        _draw_set(request, model, plan, SetFolder(out, WRITERS.find(request.format)), filters, console, notify)
-        if is_sharded(request)
-        else _draw_one(request, model, plan, out, filters, console)
-    )
+    job = _Job(request, model, plan, filters, console, notify)
+    return _write_set(job, SetFolder(out, writer)) if is_sharded(request) else _write_one(job, out, writer)
 
 
-def _claimed_path(request: SampleRequest) -> Path:
+def _claimed_path(request: SampleRequest, writer: Writer) -> Path:
     """Return the path of the output, after the check that its name fits the format and that it replaces nothing."""
-    writer, is_set = WRITERS.find(request.format), is_sharded(request)
+    is_set = is_sharded(request)
     out = request.out or free_path(Path("samples" if is_set else f"samples{writer.ending}"))
     check_output_name(out, request.format, is_set=is_set)
     if not is_set:  # the folder of a set may hold an unfinished set, see `_claim_set`
@@ -108,42 +159,40 @@ def _claimed_path(request: SampleRequest) -> Path:
     return out
 
 
-def _draw_one(
-    request: SampleRequest, model: Model, plan: SetPlan, out: Path, filters: Sequence[Filter], console: Console
-) -> SampleResult:
-    labelling = plan.labelling
+def _write_one(job: _Job, out: Path, writer: Writer) -> SampleResult:
+    labelling, class_names = job.plan.labelling, job.model.class_names
     labels = labelling.of(range(labelling.count))
-    attempts = dict.fromkeys(range(len(model.class_names)), 0)
-    draw = rejection_sampler(model, plan.seed, plan.truncation, filters, labelling.of)
-    with _progress(console, labelling.count) as progress:
+    attempts = np.zeros(len(class_names), dtype=np.int64)
+    # The processes and threads must have ended when the error of a writer is raised.
+    with job.progress() as progress, contextlib.closing(_blocks(job)) as blocks:
         task = progress.add_task("sampling", total=labelling.count)
 
         def images() -> Iterator[Picture]:
-            for block in side_by_side(draw, spans(0, labelling.count)):
-                for label, count in zip(block.labels.tolist(), block.attempts.tolist(), strict=True):
-                    attempts[label] += count
+            for block in blocks:
+                np.add.at(attempts, block.labels, block.attempts)
                 progress.advance(task, len(block.labels))
                 yield block.images
 
-        blocks = model.at_origin(labels) if request.zero_latent else images()
-        WRITERS.find(request.format).write(out, blocks, labels, model.class_names)
-    counts = labelling.tally(model.class_names)
+        writer.write(out, job.model.at_origin(labels) if job.request.zero_latent else images(), labels, class_names)
+    counts = labelling.tally(class_names)
     accepted = {
-        name: counts[name] / attempts[label] if attempts[label] else None for label, name in enumerate(model.class_names)
+        name: counts[name] / tried if tried else None for name, tried in zip(class_names, attempts.tolist(), strict=True)
     }
-    return SampleResult(out, labelling.count, counts, accepted if filters else {})
+    return SampleResult(out, labelling.count, counts, accepted if job.filters else {})
 
 
-def _draw_set(
-    request: SampleRequest,
-    model: Model,
-    plan: SetPlan,
-    folder: SetFolder,
-    filters: Sequence[Filter],
-    console: Console,
-    notify: ProgressFn,
-) -> SampleResult:
-    ranks = ProcessGroup("Finished files are kept; restart all ranks with --resume", UNEQUAL)
+def _blocks(job: _Job) -> Generator[Block, None, None]:
+    """Yield all images in blocks, in order, generated by this process or by workers."""
+    count = job.plan.labelling.count
+    if job.request.workers > 1 and count > TASK_IMAGES:
+        yield from blocks_by_workers(job.worker_options)
+    else:
+        yield from job.draw(spans(0, count))
+
+
+def _write_set(job: _Job, folder: SetFolder) -> SampleResult:
+    request, plan = job.request, job.plan
+    ranks = ProcessGroup("Finished files are kept; restart all ranks with --resume", RANK_TIMEOUT)
     refusal: DigitganError | None = None
     if ranks.rank == 0:
         try:
@@ -151,15 +200,19 @@ def _draw_set(
             begin_set(plan, folder, resume=request.resume)
         except DigitganError as problem:
             refusal = problem
-    told = ranks.hand_out(str(refusal or "").encode()).decode()
-    if told:  # every rank raises the same error
-        raise refusal or UsageError(told)
+    message = ranks.hand_out(str(refusal or "").encode()).decode()
+    if message:  # every rank raises the same error
+        raise refusal or UsageError(message)
     # The assignment of files to ranks must not depend on which are finished: that changes while the ranks check.
-    mine = unfinished_shards(plan, folder, range(ranks.rank, plan.shards, ranks.count))
+    numbers = unfinished_shards(plan, folder, range(ranks.rank, plan.shards, ranks.count))
     if request.resume and ranks.count == 1:
-        notify(f"{folder.path}: {len(mine)} of {plan.shards} files remain")
+        job.notify(f"{folder.path}: {len(numbers)} of {plan.shards} files remain")
     try:
-        _draw_shards(request, model, plan, folder, mine, filters, console)
+        _write_shards(job, folder, numbers)
+    except RankError:  # a worker was lost while it wrote
+        if ranks.count == 1:  # other ranks may be writing
+            remove_partial_files(folder)
+        raise
     except KeyboardInterrupt as stop:
         finished = plan.shards - len(unfinished_shards(plan, folder))
         raise StoppedError(
@@ -170,36 +223,28 @@ def _draw_set(
     if ranks.rank != 0:
         return SampleResult(folder.path, plan.labelling.count, plan.labelling.tally(plan.class_names))
     manifest = manifest_of(plan, folder)
-    card = statement(request, plan, model, filters, manifest, notify) if request.statement else None
+    card = statement(request, plan, job.model, job.filters, manifest, job.notify) if request.statement else None
     finish_set(folder, manifest, card)
     accepted = manifest["filter"]["accepted"] if manifest["filter"] else {}
     return SampleResult(folder.path, plan.labelling.count, manifest["counts"], accepted, manifest)
 
 
-def _draw_shards(
-    request: SampleRequest,
-    model: Model,
-    plan: SetPlan,
-    folder: SetFolder,
-    shards: Sequence[int],
-    filters: Sequence[Filter],
-    console: Console,
-) -> None:
-    with _progress(console, plan.labelling.count) as progress:
-        task = progress.add_task("sampling", total=sum(len(plan.span(shard)) for shard in shards))
-        if request.workers > 1:
-            for shard in sample_by_workers(plan, folder, shards, request.workers, request.data_dir, request.device):
-                progress.advance(task, len(plan.span(shard)))
+def _write_shards(job: _Job, folder: SetFolder, numbers: Sequence[int]) -> None:
+    plan = job.plan
+    with job.progress() as progress:
+        task = progress.add_task("sampling", total=sum(len(plan.span(number)) for number in numbers))
+        if job.request.workers > 1:
+            for number in shards_by_workers(job.worker_options, folder, numbers):
+                progress.advance(task, len(plan.span(number)))
             return
-        draw = rejection_sampler(model, plan.seed, plan.truncation, filters, plan.labelling.of)
 
-        def blocks(wanted: Iterator[range]) -> Iterator[Block]:
-            for block in side_by_side(draw, wanted):
+        def draw(wanted: Iterator[range]) -> Iterator[Block]:
+            for block in job.draw(wanted):
                 progress.advance(task, len(block.labels))
                 yield block
 
-        for shard in shards:
-            write_shard(plan, folder, shard, blocks)
+        for number in numbers:
+            write_shard(plan, folder, number, draw)
 
 
 def _claim_set(folder: SetFolder, request: SampleRequest) -> None:
@@ -238,10 +283,6 @@ def _plan(request: SampleRequest, model: Model, labelling: Labelling, notify: Pr
         classifier=source,
         classifier_sha256=classifier,
         format=request.format,
-        shard_size=request.shard_size or DEFAULT_SHARD,
+        shard_size=request.shard_size or DEFAULT_SHARD_SIZE,
         version=__version__,
     )
-
-
-def _progress(console: Console, count: int) -> Progress:
-    return Progress(console=console, transient=True, disable=console.quiet or not console.is_terminal or count < WORTH_A_BAR)

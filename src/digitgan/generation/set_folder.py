@@ -79,7 +79,7 @@ def begin_set(plan: SetPlan, folder: SetFolder, *, resume: bool) -> None:
         if folder.manifest.is_file():
             _reopen(plan, folder)
         _check_same(plan, folder)
-        _remove_partial_files(folder)
+        remove_partial_files(folder)
         return
     parent = next(parent for parent in [folder.path, *folder.path.absolute().parents] if parent.exists())
     free = shutil.disk_usage(parent).free
@@ -143,6 +143,15 @@ def write_shard(plan: SetPlan, folder: SetFolder, number: int, draw: Callable[[I
             f"{problem}. The rest of the set needs about {_size(missing)}, and {_size(free)} are free. The finished files are "
             "kept; free some space and continue with --resume"
         ) from problem
+
+
+def remove_partial_files(folder: SetFolder) -> None:
+    """Remove the partially written files of killed processes; no process may be writing to the set."""
+    for leftover in list(folder.path.rglob(".*.part")):
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)
 
 
 def manifest_of(plan: SetPlan, folder: SetFolder) -> dict[str, Any]:
@@ -223,15 +232,6 @@ def _check_same(plan: SetPlan, folder: SetFolder) -> None:
     if others:
         listed = "\n  ".join(others)
         raise UsageError(f"{folder.path}: holds another unfinished set; choose another --out. Differences:\n  {listed}")
-
-
-def _remove_partial_files(folder: SetFolder) -> None:
-    """Remove partially written files that a killed process left."""
-    for leftover in list(folder.path.rglob(".*.part")):
-        if leftover.is_dir():
-            shutil.rmtree(leftover, ignore_errors=True)
-        else:
-            leftover.unlink(missing_ok=True)
 
 
 def _is_intact(plan: SetPlan, folder: SetFolder, number: int) -> bool:
