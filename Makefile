@@ -22,7 +22,7 @@ help: ## list the targets
 	@echo "Settings: make demo MINUTES=3 DEMO=runs/mine    make demo PYTHON=/path/to/python3.12"
 
 demo: $(VENV)/.core ## train for a minute on this machine, then generate digits
-	$(RUN) train --minutes $(MINUTES) --data auto --out $(DEMO) --overwrite
+	$(RUN) train --minutes $(MINUTES) --out $(DEMO) --overwrite
 	$(RUN) sample $(DEMO) --per-class 10 --format png --out $(DEMO)/grid.png --overwrite
 	$(RUN) write 2026 $(DEMO) --out $(DEMO)/2026.png --overwrite
 	@echo

@@ -47,13 +47,13 @@ def test_a_colour_picture_keeps_its_colours() -> None:
     picture = np.zeros((6, 6, 3), dtype=np.uint8)
     picture[0] = (10, 20, 30)
     picture[1] = (40, 50, 60)
-    assert printed(half_blocks(picture, 80, 24))[0] == "\x1b[38;2;40;50;60;48;2;10;20;30m▄\x1b[0m" * 6
+    assert printed(half_blocks(picture, 80, 24))[0] == "\x1b[38;2;40;50;60;48;2;10;20;30m▄▄▄▄▄▄\x1b[0m"
 
 
 def test_a_picture_of_an_odd_height_is_not_distorted() -> None:
     picture = np.full((7, 6), 200, dtype=np.uint8)
     lines = printed(half_blocks(picture, 80, 24))
-    assert lines[-1] == "\x1b[38;2;0;0;0;48;2;200;200;200m▄\x1b[0m" * 6
+    assert lines[-1] == "\x1b[38;2;0;0;0;48;2;200;200;200m▄▄▄▄▄▄\x1b[0m"
 
 
 @pytest.mark.parametrize(

@@ -39,15 +39,12 @@ def half_blocks(picture: npt.NDArray[np.uint8], columns: int, rows: int) -> Pixe
     Returns:
         The picture, at its own size if it fits, otherwise the largest size of the same shape; None if there is no room.
     """
-    from rich_pixels import Pixels  # imports rich, which costs time at the start of a program
-
     height, width = picture.shape[:2]
     scale = min(1.0, columns / width, 2 * rows / height)
     size = (int(width * scale), int(height * scale))
     if min(size) < MIN_SIDE:
         return None
-    pixels: Pixels = Pixels.from_image(_even(_shrunk(picture, size)))
-    return pixels
+    return _pixels(_shrunk(picture, size))
 
 
 def grid_in_half_blocks(images: npt.NDArray[np.uint8], columns: int, rows: int) -> Pixels | None:
@@ -61,8 +58,6 @@ def grid_in_half_blocks(images: npt.NDArray[np.uint8], columns: int, rows: int) 
     Returns:
         The grid; None if there is no room for readable images.
     """
-    from rich_pixels import Pixels
-
     count, height, width = images.shape[:3]
     best, across = 0.0, 1
     for per_row in range(1, count + 1):
@@ -78,8 +73,7 @@ def grid_in_half_blocks(images: npt.NDArray[np.uint8], columns: int, rows: int) 
     for index, image in enumerate(images):
         top, left = (index // across) * (size[1] + GAP), (index % across) * (size[0] + GAP)
         sheet[top : top + size[1], left : left + size[0]] = np.asarray(_shrunk(image, size))
-    pixels: Pixels = Pixels.from_image(_even(Image.fromarray(sheet)))
-    return pixels
+    return _pixels(Image.fromarray(sheet))
 
 
 def _shrunk(picture: npt.NDArray[np.uint8], size: tuple[int, int]) -> Image.Image:
@@ -87,10 +81,13 @@ def _shrunk(picture: npt.NDArray[np.uint8], size: tuple[int, int]) -> Image.Imag
     return whole if whole.size == size else whole.resize(size, Image.Resampling.LANCZOS)
 
 
-def _even(picture: Image.Image) -> Image.Image:
-    """Add a black line below a picture of an odd height; rich-pixels would distort it."""
-    if picture.height % 2 == 0:
-        return picture
-    padded = Image.new(picture.mode, (picture.width, picture.height + 1))
-    padded.paste(picture)
-    return padded
+def _pixels(picture: Image.Image) -> Pixels:
+    """Convert a picture; runs of equal cells become one segment, which a terminal shows faster."""
+    from rich.segment import Segment
+    from rich_pixels import HalfcellRenderer, Pixels
+
+    if picture.height % 2:  # rich-pixels would distort it
+        padded = Image.new(picture.mode, (picture.width, picture.height + 1))
+        padded.paste(picture)
+        picture = padded
+    return Pixels.from_segments(Segment.simplify(HalfcellRenderer().render(picture, None)))

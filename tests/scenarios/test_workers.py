@@ -132,6 +132,7 @@ def plan() -> SetPlan:
         min_confidence=None,
         unique=False,
         classifier=None,
+        per_class_limit=None,
         classifier_sha256=None,
         format="npz",
         shard_size=COUNT,

@@ -17,7 +17,7 @@ from digitgan.errors import UsageError, nearest
 from digitgan.evaluation import METRICS, MIN_IMAGES
 from digitgan.evaluation.run import MAX_IMAGES
 from digitgan.files import replacing
-from digitgan.options import CompareOptions, TrainOptions
+from digitgan.options import CompareOptions, EvaluateOptions, TrainOptions
 from digitgan.recipes import ALIASES, RECIPES
 from digitgan.session.callbacks.progress import ProgressKind, console_printer
 from digitgan.training import Control
@@ -75,6 +75,7 @@ def compare(options: CompareOptions, progress: ProgressKind = "none", control: C
             minutes=options.minutes,
             data=options.data,
             data_dir=options.data_dir,
+            per_class_limit=options.per_class_limit,
             settings=options.settings,
             device=options.device,
         )
@@ -91,16 +92,10 @@ def compare(options: CompareOptions, progress: ProgressKind = "none", control: C
         )
         return _compared(entries, options.out)
     _check_runs(options, are_recipes)
-    runs = [Path(name) for name in names]
-    entries = finished(
-        runs,
-        data=options.data,
-        data_dir=options.data_dir,
-        draw=options.draw,
-        folder=options.out,
-        control=control,
-        notify=notify,
+    asked = EvaluateOptions(
+        data=options.data, data_dir=options.data_dir, per_class_limit=options.per_class_limit, images=options.draw
     )
+    entries = finished([Path(name) for name in names], asked=asked, folder=options.out, control=control, notify=notify)
     return _compared(entries, options.out)
 
 

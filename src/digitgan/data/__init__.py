@@ -11,13 +11,22 @@ from digitgan.data.idx import read_idx, read_idx_set, write_idx
 from digitgan.data.image_set import SPLITS, ImageSet, Labels, Pixels, Split
 from digitgan.data.loader import Batch, Batches, to_device
 from digitgan.data.npz import read_npz
-from digitgan.data.sources import SplitFacts, cache_folder, data_folder, load_image_set, splits_of, verify
+from digitgan.data.sources import (
+    DataRequest,
+    SplitFacts,
+    cache_folder,
+    data_folder,
+    load_image_set,
+    splits_of,
+    verify,
+)
 
 __all__ = [
     "DATASETS",
     "SPLITS",
     "Batch",
     "Batches",
+    "DataRequest",
     "Dataset",
     "ImageSet",
     "Labels",

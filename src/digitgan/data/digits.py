@@ -1,4 +1,4 @@
-"""Handwritten digits that come with scikit-learn, so that they need no download."""
+"""The small handwritten digits of scikit-learn, for those who have it installed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from digitgan.data.image_set import ImageSet, Pixels, Split, check_split
+from digitgan.errors import DataError
 
 TRAIN_COUNT = 1500
 """Number of training images, the first of 1,797 in the order of scikit-learn. The other 297 are test images."""
@@ -38,8 +39,12 @@ def embedded_digits(split: Split) -> ImageSet:
 
     Raises:
         UsageError: if the split is neither "train" nor "test".
+        DataError: if scikit-learn is not installed.
     """
-    from sklearn.datasets import load_digits  # imported here because scikit-learn takes a second to load
+    try:
+        from sklearn.datasets import load_digits  # imported here because scikit-learn takes a second to load
+    except ImportError as problem:
+        raise DataError("digits: needs scikit-learn; install it with: pip install scikit-learn, or use mnist") from problem
 
     check_split(split)
     cells, labels = load_digits(return_X_y=True)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypedDict, final
+from typing import Any, Final, TypedDict, final
 
 from digitgan.data.datasets import DATASETS, PACKAGED, Dataset
 from digitgan.data.digits import embedded_digits
@@ -21,7 +21,9 @@ from digitgan.files import claim_output, free_path
 from digitgan.images import enlarged, grid, save_png
 from digitgan.lookup import Registry
 
-DIGITS = "digits"
+DEFAULT_SOURCE: Final = "mnist"
+
+DIGITS: Final = "digits"
 """The name of the digits that come with scikit-learn, as a data source."""
 
 
@@ -32,6 +34,50 @@ class SplitFacts(TypedDict):
     shape: tuple[int, int, int]
     counts: dict[str, int]
     content_hash: str
+
+
+@final
+@dataclass(frozen=True)
+class DataRequest:
+    """The images that a user requests: a source, and how many of its training images are used.
+
+    Attributes:
+        source: the data source, see `load_image_set`.
+        data_dir: the folder of downloaded data sets, see `load_image_set`.
+        per_class_limit: the number of training images of each class, the first ones; None for all.
+    """
+
+    source: str
+    data_dir: Path | None = None
+    per_class_limit: int | None = None
+
+    @classmethod
+    def requested(
+        cls, source: str | None, data_dir: Path | None, per_class_limit: int | None, record: Mapping[str, Any] | None = None
+    ) -> DataRequest:
+        """Return the request of the options of a command.
+
+        Args:
+            source: the option `--data`. If None, the source of the record, or MNIST.
+            data_dir: the option `--data-dir`.
+            per_class_limit: the option `--per-class-limit`. If None and the source is that of the record, the limit is too.
+            record: the entry `data` of the record of a run or of the card of a model, see `record`.
+        """
+        before = record if isinstance(record, Mapping) else {}  # a model file may hold anything
+        if source is None:
+            source = str(before.get("source") or DEFAULT_SOURCE)
+        if per_class_limit is None and source == before.get("source"):
+            limit = before.get("per_class_limit")
+            per_class_limit = limit if isinstance(limit, int) else None
+        return cls(source, data_dir, per_class_limit)
+
+    def record(self) -> dict[str, Any]:
+        """Return the request as JSON values, without the folder, which differs between machines."""
+        return {"source": self.source, "per_class_limit": self.per_class_limit}
+
+    def load(self, split: Split = "train", notify: ProgressFn = silent) -> ImageSet:
+        """Load one split, see `load_image_set`."""
+        return load_image_set(self.source, split, self.data_dir, notify=notify, per_class_limit=self.per_class_limit)
 
 
 def load_image_set(

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any, final
 
 from digitgan import evaluation, rng
-from digitgan.data import ImageSet, ProgressFn, load_image_set, read_npz, splits_of
-from digitgan.errors import DataError, UsageError
+from digitgan.data import DataRequest, ProgressFn, read_npz
+from digitgan.errors import UsageError
 from digitgan.evaluation import (
     MIN_IMAGES,
-    CachedClassifier,
     EvaluationSource,
     Inception,
     baseline_count,
@@ -31,13 +30,13 @@ from digitgan.evaluation import (
     report_paths,
     write_report,
 )
-from digitgan.evaluation.sources import source_of_images, source_of_model
+from digitgan.evaluation.sources import TrainTestSplit, protocol_of, source_of_images, source_of_model, train_test_split
 from digitgan.evaluation.summary import Chunk
 from digitgan.files import claim_output, file_hash, free_path
 from digitgan.model.registry import find_model, load
 from digitgan.options import EvaluateOptions, arguments_of
 from digitgan.runs import RunFolder
-from digitgan.version import __version__, versions
+from digitgan.version import __version__
 
 MAX_IMAGES = 10_000_000
 
@@ -46,9 +45,6 @@ TrackFn = Callable[[Iterator[Chunk], int], Iterator[Chunk]]
 
 DEFAULT_IMAGES = 10_000
 """The default number of generated images. It is lower for a smaller training set, as the real baseline needs as many images."""
-
-HELD_OUT = 5
-"""The inverse of the held-out fraction: a fifth of an image set without a test split is held out."""
 
 
 @final
@@ -65,26 +61,6 @@ class EvaluationResult:
     record: dict[str, Any]
     json: Path
     html: Path
-
-
-@final
-@dataclass(frozen=True)
-class TrainTestSplit:
-    """A train/test split of real images.
-
-    Attributes:
-        source: the name of the data.
-        training: the images that the classifier is trained on. A model may have been trained on them too.
-        held_out: the images that the classifier is not trained on.
-        note: a warning about an unusual split; empty if there is none.
-        whole: all images that a training on this source sees; None if they are `training`.
-    """
-
-    source: str
-    training: ImageSet
-    held_out: ImageSet
-    note: str
-    whole: ImageSet | None = None
 
 
 def evaluate(
@@ -160,39 +136,18 @@ def _default_folder(source: str) -> Path:
 
 
 def _source_of(options: EvaluateOptions, notify: ProgressFn) -> tuple[EvaluationSource, TrainTestSplit]:
-    name, data_dir, images, seed = options.source, options.data_dir, options.images, options.seed
+    name, images, seed = options.source, options.images, options.seed
+    real = options.data, options.data_dir, options.per_class_limit
     if Path(name).suffix == ".npz":
         if images is not None or seed is not None:
             raise UsageError(f"--images and --seed apply only to models; leave them out for the image file {name}")
         given = read_npz(name)
-        return source_of_images(given, name), train_test_split(options.data or "mnist", data_dir, notify)
+        return source_of_images(given, name), train_test_split(DataRequest.requested(*real), notify)
     sha256 = file_hash(find_model(name))  # before loading data, so that a wrong name fails at once
     model = load(name, options.device)
-    split = train_test_split(options.data or model.card.get("data", {}).get("source") or "mnist", data_dir, notify)
+    split = train_test_split(DataRequest.requested(*real, model.card.get("data")), notify)
     count = min(DEFAULT_IMAGES, max(MIN_IMAGES, len(split.training))) if images is None else images
     return source_of_model(model, sha256, name, split.training, count, seed or 0), split
-
-
-def train_test_split(source: str, data_dir: Path | None, notify: ProgressFn) -> TrainTestSplit:
-    """Load the training images and the held-out images of a source.
-
-    The held-out images are the test split. A source without a test split is split here: a fifth of its images is held out.
-
-    Raises:
-        DataError: if the images cannot be loaded, or are too few to split.
-    """
-    training = load_image_set(source, "train", data_dir, notify=notify)
-    if "test" in splits_of(source):
-        return TrainTestSplit(source, training, load_image_set(source, "test", data_dir, notify=notify), "")
-    chosen = rng.permutation(0, "held-out images", 0, len(training)) < len(training) // HELD_OUT
-    if not chosen.any():
-        raise DataError(f"{source}: too few images for a train/test split; use at least {HELD_OUT}")
-    rest, held_out = (
-        ImageSet(training.images[part], training.labels[part], training.class_names, training.name)
-        for part in (~chosen, chosen)
-    )
-    note = f"{source} has no test split: a fifth of its images is held out, but a model trained on {source} has seen them"
-    return TrainTestSplit(source, rest, held_out, note, training)
 
 
 def _of_other_images(what: EvaluationSource, split: TrainTestSplit) -> str:
@@ -216,18 +171,6 @@ def _kept(path: Path, inputs: dict[str, Any], notify: ProgressFn) -> dict[str, A
     others = [key for key, value in inputs.items() if not isinstance(before, dict) or before.get(key) != value]
     notify(f"{path}: different {', '.join(others)}; evaluating again")
     return None
-
-
-def protocol_of(split: TrainTestSplit, known: CachedClassifier) -> dict[str, Any]:
-    """Return the entries of the report's protocol that describe the classifier and the data."""
-    held_out = split.held_out
-    return {
-        "features": f"last hidden layer of a classifier trained on {split.training.name} ({known.source})",
-        "features_sha256": known.sha256,
-        "training_images": f"{split.training.name}, {len(split.training):,}, SHA-256 {split.training.content_hash}",
-        "held_out_images": f"{held_out.name}, {len(held_out):,}, SHA-256 {held_out.content_hash}",
-        "versions": ", ".join(f"{name} {version}" for name, version in versions().items()),
-    }
 
 
 def _repeatable(options: EvaluateOptions, what: EvaluationSource) -> EvaluateOptions:

@@ -1,16 +1,21 @@
-"""The sources of images to evaluate: a model that generates them, or a file."""
+"""The images of an evaluation: those to evaluate, from a model or a file, and the real images to compare them with."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, final
 
 import numpy as np
 
 from digitgan import rng
-from digitgan.data import ImageSet
+from digitgan.data import DataRequest, ImageSet, ProgressFn, splits_of
+from digitgan.errors import DataError
+from digitgan.evaluation.classifier_cache import CachedClassifier
 from digitgan.evaluation.measure import EvaluationSource
 from digitgan.evaluation.summary import Chunk
 from digitgan.model.file import Model
+from digitgan.version import versions
 
 LABELS_AT_ONCE = 10_000
 
@@ -62,3 +67,61 @@ def source_of_images(images: ImageSet, name: str) -> EvaluationSource:
     return EvaluationSource(
         name, {"content_sha256": images.content_hash}, len(images), chunks, images.shape, images.class_names, by_class
     )
+
+
+HELD_OUT = 5
+"""The inverse of the held-out fraction: a fifth of an image set without a test split is held out."""
+
+
+@final
+@dataclass(frozen=True)
+class TrainTestSplit:
+    """A train/test split of real images.
+
+    Attributes:
+        source: the name of the data.
+        training: the images that the classifier is trained on. A model may have been trained on them too.
+        held_out: the images that the classifier is not trained on.
+        note: a warning about an unusual split; empty if there is none.
+        whole: all images that a training on this source sees; None if they are `training`.
+    """
+
+    source: str
+    training: ImageSet
+    held_out: ImageSet
+    note: str
+    whole: ImageSet | None = None
+
+
+def train_test_split(data: DataRequest, notify: ProgressFn) -> TrainTestSplit:
+    """Load the training images and the held-out images of a source.
+
+    The held-out images are the test split. A source without a test split is split here: a fifth of its images is held out.
+
+    Raises:
+        DataError: if the images cannot be loaded, or are too few to split.
+    """
+    source, training = data.source, data.load("train", notify)
+    if "test" in splits_of(source):
+        return TrainTestSplit(source, training, data.load("test", notify), "")
+    chosen = rng.permutation(0, "held-out images", 0, len(training)) < len(training) // HELD_OUT
+    if not chosen.any():
+        raise DataError(f"{source}: too few images for a train/test split; use at least {HELD_OUT}")
+    rest, held_out = (
+        ImageSet(training.images[part], training.labels[part], training.class_names, training.name)
+        for part in (~chosen, chosen)
+    )
+    note = f"{source} has no test split: a fifth of its images is held out, but a model trained on {source} has seen them"
+    return TrainTestSplit(source, rest, held_out, note, training)
+
+
+def protocol_of(split: TrainTestSplit, known: CachedClassifier) -> dict[str, Any]:
+    """Return the entries of the report's protocol that describe the classifier and the data."""
+    held_out = split.held_out
+    return {
+        "features": f"last hidden layer of a classifier trained on {split.training.name} ({known.source})",
+        "features_sha256": known.sha256,
+        "training_images": f"{split.training.name}, {len(split.training):,}, SHA-256 {split.training.content_hash}",
+        "held_out_images": f"{held_out.name}, {len(held_out):,}, SHA-256 {held_out.content_hash}",
+        "versions": ", ".join(f"{name} {version}" for name, version in versions().items()),
+    }

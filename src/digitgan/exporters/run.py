@@ -11,10 +11,10 @@ import numpy as np
 import torch
 
 from digitgan import rng
-from digitgan.data import ProgressFn
+from digitgan.data import DataRequest, ProgressFn
 from digitgan.errors import DataError, UsageError, nearest
 from digitgan.evaluation import FeatureMoments, classifier_for, classify_images, evenly, frechet_distance
-from digitgan.evaluation.run import train_test_split
+from digitgan.evaluation.sources import train_test_split
 from digitgan.exporters import (
     FORMATS,
     QUANTISATIONS,
@@ -127,11 +127,11 @@ def _quality(form: Format, path: Path, model: Model, data_dir: Path | None, noti
     Returns:
         The metrics of "float32" and "quantised"; empty if the training images are not available.
     """
-    source = model.card.get("data", {}).get("source")
+    data = model.card.get("data")
     try:
-        if source is None:
+        if data is None:
             raise DataError("the card of the model names no training data")
-        training = train_test_split(source, data_dir, notify).training
+        training = train_test_split(DataRequest.requested(None, data_dir, None, data), notify).training
     except DataError as problem:
         notify(f"quality not measured: {problem}")
         return {}

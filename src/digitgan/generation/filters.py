@@ -9,11 +9,11 @@ from typing import Final, final
 import numpy as np
 import torch
 
-from digitgan.data import ProgressFn
+from digitgan.data import DataRequest, ProgressFn
 from digitgan.errors import UsageError
 from digitgan.evaluation import cached_reference_statistics, classifier_for
 from digitgan.evaluation.classifier import FeatureClassifier, classify_images
-from digitgan.evaluation.run import train_test_split
+from digitgan.evaluation.sources import train_test_split
 from digitgan.generation.labels import Labels
 from digitgan.generation.rejection_sampling import Accepted, Filter, refuse
 from digitgan.generation.set_plan import SetPlan
@@ -42,7 +42,7 @@ def filters_of(plan: SetPlan, model: Model, data_dir: Path | None, notify: Progr
     """
     if plan.classifier is None:
         return []
-    split = train_test_split(plan.classifier, data_dir, notify)
+    split = train_test_split(DataRequest(plan.classifier, data_dir, plan.per_class_limit), notify)
     known = classifier_for(split.training, notify)
     found: list[Filter] = []
     if plan.min_confidence is not None:

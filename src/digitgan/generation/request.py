@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from digitgan import rng
+from digitgan.data import DataRequest
 from digitgan.distributed import world
 from digitgan.errors import UsageError
 from digitgan.generation.labels import Labelling, parse_labels, spread_labels, weighted_labels
@@ -63,10 +64,9 @@ def labelling_of(request: SampleRequest, model: Model) -> Labelling:
     return spread_labels(classes, per_class=per_class, count=request.count)
 
 
-def source_of(request: SampleRequest, model: Model) -> str:
-    """Return the source of the real images for filters and statement: `request.data`, or the model's training data."""
-    source: str = request.data or model.card.get("data", {}).get("source") or "mnist"
-    return source
+def real_data(request: SampleRequest, model: Model) -> DataRequest:
+    """Return the real images for filters and statement: those that the request names, or the model's training data."""
+    return DataRequest.requested(request.data, request.data_dir, request.per_class_limit, model.card.get("data"))
 
 
 def check_request(request: SampleRequest) -> None:

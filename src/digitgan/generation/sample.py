@@ -18,7 +18,7 @@ from digitgan.data import ProgressFn
 from digitgan.distributed import ProcessGroup
 from digitgan.errors import DigitganError, OutputError, RankError, StoppedError, UsageError
 from digitgan.evaluation import classifier_for
-from digitgan.evaluation.run import train_test_split
+from digitgan.evaluation.sources import train_test_split
 from digitgan.files import claim_output, file_hash, free_path
 from digitgan.generation.filters import check_acceptance, filters_of
 from digitgan.generation.labels import Labelling
@@ -29,7 +29,7 @@ from digitgan.generation.request import (
     check_request,
     is_sharded,
     labelling_of,
-    source_of,
+    real_data,
 )
 from digitgan.generation.set_folder import (
     SetFolder,
@@ -264,12 +264,8 @@ def _claim_set(folder: SetFolder, request: SampleRequest) -> None:
 def _plan(request: SampleRequest, model: Model, labelling: Labelling, notify: ProgressFn) -> SetPlan:
     spec = model.generator.spec
     filtering = request.min_confidence is not None or request.unique
-    source = source_of(request, model) if filtering else None
-    classifier = (
-        classifier_for(train_test_split(source, request.data_dir, notify).training, notify).sha256
-        if source is not None
-        else None
-    )
+    data = real_data(request, model) if filtering else None
+    classifier = None if data is None else classifier_for(train_test_split(data, notify).training, notify).sha256
     return SetPlan(
         model=request.model,
         model_sha256=file_hash(find_model(request.model)),
@@ -280,7 +276,8 @@ def _plan(request: SampleRequest, model: Model, labelling: Labelling, notify: Pr
         truncation=request.truncation,
         min_confidence=request.min_confidence,
         unique=request.unique,
-        classifier=source,
+        classifier=None if data is None else data.source,
+        per_class_limit=None if data is None else data.per_class_limit,
         classifier_sha256=classifier,
         format=request.format,
         shard_size=request.shard_size or DEFAULT_SHARD_SIZE,

@@ -175,6 +175,7 @@ def manifest_of(plan: SetPlan, folder: SetFolder) -> dict[str, Any]:
             "min_confidence": plan.min_confidence,
             "unique": plan.unique,
             "data": plan.classifier,
+            "per_class_limit": plan.per_class_limit,
             "classifier_sha256": plan.classifier_sha256,
             "accepted": {
                 name: round(count / tried, 6) if tried else None

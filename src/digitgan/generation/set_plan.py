@@ -28,6 +28,7 @@ class SetPlan:
         min_confidence: Minimum probability that the classifier gives the requested class; None for no filter.
         unique: Whether near-duplicates of training images are resampled.
         classifier: Source of the real images for the filters; None without filters.
+        per_class_limit: Limit of those images per class, see `DataRequest`.
         classifier_sha256: SHA-256 of the classifier's weights; None without filters.
         format: Format of the files.
         shard_size: Images per shard.
@@ -44,6 +45,7 @@ class SetPlan:
     min_confidence: float | None
     unique: bool
     classifier: str | None
+    per_class_limit: int | None
     classifier_sha256: str | None
     format: str
     shard_size: int
@@ -80,4 +82,5 @@ class SetPlan:
         words += [] if self.min_confidence is None else ["--min-confidence", f"{self.min_confidence:g}"]
         words += ["--unique"] if self.unique else []
         words += [] if self.classifier is None else ["--data", self.classifier]
+        words += [] if self.per_class_limit is None else ["--per-class-limit", str(self.per_class_limit)]
         return shlex.join(words)

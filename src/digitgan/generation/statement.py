@@ -19,10 +19,10 @@ from digitgan.evaluation import (
     evaluate,
     measure_tstr,
 )
-from digitgan.evaluation.run import protocol_of, train_test_split
+from digitgan.evaluation.sources import protocol_of, train_test_split
 from digitgan.evaluation.summary import Chunk
 from digitgan.generation.rejection_sampling import Filter, rejection_sampler
-from digitgan.generation.request import source_of
+from digitgan.generation.request import real_data
 from digitgan.generation.set_plan import SetPlan
 from digitgan.model.batching import side_by_side, spans
 from digitgan.model.file import Model
@@ -61,7 +61,7 @@ def check_statement(request: SampleRequest, plan: SetPlan, model: Model, notify:
     Raises:
         DigitganError: If the set has too few images, or they do not match the real ones in size or classes.
     """
-    check_source(source_of_set(plan, model, ()), train_test_split(source_of(request, model), request.data_dir, notify).training)
+    check_source(source_of_set(plan, model, ()), train_test_split(real_data(request, model), notify).training)
 
 
 def statement(
@@ -77,7 +77,7 @@ def statement(
         facts: See `set_card`.
         notify: Called with each log line.
     """
-    split = train_test_split(source_of(request, model), request.data_dir, notify)
+    split = train_test_split(real_data(request, model), notify)
     known = classifier_for(split.training, notify)
     source = source_of_set(plan, model, filters)
     notify(f"evaluating {source.count:,} images …")

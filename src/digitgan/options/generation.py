@@ -8,7 +8,7 @@ from typing import Annotated, Literal, final
 
 from tyro.conf import Positional, arg
 
-from digitgan.options.base import CommandOptions, DataDir, Device, Flag, ModelName, Out, Overwrite, Seed, Unset
+from digitgan.options.base import CommandOptions, DataDir, Device, Flag, ModelName, Out, Overwrite, PerClassLimit, Seed, Unset
 
 
 @final
@@ -49,6 +49,7 @@ class SampleRequest(CommandOptions):
     statement: Flag = False
     data: Annotated[str | None, arg(help_behavior_hint="(default: the model's training data)")] = None
     data_dir: DataDir = None
+    per_class_limit: PerClassLimit = None
     format: Annotated[str, arg(metavar="FORMAT")] = "png"
     shard_size: Annotated[int | None, Unset] = None
     workers: int = 1

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, final
 
 from tyro.conf import Positional, arg
 
-from digitgan.options.base import CommandOptions, DataDir, Device, Flag, ModelName, Names, Out, Overwrite, Unset
+from digitgan.options.base import CommandOptions, DataDir, Device, Flag, ModelName, Names, Out, Overwrite, PerClassLimit, Unset
 
 
 @final
@@ -18,7 +18,7 @@ class EvaluateOptions(CommandOptions):
 
     Attributes:
         source: a run's folder, a model file, the name of a shipped model, or an NPZ file of images
-        data: real images to compare with: mnist, digits, a folder or an NPZ file
+        data: real images to compare with: {digitgan.data:DATASETS}, digits, a folder or an NPZ file
         images: number of images to generate
         seed: image i is a function of the model, this seed, i and its label
         reference: compare with held-out images (test) or with training images (train)
@@ -32,6 +32,7 @@ class EvaluateOptions(CommandOptions):
     source: Annotated[Positional[str], arg(metavar="MODEL|IMAGES.npz")] = "mnist"
     data: Annotated[str | None, arg(help_behavior_hint="(default: the model's training data, or mnist)")] = None
     data_dir: DataDir = None
+    per_class_limit: PerClassLimit = None
     images: Annotated[int | None, arg(help_behavior_hint="(default: 10000, or as many as training images)")] = None
     seed: Annotated[int | None, arg(help_behavior_hint="(default: 0)")] = None
     reference: Literal["test", "train"] = "test"

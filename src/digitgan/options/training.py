@@ -8,7 +8,7 @@ from typing import Annotated, final
 
 from tyro.conf import Positional, arg
 
-from digitgan.options.base import CommandOptions, DataDir, Device, Flag, Length, Out, Settings, Unset
+from digitgan.options.base import CommandOptions, DataDir, Device, Flag, Length, Out, PerClassLimit, Settings, Unset
 
 
 @final
@@ -18,8 +18,8 @@ class TrainOptions(CommandOptions):
 
     Attributes:
         recipe: recipe (default: fast), one of {digitgan.recipes:RECIPES}
-        data: images to train on: {digitgan.data:DATASETS}, digits (8x8 digits of scikit-learn, enlarged), auto (mnist if it can
-            be loaded, otherwise digits), a folder, or an NPZ file
+        data: images to train on: {digitgan.data:DATASETS}, digits (8x8 digits of scikit-learn, enlarged), a folder, or an NPZ
+            file
         out: the run's folder (default: the next free one in runs/)
         seed: seed of the weights, the data order and the noise
         images: train until the discriminator has seen this number of real images
@@ -38,6 +38,7 @@ class TrainOptions(CommandOptions):
     recipe: Annotated[Positional[str | None], Unset] = None
     data: Annotated[str | None, arg(metavar="SOURCE", help_behavior_hint="(default: mnist)")] = None
     data_dir: DataDir = None
+    per_class_limit: PerClassLimit = None
     out: Out = None
     seed: Annotated[int | None, arg(help_behavior_hint="(default: 0)")] = None
     images: Annotated[int | None, Length, Unset] = None
@@ -78,6 +79,7 @@ class CompareOptions(CommandOptions):
     minutes: Annotated[float | None, Length, Unset] = None
     data: Annotated[str | None, arg(metavar="SOURCE", help_behavior_hint="(default: mnist; for runs their own)")] = None
     data_dir: DataDir = None
+    per_class_limit: PerClassLimit = None
     settings: Settings = ()
     draw: int = 10_000
     out: Path = Path("comparison")

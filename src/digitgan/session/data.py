@@ -1,34 +1,11 @@
-"""The training images: loaded from their source, matched to the recipe, and described for the networks."""
+"""The training images: matched to the recipe, and described for the networks."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from digitgan.data import ImageSet, ProgressFn, load_image_set
-from digitgan.errors import DownloadError, RecipeError, UsageError
+from digitgan.data import ImageSet
+from digitgan.errors import RecipeError, UsageError
 from digitgan.networks import ImageSpec
 from digitgan.recipes import RECIPES, Recipe
-
-AUTO = "auto"
-"""The data source that selects MNIST if it can be loaded, otherwise the embedded digits."""
-
-
-def load_training_images(source: str, data_dir: Path | None, notify: ProgressFn) -> tuple[str, ImageSet]:
-    """Load the training images of a source.
-
-    Returns:
-        The name of the source, without `AUTO`, and its training images.
-
-    Raises:
-        DataError: if the source is missing or damaged.
-    """
-    if source != AUTO:
-        return source, load_image_set(source, "train", data_dir, notify=notify)
-    try:
-        return "mnist", load_image_set("mnist", "train", data_dir, notify=notify)
-    except DownloadError:
-        notify("MNIST is not on this machine and could not be downloaded: training on the embedded digits instead")
-        return "digits", load_image_set("digits", "train")
 
 
 def images_for(recipe: Recipe, image_set: ImageSet) -> ImageSet:

@@ -10,7 +10,7 @@ from typing import Any, final
 
 import torch
 
-from digitgan.data import ImageSet, ProgressFn, silent
+from digitgan.data import DataRequest, ImageSet, ProgressFn, silent
 from digitgan.device import arithmetic, prepare
 from digitgan.errors import DataError, UsageError
 from digitgan.networks import ImageSpec, build_discriminator, build_generator, trained_parameters
@@ -18,7 +18,7 @@ from digitgan.options import TrainOptions
 from digitgan.recipes import BLANK, Recipe, from_toml, to_toml
 from digitgan.runs import RunFolder, check_out, free_run_path, open_run
 from digitgan.session.callbacks import check_tensorboard
-from digitgan.session.data import check_evaluation, image_spec, images_for, load_training_images
+from digitgan.session.data import check_evaluation, image_spec, images_for
 from digitgan.session.recipe import check_lengths, checked_recipe, requested_recipe, with_length, with_precision
 from digitgan.session.resume_checks import check_resumable, check_unchanged
 from digitgan.training import Ranks, join_ranks
@@ -37,7 +37,7 @@ class TrainPlan:
         recipe: recipe with explicit values, including the length and the precision.
         image_set: training images, without labels if the recipe is unconditional.
         labelled: training images with labels.
-        source: name of the data source, as given by the user.
+        data: source of the images, as the user requested it.
         seed: seed of all random numbers.
         device: device of the training.
         threads: number of CPU threads.
@@ -51,7 +51,7 @@ class TrainPlan:
     recipe: Recipe
     image_set: ImageSet
     labelled: ImageSet
-    source: str
+    data: DataRequest
     seed: int
     device: torch.device
     threads: int
@@ -80,7 +80,7 @@ class TrainPlan:
     def data_record(self) -> dict[str, Any]:
         """Return the entry of the run's record about its data."""
         return {
-            "source": self.source,
+            **self.data.record(),
             "name": self.image_set.name,
             "images": len(self.image_set),
             "shape": list(self.image_set.shape),
@@ -148,7 +148,8 @@ def _new(options: TrainOptions, notify: ProgressFn) -> TrainPlan:
     recipe = checked_recipe(requested_recipe(options))
     seed = 0 if options.seed is None else options.seed
     device, threads = prepare(options.device)
-    source, labelled = load_training_images("mnist" if options.data is None else options.data, options.data_dir, notify)
+    data = DataRequest.requested(options.data, options.data_dir, options.per_class_limit)
+    labelled = data.load(notify=notify)
     image_set = images_for(recipe, labelled)
     check_evaluation(recipe, labelled)
     spec = image_spec(image_set)
@@ -156,10 +157,8 @@ def _new(options: TrainOptions, notify: ProgressFn) -> TrainPlan:
     build_generator(recipe, spec)
     build_discriminator(recipe, spec)
     recipe = with_length(with_precision(recipe, device), options, len(image_set), spec, device, notify)
-    run = RunFolder(options.out or free_run_path(RUNS, recipe.name, Path(source).stem))
-    return TrainPlan(
-        recipe, image_set, labelled, source, seed, device, threads, run, resumed=False, overwrite=options.overwrite
-    )
+    run = RunFolder(options.out or free_run_path(RUNS, recipe.name, Path(data.source).stem))
+    return TrainPlan(recipe, image_set, labelled, data, seed, device, threads, run, resumed=False, overwrite=options.overwrite)
 
 
 def _resumed(options: TrainOptions, notify: ProgressFn) -> TrainPlan:
@@ -171,11 +170,12 @@ def _resumed(options: TrainOptions, notify: ProgressFn) -> TrainPlan:
     recipe, record = run.read_recipe(), run.read_record()
     check_resumable(run, record)
     device, threads = prepare(options.device)
-    source, labelled = load_training_images(options.data or record["data"]["source"], options.data_dir, notify)
+    data = DataRequest.requested(options.data, options.data_dir, options.per_class_limit, record["data"])
+    labelled = data.load(notify=notify)
     image_set = images_for(recipe, labelled)
     extended = with_length(recipe, options, len(image_set), image_spec(image_set), device, notify)
     check_unchanged(run, recipe, record, options, image_set)
-    return TrainPlan(extended, image_set, labelled, source, record["seed"], device, threads, run, resumed=True, overwrite=False)
+    return TrainPlan(extended, image_set, labelled, data, record["seed"], device, threads, run, resumed=True, overwrite=False)
 
 
 def _agreed(plan: TrainPlan, ranks: Ranks) -> TrainPlan:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
@@ -141,9 +142,17 @@ class TrainingSession:
     def _train(self) -> None:
         """Run the loop and pass its events to the callbacks; roll back after an alarm."""
         components = self.components
-        display = progress_callback(self.progress, self.console, self.plan.recipe, components.trainer.images_seen)
-        components.history.epoch_ended = display.epoch_ended
-        callbacks = self._callbacks(display)
+        recipe, trainer = self.plan.recipe, components.trainer
+        previews = Previews(
+            self.plan.run,
+            components.noise_source,
+            lambda path: display.notice(path),
+            recipe.training.grid,
+            components.guard.inspect,
+        )
+        draw = functools.partial(previews.first_row, trainer)
+        display = progress_callback(self.progress, self.console, recipe, trainer.images_seen, draw)
+        callbacks = self._callbacks(previews, display)
         with display, leading(components.trainer):
             for event in train_loop(components.trainer, components.batches, components.noise_source, self.control):
                 if not isinstance(event, Stepped):
@@ -155,11 +164,8 @@ class TrainingSession:
                 if isinstance(event, RollbackDue):
                     roll_back(components, event.alarm)
 
-    def _callbacks(self, display: ProgressCallback) -> list[Callback]:
+    def _callbacks(self, previews: Previews, display: ProgressCallback) -> list[Callback]:
         plan, components = self.plan, self.components
-        previews = Previews(
-            plan.run, components.noise_source, display.notice, plan.recipe.training.grid, components.guard.inspect
-        )
         evaluation = [components.evaluation] if components.evaluation is not None else []
         board = [TensorBoard(plan.run, plan.recipe, components.trainer.images_seen)] if plan.tensorboard else []
         # The guard comes first, so that an unhealthy state is neither shown nor saved.

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from rich.console import Console
 
+from digitgan.images import Picture
 from digitgan.recipes import Recipe, with_settings
 from digitgan.session.callbacks import LiveProgress, NoProgress, PlainProgress, ProgressCallback
-from digitgan.session.callbacks.progress import PLAIN_LINES, REFRESH_SECONDS
+from digitgan.session.callbacks.progress import PICTURE_SECONDS, REFRESH_SECONDS
 from digitgan.training import Ended, Event, Stepped, StepReport, Trainer
 
 BATCH = 16
@@ -80,76 +83,98 @@ def words(log: io.StringIO) -> str:
 # --- plain lines ------------------------------------------------------------------------------------------------------
 
 
-def test_a_full_run_leaves_a_dozen_lines_and_the_last_is_its_end(plain: Console, log: io.StringIO, recipe: Recipe) -> None:
-    show(PlainProgress(plain, recipe, 0), steps(125))
-    written = log.getvalue().splitlines()
-    assert len(written) == PLAIN_LINES == 12
-    assert written[-1].startswith("2,000/2,000 images")
-    assert re.search(r"\b0 s\b", written[-1])
+class Clock:
+    """A clock that tests advance."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 @pytest.fixture
-def still(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stop the clock."""
-    now = time.monotonic()
-    monkeypatch.setattr(time, "monotonic", lambda: now)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Replace the clock of the displays."""
+    clock = Clock()
+    monkeypatch.setattr(time, "monotonic", clock)
+    return clock
 
 
-@pytest.mark.usefixtures("still")
+def advancing(clock: Clock, seconds: float, events: Iterable[Event]) -> Iterable[Event]:
+    """Yield events, each some seconds after the one before."""
+    for event in events:
+        clock.now += seconds
+        yield event
+
+
+def test_a_log_has_its_start_its_end_and_a_line_every_five_seconds(
+    plain: Console, log: io.StringIO, recipe: Recipe, clock: Clock, new_trainer: Callable[..., Trainer]
+) -> None:
+    events = [*steps(125), Ended(new_trainer(), finished=True)]
+    show(PlainProgress(plain, recipe, 0), advancing(clock, 0.25, events))
+    first, *between, last = log.getvalue().splitlines()
+    assert re.search(r"\b0\b.*2,000 images", first)
+    assert len(between) == 6  # 31 seconds
+    assert between[0].startswith("320/2,000 images")
+    assert last.startswith("2,000/2,000 images")
+    assert re.search(r"\b0 s\b", last)
+
+
+def test_a_short_run_leaves_two_lines(
+    plain: Console, log: io.StringIO, recipe: Recipe, clock: Clock, new_trainer: Callable[..., Trainer]
+) -> None:
+    events = [*steps(125), Ended(new_trainer(), finished=True)]
+    show(PlainProgress(plain, recipe, 0), advancing(clock, 0.01, events))
+    assert len(log.getvalue().splitlines()) == 2
+
+
 def test_a_line_tells_the_losses_the_scores_the_speed_and_the_time_left(
-    plain: Console, log: io.StringIO, small_recipe: Recipe
+    plain: Console, log: io.StringIO, small_recipe: Recipe, clock: Clock, new_trainer: Callable[..., Trainer]
 ) -> None:
     progress = PlainProgress(plain, small_recipe, 0)
-    progress.started = time.monotonic() - 2  # five steps in two seconds
-    show(progress, [step(5, value=-1.25)])
-    assert re.fullmatch(r"80/160 .*\b40/s\b.*\b2 s\b.*D -1\.250 G -1\.250.*real -1\.25.*fake -1\.25\n", log.getvalue())
+    clock.now += 2  # five steps in two seconds
+    show(progress, [step(5, value=-1.25), Ended(new_trainer(), finished=True)])
+    line = log.getvalue().splitlines()[-1]
+    assert re.fullmatch(r"80/160 .*\b40/s\b.*\b2 s\b.*D -1\.250 G -1\.250.*real -1\.25.*fake -1\.25", line)
 
 
-def test_a_line_stays_one_line_however_narrow_the_console(plain: Console, log: io.StringIO, small_recipe: Recipe) -> None:
+def test_a_line_stays_one_line_however_narrow_the_console(
+    plain: Console, log: io.StringIO, small_recipe: Recipe, clock: Clock
+) -> None:
     progress = PlainProgress(plain, small_recipe, 0)
-    progress.notice(PREVIEW)
-    show(progress, steps(1))
-    assert log.getvalue().count("\n") == 1
+    show(progress, advancing(clock, 5, steps(1)))
+    assert log.getvalue().count("\n") == 2
     assert "\x1b" not in log.getvalue()
 
 
-def test_a_preview_is_named_once(plain: Console, log: io.StringIO, small_recipe: Recipe) -> None:
-    progress = PlainProgress(plain, small_recipe, 0)
-    progress.notice(PREVIEW)
-    show(progress, steps(3))
-    first, *others = log.getvalue().splitlines()
-    assert first.endswith(f"preview {PREVIEW}"), "square brackets are not markup"
-    assert not any("preview" in line for line in others)
-
-
-def test_the_last_step_may_see_more_images_than_the_run_has(plain: Console, log: io.StringIO, small_recipe: Recipe) -> None:
-    show(PlainProgress(plain, with_settings(small_recipe, ["training.images=150"]), 0), steps(10))
+def test_the_last_step_may_see_more_images_than_the_run_has(
+    plain: Console, log: io.StringIO, small_recipe: Recipe, clock: Clock
+) -> None:
+    show(PlainProgress(plain, with_settings(small_recipe, ["training.images=150"]), 0), advancing(clock, 1, steps(10)))
     assert log.getvalue().splitlines()[-1].startswith("150/150 images")
 
 
-@pytest.mark.usefixtures("still")
-def test_a_resumed_run_counts_its_speed_from_where_it_began(plain: Console, log: io.StringIO, recipe: Recipe) -> None:
+def test_a_resumed_run_counts_its_speed_from_where_it_began(
+    plain: Console, log: io.StringIO, recipe: Recipe, clock: Clock, new_trainer: Callable[..., Trainer]
+) -> None:
     progress = PlainProgress(plain, recipe, 124 * BATCH)
-    progress.started = time.monotonic() - 1
-    show(progress, [step(125)])
+    clock.now += 1
+    show(progress, [step(125), Ended(new_trainer(), finished=True)])
     assert re.search(r"  16/s  ", log.getvalue())
 
 
-def test_a_stop_is_told_and_an_end_is_not(
-    plain: Console, log: io.StringIO, small_recipe: Recipe, new_trainer: Callable[..., Trainer]
-) -> None:
+def test_a_stop_is_told(plain: Console, log: io.StringIO, small_recipe: Recipe, new_trainer: Callable[..., Trainer]) -> None:
     trainer = new_trainer()
     trainer.images_seen = 1_440
-    show(PlainProgress(plain, small_recipe, 0), [Ended(trainer, finished=True)])
-    assert log.getvalue() == ""
     show(PlainProgress(plain, small_recipe, 0), [Ended(trainer, finished=False)])
-    assert re.fullmatch(r"stopped.*\b1,440\b.*\n", log.getvalue())
+    assert re.fullmatch(r"stopped.*\b1,440\b.*", log.getvalue().splitlines()[-1])
 
 
-def test_losses_are_read_only_for_a_line(plain: Console, recipe: Recipe) -> None:
+def test_losses_are_read_only_for_a_line(plain: Console, recipe: Recipe, clock: Clock) -> None:
     before = Terms.reads
-    show(PlainProgress(plain, recipe, 0), steps(125))
-    assert Terms.reads - before == PLAIN_LINES
+    show(PlainProgress(plain, recipe, 0), advancing(clock, 1, steps(125)))
+    assert Terms.reads - before == 25
 
 
 # --- the live display -------------------------------------------------------------------------------------------------
@@ -184,6 +209,52 @@ def test_a_resumed_training_begins_where_it_was(terminal: Console, log: io.Strin
     assert progress.bar.tasks[0].completed == 5 * BATCH, "the remaining time excludes images of earlier sessions"
     show(progress, steps(6, first=6))
     assert " 60%  96/160 images" in words(log)
+
+
+def test_the_pictures_are_redrawn_at_most_once_a_second(
+    log: io.StringIO, recipe: Recipe, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    console = Console(file=log, force_terminal=True, color_system="truecolor", width=80, height=24)
+    drawn: list[float] = []
+
+    def draw() -> Picture:
+        drawn.append(clock.now)
+        return np.full((10, 28, 28), 20 * len(drawn), dtype=np.uint8)
+
+    show(LiveProgress(console, recipe, 0, draw), advancing(clock, 0.3, steps(20)))
+    assert len(drawn) == 5
+    assert all(later - sooner >= PICTURE_SECONDS for sooner, later in itertools.pairwise(drawn))
+    assert "48;2;100;100;100m▄" in log.getvalue()
+    assert max(line.count("▄") for line in words(log).splitlines()) <= 80
+
+
+def test_slow_pictures_are_drawn_less_often(
+    log: io.StringIO, recipe: Recipe, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    console = Console(file=log, force_terminal=True, color_system="truecolor", width=80, height=24)
+    seconds = 0.0
+
+    def draw() -> Picture:
+        nonlocal seconds
+        clock.now += 0.2
+        seconds += 0.2
+        return np.zeros((10, 28, 28), dtype=np.uint8)
+
+    show(LiveProgress(console, recipe, 0, draw), advancing(clock, 0.5, steps(125)))
+    assert 2 * 0.2 <= seconds <= 0.03 * (clock.now - 1000)
+
+
+def test_a_terminal_without_colours_shows_no_pictures(
+    log: io.StringIO, small_recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    console = Console(file=log, force_terminal=True, width=80, height=24, no_color=True)
+    show(LiveProgress(console, small_recipe, 0, lambda: pytest.fail("drawn")), steps(3))
+    assert "▄" not in log.getvalue()
 
 
 def test_the_losses_shown_are_smoothed(terminal: Console, log: io.StringIO, small_recipe: Recipe) -> None:

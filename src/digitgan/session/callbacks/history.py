@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from typing import Any, final
 
 from digitgan.errors import OutputError, why_not_written
@@ -30,7 +29,6 @@ class History(Callback):
 
     Attributes:
         epoch_seconds: duration of each epoch in seconds.
-        epoch_ended: called after each epoch with its number, from 1, and its duration in seconds.
         lines_lost: number of damaged or missing lines when the history was restored.
     """
 
@@ -39,7 +37,6 @@ class History(Callback):
         self.recipe = recipe
         self.images_an_epoch = images_an_epoch
         self.epoch_seconds: list[float] = []
-        self.epoch_ended: Callable[[int, float], None] = lambda number, seconds: None
         self.moments = Schedule(recipe.training.images, LINES, recipe.training.batch_size)
         self.lines_lost = 0
         self._lines = 0
@@ -105,7 +102,6 @@ class History(Callback):
     def _end_epoch(self) -> None:
         seconds = round(self.seconds - sum(self.epoch_seconds), 3)
         self.epoch_seconds.append(seconds)
-        self.epoch_ended(len(self.epoch_seconds), seconds)
 
     def _write(self, images_seen: int) -> None:
         line: dict[str, Any] = {"images_seen": images_seen}

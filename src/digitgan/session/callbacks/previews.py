@@ -81,10 +81,14 @@ class Previews(Callback):
             if self.inspect is not None:
                 self.inspect(images, self.labels.cpu().numpy(), event.trainer.images_seen)
 
+    def first_row(self, trainer: Trainer) -> Picture:
+        """Generate the first row of the grid: one image of each class, or of several latents without classes."""
+        return self._draw(trainer, self.columns)
+
     @torch.no_grad()
-    def _draw(self, trainer: Trainer) -> Picture:
+    def _draw(self, trainer: Trainer, count: int | None = None) -> Picture:
         generator = trainer.ema.drawn_from(self.noise_source.calibration_batches(CALIBRATION_BATCHES, CALIBRATION_BATCH_SIZE))
-        return from_network(generator(self.latents, self.labels))
+        return from_network(generator(self.latents[:count], self.labels[:count]))
 
     def _save_latents(self) -> None:
         for path, tensor in ((self.run.preview_latents, self.latents), (self.run.preview_labels, self.labels)):

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import functools
+import math
 import time
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal, final
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
+from rich_pixels import Pixels
 from torch import Tensor
 
 from digitgan.data import ProgressFn
+from digitgan.images import Picture
 from digitgan.recipes import Recipe
 from digitgan.session.callbacks.base import Callback
+from digitgan.terminal import can_show, grid_in_half_blocks
 from digitgan.training import Ended, Event, Stepped, StepReport
-from digitgan.training.schedule import Schedule
+
+Draw = Callable[[], Picture]
+"""A function that generates images, uint8 (n, height, width[, channels])."""
 
 ProgressKind = Literal["none", "auto", "plain", "live"]
 """The displays of a training; "auto" is "live" on a terminal, otherwise "plain"."""
@@ -28,11 +34,20 @@ ProgressKind = Literal["none", "auto", "plain", "live"]
 REFRESH_SECONDS = 0.25
 """Interval of the live display. Reading a loss waits for the device; at this interval, the cost is not measurable."""
 
+PICTURE_SECONDS = 1.0
+"""Least interval of the pictures of the live display."""
+
+MAX_PICTURE_SHARE = 0.02
+"""Largest share of the training time that the pictures may take; slow networks are drawn less often."""
+
+TEXT_LINES = 9
+"""Lines of the live display without its picture, and one below it."""
+
 SMOOTHING = 0.9
 """Weight of the old value in the displayed losses, which vary from step to step."""
 
-PLAIN_LINES = 12
-"""Number of lines of a full run."""
+PLAIN_SECONDS = 5.0
+"""Least interval of the lines of a log."""
 
 
 class ProgressCallback(Callback):
@@ -41,10 +56,6 @@ class ProgressCallback(Callback):
     @abstractmethod
     def notice(self, path: Path) -> None:
         """Report the path of a new preview."""
-
-    @abstractmethod
-    def epoch_ended(self, number: int, seconds: float) -> None:
-        """Report the number of a completed epoch, from 1, and its duration in seconds."""
 
     @abstractmethod
     def __enter__(self) -> ProgressCallback:
@@ -65,9 +76,6 @@ class NoProgress(ProgressCallback):
     def notice(self, path: Path) -> None:
         """Do nothing."""
 
-    def epoch_ended(self, number: int, seconds: float) -> None:
-        """Do nothing."""
-
     def __enter__(self) -> NoProgress:
         """Return the display."""
         return self
@@ -78,16 +86,27 @@ class NoProgress(ProgressCallback):
 
 @final
 class LiveProgress(ProgressCallback):
-    """A live display of a progress bar, the losses, the scores, the speed and the newest preview."""
+    """A live display of generated images, a progress bar, the losses, the scores, the speed and the newest preview.
 
-    def __init__(self, console: Console, recipe: Recipe, images_seen: int) -> None:
+    Args:
+        console: console of the display.
+        recipe: recipe of the run.
+        images_seen: images seen before this session.
+        draw: generates one image of each class with the current generator; None for a display without pictures.
+    """
+
+    def __init__(self, console: Console, recipe: Recipe, images_seen: int, draw: Draw | None = None) -> None:
+        self.console = console
+        self.draw = draw if can_show(console) else None
+        self.drawn = -math.inf
+        self.draw_seconds = 0.0
+        self.pictures: Pixels | None = None
         self.images_before = images_seen
         self.started = time.monotonic()
         self.refreshed = 0.0
         self.newest: StepReport | None = None
         self.shown: dict[str, float] = {}
         self.preview = "none yet"
-        self.epoch = ""
         self.bar = Progress(
             TextColumn("training"),
             BarColumn(bar_width=None),
@@ -114,10 +133,6 @@ class LiveProgress(ProgressCallback):
         """Display the path of the newest preview."""
         self.preview = str(path)
 
-    def epoch_ended(self, number: int, seconds: float) -> None:
-        """Display the completed epoch."""
-        self.epoch = f"epoch {number} took {seconds:,.1f} s"
-
     def __enter__(self) -> LiveProgress:
         """Start the live display."""
         self.live.start()
@@ -127,7 +142,17 @@ class LiveProgress(ProgressCallback):
         """End the live display and keep its last state."""
         self.live.stop()
 
+    def _draw(self) -> None:
+        """Draw new pictures if they are due."""
+        started = time.monotonic()
+        if self.draw is None or started - self.drawn < max(PICTURE_SECONDS, self.draw_seconds / MAX_PICTURE_SHARE):
+            return
+        self.pictures = grid_in_half_blocks(self.draw(), self.console.width, self.console.height - TEXT_LINES)
+        self.drawn = time.monotonic()
+        self.draw_seconds = self.drawn - started
+
     def _show(self, report: StepReport) -> None:
+        self._draw()
         self.refreshed = time.monotonic()
         for name, value in readings(report.terms).items():
             self.shown[name] = SMOOTHING * self.shown.get(name, value) + (1 - SMOOTHING) * value
@@ -138,57 +163,59 @@ class LiveProgress(ProgressCallback):
         table.add_row("loss", f"{self.shown['discriminator_loss']:.3f}", _shown(self.shown.get("generator_loss")))
         table.add_row("mean score", f"real {self.shown['score_real']:+.2f}", f"fake {self.shown['score_fake']:+.2f}")
         table.add_row("accuracy", f"real {self.shown['accuracy_real']:.0%}", f"fake {self.shown['accuracy_fake']:.0%}")
-        table.add_row("images/s", f"{speed:,.0f}", self.epoch)
-        self.live.update(
-            Group(self.bar, table, Text(f"newest preview: {self.preview}", style="dim", overflow="ellipsis", no_wrap=True))
-        )
+        table.add_row("images/s", f"{speed:,.0f}")
+        preview = Text(f"newest preview: {self.preview}", style="dim", overflow="ellipsis", no_wrap=True)
+        pictures: list[RenderableType] = [] if self.pictures is None else [self.pictures, ""]
+        self.live.update(Group(*pictures, self.bar, table, preview))
 
 
 @final
 class PlainProgress(ProgressCallback):
-    """Progress lines for logs and pipes."""
+    """Progress lines for logs and pipes: at the start, at the end, and every few seconds in between."""
 
     def __init__(self, console: Console, recipe: Recipe, images_seen: int) -> None:
         self.console = console
         self.total = recipe.training.images
-        self.moments = Schedule(recipe.training.images, PLAIN_LINES, recipe.training.batch_size)
         self.images_before = images_seen
-        self.started = time.monotonic()
-        self.preview = ""
-        self.fooling: Tensor | None = None
+        self.started = self.printed = time.monotonic()
+        self.newest: StepReport | None = None
+        self.generator_loss: Tensor | None = None
 
     def on_event(self, event: Event) -> None:
         """Print a line if one is due."""
-        if isinstance(event, Stepped) and "generator_loss" in event.report.terms:
-            self.fooling = event.report.terms["generator_loss"]  # not every step updates the generator
-        if isinstance(event, Stepped) and self.moments.due(event.report.images_seen):
-            report, terms = event.report, readings(event.report.terms)
-            elapsed = time.monotonic() - self.started
-            speed = (report.images_seen - self.images_before) / elapsed
-            left = max(0, self.total - report.images_seen) / speed
-            self._print(
-                f"{min(report.images_seen, self.total):,}/{self.total:,} images  {speed:,.0f}/s  {left:.0f} s left  "
-                f"loss D {terms['discriminator_loss']:.3f} G {_shown(self.fooling)}  "
-                f"score real {terms['score_real']:+.2f} fake {terms['score_fake']:+.2f}{self.preview}"
-            )
-            self.preview = ""
-        elif isinstance(event, Ended) and not event.finished:
-            self._print(f"stopped at {event.trainer.images_seen:,} images")
+        if isinstance(event, Stepped):
+            self.newest = event.report
+            # Not every step updates the generator.
+            self.generator_loss = event.report.terms.get("generator_loss", self.generator_loss)
+            if time.monotonic() - self.printed >= PLAIN_SECONDS:
+                self._print_state(event.report)
+        elif isinstance(event, Ended):
+            if self.newest is not None:
+                self._print_state(self.newest)
+            if not event.finished:
+                self._print(f"stopped at {event.trainer.images_seen:,} images")
 
     def notice(self, path: Path) -> None:
-        """Add the newest preview to the next line."""
-        self.preview = f"  preview {path}"
-
-    def epoch_ended(self, number: int, seconds: float) -> None:
-        """Print the completed epoch."""
-        self._print(f"epoch {number} took {seconds:,.1f} s")
+        """Do nothing: the previews are in the run's folder."""
 
     def __enter__(self) -> PlainProgress:
-        """Return the display."""
+        """Print the first line."""
+        self._print(f"training from {self.images_before:,} to {self.total:,} images")
         return self
 
     def __exit__(self, *problem: object) -> None:
         """Do nothing."""
+
+    def _print_state(self, report: StepReport) -> None:
+        self.printed = time.monotonic()
+        terms = readings(report.terms)
+        speed = (report.images_seen - self.images_before) / (self.printed - self.started)
+        left = max(0, self.total - report.images_seen) / speed
+        self._print(
+            f"{min(report.images_seen, self.total):,}/{self.total:,} images  {speed:,.0f}/s  {left:.0f} s left  "
+            f"loss D {terms['discriminator_loss']:.3f} G {_shown(self.generator_loss)}  "
+            f"score real {terms['score_real']:+.2f} fake {terms['score_fake']:+.2f}"
+        )
 
     def _print(self, line: str) -> None:
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -204,12 +231,14 @@ def readings(terms: Mapping[str, Tensor]) -> dict[str, float]:
     return {name: float(value) for name, value in terms.items()}
 
 
-def progress_callback(progress: ProgressKind, console: Console, recipe: Recipe, images_seen: int) -> ProgressCallback:
-    """Return the display of a kind, for a run that continues at a number of images seen."""
+def progress_callback(
+    progress: ProgressKind, console: Console, recipe: Recipe, images_seen: int, draw: Draw | None = None
+) -> ProgressCallback:
+    """Return the display of a kind, for a run that continues at a number of images seen; `draw` is for `LiveProgress`."""
     if progress == "auto":
         progress = "live" if console.is_terminal else "plain"
     if progress == "live":
-        return LiveProgress(console, recipe, images_seen)
+        return LiveProgress(console, recipe, images_seen, draw)
     return PlainProgress(console, recipe, images_seen) if progress == "plain" else NoProgress()
 
 
