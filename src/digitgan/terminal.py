@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich_pixels import Pixels
 
-MIN_SIDE: Final = 6
+MIN_PICTURE_SIDE: Final = 6
 """Smallest side of a readable image, in pixels. A terminal with room for less shows no picture."""
 
 GAP: Final = 1
@@ -42,7 +42,7 @@ def half_blocks(picture: npt.NDArray[np.uint8], columns: int, rows: int) -> Pixe
     height, width = picture.shape[:2]
     scale = min(1.0, columns / width, 2 * rows / height)
     size = (int(width * scale), int(height * scale))
-    if min(size) < MIN_SIDE:
+    if min(size) < MIN_PICTURE_SIDE:
         return None
     return _pixels(_shrunk(picture, size))
 
@@ -66,7 +66,7 @@ def grid_in_half_blocks(images: npt.NDArray[np.uint8], columns: int, rows: int) 
         if fits >= best:  # of equal sizes, the one with the fewest rows
             best, across = fits, per_row
     size = (int(width * best), int(height * best))
-    if min(size) < MIN_SIDE:
+    if min(size) < MIN_PICTURE_SIDE:
         return None
     down = math.ceil(count / across)
     sheet = np.zeros((down * (size[1] + GAP) - GAP, across * (size[0] + GAP) - GAP, *images.shape[3:]), dtype=np.uint8)

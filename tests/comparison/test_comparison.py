@@ -11,7 +11,9 @@ import pytest
 from PIL import Image
 
 import digitgan
+from digitgan.comparison import compare
 from digitgan.errors import RunError, StoppedError, UsageError
+from digitgan.options import CompareOptions
 from digitgan.runs import RunFolder
 from digitgan.training import Control
 from digitgan.training.losses import RelativisticLoss
@@ -120,8 +122,9 @@ def test_an_invalid_budget_leaves_no_folder() -> None:
 def test_told_to_stop_it_says_how_to_go_on(tmp_path: Path) -> None:
     control = Control()
     control.stop()
+    options = CompareOptions(("fast", "wgan-gp"), images=640, data="digits", settings=SMALL, out=tmp_path / "new")
     with pytest.raises(StoppedError, match=str(tmp_path / "new")):
-        digitgan.compare(["fast", "wgan-gp"], images=640, data="digits", settings=SMALL, out=tmp_path / "new", control=control)
+        compare(options, control=control)
 
 
 @pytest.mark.slow

@@ -86,6 +86,6 @@ def test_each_group_is_like_the_whole_set_whatever_its_order(classifier: Feature
     found = summarise(classifier, [(IMAGES, labels)], COUNT)
     asked = np.array([classification.confusion.sum(axis=1) for classification in found.classification])
     sizes = asked.sum(axis=1)
-    assert len(sizes) == summary.GROUPS
+    assert len(sizes) == summary.BOOTSTRAP_GROUPS
     assert np.ptp(sizes) <= 1
     assert (asked / sizes[:, None]).std(axis=0).max() < 0.15, "about a third of each class"

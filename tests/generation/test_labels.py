@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from digitgan.errors import UsageError
-from digitgan.generation.labels import MAX_IMAGES, Labelling, parse_labels, spread_labels, weighted_labels
+from digitgan.generation.labels import MAX_IMAGES_PER_CALL, Labelling, parse_labels, spread_labels, weighted_labels
 
 DIGITS = tuple("0123456789")
 CLOTHES = ("T-shirt", "Trouser", "Ankle boot", "0-9")
@@ -114,8 +114,8 @@ def test_a_count_may_be_smaller_than_the_number_of_classes() -> None:
         (None, -1, "--count -1:"),
         (3, 30, "--per-class, --count"),
         (0, 0, "--per-class, --count"),
-        (None, MAX_IMAGES + 1, "10,000,000,001"),
-        (MAX_IMAGES // 2 + 1, None, "10,000,000,002"),
+        (None, MAX_IMAGES_PER_CALL + 1, "10,000,000,001"),
+        (MAX_IMAGES_PER_CALL // 2 + 1, None, "10,000,000,002"),
         (10**30, None, f"{2 * 10**30:,}"),
     ],
 )
@@ -176,7 +176,7 @@ def test_counts_by_weight_add_up_and_are_within_one_of_their_share(weights: list
         ("10:1", 10, r"--weights 10: .*\b9\b"),
         ("seven:1", 10, "--weights 'seven': .*'seven'"),
         ("0:1000,1:1", 10, r"--weights '0:1000,1:1': .*class 1\b.*--count"),
-        ("0:1", MAX_IMAGES + 1, "10,000,000,001"),
+        ("0:1", MAX_IMAGES_PER_CALL + 1, "10,000,000,001"),
     ],
 )
 def test_weights_that_cannot_be_meant_are_refused(text: str, count: int, message: str) -> None:

@@ -271,7 +271,7 @@ def test_a_model_of_a_newer_version_asks_for_an_upgrade(
 ) -> None:
     path = tmp_path / "newer.safetensors"
     with monkeypatch.context() as future:
-        future.setattr("digitgan.model.file.VERSION", 2)
+        future.setattr("digitgan.model.file.MODEL_FORMAT_VERSION", 2)
         save_model(path, small_model)
         load_model(path)
     with pytest.raises(ModelFileError, match=r"newer\.safetensors: .*version 2"):

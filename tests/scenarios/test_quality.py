@@ -70,7 +70,7 @@ def test_filters_for_a_model_of_other_classes_name_what_is_missing(here: Digitga
 def test_a_statement_contains_the_evaluation_of_the_set(
     here: Digitgan, mnist_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(usefulness, "STEPS_OF_IMAGES", 2000)  # short, as the accuracies are not tested here
+    monkeypatch.setattr(usefulness, "TSTR_TRAINING_IMAGES", 2000)  # short, as the accuracies are not tested here
     asked = ["--weights", "3:2,8:1", "--count", "300", "--format", "npz", "--seed", "4", "--data-dir", str(mnist_dir)]
     done = here("sample", *asked, "--shard-size", "50000", "--statement", "--min-confidence", "0.5", "--out", "set")
     assert done.returncode == 0, done.stderr

@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, digits_classifier: Path) ->
     settings = ["training.precision=float32", "generator.channels=[8, 8]", "discriminator.channels=[8, 8]"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(digits_classifier))
-        patch.setattr(usefulness, "STEPS_OF_IMAGES", 2000)  # short, as the accuracies are not tested here
+        patch.setattr(usefulness, "TSTR_TRAINING_IMAGES", 2000)  # short, as the accuracies are not tested here
         train(data="digits", images=640, out=run, settings=settings)
         evaluate(run, images=IMAGES, train_on_synthetic=True)
     return run

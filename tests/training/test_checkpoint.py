@@ -14,7 +14,7 @@ from digitgan.data import Batches, ImageSet
 from digitgan.errors import CheckpointError, OutputError
 from digitgan.networks import ImageSpec
 from digitgan.training import NoiseSource, Trainer, checkpoints, restore_checkpoint, save_checkpoint, sweep
-from digitgan.training.checkpoint import KEPT, trainer_tensors
+from digitgan.training.checkpoint import KEPT_CHECKPOINTS, trainer_tensors
 
 FILES = ["state.safetensors", "state.json", "manifest.json"]
 CALLBACKS = {"history": {"sums": {"loss": [1.5, 3]}, "seconds": 0.1}}
@@ -241,7 +241,7 @@ def test_a_checkpoint_of_other_networks_is_refused_and_the_trainer_is_unchanged(
 
 def test_a_checkpoint_of_another_format_is_refused(tmp_path: Path, trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as future:
-        future.setattr("digitgan.training.checkpoint.FORMAT", 3)
+        future.setattr("digitgan.training.checkpoint.CHECKPOINT_FORMAT", 3)
         path = save_checkpoint(tmp_path, trainer, {})
     with pytest.raises(CheckpointError, match=r"00000048: .*\b3\b.*\b2\b"):
         restore_checkpoint(path, trainer)
@@ -256,7 +256,7 @@ def test_only_the_newest_two_are_kept(tmp_path: Path, new_trainer: Callable[...,
         trainer.images_seen = images_seen
         save_checkpoint(tmp_path, trainer, {})
     assert [path.name for path in checkpoints(tmp_path)] == ["99999999", "100000000"]
-    assert KEPT == len(list(tmp_path.iterdir())) == 2
+    assert KEPT_CHECKPOINTS == len(list(tmp_path.iterdir())) == 2
 
 
 def test_the_same_moment_is_saved_once(tmp_path: Path, trainer: Trainer) -> None:

@@ -17,7 +17,7 @@ from digitgan.evaluation import METRICS
 COMPARED: Final = ("class_accuracy", "frechet_distance", "coverage")
 """The metrics in the table; the reports of the runs contain the others."""
 
-LUCK: Final = 0.05
+SIGNIFICANCE_LEVEL: Final = 0.05
 """The significance level: a difference with a smaller corrected p-value is called significant."""
 
 
@@ -89,7 +89,7 @@ def words_about(entries: Sequence[Entry]) -> list[str]:
         if chance is None:
             words.append(f"{beginning}, not tested with a single seed.")
             continue
-        conclusion = "significant" if chance < LUCK else "not significant"
+        conclusion = "significant" if chance < SIGNIFICANCE_LEVEL else "not significant"
         how = f"Welch's t-test, p = {chance:.2g}" + (f" after Holm's correction for {tests} tests" if tests > 1 else "")
         words.append(f"{beginning}, {conclusion} ({how}).")
     return words

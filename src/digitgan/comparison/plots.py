@@ -20,7 +20,7 @@ COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000", "#e69f0
 
 STYLES: Final = ("-", "--", "-.", ":")
 
-SHOWN: Final = 20
+IMAGES_PER_ENTRY: Final = 20
 """The number of images of each entry in the picture."""
 
 
@@ -29,11 +29,11 @@ def draw_samples(entries: Sequence[Entry], path: Path) -> None:
     rows = []
     for entry in (entry for group in groups(entries).values() for entry in group if entry.record is not None):
         model = load(entry.run)
-        labels = np.arange(SHOWN) % len(model.class_names)
+        labels = np.arange(IMAGES_PER_ENTRY) % len(model.class_names)
         rows.append(model.sample(labels, seed=0))
     path.unlink(missing_ok=True)
     if rows:
-        save_png(path, enlarged(grid(np.concatenate(rows), columns=SHOWN), 2))
+        save_png(path, enlarged(grid(np.concatenate(rows), columns=IMAGES_PER_ENTRY), 2))
 
 
 def draw_curves(entries: Sequence[Entry], path: Path) -> None:

@@ -16,7 +16,7 @@ GREATEST = 16
 """Largest value of a cell: the number of black pixels in a block of 4×4."""
 
 SIDE = 28
-CELLS = 8
+CELLS_PER_SIDE = 8
 PIXELS_A_CELL = 3
 """Enlargement of a cell. 8 cells of 3 pixels are 24 pixels, which leaves a margin of 2 on each side of MNIST's 28."""
 
@@ -49,7 +49,7 @@ def embedded_digits(split: Split) -> ImageSet:
     check_split(split)
     cells, labels = load_digits(return_X_y=True)
     part = slice(None, TRAIN_COUNT) if split == "train" else slice(TRAIN_COUNT, None)
-    images = np.stack([_enlarged(cell.reshape(CELLS, CELLS)) for cell in cells[part]])
+    images = np.stack([_enlarged(cell.reshape(CELLS_PER_SIDE, CELLS_PER_SIDE)) for cell in cells[part]])
     return ImageSet(images, labels[part].astype(np.int64), tuple("0123456789"), f"digits ({split})")
 
 
@@ -57,8 +57,8 @@ def _enlarged(cells: npt.NDArray[np.float64]) -> Pixels:
     """Return a 28×28 uint8 image of 8×8 values in [0, 16]."""
     # In float32: bicubic interpolation overshoots both ends of the range, so only its result is clipped.
     ink = Image.fromarray(np.pad(cells * (255 / GREATEST), 1).astype(np.float32))
-    edge = 1 - (SIDE / PIXELS_A_CELL - CELLS) / 2
-    box = (edge, edge, CELLS + 2 - edge, CELLS + 2 - edge)
+    edge = 1 - (SIDE / PIXELS_A_CELL - CELLS_PER_SIDE) / 2
+    box = (edge, edge, CELLS_PER_SIDE + 2 - edge, CELLS_PER_SIDE + 2 - edge)
     enlarged = np.asarray(ink.resize((SIDE, SIDE), Image.Resampling.BICUBIC, box))
     clipped: Pixels = np.rint(enlarged.clip(0, 255)).astype(np.uint8)
     return clipped

@@ -12,7 +12,7 @@ from PIL import Image
 from digitgan.data.image_set import UNLABELLED, ImageSet, Pixels
 from digitgan.errors import DataError, nearest
 
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+PICTURE_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 """The image formats read. Pillow also reads others, such as EPS, for which it would start an external program."""
 
 GREY_MODES = ("1", "L", "LA")
@@ -123,11 +123,11 @@ def _open(path: Path) -> Image.Image:
     try:
         with warnings.catch_warnings(action="ignore"):
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            return Image.open(path, formats=FORMATS)
+            return Image.open(path, formats=PICTURE_FORMATS)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise DataError(f"{path}: is too large ({error})") from error
     except UNREADABLE as error:
-        raise DataError(f"{path}: is not an image or is damaged; the formats are {', '.join(FORMATS)}") from error
+        raise DataError(f"{path}: is not an image or is damaged; the formats are {', '.join(PICTURE_FORMATS)}") from error
 
 
 def _size(path: Path) -> tuple[int, int]:

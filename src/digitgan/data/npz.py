@@ -26,7 +26,7 @@ from digitgan.data.files import DEFLATE_LIMIT, check_is_file
 from digitgan.data.image_set import SPLITS, UNLABELLED, ImageSet, Labels, Pixels, Split
 from digitgan.errors import DataError, nearest
 
-MAX_BYTES = 8 << 30
+MAX_UNPACKED_BYTES = 8 << 30
 """Largest unpacked size: 8 GiB, or ten million 28×28 images. Compressed arrays are unpacked into memory; those of `np.savez`
 are memory-mapped."""
 
@@ -127,8 +127,10 @@ def _class_names(archive: zipfile.ZipFile, path: Path, labels: Labels) -> tuple[
 def _check_size(archive: zipfile.ZipFile, path: Path) -> None:
     """Check the sizes in the zip's directory against the size of the file."""
     unpacked = sum(entry.file_size for entry in archive.infolist())
-    if unpacked > MAX_BYTES:
-        raise DataError(f"{path}: unpacks to {unpacked} bytes, more than {MAX_BYTES} (8 GiB); split it into smaller files")
+    if unpacked > MAX_UNPACKED_BYTES:
+        raise DataError(
+            f"{path}: unpacks to {unpacked} bytes, more than {MAX_UNPACKED_BYTES} (8 GiB); split it into smaller files"
+        )
     size = path.stat().st_size
     for entry in archive.infolist():
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):

@@ -307,7 +307,7 @@ READERS: Final = Registry[Callable[[Path], DataSource | None]](
 registered readers precede those of the package."""
 
 
-SHOWN = 25
+SHOWN_IMAGES = 25
 
 
 def show_data(
@@ -332,9 +332,9 @@ def show_data(
         DigitganError: if the data cannot be loaded, or the path cannot be used.
     """
     image_set = load_image_set(source, split, data_dir, per_class_limit=per_class_limit)
-    path = out or free_path(Path(f"first-{SHOWN}.png"))
+    path = out or free_path(Path(f"first-{SHOWN_IMAGES}.png"))
     claim_output(path, overwrite=overwrite)
-    first = image_set.images[:SHOWN]
+    first = image_set.images[:SHOWN_IMAGES]
     paper = 255 if first.ndim == 3 else 0  # colour images are not inverted
     save_png(path, enlarged(grid(255 - first if paper else first, columns=5, background=paper), 3))
     return path, image_set

@@ -22,7 +22,7 @@ from digitgan.model.file import tensors_sha256
 SHIPPED: Final = {"fc30b55971f250c50fdd9f4575adc48b73f2415edc5e937aff5e4bf5acfd38c8": "mnist.safetensors"}
 """The shipped classifiers: the content hash of the training images -> the file."""
 
-STEPS_OF_IMAGES: Final = 180_000
+CLASSIFIER_TRAINING_IMAGES: Final = 180_000
 """The number of images that a classifier is trained on, with repetition: three epochs of MNIST."""
 
 MAX_EPOCHS: Final = 30
@@ -70,7 +70,7 @@ def classifier_for(training: ImageSet, notify: ProgressFn) -> CachedClassifier:
         return _known(load_classifier(path), f"cached in {path}")
     except ModelFileError:
         notify(f"training a classifier of {training.name}, cached in {path} …")
-    classifier = train_classifier(training, epochs=min(MAX_EPOCHS, max(1, round(STEPS_OF_IMAGES / len(training)))))
+    classifier = train_classifier(training, epochs=min(MAX_EPOCHS, max(1, round(CLASSIFIER_TRAINING_IMAGES / len(training)))))
     try:
         save_classifier(path, classifier)
     except OutputError as problem:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 WIDTH: Final = 2048
 """The width of Inception's last pooling layer, on which FID is defined (Heusel et al. 2017)."""
 
-MIN_IMAGES: Final = WIDTH + 1
+MIN_INCEPTION_IMAGES: Final = WIDTH + 1
 """The least number of images for a covariance of full rank; papers use at least 10,000."""
 
 PUBLISHED: Final = "6726825d"
@@ -37,7 +37,7 @@ PUBLISHED: Final = "6726825d"
 BATCH_SIZE: Final = 50
 """The number of images in a forward pass. It is small because each image is enlarged to 299x299."""
 
-MISSING: Final = "requires torch-fidelity; install the extra `inception`: pip install 'digitgan[inception]'"
+MISSING_TORCH_FIDELITY: Final = "requires torch-fidelity; install the extra `inception`: pip install 'digitgan[inception]'"
 
 
 @final
@@ -95,12 +95,13 @@ def check_inception(source: EvaluationSource, training: ImageSet, held_out: Imag
     """Raise an error for too few images for a covariance of Inception features of full rank.
 
     Raises:
-        UsageError: if any of the three sets has fewer than `MIN_IMAGES` images.
+        UsageError: if any of the three sets has fewer than `MIN_INCEPTION_IMAGES` images.
     """
     fewest = min(source.count, len(training), len(held_out))
-    if fewest < MIN_IMAGES:
+    if fewest < MIN_INCEPTION_IMAGES:
         raise UsageError(
-            f"--inception: {fewest:,} images; use at least {MIN_IMAGES:,} generated, training and held-out images each"
+            f"--inception: {fewest:,} images; use at least {MIN_INCEPTION_IMAGES:,} generated, training and held-out images "
+            "each"
         )
 
 
@@ -157,7 +158,7 @@ def _network(state: dict[str, Any], path: Path) -> FeatureExtractorInceptionV3:
     try:
         from torch_fidelity import FeatureExtractorInceptionV3
     except (ImportError, RuntimeError) as problem:  # RuntimeError: torchvision does not match this torch
-        raise UsageError(f"--inception {MISSING} ({problem})") from problem
+        raise UsageError(f"--inception {MISSING_TORCH_FIDELITY} ({problem})") from problem
     # The constructor unpickles its file without checks, so it receives a copy of the safely read weights.
     safe = io.BytesIO()
     torch.save(state, safe)

@@ -22,7 +22,7 @@ from digitgan.evaluation.metrics import (
     kernel_distance,
     neighbourhoods,
 )
-from digitgan.evaluation.metrics.kernel import BLOCK
+from digitgan.evaluation.metrics.kernel import KERNEL_BLOCK_SIZE
 from digitgan.evaluation.summary import NEIGHBOURS, Summary
 from digitgan.lookup import Registry
 
@@ -78,7 +78,7 @@ def per_class_frechet(compared: Comparison) -> list[float | None]:
     return [frechet_distance(*pair) if min(side.count for side in pair) > FEATURES else None for pair in pairs]
 
 
-def _of_answers(metric: Callable[[ClassificationSummary], float]) -> Callable[[Comparison], Interval]:
+def _of_classification(metric: Callable[[ClassificationSummary], float]) -> Callable[[Comparison], Interval]:
     def of(compared: Comparison) -> Interval:
         groups = compared.images.classification
         return interval(len(groups), lambda weights: metric(ClassificationSummary.weighted(groups, weights)))
@@ -119,7 +119,7 @@ _METRICS: Final = (
         better="higher",
         needs=MIN_IMAGES,
         by_class=True,
-        of=_of_answers(lambda classification: classification.accuracy),
+        of=_of_classification(lambda classification: classification.accuracy),
     ),
     Metric(
         name="frechet_distance",
@@ -135,7 +135,7 @@ _METRICS: Final = (
         title="Kernel distance",
         meaning="unbiased distance of the features with a cubic kernel; may be negative by chance (Bińkowski et al. 2018)",
         better="lower",
-        needs=2 * BLOCK,
+        needs=2 * KERNEL_BLOCK_SIZE,
         by_class=False,
         of=_kernel,
     ),
@@ -182,7 +182,7 @@ _METRICS: Final = (
         better="higher",
         needs=MIN_IMAGES,
         by_class=False,
-        of=_of_answers(lambda classification: classification.inception_score),
+        of=_of_classification(lambda classification: classification.inception_score),
     ),
     Metric(
         name="class_balance",
@@ -191,7 +191,7 @@ _METRICS: Final = (
         better="lower",
         needs=MIN_IMAGES,
         by_class=False,
-        of=_of_answers(lambda classification: classification.class_balance),
+        of=_of_classification(lambda classification: classification.class_balance),
     ),
 )
 

@@ -19,7 +19,7 @@ from digitgan.evaluation.metrics import Nearest, nearest_images
 from digitgan.evaluation.summary import SAMPLE, Predictions, Summary, summarise
 from digitgan.files import replacing
 
-FORMAT: Final = "1"
+CACHE_FORMAT: Final = "1"
 """The version of the cached files; it changes with their content or its computation."""
 
 
@@ -70,7 +70,7 @@ def cached_reference_statistics(
     Statistics of another classifier's features are computed again; `notify` receives a message.
     """
     shown = evenly(training, count)
-    images = f"{FORMAT} {training.content_hash} {held_out.content_hash} {count}"
+    images = f"{CACHE_FORMAT} {training.content_hash} {held_out.content_hash} {count}"
     path = cache_folder() / "statistics" / f"{hashlib.sha256(images.encode()).hexdigest()[:16]}.safetensors"
     kept = _read(path, images, known.sha256, (len(shown), len(held_out), known.classifier.spec.classes), notify)
     if kept is not None:
@@ -130,15 +130,15 @@ def _read(
 
     try:
         with safe_open(path, framework="numpy") as file:
-            told = file.metadata() or {}
+            metadata = file.metadata() or {}
             arrays: dict[str, npt.NDArray[Any]] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError):
         return None
-    if told.get("images") != images:
+    if metadata.get("images") != images:
         return None
-    if told.get("features_sha256") != features_sha256:
+    if metadata.get("features_sha256") != features_sha256:
         notify(
-            f"{path}: cached for the features {str(told.get('features_sha256'))[:12]}, not {features_sha256[:12]}; "
+            f"{path}: cached for the features {str(metadata.get('features_sha256'))[:12]}, not {features_sha256[:12]}; "
             "computing the reference statistics again"
         )
         return None
@@ -155,7 +155,7 @@ def _read(
     found = {name: (array.dtype, array.shape) for name, array in arrays.items()}
     if found != {name: (np.dtype(kind), shape) for name, (kind, shape) in wanted.items()}:
         return None
-    if told.get("sha256") != _digest(arrays):
+    if metadata.get("sha256") != _digest(arrays):
         return None
     return (
         Predictions(arrays["training_features"], arrays["training_probabilities"]),

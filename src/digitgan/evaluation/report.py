@@ -20,8 +20,8 @@ from digitgan.evaluation.tstr import TrainOnSynthetic
 from digitgan.files import replacing
 from digitgan.images import Picture, encode_png, enlarged, grid
 
-TEMPLATE: Final = "report.html.j2"
-ACROSS: Final = 12
+REPORT_TEMPLATE: Final = "report.html.j2"
+REPORT_COLUMNS: Final = 12
 """The number of images shown for each class."""
 
 WORST: Final = 24
@@ -213,13 +213,17 @@ def pictures(found: Evaluation, training: Picture) -> dict[str, ReportImage]:
 
 def _classes(images: Summary, classes: int, by_class: bool) -> ReportImage:
     if not by_class:
-        return ReportImage(enlarged(grid(images.images[: ACROSS * 10], columns=ACROSS), 2), f"The first {ACROSS * 10} images")
+        return ReportImage(
+            enlarged(grid(images.images[: REPORT_COLUMNS * 10], columns=REPORT_COLUMNS), 2),
+            f"The first {REPORT_COLUMNS * 10} images",
+        )
     rows = []
     for label in range(classes):
-        some = images.images[images.labels == label][:ACROSS]
-        rows.append(np.concatenate([some, np.zeros((ACROSS - len(some), *images.images.shape[1:]), dtype=np.uint8)]))
+        some = images.images[images.labels == label][:REPORT_COLUMNS]
+        rows.append(np.concatenate([some, np.zeros((REPORT_COLUMNS - len(some), *images.images.shape[1:]), dtype=np.uint8)]))
     return ReportImage(
-        enlarged(grid(np.concatenate(rows), columns=ACROSS), 2), f"{ACROSS} images of each class, one class a row"
+        enlarged(grid(np.concatenate(rows), columns=REPORT_COLUMNS), 2),
+        f"{REPORT_COLUMNS} images of each class, one class a row",
     )
 
 
@@ -235,7 +239,7 @@ def page(report: dict[str, Any], shown: dict[str, ReportImage], curves: bytes | 
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["number"] = lambda value: "–" if value is None else f"{value:.4g}"
-    text = importlib.resources.files("digitgan.evaluation").joinpath(TEMPLATE).read_text(encoding="utf-8")
+    text = importlib.resources.files("digitgan.evaluation").joinpath(REPORT_TEMPLATE).read_text(encoding="utf-8")
     address = None if curves is None else f"data:image/png;base64,{base64.b64encode(curves).decode()}"
     return environment.from_string(text).render(report=report, shown=shown, curves=address, deciles=DECILES)
 

@@ -19,13 +19,13 @@ from digitgan.images import Picture
 NEIGHBOURS: Final = 5
 """k, the number of neighbours for precision, recall, density and coverage, as in Naeem et al. (2020)."""
 
-GROUPS = 50
+BOOTSTRAP_GROUPS = 50
 """The number of groups of images with separate sums, which the bootstrap resamples."""
 
 SAMPLE = 10_000
 """The number of images kept for metrics of pairs of images: neighbourhoods, kernel distance and memorisation."""
 
-CHUNK_SIZE = 500
+CLASSIFIER_CHUNK_SIZE = 500
 """The number of images in one forward pass of the classifier."""
 
 Chunk = tuple[Picture, Labels | None]
@@ -92,7 +92,10 @@ class Predictions:
     @staticmethod
     def of(classifier: FeatureClassifier, images: Picture) -> Predictions:
         """Compute the predictions of a classifier for images."""
-        found = [classify_images(classifier, images[start : start + CHUNK_SIZE]) for start in range(0, len(images), CHUNK_SIZE)]
+        found = [
+            classify_images(classifier, images[start : start + CLASSIFIER_CHUNK_SIZE])
+            for start in range(0, len(images), CLASSIFIER_CHUNK_SIZE)
+        ]
         return Predictions(*(np.concatenate(column) for column in zip(*found, strict=True)))
 
 
@@ -110,26 +113,26 @@ def summarise(
     Raises:
         UsageError: if the size of the images differs from the classifier's.
     """
-    groups = min(GROUPS, count)
+    groups = min(BOOTSTRAP_GROUPS, count)
     classes = classifier.spec.classes
     moments = [FeatureMoments.none(FEATURES) for _ in range(groups)]
     classification: list[ClassificationSummary | None] = [None] * groups
     by_class = [FeatureMoments.none(FEATURES) for _ in range(classes)]
     kept: list[tuple[Picture, Labels, Features, Vector]] = []
     sample = rng.spread(0, "sample of images", 0, min(SAMPLE, count), min(SAMPLE, count), count)
-    for start, (images, asked) in zip(itertools.count(step=CHUNK_SIZE), _of_size(chunks, CHUNK_SIZE)):
+    for start, (images, asked) in zip(itertools.count(step=CLASSIFIER_CHUNK_SIZE), _of_size(chunks, CLASSIFIER_CHUNK_SIZE)):
         if predictions is None:
             features, probabilities = classify_images(classifier, images)
         else:
-            place = slice(start, start + CHUNK_SIZE)
+            place = slice(start, start + CLASSIFIER_CHUNK_SIZE)
             features, probabilities = predictions.features[place], predictions.probabilities[place]
         labels = probabilities.argmax(axis=1) if asked is None else asked
         group_of = _groups(start, len(images), groups)
         for group in np.unique(group_of):
-            mine = group_of == group
-            moments[group] += FeatureMoments.of(features[mine])
+            in_group = group_of == group
+            moments[group] += FeatureMoments.of(features[in_group])
             more, before = (
-                ClassificationSummary.of(probabilities[mine], None if asked is None else asked[mine]),
+                ClassificationSummary.of(probabilities[in_group], None if asked is None else asked[in_group]),
                 classification[group],
             )
             classification[group] = more if before is None else before + more

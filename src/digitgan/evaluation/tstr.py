@@ -14,7 +14,7 @@ from digitgan.evaluation.classifier import class_accuracy, train_classifier
 from digitgan.evaluation.measure import EvaluationSource
 from digitgan.evaluation.reference import evenly
 
-STEPS_OF_IMAGES: Final = 120_000
+TSTR_TRAINING_IMAGES: Final = 120_000
 """The number of images that each classifier is trained on, with repetition; more do not measurably improve the accuracy."""
 
 
@@ -63,7 +63,7 @@ def measure_tstr(source: EvaluationSource, training: ImageSet, held_out: ImageSe
     check_tstr(source)
     count = min(source.count, len(training))
     drawn = _collected(source, count)
-    epochs = max(1, round(STEPS_OF_IMAGES / count))
+    epochs = max(1, round(TSTR_TRAINING_IMAGES / count))
     by_drawn = train_classifier(evenly(drawn, count), epochs=epochs)
     by_real = train_classifier(evenly(training, count), epochs=epochs)
     return TrainOnSynthetic(

@@ -36,12 +36,12 @@ FORMATS: Final = Registry[Format](
 QUANTISATIONS: Final = tuple(dict.fromkeys(name for each in FORMATS.values() for name in each.quantisations))
 """The values of `--quantize`, for the formats that take it."""
 
-COMPARED: Final = 64
+COMPARED_IMAGES: Final = 64
 """Number of images by which an export is compared with the model."""
 
 
 def largest_difference(written: Format, path: Path, model: Model) -> float:
-    """Return the largest difference of a pixel in [-1, 1] between an export and the model, over `COMPARED` images."""
-    z = rng.normals(0, "drawn latents", 0, COMPARED, model.generator.latent)
-    labels = np.arange(COMPARED, dtype=np.int64) % len(model.class_names)
+    """Return the largest difference of a pixel in [-1, 1] between an export and the model, over `COMPARED_IMAGES` images."""
+    z = rng.normals(0, "drawn latents", 0, COMPARED_IMAGES, model.generator.latent)
+    labels = np.arange(COMPARED_IMAGES, dtype=np.int64) % len(model.class_names)
     return float(np.abs(written.draw(path, z, labels) - drawn_directly(model, z, labels)).max())

@@ -15,12 +15,12 @@ from digitgan.files import file_hash
 from digitgan.images import enlarged, grid, save_png
 from digitgan.model.file import load_model, save_model
 
-TEMPLATE: Final = "model_card.md.j2"
+MODEL_CARD_TEMPLATE: Final = "model_card.md.j2"
 MODEL: Final = "model.safetensors"
-ACROSS: Final = 10
+CARD_COLUMNS: Final = 10
 """Images per row of the picture."""
 
-MAX_ROWS: Final = 10
+MAX_CARD_ROWS: Final = 10
 
 
 @final
@@ -39,10 +39,10 @@ class HuggingFace(Format):
         package = dataclasses.replace(package, sha256=file_hash(path / MODEL))  # the saved file may differ from the source
         config = {**facts(package), "card": model.card}
         (path / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
-        labels = np.repeat(np.arange(min(MAX_ROWS, len(model.class_names))), ACROSS)
+        labels = np.repeat(np.arange(min(MAX_CARD_ROWS, len(model.class_names))), CARD_COLUMNS)
         if not model.recipe.conditional:
-            labels = np.zeros(MAX_ROWS * ACROSS, dtype=np.int64)
-        save_png(path / "grid.png", enlarged(grid(model.sample(labels), ACROSS), 2))
+            labels = np.zeros(MAX_CARD_ROWS * CARD_COLUMNS, dtype=np.int64)
+        save_png(path / "grid.png", enlarged(grid(model.sample(labels), CARD_COLUMNS), 2))
         (path / "README.md").write_text(_card(package), encoding="utf-8")
 
     def draw(self, path: Path, z: Latents, labels: Labels) -> Images:
@@ -55,7 +55,7 @@ def _card(package: Package) -> str:
 
     model = package.model
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    text = importlib.resources.files("digitgan.exporters").joinpath(TEMPLATE).read_text(encoding="utf-8")
+    text = importlib.resources.files("digitgan.exporters").joinpath(MODEL_CARD_TEMPLATE).read_text(encoding="utf-8")
     data: dict[str, Any] = model.card.get("data") or {}
     measured: dict[str, Any] = model.card.get("metrics") or {}
     described: dict[str, Any] = {

@@ -20,7 +20,7 @@ from digitgan.generation.set_plan import SetPlan
 from digitgan.images import Picture
 from digitgan.model.file import Model
 
-PROBED: Final = 64
+ACCEPTANCE_IMAGES: Final = 64
 """Images per class from which the acceptance rate is estimated before anything is written."""
 
 MIN_ACCEPTED: Final = 0.05
@@ -67,8 +67,8 @@ def check_acceptance(model: Model, plan: SetPlan, filters: Sequence[Filter]) -> 
     if not filters:
         return
     for label in sorted(set(plan.labelling.classes)):
-        labels = np.full(PROBED, label, dtype=np.int64)
-        images = model.draw(model.latents(plan.seed, range(PROBED), plan.truncation), torch.from_numpy(labels))
+        labels = np.full(ACCEPTANCE_IMAGES, label, dtype=np.int64)
+        images = model.draw(model.latents(plan.seed, range(ACCEPTANCE_IMAGES), plan.truncation), torch.from_numpy(labels))
         passed = np.logical_and.reduce([each.accepts(images, labels) for each in filters])
         if passed.mean() < MIN_ACCEPTED:
             refuse(filters, model.class_names[label])

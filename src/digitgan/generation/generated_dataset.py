@@ -17,7 +17,7 @@ from digitgan.generation.labels import Labels
 from digitgan.model.batching import BLOCK
 from digitgan.model.file import Model
 
-KEPT: Final = 64
+CACHED_BLOCKS: Final = 64
 """Blocks cached in memory, since neighbouring images are often read together."""
 
 
@@ -52,7 +52,7 @@ class GeneratedDataset(Dataset[tuple[Tensor, int]]):
         self.model = model
         self.seed = seed
         self.labels = model.checked(np.arange(count or 0) % len(model.class_names) if labels is None else labels)
-        self._block = functools.lru_cache(KEPT)(self._drawn_block)
+        self._block = functools.lru_cache(CACHED_BLOCKS)(self._drawn_block)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -103,7 +103,7 @@ class GeneratedDataset(Dataset[tuple[Tensor, int]]):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._block = functools.lru_cache(KEPT)(self._drawn_block)
+        self._block = functools.lru_cache(CACHED_BLOCKS)(self._drawn_block)
 
     def _drawn_block(self, block: int) -> npt.NDArray[np.uint8]:
         first = block * BLOCK

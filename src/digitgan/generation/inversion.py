@@ -16,17 +16,17 @@ from digitgan.errors import UsageError
 from digitgan.images import Picture, to_network
 from digitgan.model.file import Model
 
-STARTS: Final = 4
+STARTS_PER_CLASS: Final = 4
 """Starting latents per class, since a single descent may end in a local minimum."""
 
 FIRST_STEPS: Final = 40
-"""Steps after which only the best `KEPT` candidates continue; poor candidates have a high error by then."""
+"""Steps after which only the `KEPT_CANDIDATES` best candidates continue; poor candidates have a high error by then."""
 
-KEPT: Final = 8
-STEPS: Final = 200
+KEPT_CANDIDATES: Final = 8
+DESCENT_STEPS: Final = 200
 LEARNING_RATE: Final = 0.1
 
-PULL: Final = 2e-3
+PRIOR_WEIGHT: Final = 2e-3
 """Weight of the mean square of the latent in the loss, which keeps the latent where the prior has mass. Without it an unusual
 image is matched by latents far outside the prior, whose neighbours do not decode to digits."""
 
@@ -73,11 +73,11 @@ def invert(model: Model, image: Picture, label: int | None = None, seed: int = 0
     device = next(model.generator.parameters()).device
     pixels = torch.from_numpy(image).reshape(1, spec.height, spec.width, -1).permute(0, 3, 1, 2).to(device)
     classes = range(spec.classes) if label is None else [label]
-    labels = torch.tensor([each for each in classes for _ in range(STARTS)], device=device)
+    labels = torch.tensor([each for each in classes for _ in range(STARTS_PER_CLASS)], device=device)
     z = to_device(rng.normals(seed, "starts of an inversion", 0, len(labels), model.generator.latent), device)
     z, labels, errors = _descend(model, to_network(pixels), z, labels, FIRST_STEPS)
-    best = errors.argsort()[:KEPT]
-    z, labels, _ = _descend(model, to_network(pixels), z[best], labels[best], STEPS - FIRST_STEPS)
+    best = errors.argsort()[:KEPT_CANDIDATES]
+    z, labels, _ = _descend(model, to_network(pixels), z[best], labels[best], DESCENT_STEPS - FIRST_STEPS)
     drawn = model.draw_many(z.cpu(), labels.cpu())
     differences = (drawn.astype(np.float64) - image) ** 2
     found = np.sqrt(differences.reshape(len(drawn), -1).mean(axis=1))
@@ -92,7 +92,7 @@ def _descend(model: Model, image: Tensor, z: Tensor, labels: Tensor, steps: int)
     errors = torch.zeros(len(z))
     for _ in range(steps):
         errors = (model.generator(z, labels) - image).square().flatten(start_dim=1).mean(dim=1)
-        total = (errors + PULL * z.square().mean(dim=1)).sum()
+        total = (errors + PRIOR_WEIGHT * z.square().mean(dim=1)).sum()
         (z.grad,) = torch.autograd.grad(total, [z])
         optimizer.step()
     return z.detach(), labels, errors.detach()

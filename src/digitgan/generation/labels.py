@@ -16,7 +16,7 @@ from digitgan.errors import UsageError, nearest
 Labels = npt.NDArray[np.int64]
 """Class indices, int64 (n,)."""
 
-MAX_IMAGES = 10_000_000_000
+MAX_IMAGES_PER_CALL = 10_000_000_000
 """Maximum images per call. More would take days and terabytes, and is most likely a typing error."""
 
 
@@ -94,7 +94,7 @@ def spread_labels(classes: Sequence[int], *, per_class: int | None, count: int |
         count: Total number of images; the classes alternate.
 
     Raises:
-        UsageError: If both numbers are given, one is below 1, or the total exceeds `MAX_IMAGES`.
+        UsageError: If both numbers are given, one is below 1, or the total exceeds `MAX_IMAGES_PER_CALL`.
     """
     if per_class is not None and count is not None:
         raise UsageError("--per-class, --count: mutually exclusive; give one of them")
@@ -145,9 +145,10 @@ def weighted_labels(text: str, class_names: Sequence[str], count: int) -> Labell
 
 
 def _few_enough(labelling: Labelling) -> Labelling:
-    if labelling.count > MAX_IMAGES:
+    if labelling.count > MAX_IMAGES_PER_CALL:
         raise UsageError(
-            f"{labelling.count:,} images: at most {MAX_IMAGES:,} per call; split them over several calls with different --seed"
+            f"{labelling.count:,} images: at most {MAX_IMAGES_PER_CALL:,} per call; split them over several calls with "
+            "different --seed"
         )
     return labelling
 

@@ -28,14 +28,14 @@ from digitgan.model.batching import side_by_side, spans
 from digitgan.model.file import Model
 from digitgan.options import SampleRequest
 
-MAX_IMAGES: Final = 10_000
+MAX_STATEMENT_IMAGES: Final = 10_000
 """Maximum images of a set that are evaluated: the default number of an evaluation."""
 
 
 def source_of_set(plan: SetPlan, model: Model, filters: Sequence[Filter]) -> EvaluationSource:
     """Return a set as the source of an evaluation; its images, or blocks spread evenly over it, are generated again."""
     every = list(spans(0, plan.labelling.count))
-    fewer = min(len(every), max(1, -(-MAX_IMAGES // len(every[0]))))
+    fewer = min(len(every), max(1, -(-MAX_STATEMENT_IMAGES // len(every[0]))))
     chosen = [every[place] for place in np.linspace(0, len(every) - 1, fewer).round().astype(int)]
     draw = rejection_sampler(model, plan.seed, plan.truncation, filters, plan.labelling.of)
     by_class = len(plan.class_names) > 1
@@ -93,7 +93,7 @@ def statement(
     return set_card(facts, record)
 
 
-TEMPLATE: Final = "card.md.j2"
+SET_CARD_TEMPLATE: Final = "card.md.j2"
 
 
 def set_card(facts: dict[str, Any], record: dict[str, Any]) -> str:
@@ -108,5 +108,5 @@ def set_card(facts: dict[str, Any], record: dict[str, Any]) -> str:
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["number"] = lambda value: "–" if value is None else f"{value:.4g}"
     environment.globals["share"] = lambda value: "–" if value is None else f"{value:.2%}"
-    text = importlib.resources.files("digitgan.generation").joinpath(TEMPLATE).read_text(encoding="utf-8")
+    text = importlib.resources.files("digitgan.generation").joinpath(SET_CARD_TEMPLATE).read_text(encoding="utf-8")
     return environment.from_string(text).render(set=facts, report=record) + "\n"

@@ -26,7 +26,7 @@ Interpolation = Literal["spherical", "linear"]
 REACH: Final = 3.0
 """Extent of a walk along a direction, both ways, in standard deviations of the latent."""
 
-NEIGHBOURS: Final = 6
+WALK_NEIGHBOURS: Final = 6
 """Number of directions in which the neighbourhood of a latent is explored."""
 
 DIRECTIONS: Final = 8
@@ -184,14 +184,14 @@ def _from_origin(start: Start) -> Walk:
 def _neighbours(start: Start) -> Walk:
     """Walk from a latent towards and away from several others."""
     here = start.latents(1)[0]
-    others = rng.normals(start.seed, "neighbours", 0, NEIGHBOURS, len(here))
+    others = rng.normals(start.seed, "neighbours", 0, WALK_NEIGHBOURS, len(here))
     shares = np.linspace(-0.5, 0.5, start.steps + 1)
     z = np.stack([[spherical(here, np.sign(share) * other, abs(share)) for other in others] for share in shares])
     label = start.one_hot(start.labels[:1])
     return Walk(
         z.astype(np.float32),
         np.broadcast_to(label, (*z.shape[:2], label.shape[1])).copy(),
-        tuple(f"towards neighbour {number}" for number in range(NEIGHBOURS)),
+        tuple(f"towards neighbour {number}" for number in range(WALK_NEIGHBOURS)),
     )
 
 

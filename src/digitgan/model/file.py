@@ -32,10 +32,10 @@ from digitgan.model.batching import BLOCK, side_by_side, spans
 from digitgan.networks import Generator, ImageSpec, build_generator
 from digitgan.recipes import BLANK, Recipe, from_toml, to_toml
 
-FORMAT = "digitgan-model"
-VERSION = 1
+MODEL_FORMAT = "digitgan-model"
+MODEL_FORMAT_VERSION = 1
 
-MAX_BYTES = 256 << 20
+MAX_MODEL_BYTES = 256 << 20
 """The maximum size of a model file, 64 million float32 weights; larger files are not read into memory."""
 
 
@@ -184,8 +184,8 @@ def save_model(path: Path, model: Model) -> None:
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.generator.state_dict().items()}
     header = {
-        "format": FORMAT,
-        "version": str(VERSION),
+        "format": MODEL_FORMAT,
+        "version": str(MODEL_FORMAT_VERSION),
         "recipe": to_toml(model.recipe),
         "form": json.dumps(dataclasses.asdict(model.generator.spec)),
         "class_names": json.dumps(model.class_names),
@@ -203,11 +203,12 @@ def load_model(path: Path) -> Model:
         ModelFileError: if the file is missing, truncated, altered, of another version, or not written by digitgan.
     """
     header, tensors = _read(path)
-    if header.get("format") != FORMAT:
+    if header.get("format") != MODEL_FORMAT:
         raise ModelFileError(f"{path}: not a digitgan model; use a model.safetensors that `digitgan train` wrote")
-    if header.get("version") != str(VERSION):
+    if header.get("version") != str(MODEL_FORMAT_VERSION):
         raise ModelFileError(
-            f"{path}: model version {header.get('version')} is not supported (this digitgan reads {VERSION}); upgrade digitgan"
+            f"{path}: model version {header.get('version')} is not supported (this digitgan reads {MODEL_FORMAT_VERSION}); "
+            "upgrade digitgan"
         )
     claimed = header.pop("digest", "")
     if claimed != tensors_sha256(tensors, header):
@@ -232,8 +233,8 @@ def load_model(path: Path) -> Model:
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     try:
         size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise ModelFileError(f"{path}: has {size:,} bytes; a model file has at most {MAX_BYTES:,}")
+        if size > MAX_MODEL_BYTES:
+            raise ModelFileError(f"{path}: has {size:,} bytes; a model file has at most {MAX_MODEL_BYTES:,}")
         content = path.read_bytes()
     except OSError as problem:
         raise ModelFileError(f"{path}: cannot be read ({problem.strerror}); name a run folder or a model file") from problem

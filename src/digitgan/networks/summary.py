@@ -29,7 +29,7 @@ from digitgan.recipes import DEFAULT_RECIPE, find_recipe
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-MISSING = "requires torchinfo and visualtorch; install them with pip install 'digitgan[diagrams]'"
+MISSING_DIAGRAM_PACKAGES = "requires torchinfo and visualtorch; install them with pip install 'digitgan[diagrams]'"
 
 
 def layer_table(network: Generator | Discriminator) -> str:
@@ -41,7 +41,7 @@ def layer_table(network: Generator | Discriminator) -> str:
     try:
         import torchinfo
     except ImportError as problem:
-        raise UsageError(f"--summary {MISSING}") from problem
+        raise UsageError(f"--summary {MISSING_DIAGRAM_PACKAGES}") from problem
     inputs = [torch.zeros(size, dtype=kind) for size, kind in _inputs(network)]
     table = torchinfo.summary(
         network, input_data=inputs, col_names=("output_size", "num_params"), depth=3, verbose=0, device="cpu", mode="eval"
@@ -58,7 +58,7 @@ def diagram_of(network: Generator | Discriminator) -> Image:
     try:
         import visualtorch
     except ImportError as problem:
-        raise UsageError(f"--diagram {MISSING}") from problem
+        raise UsageError(f"--diagram {MISSING_DIAGRAM_PACKAGES}") from problem
     sizes, kinds = zip(*_inputs(network), strict=True)
     with warnings.catch_warnings(action="ignore"):
         picture: Image = visualtorch.render(

@@ -17,7 +17,7 @@ from digitgan.recipes.settings import Recipe
 BLANK: Final = Recipe(name="unnamed", description="")
 """The recipe of all defaults: the base of recipes read from runs and model files, independent of the table of recipes."""
 
-MAX_BYTES: Final = 1 << 20
+MAX_RECIPE_BYTES: Final = 1 << 20
 """Largest size of a recipe file in bytes. A recipe has a few thousand; a larger file would only occupy the parser."""
 
 
@@ -61,8 +61,8 @@ def read_recipe(path: Path) -> Recipe:
             line.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise RecipeError(f"{path}: is not a recipe: it has {path.stat().st_size:,} bytes, more than {MAX_BYTES:,}")
+        if path.stat().st_size > MAX_RECIPE_BYTES:
+            raise RecipeError(f"{path}: is not a recipe: it has {path.stat().st_size:,} bytes, more than {MAX_RECIPE_BYTES:,}")
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
         raise RecipeError(f"{path}: cannot be read as a recipe ({problem}); give a UTF-8 TOML file") from problem

@@ -157,7 +157,7 @@ def _host_of(header: str) -> str:
     return header.partition(":")[0].lower()
 
 
-MAX_AT_ONCE: Final = 64
+MAX_CONCURRENT_REQUESTS: Final = 64
 """Largest number of concurrent image requests, which together take about 0.1 seconds of computation."""
 
 IMAGE_PATHS: Final = ("/api/v1/sample", "/api/v1/write", "/api/v1/morph")
@@ -176,7 +176,7 @@ class Admission:
         inside: number of image requests in progress.
     """
 
-    def __init__(self, app: ASGIApp, refused: Callable[[], object], most: int = MAX_AT_ONCE) -> None:
+    def __init__(self, app: ASGIApp, refused: Callable[[], object], most: int = MAX_CONCURRENT_REQUESTS) -> None:
         self.app = app
         self.refused = refused
         self.most = most

@@ -31,7 +31,9 @@ from digitgan.version import __version__
 STATUSES: Final[Mapping[type[Exception], int]] = {BusyError: 429, NotThereError: 404, StateError: 409}
 """HTTP statuses by error class. Every other `DigitganError` becomes status 400."""
 
-ABOUT: Final = "Generate labelled images, watch trainings and start new ones. Names and errors match those of the command line."
+API_DESCRIPTION: Final = (
+    "Generate labelled images, watch trainings and start new ones. Names and errors match those of the command line."
+)
 
 
 def create_app(runs: Path, access_policy: AccessPolicy, device: str = "cpu") -> FastAPI:
@@ -59,7 +61,9 @@ def create_app(runs: Path, access_policy: AccessPolicy, device: str = "cpu") -> 
         process_manager.close()
         batcher.close()
 
-    app = FastAPI(title="digitgan", version=__version__, description=ABOUT, docs_url=None, redoc_url=None, lifespan=life)
+    app = FastAPI(
+        title="digitgan", version=__version__, description=API_DESCRIPTION, docs_url=None, redoc_url=None, lifespan=life
+    )
     app.state.services = services
     app.include_router(image_routes.routes)
     app.include_router(run_routes.routes)

@@ -27,7 +27,7 @@ from digitgan.model.file import Model
 from digitgan.networks import Generator
 from digitgan.studio.errors import BusyError
 
-MAX_IMAGES: Final = 1_000
+MAX_IMAGES_PER_REQUEST: Final = 1_000
 """Largest number of images in one request. `digitgan sample` generates larger sets."""
 
 MAX_WAITING: Final = 2_048

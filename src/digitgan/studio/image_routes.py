@@ -16,7 +16,7 @@ from digitgan.generation.text import Sheet
 from digitgan.generation.walking import REACH
 from digitgan.images import grid
 from digitgan.model.file import Model
-from digitgan.studio.batcher import MAX_IMAGES
+from digitgan.studio.batcher import MAX_IMAGES_PER_REQUEST
 from digitgan.studio.errors import ERROR_RESPONSES, known_parameters_only
 from digitgan.studio.rendering import Spot, check_label, checked_seed, npz, png
 from digitgan.studio.services import services_of
@@ -67,9 +67,11 @@ async def sample(
         str | None, Query(max_length=4000, description='labels: "7", "0-9", "1,3,5" or class names; default: all')
     ] = None,
     per_class: Annotated[
-        int | None, Query(ge=1, le=MAX_IMAGES, description="images per class; default: 1, without count")
+        int | None, Query(ge=1, le=MAX_IMAGES_PER_REQUEST, description="images per class; default: 1, without count")
     ] = None,
-    count: Annotated[int | None, Query(ge=1, le=MAX_IMAGES, description="total number of images; labels alternate")] = None,
+    count: Annotated[
+        int | None, Query(ge=1, le=MAX_IMAGES_PER_REQUEST, description="total number of images; labels alternate")
+    ] = None,
     seed: Seed = 0,
     start: Annotated[int, Query(ge=0, lt=2**53, description="index of the first image in the sequence of the seed")] = 0,
     truncation: Annotated[
@@ -170,9 +172,10 @@ def _labels(model: Model, labels: str | None, per_class: int | None, count: int 
         wanted = [classes[n % len(classes)] for n in range(count)]
     else:
         wanted = np.repeat(classes, per_class or 1).tolist()
-    if len(wanted) > MAX_IMAGES:
+    if len(wanted) > MAX_IMAGES_PER_REQUEST:
         raise UsageError(
-            f"{len(wanted):,} images: must be at most {MAX_IMAGES:,} in one request; for more, use `digitgan sample`"
+            f"{len(wanted):,} images: must be at most {MAX_IMAGES_PER_REQUEST:,} in one request; for more, use "
+            "`digitgan sample`"
         )
     return wanted
 

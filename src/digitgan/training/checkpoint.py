@@ -32,8 +32,8 @@ from digitgan.networks import ImageSpec
 from digitgan.recipes import Recipe, to_toml
 from digitgan.training.trainer import Trainer
 
-FORMAT = 2
-KEPT = 2
+CHECKPOINT_FORMAT = 2
+KEPT_CHECKPOINTS = 2
 """Number of checkpoints to keep: the newest, and the previous one in case the newest is damaged."""
 
 AdamMoments = Mapping[Tensor, dict[str, Tensor]]
@@ -44,7 +44,7 @@ _TENSORS, _STATE, _MANIFEST = "state.safetensors", "state.json", "manifest.json"
 
 
 def save_checkpoint(folder: Path, trainer: Trainer, callbacks: dict[str, Any]) -> Path:
-    """Write a checkpoint, then remove all but the `KEPT` newest checkpoints.
+    """Write a checkpoint, then remove all but the `KEPT_CHECKPOINTS` newest checkpoints.
 
     Args:
         folder: folder of the run's checkpoints.
@@ -65,7 +65,7 @@ def save_checkpoint(folder: Path, trainer: Trainer, callbacks: dict[str, Any]) -
         _TENSORS: tensors_to_bytes(trainer_tensors(trainer)),
         _STATE: _json(
             {
-                "format": FORMAT,
+                "format": CHECKPOINT_FORMAT,
                 "images_seen": trainer.images_seen,
                 "recipe": _digest(trainer.recipe),
                 "seed": trainer.seed,
@@ -92,7 +92,7 @@ def save_checkpoint(folder: Path, trainer: Trainer, callbacks: dict[str, Any]) -
             f"{target}: the checkpoint cannot be written ({reason}); earlier ones are unchanged. "
             "Make room or restore the write permission, then continue with --resume"
         ) from problem
-    for old in checkpoints(folder)[:-KEPT]:
+    for old in checkpoints(folder)[:-KEPT_CHECKPOINTS]:
         shutil.rmtree(old, ignore_errors=True)
     return target
 
@@ -122,8 +122,10 @@ def restore_checkpoint(folder: Path, trainer: Trainer) -> dict[str, Any]:
     """
     contents = _verified(folder)
     state = json.loads(contents[_STATE])
-    if state.get("format") != FORMAT:
-        raise CheckpointError(f"{folder}: format {state.get('format')}, not {FORMAT}; use the digitgan that wrote it")
+    if state.get("format") != CHECKPOINT_FORMAT:
+        raise CheckpointError(
+            f"{folder}: format {state.get('format')}, not {CHECKPOINT_FORMAT}; use the digitgan that wrote it"
+        )
     try:
         saved = tensors_from_bytes(contents[_TENSORS])
     except SafetensorError as problem:

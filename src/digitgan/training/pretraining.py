@@ -37,7 +37,7 @@ MIN_DEVIATION: Final = 1e-3
 BETAS: Final = (0.9, 0.99)
 """The betas of Adam in the regression, whose fixed target favours momentum."""
 
-MAX_AT_ONCE: Final = 128
+MAX_PRETRAINING_BATCH: Final = 128
 """Largest number of images in a step of the generator's pretraining: the first images of each batch."""
 
 MAX_OF_RUN: Final = 0.4
@@ -156,8 +156,8 @@ def _teach_generator(
     for step in range(steps):
         _stop_if_told(control)
         whole = batches.at(step * batches.batch_size)
-        batch = Batch(whole.images[:MAX_AT_ONCE], whole.labels[:MAX_AT_ONCE])
-        z = noise_source.pretraining_latents(step)[:MAX_AT_ONCE]  # for the latent dimensions without a component
+        batch = Batch(whole.images[:MAX_PRETRAINING_BATCH], whole.labels[:MAX_PRETRAINING_BATCH])
+        z = noise_source.pretraining_latents(step)[:MAX_PRETRAINING_BATCH]  # for the latent dimensions without a component
         z[:, :taken] = components.coordinates(to_network(batch.images), batch.labels)
         optimizer.param_groups[0]["lr"] = rate * min(1.0, (steps - step) / (FALL * steps))
         error = trainer.reconstruct(z, batch, optimizer)

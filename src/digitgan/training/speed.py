@@ -13,7 +13,7 @@ from digitgan.data import Batch
 from digitgan.networks import ImageSpec
 from digitgan.recipes import Recipe
 from digitgan.training.noise import NoiseSource
-from digitgan.training.pretraining import MAX_AT_ONCE, MAX_OF_RUN
+from digitgan.training.pretraining import MAX_OF_RUN, MAX_PRETRAINING_BATCH
 from digitgan.training.trainer import Trainer
 
 SPEED_SECONDS = 2.5
@@ -95,8 +95,8 @@ class Trial:
     def seconds_alone(self) -> float:
         """Measure the duration of a pretraining step of the generator in seconds."""
         started = time.perf_counter()
-        batch = Batch(self.batch.images[:MAX_AT_ONCE], self.batch.labels[:MAX_AT_ONCE])
-        self.trainer.reconstruct(self.noise.z[:MAX_AT_ONCE], batch, self.trainer.generator_optimizer)
+        batch = Batch(self.batch.images[:MAX_PRETRAINING_BATCH], self.batch.labels[:MAX_PRETRAINING_BATCH])
+        self.trainer.reconstruct(self.noise.z[:MAX_PRETRAINING_BATCH], batch, self.trainer.generator_optimizer)
         _wait(self.trainer.device)
         return time.perf_counter() - started
 

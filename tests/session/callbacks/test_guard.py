@@ -19,7 +19,7 @@ from digitgan.networks import DiscriminatorOutput
 from digitgan.networks.convolutional import ConvolutionalDiscriminator, ConvolutionalGenerator
 from digitgan.recipes import find_recipe
 from digitgan.runs import RunFolder
-from digitgan.session.callbacks.guard import CHUNK_SIZE, COLLAPSED, PATIENCE, Guard, variety_of
+from digitgan.session.callbacks.guard import COLLAPSED, PATIENCE, STEPS_PER_CHECK, Guard, variety_of
 from digitgan.training import CheckpointDue, Control, PreviewDue, Stepped, StepReport, Trainer, checkpoints
 
 SMALL = [
@@ -100,7 +100,7 @@ def test_a_weight_poisoned_at_the_very_moment_of_a_checkpoint_is_never_saved(
 
 def test_each_try_has_the_whole_of_the_guards_patience(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Test that a rollback resets the findings of the guard."""
-    for name, value in (("CHUNK_SIZE", 2), ("PATIENCE", 4), ("ALWAYS_WINS", 0.0)):
+    for name, value in (("STEPS_PER_CHECK", 2), ("PATIENCE", 4), ("ALWAYS_WINS", 0.0)):
         monkeypatch.setattr(f"digitgan.session.callbacks.guard.{name}", value)
     with pytest.raises(DivergenceError, match=r"discriminator.*\bloss\b.*optimizer\.discriminator_learning_rate"):
         train(tmp_path / "run", 960, "training.checkpoints=20", "training.previews=1")
@@ -202,7 +202,7 @@ def test_an_alarm_can_be_turned_off(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.usefixtures("impatient")
 def test_a_healthy_run_is_left_alone(tmp_path: Path) -> None:
-    result = train(tmp_path / "run", 16 * CHUNK_SIZE * 4, "training.previews=12")
+    result = train(tmp_path / "run", 16 * STEPS_PER_CHECK * 4, "training.previews=12")
     assert (result.finished, result.rollbacks) == (True, 0)
 
 
@@ -262,7 +262,7 @@ def test_what_the_guard_has_noticed_survives_a_resume(digits: digitgan.ImageSet,
 
     def alarmed_at(resumed_at: int) -> int:
         guard = Guard(find_recipe("fast"), Control(), digits)
-        for number in range(1, 2 * PATIENCE * CHUNK_SIZE):
+        for number in range(1, 2 * PATIENCE * STEPS_PER_CHECK):
             guard.on_event(stepped(number))
             if number == resumed_at:
                 state = json.loads(json.dumps(guard.state()))
@@ -272,7 +272,9 @@ def test_what_the_guard_has_noticed_survives_a_resume(digits: digitgan.ImageSet,
                 return number
         raise AssertionError("no alarm")
 
-    assert alarmed_at(0) == alarmed_at(CHUNK_SIZE // 2) == alarmed_at(3 * CHUNK_SIZE + 7) == PATIENCE * CHUNK_SIZE
+    assert (
+        alarmed_at(0) == alarmed_at(STEPS_PER_CHECK // 2) == alarmed_at(3 * STEPS_PER_CHECK + 7) == PATIENCE * STEPS_PER_CHECK
+    )
 
 
 def test_nothing_is_saved_after_an_alarm(digits: digitgan.ImageSet, new_trainer: Callable[..., Trainer]) -> None:

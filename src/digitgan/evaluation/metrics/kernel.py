@@ -10,7 +10,7 @@ import numpy as np
 
 from digitgan.evaluation.metrics.interface import Features
 
-BLOCK = 1000
+KERNEL_BLOCK_SIZE = 1000
 """The number of images of each set in one estimate, as in Bińkowski et al. (2018)."""
 
 
@@ -44,7 +44,7 @@ def squared_mean_discrepancy(first: Features, second: Features) -> float:
     return _mean_of_pairs(one) + _mean_of_pairs(other) - 2 * float(_kernel(one, other).mean())
 
 
-def kernel_distance(first: Features, second: Features, block: int = BLOCK) -> Estimate:
+def kernel_distance(first: Features, second: Features, block: int = KERNEL_BLOCK_SIZE) -> Estimate:
     """Compute the kernel distance (Bińkowski et al. 2018) as the mean over disjoint blocks of both sets.
 
     Args:

@@ -11,7 +11,7 @@ import torch
 
 from digitgan.evaluation.metrics.interface import Features, Vector
 
-BLOCK = 1000
+DISTANCE_ROWS = 1000
 """The number of rows of the distance matrix held in memory at once."""
 
 
@@ -74,8 +74,8 @@ def neighbourhoods(
     around_real, around_drawn = around or (radii(real, neighbours), radii(drawn, neighbours))
     within = np.zeros(len(drawn), dtype=np.int64)
     covered, recalled = np.zeros(len(real), dtype=bool), np.zeros(len(real), dtype=bool)
-    for start in range(0, len(drawn), BLOCK):
-        rows = slice(start, start + BLOCK)
+    for start in range(0, len(drawn), DISTANCE_ROWS):
+        rows = slice(start, start + DISTANCE_ROWS)
         distances = squared_distances(drawn[rows], real)
         inside = distances <= around_real
         within[rows] = inside.sum(axis=1)
@@ -87,8 +87,8 @@ def neighbourhoods(
 def radii(features: Features, neighbours: int) -> Vector:
     """Return the squared distance (n,) from each row to its k-th nearest neighbour, for k = `neighbours`."""
     found = np.empty(len(features))
-    for start in range(0, len(features), BLOCK):
-        rows = slice(start, start + BLOCK)
+    for start in range(0, len(features), DISTANCE_ROWS):
+        rows = slice(start, start + DISTANCE_ROWS)
         # Index 0 is the row itself, at distance 0.
         found[rows] = np.partition(squared_distances(features[rows], features), neighbours, axis=1)[:, neighbours]
     return found
@@ -130,11 +130,11 @@ def nearest_images(images: Pixels, among: Pixels) -> Nearest:
     rows, columns = (torch.from_numpy(pixels.reshape(len(pixels), -1)) for pixels in (images, among))
     indices = torch.zeros(len(rows), dtype=torch.int64)
     least = torch.full((len(rows),), torch.inf)
-    for start in range(0, len(columns), 4 * BLOCK):
-        part = columns[start : start + 4 * BLOCK].float()
+    for start in range(0, len(columns), 4 * DISTANCE_ROWS):
+        part = columns[start : start + 4 * DISTANCE_ROWS].float()
         lengths = part.square().sum(dim=1)
-        for first in range(0, len(rows), BLOCK):
-            place = slice(first, first + BLOCK)
+        for first in range(0, len(rows), DISTANCE_ROWS):
+            place = slice(first, first + DISTANCE_ROWS)
             # The squared length of the row is left out: it is the same for the whole set.
             found, index = torch.addmm(lengths, rows[place].float(), part.T, alpha=-2).min(dim=1)
             better = found < least[place]

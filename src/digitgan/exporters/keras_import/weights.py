@@ -18,7 +18,7 @@ from digitgan.networks.keras_graph import Layer, Lstm, Numbers
 if TYPE_CHECKING:
     import h5py
 
-MISSING: Final = "reading Keras weights needs h5py; install it with: pip install 'digitgan[export]'"
+MISSING_H5PY: Final = "reading Keras weights needs h5py; install it with: pip install 'digitgan[export]'"
 
 
 def read_weights(
@@ -40,7 +40,7 @@ def read_weights(
     try:
         import h5py
     except ImportError as problem:
-        raise UsageError(MISSING) from problem
+        raise UsageError(MISSING_H5PY) from problem
     try:
         with h5py.File(file, "r") as opened:
             if "layer_names" in opened.attrs:

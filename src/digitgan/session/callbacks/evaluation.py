@@ -18,10 +18,10 @@ from digitgan.runs import RunFolder
 from digitgan.session.callbacks.base import Callback
 from digitgan.training import EvaluationDue, Event, Trainer
 
-DRAWN: Final = 1_200
+GENERATED_IMAGES: Final = 1_200
 """Number of generated images of an evaluation: enough to rank models, and evaluated in half a second."""
 
-COMPARED: Final = 3_000
+TRAINING_IMAGES: Final = 3_000
 """Number of training images to compare with. Held-out images would bias the final evaluation of the selected model."""
 
 CHUNKS: Final = 2
@@ -35,9 +35,9 @@ BEST_BY: Final = "frechet_distance"
 class EvaluationCallback(Callback):
     """A callback that writes scores.jsonl, and best.safetensors after each best evaluation so far.
 
-    A line of scores.jsonl has `images_seen`, the Fréchet distance between `DRAWN` generated images and `COMPARED` training
-    images in the features of the classifier and, for conditional recipes, the class accuracy. The best evaluation has the
-    lowest Fréchet distance.
+    A line of scores.jsonl has `images_seen`, the Fréchet distance in the features of the classifier and, for conditional
+    recipes, the class accuracy. The distance is that of `GENERATED_IMAGES` images to `TRAINING_IMAGES` training images. The
+    best evaluation has the lowest distance.
 
     Args:
         run: run to write to.
@@ -54,9 +54,9 @@ class EvaluationCallback(Callback):
         self.run = run
         self.classifier = classifier
         self.model = model
-        few = evenly(image_set, min(COMPARED, len(image_set)))
+        few = evenly(image_set, min(TRAINING_IMAGES, len(image_set)))
         self.real = FeatureMoments.of(classify_images(classifier, few.images)[0])
-        self.labels = evenly(few, DRAWN).labels
+        self.labels = evenly(few, GENERATED_IMAGES).labels
         self.lines: list[dict[str, Any]] = []
         self.kept: dict[str, Any] | None = None
         self.seconds = 0.0

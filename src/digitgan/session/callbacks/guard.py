@@ -35,7 +35,7 @@ from digitgan.training import (
     Trainer,
 )
 
-CHUNK_SIZE: Final = 50
+STEPS_PER_CHECK: Final = 50
 """Number of steps between two checks of the means; reading a value waits for the device."""
 
 PATIENCE: Final = 10
@@ -68,7 +68,7 @@ YOUNG: Final = 0.25
 YOUNG_STEPS: Final = 30
 """The same limit in steps, for very short runs; a generator learns nothing in fewer steps."""
 
-COMPARED: Final = 20
+REAL_IMAGES_PER_CLASS: Final = 20
 """Number of real images of each class with which the variety is compared."""
 
 
@@ -146,7 +146,7 @@ class Guard(Callback):
         self.steps += 1
         if report.terms["discriminator_loss"].device.type == "cpu":  # where reading a value does not wait
             self._check_finite({name: float(value) for name, value in terms.items()}, report.images_seen)
-        if self.steps == CHUNK_SIZE:
+        if self.steps == STEPS_PER_CHECK:
             self._look(report.images_seen)
             self.steps = 0
             self.averages.clear()
@@ -162,13 +162,14 @@ class Guard(Callback):
         if self.winning >= PATIENCE:
             self.control.raise_alarm(
                 f"discriminator collapse at {images_seen:,} images: it separated all real and fake images for "
-                f"{PATIENCE * CHUNK_SIZE} steps (loss {means['discriminator_loss']:.4f}), so the generator no longer learns. "
-                "Try a lower optimizer.discriminator_learning_rate, a penalty (penalty.name=r1), dropout, or label smoothing"
+                f"{PATIENCE * STEPS_PER_CHECK} steps (loss {means['discriminator_loss']:.4f}), so the generator no longer "
+                "learns. Try a lower optimizer.discriminator_learning_rate, a penalty (penalty.name=r1), dropout, or label "
+                "smoothing"
             )
         elif self.dead >= PATIENCE:
             self.control.raise_alarm(
                 f"discriminator collapse at {images_seen:,} images: it gave real and fake images the same score (within "
-                f"{SAME_SCORE:g}) for {PATIENCE * CHUNK_SIZE} steps. Try a weaker penalty (penalty.gamma), or another "
+                f"{SAME_SCORE:g}) for {PATIENCE * STEPS_PER_CHECK} steps. Try a weaker penalty (penalty.gamma), or another "
                 "optimizer.discriminator_learning_rate"
             )
 
@@ -225,5 +226,7 @@ def variety_of(images: Picture, labels: npt.NDArray[np.int64]) -> float:
 
 
 def _some_of_each_class(image_set: ImageSet) -> tuple[Picture, npt.NDArray[np.int64]]:
-    places = np.concatenate([np.flatnonzero(image_set.labels == label)[:COMPARED] for label in np.unique(image_set.labels)])
+    places = np.concatenate(
+        [np.flatnonzero(image_set.labels == label)[:REAL_IMAGES_PER_CLASS] for label in np.unique(image_set.labels)]
+    )
     return image_set.images[places], image_set.labels[places]

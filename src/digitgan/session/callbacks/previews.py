@@ -18,7 +18,7 @@ from digitgan.runs import RunFolder
 from digitgan.session.callbacks.base import Callback
 from digitgan.training import Event, NoiseSource, PreviewDue, Trainer
 
-CELLS = 100
+PREVIEW_IMAGES = 100
 """Approximate number of images in a preview; rows are complete."""
 
 CALIBRATION_BATCHES, CALIBRATION_BATCH_SIZE = 1, 256
@@ -27,7 +27,7 @@ CALIBRATION_BATCHES, CALIBRATION_BATCH_SIZE = 1, 256
 ALL_ALIKE = "10x10"
 """The layout for a single class."""
 
-COLUMNS = 20
+MAX_PREVIEW_CLASSES = 20
 """Largest number of classes in a preview; further classes are omitted to keep the picture readable."""
 
 
@@ -61,8 +61,8 @@ class Previews(Callback):
         self.notice = notice
         self.inspect = inspect
         if layout == "classes" and noise_source.classes > 1:
-            self.columns = min(noise_source.classes, COLUMNS)
-            latents, labels = noise_source.preview(per_class=CELLS // self.columns)
+            self.columns = min(noise_source.classes, MAX_PREVIEW_CLASSES)
+            latents, labels = noise_source.preview(per_class=PREVIEW_IMAGES // self.columns)
             shown = labels < self.columns
             self.latents, self.labels = latents[shown], labels[shown]
         else:

@@ -20,7 +20,7 @@ from digitgan.session.callbacks.means import RunningMeans
 from digitgan.training import Ended, EvaluationDue, Event, PreviewDue, Stepped
 from digitgan.training.schedule import Schedule
 
-GROUPS: Final = {"loss": "losses", "score": "scores", "accuracy": "accuracies"}
+TERM_GROUPS: Final = {"loss": "losses", "score": "scores", "accuracy": "accuracies"}
 """The groups of the terms, by a word in the name of the term."""
 
 
@@ -74,7 +74,7 @@ class TensorBoard(Callback):
     def _write_terms(self, images_seen: int) -> None:
         for name, mean in self._averages.means().items():
             if math.isfinite(mean):
-                heading = next((heading for word, heading in GROUPS.items() if word in name), "further")
+                heading = next((heading for word, heading in TERM_GROUPS.items() if word in name), "further")
                 self._writer.add_scalar(f"{heading}/{name}", mean, images_seen)
         self._averages.clear()
 
