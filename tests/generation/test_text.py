@@ -11,7 +11,7 @@ import pytest
 
 from digitgan.errors import UsageError
 from digitgan.generation import write
-from digitgan.generation.text import MAX_LENGTH
+from digitgan.generation.text import MAX_TEXT_LENGTH
 from digitgan.model.batching import BLOCK
 from digitgan.model.file import Model
 
@@ -85,9 +85,9 @@ def test_a_text_of_more_than_a_block_is_written_in_one_style(small_model: Model)
 
 
 def test_the_longest_text_is_written_and_one_longer_is_not(small_model: Model) -> None:
-    assert write(small_model, "1" * MAX_LENGTH).shape == (28, MAX_LENGTH * WIDTH)
+    assert write(small_model, "1" * MAX_TEXT_LENGTH).shape == (28, MAX_TEXT_LENGTH * WIDTH)
     with pytest.raises(UsageError, match=r"1,001.*1,000"):
-        write(small_model, "1" * (MAX_LENGTH + 1))
+        write(small_model, "1" * (MAX_TEXT_LENGTH + 1))
 
 
 @pytest.mark.parametrize("text", ["", " ", "   ", "\n"])

@@ -29,8 +29,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its exit code.
 
     The exit codes are 0 for success; 2 for an error that the user can correct; 3 for a training that diverged or collapsed; 4
-    for a lost process of a distributed training. A stopped command exits with 128 plus the number of the signal: 130 for
-    Ctrl-C, 143 for SIGTERM, 129 for a closed terminal, 141 for a closed pipe.
+    for a lost process of a distributed training, or a lost worker. A stopped command exits with 128 plus the number of the
+    signal: 130 for Ctrl-C, 143 for SIGTERM, 129 for a closed terminal, 141 for a closed pipe.
     """
     try:
         _run(list(sys.argv[1:] if argv is None else argv))

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich_pixels import Pixels
+
+    from digitgan.images import Picture
 
 
 LINES_BELOW: Final = 4
@@ -46,21 +49,36 @@ class Output:
 
         Nothing is printed if the output is quiet or JSON, or goes elsewhere than to a terminal with colours.
         """
+        if console := self._picture_console():
+            import numpy as np
+            from PIL import Image
+
+            from digitgan.terminal import half_blocks
+
+            with Image.open(min(path.rglob("*.png")) if path.is_dir() else path) as opened:
+                shown = np.asarray(opened.convert("L" if opened.mode in ("1", "L") else "RGB"))
+            self._show(console, half_blocks(shown, console.width, console.height - LINES_BELOW))
+
+    def images(self, images: Picture) -> None:
+        """Show images (n, height, width[, channels]) as a grid, where `picture` would show a file."""
+        if console := self._picture_console():
+            from digitgan.terminal import grid_in_half_blocks
+
+            self._show(console, grid_in_half_blocks(images, console.width, console.height - LINES_BELOW))
+
+    def _picture_console(self) -> Console | None:
         if self.quiet or self.json or not sys.stdout.isatty():
-            return
-        import numpy as np
-        from PIL import Image
+            return None
         from rich.console import Console
 
-        from digitgan.terminal import can_show, half_blocks
+        from digitgan.terminal import can_show
 
         console = Console()
-        if not can_show(console):
-            return
-        with Image.open(min(path.rglob("*.png")) if path.is_dir() else path) as opened:
-            shown = opened.convert("L" if opened.mode in ("1", "L") else "RGB")
-        pixels = half_blocks(np.asarray(shown), console.width, console.height - LINES_BELOW)
-        if pixels is not None:
+        return console if can_show(console) else None
+
+    @staticmethod
+    def _show(console: Console, pixels: Pixels | None) -> None:
+        if pixels is not None:  # otherwise there is no room
             console.print(pixels)
 
     def console(self) -> Console:

@@ -7,7 +7,7 @@ from digitgan.cli.threads import share_cores
 from digitgan.options import Fields, Json, Quiet, SampleRequest, Show, WriteOptions
 
 
-def sample(request: Fields[SampleRequest], *, quiet: Quiet = False, json_: Json = False) -> None:
+def sample(request: Fields[SampleRequest], *, show: Show = True, quiet: Quiet = False, json_: Json = False) -> None:
     """Generate labelled images with a model: a grid picture, or a data set of millions."""
     share_cores()  # before torch is imported
 
@@ -19,6 +19,8 @@ def sample(request: Fields[SampleRequest], *, quiet: Quiet = False, json_: Json 
     if is_sharded(request) and drawn.manifest is None:
         return  # a torchrun process other than the first: the first one prints the result
     output = Output(quiet, json_)
+    if show and drawn.first_images is not None:
+        output.images(drawn.first_images)
     output.lines(f"{drawn.count:,} images  {drawn.path}")
     if drawn.accepted:
         least = min((share, name) for name, share in drawn.accepted.items() if share is not None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -54,6 +54,9 @@ from digitgan.version import __version__
 MIN_PROGRESS_IMAGES: Final = 2_000
 """Minimum images for a progress bar; fewer are finished before a bar could be read."""
 
+FIRST_IMAGES: Final = 20
+"""Number of images that a result keeps for display: two rows of ten."""
+
 RANK_TIMEOUT: Final = timedelta(days=1)
 """Timeout of ranks that wait for the slowest one."""
 
@@ -69,6 +72,7 @@ class SampleResult:
         counts: Number of images per class name.
         accepted: Acceptance rate of the filters per class name; empty without filters.
         manifest: Manifest of a set; None for a single file.
+        first_images: The first images, at most `FIRST_IMAGES`, uint8 (n, height, width[, channels]); None for a set.
     """
 
     path: Path
@@ -76,6 +80,7 @@ class SampleResult:
     counts: dict[str, int]
     accepted: dict[str, float | None] = field(default_factory=dict)
     manifest: dict[str, Any] | None = None
+    first_images: Picture | None = field(default=None, repr=False, compare=False)
 
 
 @final
@@ -163,6 +168,7 @@ def _write_one(job: _Job, out: Path, writer: Writer) -> SampleResult:
     labelling, class_names = job.plan.labelling, job.model.class_names
     labels = labelling.of(range(labelling.count))
     attempts = np.zeros(len(class_names), dtype=np.int64)
+    first: list[Picture] = []
     # The processes and threads must have ended when the error of a writer is raised.
     with job.progress() as progress, contextlib.closing(_blocks(job)) as blocks:
         task = progress.add_task("sampling", total=labelling.count)
@@ -173,12 +179,22 @@ def _write_one(job: _Job, out: Path, writer: Writer) -> SampleResult:
                 progress.advance(task, len(block.labels))
                 yield block.images
 
-        writer.write(out, job.model.at_origin(labels) if job.request.zero_latent else images(), labels, class_names)
+        drawn = job.model.at_origin(labels) if job.request.zero_latent else images()
+        writer.write(out, _keeping_first(drawn, first), labels, class_names)
     counts = labelling.tally(class_names)
     accepted = {
         name: counts[name] / tried if tried else None for name, tried in zip(class_names, attempts.tolist(), strict=True)
     }
-    return SampleResult(out, labelling.count, counts, accepted if job.filters else {})
+    kept = np.concatenate(first)[:FIRST_IMAGES]
+    return SampleResult(out, labelling.count, counts, accepted if job.filters else {}, first_images=kept)
+
+
+def _keeping_first(blocks: Iterable[Picture], first: list[Picture]) -> Iterator[Picture]:
+    """Yield the blocks, and add the first ones to a list until it has `FIRST_IMAGES` images."""
+    for block in blocks:
+        if sum(map(len, first)) < FIRST_IMAGES:
+            first.append(block[:FIRST_IMAGES].copy())
+        yield block
 
 
 def _blocks(job: _Job) -> Generator[Block, None, None]:

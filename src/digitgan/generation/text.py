@@ -27,7 +27,7 @@ UNSTEADINESS = 0.35
 """Weight, in standard deviations, of the part of a character's latent that is its own rather than the style's. It is large
 enough that two equal digits differ, and small enough that all characters share one style."""
 
-MAX_LENGTH = 1000
+MAX_TEXT_LENGTH = 1000
 
 MARKS: Final[Mapping[str, Sequence[tuple[float, float, float, float]]]] = types.MappingProxyType(
     {
@@ -81,8 +81,8 @@ class Sheet:
     def __init__(self, model: Model, text: str) -> None:
         if not text.strip():
             raise UsageError(f"text {text!r}: must not be blank; give a text such as 2026")
-        if len(text) > MAX_LENGTH:
-            raise UsageError(f"text of {len(text):,} characters: at most {MAX_LENGTH:,} per picture; split it")
+        if len(text) > MAX_TEXT_LENGTH:
+            raise UsageError(f"text of {len(text):,} characters: at most {MAX_TEXT_LENGTH:,} per picture; split it")
         if not model.recipe.conditional:
             raise UsageError(f"the recipe of this model, {model.recipe.name}, is unconditional; use a class-conditional model")
         known = {name: label for label, name in enumerate(model.class_names) if len(name) == 1}
@@ -115,11 +115,12 @@ class Sheet:
         if style < 0:
             raise UsageError(f"--style {style}: must be 0 or more")
         latent = self.model.generator.latent
-        hand = rng.normals(seed, "hand", style, 1, latent)
+        # The purposes of the random numbers keep their first names, since they determine the numbers.
+        common = rng.normals(seed, "hand", style, 1, latent)
         if any(moved):
-            hand = hand + np.array(moved, dtype=np.float32) @ principal_directions(self.model, len(moved))[0]
-        strays = rng.normals(seed, "strays of the hand" if style == 0 else f"strays of hand {style}", 0, len(self.text), latent)
-        return torch.from_numpy(math.sqrt(1 - UNSTEADINESS**2) * hand + UNSTEADINESS * strays)
+            common = common + np.array(moved, dtype=np.float32) @ principal_directions(self.model, len(moved))[0]
+        own = rng.normals(seed, "strays of the hand" if style == 0 else f"strays of hand {style}", 0, len(self.text), latent)
+        return torch.from_numpy(math.sqrt(1 - UNSTEADINESS**2) * common + UNSTEADINESS * own)
 
     def joined(self, drawn: Picture) -> Picture:
         """Join the images of the characters into one line, dark on white for grey models.

@@ -30,7 +30,7 @@ class SampleRequest(CommandOptions):
         data: real images for the filters and the quality report
         format: output format, one of {digitgan.generation:WRITERS}
         shard_size: write several files with this number of images each, and a manifest
-        workers: number of processes that generate the set; it does not change the images
+        workers: number of processes that generate the images; it changes neither the images nor the files
         out: output path (default: samples.png or similar, or the next free name)
         resume: continue an interrupted set
         device: device to compute on

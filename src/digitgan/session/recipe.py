@@ -21,7 +21,7 @@ from digitgan.training.speed import images_within, training_speed
 PRETRAINING = 50
 """Number of pretraining steps of the discriminator; a convolutional one separates digits from noise in fewer."""
 
-MAX_LENGTH = 10**12
+MAX_RUN_IMAGES = 10**12
 """Longest run, in images, epochs or minutes; a larger number is likely a typing error."""
 
 MINUTES_SHARE = 0.96
@@ -38,7 +38,7 @@ def check_lengths(options: TrainOptions) -> None:
     if len(given) > 1:
         raise UsageError(f"{', '.join(given)}: give only one of them")
     for name, value in (("images", options.images), ("epochs", options.epochs), ("minutes", options.minutes)):
-        if value is not None and not 0 < value < MAX_LENGTH:
+        if value is not None and not 0 < value < MAX_RUN_IMAGES:
             below = " and below a trillion" if value > 0 else ""
             raise UsageError(f"--{name} {value}: must be above 0{below}")
     if options.seed is not None:
@@ -93,7 +93,7 @@ def with_length(
         notify: called before the speed is measured.
 
     Raises:
-        UsageError: if the length is above `MAX_LENGTH` images.
+        UsageError: if the length is above `MAX_RUN_IMAGES` images.
     """
     if options.images is not None:
         images = options.images
@@ -108,6 +108,6 @@ def with_length(
     else:
         return recipe
     images = max(recipe.training.batch_size, images)
-    if images > MAX_LENGTH:
-        raise UsageError(f"the length of {images:,} images is too large; at most {MAX_LENGTH:,} are possible")
+    if images > MAX_RUN_IMAGES:
+        raise UsageError(f"the length of {images:,} images is too large; at most {MAX_RUN_IMAGES:,} are possible")
     return dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, images=images))
