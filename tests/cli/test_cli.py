@@ -57,21 +57,13 @@ QUICK = ("--data=digits", "--images=64", "--set=training.precision=float32", "--
         (("data", "verify", "digts"), "'digts': .*'digits'"),
         (("train", "--device=gpu"), "--device"),
         (("train", "--images=0"), "--images 0: "),
-        (("train", f"--images={10**20}"), f"--images {10**20}: "),
-        (("train", "--images=-5"), "--images -5: "),
-        (("train", "--epochs=0"), r"--epochs 0\.0: "),
-        (("train", "--minutes=-1"), r"--minutes -1\.0: "),
-        (("train", "--minutes=nan"), "--minutes nan: "),
         (("train", "--images=many"), "--images .*'many'"),
         (("train", "--images=5", "--minutes=1"), "--images.*--minutes"),
-        (("train", "--seed=-1"), "--seed -1: "),
         (("train", "--set=penalty.gama=1"), "'gama' .*'penalty'.*'gamma'"),
         (("train", "--set=loss.name=hinje", "--data=digits"), r"loss\.name = 'hinje': .*'hinge'"),
         (("train", "--config=none.toml"), r"none\.toml: "),
-        (("train", "fast", "--config=none.toml"), "fast.*--config"),
         (("train", "--resume"), "--resume.*--out"),
         (("train", "--resume", "--out=nowhere"), "nowhere: "),
-        (("train", "--resume", "--overwrite", "--out=x"), "--resume.*--overwrite"),
         (("train", "one", "two"), r"\btwo\b"),
         (("sample", "nowhere"), "'nowhere'"),
         (("animate", "nowhere"), "nowhere: "),
@@ -299,21 +291,6 @@ def test_json_is_one_object_on_standard_output(trained: Path, capsys: pytest.Cap
     assert json.loads(capsys.readouterr().out)["train"]["images"] == 1500
 
 
-def test_training_leaves_what_the_design_says(trained: Path) -> None:
-    left = {path.name for path in trained.iterdir()}
-    assert left == {
-        "recipe.toml",
-        "run.json",
-        "history.jsonl",
-        "previews",
-        "checkpoints",
-        "model.safetensors",
-        "losses.png",
-        "training.gif",
-    }
-    assert json.loads((trained / "run.json").read_text())["status"] == "finished"
-
-
 def test_a_recipe_printed_can_be_trained_again(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("recipes", "fast") == 0
     Path("mine.toml").write_text(capsys.readouterr().out)
@@ -342,26 +319,6 @@ def test_data_verify_prints_the_counts(capsys: pytest.CaptureFixture[str]) -> No
     printed = capsys.readouterr().out
     assert re.search(r"train: .*\b1,500\b.*\b28x28x1\b", printed)
     assert re.search(r"test: .*\b297\b", printed)
-
-
-def test_auto_falls_back_to_the_embedded_digits_and_says_so(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from digitgan.errors import DownloadError
-    from digitgan.session import data
-
-    real = data.load_image_set
-
-    def without_network(source: str, *values: object, **named: object) -> object:
-        if source == "mnist":
-            raise DownloadError("no mirror answered")
-        return real(source, *values, **named)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(data, "load_image_set", without_network)
-    assert run("train", "--data=auto", "--dry-run", "--images=64") == 0
-    printed = capsys.readouterr()
-    assert re.search("MNIST.*digits", " ".join(printed.err.split()))
-    assert re.search(r"data +digits \(train\): 1,500\b", printed.out)
 
 
 def test_colour_images_of_another_size_train_and_draw() -> None:

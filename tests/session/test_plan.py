@@ -1,0 +1,173 @@
+"""Tests of the plan of a new run: its length, precision, data and folder, and the options that are refused."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from digitgan.data import ImageSet
+from digitgan.errors import DigitganError, DownloadError, RecipeError, UsageError
+from digitgan.options import TrainOptions
+from digitgan.recipes import RECIPES
+from digitgan.session import data, recipe
+from digitgan.session.plan import TrainPlan, plan_training
+
+
+@pytest.fixture(autouse=True)
+def _empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def planned(said: list[str] | None = None, **options: Any) -> TrainPlan:
+    """Return the plan of options; the data is that of the digits unless the options name another."""
+    return plan_training(TrainOptions(**{"data": "digits", **options}), (said if said is not None else []).append)
+
+
+@pytest.mark.parametrize(
+    ("options", "images"),
+    [
+        ({}, RECIPES["fast"].training.images),
+        ({"images": 640}, 640),
+        ({"images": 1}, 128),  # at least one batch
+        ({"epochs": 1.5}, 2250),
+        ({"epochs": 0.001}, 128),
+        ({"epochs": 2.0, "settings": ["training.images=77"]}, 3000),
+        ({"settings": ["training.images=77"]}, 77),
+    ],
+)
+def test_the_length_is_that_of_the_options_or_of_the_recipe(tmp_path: Path, options: dict[str, Any], images: int) -> None:
+    assert planned(**options).recipe.training.images == images
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("minutes", "images"), [(0.5, 25_800), (0.01, 128)])
+def test_minutes_are_converted_by_the_measured_speed_and_include_the_measurement(
+    monkeypatch: pytest.MonkeyPatch, minutes: float, images: int
+) -> None:
+    now, budgets, said = [100.0], [], []
+
+    def measured(_recipe: object, _spec: object, _device: object, budget: float) -> float:
+        assert len(said) == 1, "the measurement is announced"
+        budgets.append(budget)
+        now[0] += 3.0
+        return 1000.0
+
+    monkeypatch.setattr(recipe, "training_speed", measured)
+    monkeypatch.setattr(recipe, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    plan = planned(said, minutes=minutes, settings=["training.generator_pretraining=0"])
+    assert budgets == [60 * minutes]
+    assert plan.recipe.training.images == images  # 1,000 images a second in 0.96 of the budget without three seconds
+
+
+def test_an_open_precision_is_that_of_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipe, "choose_precision", lambda device: f"precision of {device}")
+    assert planned().recipe.training.precision == "precision of cpu"
+    assert planned(settings=["training.precision=float32"]).recipe.training.precision == "float32"
+
+
+def test_an_unconditional_recipe_trains_without_labels_and_is_evaluated_with_them() -> None:
+    plan = planned(recipe="dcgan")
+    assert (plan.image_set.class_names, plan.spec.classes) == (("image",), 1)
+    assert len(plan.labelled.class_names) == 10
+    conditional = planned()
+    assert conditional.image_set is conditional.labelled
+
+
+def test_the_default_folder_is_named_after_recipe_and_data(tmp_path: Path) -> None:
+    np.savez("mine.npz", images=np.zeros((40, 28, 28), np.uint8), labels=np.arange(40) % 10)
+    assert planned(recipe="acgan", data="mine.npz").run.path == Path("runs/acgan-mine-001")
+    (tmp_path / "runs" / "acgan-mine-001").mkdir(parents=True)
+    assert planned(recipe="acgan", data="mine.npz").run.path == Path("runs/acgan-mine-002")
+
+
+@pytest.fixture
+def sources(monkeypatch: pytest.MonkeyPatch, digits: ImageSet) -> list[str]:
+    """Return the sources that are loaded, which all are the digits; without a network, MNIST cannot be downloaded."""
+    loaded: list[str] = []
+
+    def load(source: str, *_: object, **__: object) -> ImageSet:
+        loaded.append(source)
+        if source == "mnist" and "offline" in loaded:
+            raise DownloadError("no mirror answered")
+        return digits
+
+    monkeypatch.setattr(data, "load_image_set", load)
+    return loaded
+
+
+def test_the_default_data_is_mnist(sources: list[str]) -> None:
+    assert planned(data=None).source == "mnist"
+    assert sources == ["mnist"]
+
+
+def test_auto_is_mnist_where_it_can_be_loaded(sources: list[str]) -> None:
+    said: list[str] = []
+    assert planned(said, data="auto").source == "mnist"
+    assert said == []
+
+
+def test_auto_falls_back_to_the_embedded_digits_and_says_so(sources: list[str]) -> None:
+    sources.append("offline")
+    said: list[str] = []
+    assert planned(said, data="auto").source == "digits"
+    assert ["MNIST" in line and "digits" in line for line in said] == [True]
+    with pytest.raises(DownloadError):
+        planned(data="mnist")
+
+
+def test_each_microbatch_is_computed_by_one_thread() -> None:
+    plan = dataclasses.replace(planned(), threads=8)
+    assert plan.arithmetic()["threads"] == 8
+    parts = dataclasses.replace(planned(settings=["updates.microbatches=2"]), threads=8)
+    assert parts.arithmetic()["threads"] == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"images": 5, "minutes": 1.0}, UsageError, "--images, --minutes: "),
+        ({"epochs": 5.0, "minutes": 1.0, "resume": True}, UsageError, "--epochs, --minutes: "),
+        ({"images": -5}, UsageError, "--images -5: "),
+        ({"images": 10**20}, UsageError, f"--images {10**20}: "),
+        ({"epochs": 0.0}, UsageError, r"--epochs 0\.0: "),
+        ({"epochs": 1e10}, UsageError, "15,000,000,000,000 images"),
+        ({"minutes": -1.0}, UsageError, r"--minutes -1\.0: "),
+        ({"minutes": float("nan")}, UsageError, "--minutes nan: "),
+        ({"seed": -1}, UsageError, "--seed -1: "),
+        ({"seed": 2**63}, UsageError, f"--seed {2**63}: "),
+        ({"data": ""}, UsageError, "--data: "),
+        ({"evaluate_every": 0}, UsageError, "--evaluate-every 0: "),
+        ({"recipe": "fast", "config": Path("mine.toml")}, UsageError, "fast, --config: "),
+        ({"resume": True, "overwrite": True, "out": Path("run")}, UsageError, "--resume, --overwrite: "),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, dict) else "",
+)
+def test_options_that_cannot_be_meant_are_refused(
+    tmp_path: Path, options: dict[str, Any], error: type[DigitganError], message: str
+) -> None:
+    with pytest.raises(error, match=message) as caught:
+        planned(**options)
+    assert type(caught.value) is error
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({}, RecipeError, r"recipe fast with data plain\.npz: .*plain-gan, dcgan"),
+        ({"recipe": "dcgan", "evaluate_every": 100}, UsageError, r"--evaluate-every with data plain\.npz: "),
+    ],
+)
+def test_images_without_labels_are_refused_where_labels_are_needed(
+    tmp_path: Path, options: dict[str, Any], error: type[DigitganError], message: str
+) -> None:
+    np.savez("plain.npz", images=np.zeros((40, 28, 28), np.uint8))
+    with pytest.raises(error, match=message):
+        planned(data="plain.npz", **options)
+    assert [path.name for path in tmp_path.iterdir()] == ["plain.npz"]
+    assert planned(data="plain.npz", recipe="dcgan").spec.classes == 1
