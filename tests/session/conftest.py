@@ -12,7 +12,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from digitgan.data import ImageSet
+from digitgan.data import DataRequest, ImageSet
 from digitgan.recipes import Recipe, with_settings
 from digitgan.runs import RunFolder
 from digitgan.session import session
@@ -31,7 +31,7 @@ def new_plan(small_recipe: Recipe, digits: ImageSet, tmp_path: Path) -> NewPlan:
     def make(*settings: str, name: str = "run", **changes: Any) -> TrainPlan:
         recipe = with_settings(small_recipe, ["training.checkpoints=2", "training.previews=5", *settings])
         device, run = torch.device("cpu"), RunFolder(tmp_path / name)
-        plan = TrainPlan(recipe, digits, digits, "digits", 0, device, 1, run, resumed=False, overwrite=False)
+        plan = TrainPlan(recipe, digits, digits, DataRequest("digits"), 0, device, 1, run, resumed=False, overwrite=False)
         return dataclasses.replace(plan, **changes)
 
     return make

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from digitgan.data import ImageSet
-from digitgan.errors import DigitganError, DownloadError, RecipeError, UsageError
+from digitgan.data import DataRequest
+from digitgan.errors import DigitganError, RecipeError, UsageError
 from digitgan.options import TrainOptions
 from digitgan.recipes import RECIPES
-from digitgan.session import data, recipe
+from digitgan.session import recipe
 from digitgan.session.plan import TrainPlan, plan_training
 
 
@@ -85,39 +85,17 @@ def test_the_default_folder_is_named_after_recipe_and_data(tmp_path: Path) -> No
     assert planned(recipe="acgan", data="mine.npz").run.path == Path("runs/acgan-mine-002")
 
 
-@pytest.fixture
-def sources(monkeypatch: pytest.MonkeyPatch, digits: ImageSet) -> list[str]:
-    """Return the sources that are loaded, which all are the digits; without a network, MNIST cannot be downloaded."""
-    loaded: list[str] = []
-
-    def load(source: str, *_: object, **__: object) -> ImageSet:
-        loaded.append(source)
-        if source == "mnist" and "offline" in loaded:
-            raise DownloadError("no mirror answered")
-        return digits
-
-    monkeypatch.setattr(data, "load_image_set", load)
-    return loaded
+def test_the_default_data_is_mnist() -> None:
+    plan = planned(data=None, per_class_limit=2)
+    assert plan.data == DataRequest("mnist", per_class_limit=2)
+    assert plan.image_set.counts == [2] * 10
 
 
-def test_the_default_data_is_mnist(sources: list[str]) -> None:
-    assert planned(data=None).source == "mnist"
-    assert sources == ["mnist"]
-
-
-def test_auto_is_mnist_where_it_can_be_loaded(sources: list[str]) -> None:
-    said: list[str] = []
-    assert planned(said, data="auto").source == "mnist"
-    assert said == []
-
-
-def test_auto_falls_back_to_the_embedded_digits_and_says_so(sources: list[str]) -> None:
-    sources.append("offline")
-    said: list[str] = []
-    assert planned(said, data="auto").source == "digits"
-    assert ["MNIST" in line and "digits" in line for line in said] == [True]
-    with pytest.raises(DownloadError):
-        planned(data="mnist")
+def test_a_limit_is_recorded_with_the_data() -> None:
+    record = planned(per_class_limit=7).data_record()
+    assert (record["source"], record["per_class_limit"], record["images"]) == ("digits", 7, 70)
+    assert record["content_hash"] != planned().data_record()["content_hash"]
+    assert planned().data_record()["per_class_limit"] is None
 
 
 def test_each_microbatch_is_computed_by_one_thread() -> None:

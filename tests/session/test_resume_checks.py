@@ -43,7 +43,7 @@ def test_what_the_options_leave_open_comes_from_the_run(run: RunFolder, monkeypa
     before = contents(run)
     monkeypatch.setattr(recipe, "choose_precision", lambda device: "bfloat16")
     plan = resumed(run)
-    assert (plan.recipe, plan.seed, plan.source, plan.resumed) == (run.read_recipe(), 3, "digits", True)
+    assert (plan.recipe, plan.seed, plan.data.source, plan.resumed) == (run.read_recipe(), 3, "digits", True)
     assert plan.recipe.training.precision == "float32"
     assert contents(run) == before
 
@@ -51,6 +51,14 @@ def test_what_the_options_leave_open_comes_from_the_run(run: RunFolder, monkeypa
 def test_the_same_options_are_no_change(run: RunFolder) -> None:
     plan = resumed(run, recipe="fast", settings=SETTINGS, data="digits", seed=3, images=640)
     assert plan.recipe == run.read_recipe()
+
+
+def test_a_limit_of_images_comes_from_the_run(tmp_path: Path) -> None:
+    run = begun(tmp_path / "run", per_class_limit=20)
+    assert resumed(run).image_set.counts == [20] * 10
+    assert resumed(run, data="digits", per_class_limit=20).image_set.counts == [20] * 10
+    with pytest.raises(RunError, match=r"data:\s+digits.*\b200\b.* -> digits.*\b210\b"):
+        resumed(run, per_class_limit=21)
 
 
 def test_an_open_precision_is_no_change(run: RunFolder) -> None:

@@ -134,8 +134,8 @@ def evaluated(new_plan: NewPlan, monkeypatch: pytest.MonkeyPatch) -> TrainPlan:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         classifier = FeatureClassifier(ImageSpec(1, 28, 28, 10)).eval()
-    monkeypatch.setattr(evaluation, "DRAWN", 100)
-    monkeypatch.setattr(evaluation, "COMPARED", 100)
+    monkeypatch.setattr(evaluation, "GENERATED_IMAGES", 100)
+    monkeypatch.setattr(evaluation, "TRAINING_IMAGES", 100)
     monkeypatch.setattr(components, "classifier_for", lambda image_set, notify: SimpleNamespace(classifier=classifier))
     return new_plan("training.evaluate_every=80")
 
