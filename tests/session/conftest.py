@@ -29,7 +29,9 @@ def new_plan(small_recipe: Recipe, digits: ImageSet, tmp_path: Path) -> NewPlan:
     """Return a function that makes plans of ten steps into `tmp_path / NAME`, with a checkpoint at every fifth step."""
 
     def make(*settings: str, name: str = "run", **changes: Any) -> TrainPlan:
-        recipe = with_settings(small_recipe, ["training.checkpoints=2", "training.previews=5", *settings])
+        # To recompute the batch-norm statistics of every preview and model would take longer than the ten steps.
+        usual = ["ema.statistics=running", "training.checkpoints=2", "training.previews=5"]
+        recipe = with_settings(small_recipe, [*usual, *settings])
         device, run = torch.device("cpu"), RunFolder(tmp_path / name)
         plan = TrainPlan(recipe, digits, digits, DataRequest("digits"), 0, device, 1, run, resumed=False, overwrite=False)
         return dataclasses.replace(plan, **changes)
