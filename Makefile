@@ -14,7 +14,7 @@ RUN := $(VENV)/bin/python -m digitgan
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test fuzz lint tensorflow pretrained classifier constraints lock licences audit clean
+.PHONY: help demo test fuzz lint dist tensorflow pretrained classifier constraints lock licences audit clean
 
 help: ## list the targets
 	@echo "Targets of make:"
@@ -45,6 +45,10 @@ lint: $(VENV)/.dev ## linters, types and import contract alone
 	$(VENV)/bin/python -m ruff format --check .
 	$(VENV)/bin/python -m mypy
 	$(VENV)/bin/lint-imports --no-logo
+
+dist: $(VENV)/.dev ## dist/: the wheel and the sdist, checked
+	rm -rf dist && $(VENV)/bin/python -m build
+	$(VENV)/bin/python -m twine check --strict dist/*
 
 tensorflow: $(TENSORFLOW)/.done ## an environment with TensorFlow for the tests of Keras exports
 

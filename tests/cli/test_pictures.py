@@ -15,6 +15,7 @@ import pytest
 
 from digitgan.data import load_image_set
 from digitgan.images import save_png
+from tests import processes
 
 pytestmark = pytest.mark.usefixtures("isolated_home")
 
@@ -27,7 +28,7 @@ def in_terminal(folder: Path, *argv: str, columns: int = 80, lines: int = 24, **
     settings = {name: value for name, value in os.environ.items() if name not in without}
     settings |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", **environment}
     command = [sys.executable, "-m", "digitgan", *argv]
-    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, cwd=folder, env=settings) as process:
+    with processes.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, cwd=folder, env=settings) as process:
         os.close(theirs)
         content = b""
         try:
