@@ -131,25 +131,37 @@ def digits() -> ImageSet:
 
 @pytest.fixture(scope="session")
 def small_recipe() -> Recipe:
-    """Return `fast` with small networks (milliseconds per step), ten steps of 16 images."""
-    from digitgan.recipes import find_recipe, with_settings
+    """Return the tiny recipe."""
+    from tests import tiny
 
-    settings = [
-        "generator.channels=[8, 8]",
-        "generator.latent=8",
-        "generator.label_embedding=8",
-        "discriminator.channels=[8, 8]",
-        "discriminator.features=16",
-        "training.precision=float32",
-        "training.batch_size=16",
-        "training.images=160",
-    ]
-    return with_settings(find_recipe("fast"), settings)
+    return tiny.recipe()
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Yield a finished run of the tiny recipe with two numbered models. Tests only read it."""
+    from tests import tiny
+
+    def contents() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+
+    run = tiny.train(tmp_path_factory.mktemp("tiny") / "run", "training.snapshots=2", seed=3).run
+    before = contents()
+    yield run
+    after = contents()
+    changed = sorted(str(path) for path in {*before, *after} if before.get(path) != after.get(path))
+    assert changed == [], "a test changed the run; it needs `tiny_run_copy`"
+
+
+@pytest.fixture
+def tiny_run_copy(tiny_run: Path, tmp_path: Path) -> Path:
+    """Return a copy of the finished run, `run` in the folder of the test."""
+    return Path(shutil.copytree(tiny_run, tmp_path / "run"))
 
 
 @pytest.fixture(scope="session")
 def new_trainer(small_recipe: Recipe) -> Callable[..., Trainer]:
-    """Return a function that makes untrained trainers for the digits, with changed settings of the small recipe."""
+    """Return a function that makes untrained trainers for the digits, with changed settings of the tiny recipe."""
     import torch
 
     from digitgan.networks import ImageSpec

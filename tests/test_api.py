@@ -14,8 +14,7 @@ import digitgan
 from digitgan.errors import DigitganError, DivergenceError, ModelFileError, RecipeError, UsageError
 from digitgan.runs import RunFolder
 from digitgan.training.losses import RelativisticLoss
-
-SETTINGS = ["training.precision=float32", "generator.channels=[16, 8]", "discriminator.channels=[8, 8, 8]"]
+from tests import tiny
 
 
 def test_importing_costs_nothing() -> None:
@@ -32,13 +31,13 @@ def test_every_offered_name_is_there() -> None:
 
 
 def test_train_load_sample(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    result = digitgan.train(data="digits", images=128, out=tmp_path / "run", settings=SETTINGS)
-    assert (result.finished, result.images_seen, result.run) == (True, 128, tmp_path / "run")
+    result = tiny.train(tmp_path / "run")
+    assert (result.finished, result.images_seen, result.run) == (True, tiny.IMAGES, tmp_path / "run")
     model = digitgan.load(result.run)
     images = model.sample(labels=[7] * 3 + [0], seed=5)
     assert (images.shape, images.dtype) == ((4, 28, 28), np.uint8)
     np.testing.assert_array_equal(digitgan.load(result.model).sample([7, 7], seed=5), images[:2])
-    assert model.card["images_seen"] == 128
+    assert model.card["images_seen"] == tiny.IMAGES
     assert model.card["data"]["name"] == "digits (train)"
     assert capfd.readouterr() == ("", ""), "the Python API prints nothing by default"
 
@@ -62,21 +61,21 @@ def test_data_comes_as_keras_gives_it(mnist_dir: Path) -> None:
 
 def test_a_new_run_gets_a_free_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    names = [digitgan.train(data="digits", images=32, settings=SETTINGS).run.name for _ in range(2)]
+    names = [digitgan.train(data="digits", images=32, settings=tiny.SETTINGS).run.name for _ in range(2)]
     assert names == ["fast-digits-001", "fast-digits-002"]
 
 
 def test_the_same_seed_gives_the_same_model_and_another_another(tmp_path: Path) -> None:
     drawn = []
     for number, seed in enumerate((1, 1, 2)):
-        run = digitgan.train(data="digits", images=64, seed=seed, out=tmp_path / str(number), settings=SETTINGS)
+        run = tiny.train(tmp_path / str(number), seed=seed)
         drawn.append(digitgan.load(run.run).sample(range(10)))
     np.testing.assert_array_equal(drawn[0], drawn[1])
     assert not np.array_equal(drawn[0], drawn[2])
 
 
 def test_a_budget_in_minutes_becomes_images_once_and_is_recorded(tmp_path: Path) -> None:
-    result = digitgan.train(data="digits", minutes=0.1, out=tmp_path / "run", settings=SETTINGS)
+    result = tiny.train(tmp_path / "run", minutes=0.02)
     training = RunFolder(result.run).read_recipe().training
     assert result.images_seen >= training.images >= training.batch_size
     assert result.images_seen - training.images < training.batch_size
@@ -94,8 +93,8 @@ def test_errors_are_those_of_the_command_line(tmp_path: Path) -> None:
 
 def test_a_training_that_diverges_ends_with_its_diagnosis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RelativisticLoss, "generator", lambda _self, real, fake: (real - fake).mean() * float("nan"))
-    with pytest.raises(DivergenceError, match=r"\b128\b.*\bgenerator_loss\b"):
-        digitgan.train(data="digits", images=640, out=tmp_path / "run", settings=SETTINGS)
+    with pytest.raises(DivergenceError, match=rf"\b{tiny.BATCH}\b.*\bgenerator_loss\b"):
+        tiny.train(tmp_path / "run")
     assert not (tmp_path / "run" / "model.safetensors").exists()
     assert not list(RunFolder(tmp_path / "run").read_history()), "undone steps are not in the history"
 

@@ -34,24 +34,10 @@ from digitgan.recipes import GENERATOR_FAMILIES
 from digitgan.recipes.networks import setting
 from digitgan.training.losses import LOSSES, Loss
 from digitgan.training.penalties import PENALTIES, LabelledImages, Score
+from tests import tiny
 from tests.cli.commands import run
 
-TRAIN = (
-    "train",
-    "fast",
-    "--data",
-    "digits",
-    "--images",
-    "64",
-    "--set",
-    "training.batch_size=32",
-    "--set",
-    "discriminator.channels=[8, 8]",
-    "--set",
-    "training.generator_pretraining=0",
-    "--quiet",
-)
-SMALL_GENERATOR = ("--set", "generator.channels=[8, 8]")
+TRAIN = ("train", *tiny.options(), "--quiet")
 
 
 @pytest.fixture
@@ -93,7 +79,7 @@ class AbsoluteLoss(Loss):
 
 def test_a_loss(registered: Any, isolated_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     registered(LOSSES, "absolute", AbsoluteLoss())
-    assert run(*TRAIN, *SMALL_GENERATOR, "--set", "loss.name=absolute", "--out", str(tmp_path / "run")) == 0
+    assert run(*TRAIN, "--set", "loss.name=absolute", "--out", str(tmp_path / "run")) == 0
     assert 'name = "absolute"' in recorded(tmp_path / "run")
     said = complaint(capsys, *TRAIN, "--set", "loss.name=absolut", "--out", str(tmp_path / "other"))
     assert "loss.name" in said
@@ -111,7 +97,7 @@ def test_a_paired_loss_is_checked_like_the_built_in_one(
 ) -> None:
     registered(LOSSES, "paired", PairedLoss())
     wrong = ("--set", "loss.name=paired", "--set", "updates.fakes=fresh", "--set", "updates.generator_batch=64")
-    said = complaint(capsys, *TRAIN, *SMALL_GENERATOR, *wrong, "--out", str(tmp_path / "run"))
+    said = complaint(capsys, *TRAIN, *wrong, "--out", str(tmp_path / "run"))
     assert "loss.name" in said
     assert "updates.generator_batch" in said
 
@@ -123,7 +109,7 @@ def mean_score(score: Score, real: LabelledImages, fake: LabelledImages, interpo
 
 def test_a_penalty(registered: Any, isolated_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     registered(PENALTIES, "drift", mean_score)
-    assert run(*TRAIN, *SMALL_GENERATOR, "--set", "penalty.name=drift", "--out", str(tmp_path / "run")) == 0
+    assert run(*TRAIN, "--set", "penalty.name=drift", "--out", str(tmp_path / "run")) == 0
     history = [json.loads(line) for line in (tmp_path / "run" / "history.jsonl").read_text(encoding="utf-8").splitlines()]
     assert any("penalty" in line for line in history)
     assert "'drift'" in complaint(capsys, *TRAIN, "--set", "penalty.name=drfit", "--out", str(tmp_path / "other"))
@@ -135,19 +121,17 @@ def spread_of_features(compared: Comparison) -> Interval:
 
 
 def test_a_metric(
-    registered: Any, isolated_home: Path, classifiers_at_hand: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    registered: Any, isolated_home: Path, classifiers_at_hand: None, tiny_run_copy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     meaning = "standard deviation of the features"
     metric = Metric("feature_spread", "Feature spread", meaning, "higher", 2, False, spread_of_features)
     registered(METRICS, metric.name, metric)
-    assert run(*TRAIN, *SMALL_GENERATOR, "--out", str(tmp_path / "run")) == 0
-    capsys.readouterr()
-    assert run("evaluate", str(tmp_path / "run"), "--images", "500", "--json") == 0
+    assert run("evaluate", str(tiny_run_copy), "--images", "500", "--json") == 0
     found = json.loads(capsys.readouterr().out)["metrics"]["feature_spread"]
     assert found["title"] == "Feature spread"
     assert found["value"] > 0
     assert found["baseline"] > 0
-    assert "Feature spread" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert "Feature spread" in (tiny_run_copy / "report.html").read_text(encoding="utf-8")
 
 
 class NumpyFormat(Format):
@@ -230,9 +214,8 @@ def test_a_data_set(registered: Any, isolated_home: Path, tmp_path: Path, digits
         content = (folder / stem).read_bytes()
         files.append(RemoteFile(f"{stem}.gz", len(content), hashlib.sha256(content).hexdigest()))
     registered(DATASETS, "tiny", Dataset("tiny", "for this test only", tuple("0123456789"), tuple(files), ()))
-    arguments = [*TRAIN, *SMALL_GENERATOR, "--data-dir", str(tmp_path / "data"), "--out", str(tmp_path / "run")]
-    arguments[arguments.index("digits")] = "tiny"
-    assert run(*arguments) == 0
+    where = ("--data-dir", str(tmp_path / "data"), "--out", str(tmp_path / "run"))
+    assert run("train", *tiny.options(data="tiny"), *where, "--quiet") == 0
     assert json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))["data"]["source"] == "tiny"
 
 
@@ -296,11 +279,10 @@ def test_a_family_of_generators(
     registered(GENERATOR_FAMILIES, "perceptron", PerceptronRecipe)
     registered(GENERATORS, "perceptron", PerceptronGenerator)
     out = tmp_path / "run"
+    train = [option for option in TRAIN if not option.startswith("--set=generator.")]
     family = ("--set", "generator.family=perceptron", "--set", "generator.units=24")
-    assert run(*TRAIN, *family, "--out", str(out)) == 0
-    longer = [*TRAIN, *family, "--out", str(out), "--resume"]
-    longer[longer.index("64")] = "128"
-    assert run(*longer) == 0
+    assert run(*train, *family, "--out", str(out)) == 0
+    assert run(*train, *family, "--out", str(out), "--resume", "--images", str(2 * tiny.IMAGES)) == 0
     capsys.readouterr()
     picture = tmp_path / "grid.png"
     assert run("sample", str(out), "--labels", "7", "--count", "3", "--out", str(picture), "--quiet") == 0
@@ -308,9 +290,9 @@ def test_a_family_of_generators(
     with pytest.raises(UsageError, match="PerceptronGenerator"):
         keras_generator(PerceptronGenerator(PerceptronRecipe(), ImageSpec(1, 28, 28, 10)), conditional=True)
     assert run("export", str(out), "--format", "torch", "--out", str(tmp_path / "generator.pt2"), "--quiet") == 0
-    said = complaint(capsys, *TRAIN, "--set", "generator.family=perceptorn", "--out", str(tmp_path / "other"))
+    said = complaint(capsys, *train, "--set", "generator.family=perceptorn", "--out", str(tmp_path / "other"))
     assert "'perceptron'" in said
-    said = complaint(capsys, *TRAIN, *family, "--set", "generator.unit=24", "--out", str(tmp_path / "other"))
+    said = complaint(capsys, *train, *family, "--set", "generator.unit=24", "--out", str(tmp_path / "other"))
     assert "'units'" in said
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from digitgan.cli.entry import COMMANDS
 from digitgan.data import write_idx
-from tests import processes
+from tests import tiny
 from tests.cli.commands import run
 
 
@@ -39,7 +39,7 @@ def files() -> list[str]:
     return sorted(str(path.relative_to(Path.cwd())) for path in Path.cwd().rglob("*"))
 
 
-QUICK = ("--data=digits", "--images=64", "--set=training.precision=float32", "--set=training.previews=1", "--out=run")
+TINY = tiny.options()
 
 
 # --- errors -------------------------------------------------------------------------------------------------------------
@@ -160,20 +160,10 @@ def test_images_of_a_size_the_networks_do_not_take_are_refused(capsys: pytest.Ca
     assert not Path("run").exists()
 
 
-@pytest.fixture(scope="module")
-def trained_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a finished run that was trained by the command line."""
-    folder = tmp_path_factory.mktemp("trained")
-    command = [sys.executable, "-m", "digitgan", "train", *QUICK, "--quiet"]
-    done = processes.run(command, cwd=folder, capture_output=True, text=True, check=True)
-    assert (done.stdout, done.stderr) == ("", "")
-    return folder / "run"
-
-
 @pytest.fixture
-def trained(trained_once: Path) -> Path:
-    """Return a copy of the run in the working folder."""
-    return Path(shutil.copytree(trained_once, "run"))
+def trained(tiny_run: Path) -> Path:
+    """Return a copy of a finished run in the working folder."""
+    return Path(shutil.copytree(tiny_run, "run"))
 
 
 @pytest.mark.parametrize(
@@ -208,7 +198,7 @@ def test_write_names_the_characters_it_cannot_draw(trained: Path, capsys: pytest
 
 def test_a_used_out_is_never_overwritten_silently(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = Path("run/model.safetensors").read_bytes()
-    assert run("train", *QUICK) == 2
+    assert run("train", *TINY, "--out=run") == 2
     assert re.search("run: .*--resume.*--overwrite", capsys.readouterr().err)
     assert Path("run/model.safetensors").read_bytes() == model
 
@@ -228,7 +218,7 @@ def test_a_used_out_is_never_overwritten_silently(trained: Path, capsys: pytest.
 def test_a_folder_that_is_no_run_is_not_overwritten_even_when_asked(capsys: pytest.CaptureFixture[str]) -> None:
     Path("precious").mkdir()
     Path("precious/thesis.txt").write_text("years of work")
-    for argv in (("train", *QUICK[:-1], "--out=precious", "--overwrite"),):
+    for argv in (("train", *TINY, "--out=precious", "--overwrite"),):
         assert run(*argv) == 2
         assert "precious: " in capsys.readouterr().err
     assert files() == ["precious", "precious/thesis.txt"]
@@ -236,9 +226,9 @@ def test_a_folder_that_is_no_run_is_not_overwritten_even_when_asked(capsys: pyte
 
 def test_an_unwritable_out_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     Path("file").write_text("in the way")
-    assert run("train", *QUICK[:-1], "--out=file/run") == 2
+    assert run("train", *TINY, "--out=file/run") == 2
     assert "file/run: " in capsys.readouterr().err
-    assert run("train", *QUICK[:-1], "--out=file") == 2
+    assert run("train", *TINY, "--out=file") == 2
     assert re.search("file: .*--out", capsys.readouterr().err)
     assert files() == ["file"]
 
@@ -325,8 +315,7 @@ def test_colour_images_of_another_size_train_and_draw() -> None:
     generator = np.random.default_rng(0)
     images = generator.integers(0, 256, (40, 32, 32, 3)).astype(np.uint8)
     np.savez("colour.npz", images=images, labels=np.arange(40) % 4, class_names=["ant", "bee", "cat", "dog"])
-    argv = ("--data=colour.npz", "--images=64", "--set=training.precision=float32", "--out=run", "--quiet")
-    assert run("train", *argv) == 0
+    assert run("train", *tiny.options(data="colour.npz"), "--out=run", "--quiet") == 0
     assert run("sample", "run", "--labels=cat,0", "--per-class=3", "--format=folder", "--out=drawn", "--quiet") == 0
     assert sorted(path.parent.name for path in Path("drawn").rglob("*.png")) == ["ant"] * 3 + ["cat"] * 3
     assert picture(next(Path("drawn").rglob("*.png")))[0] == "RGB"

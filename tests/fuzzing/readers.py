@@ -35,15 +35,9 @@ from digitgan.networks.keras_graph import KINDS
 from digitgan.recipes import BLANK, RECIPES, Recipe, find_recipe, from_toml, read_recipe, to_toml, with_settings
 from digitgan.runs import RunFolder, history_line
 from digitgan.training import Trainer, restore_checkpoint, save_checkpoint
+from tests import tiny
 
 NAMES = tuple("0123456789")
-SMALL = [
-    "generator.channels=[8, 8]",
-    "generator.latent=8",
-    "generator.label_embedding=8",
-    "discriminator.channels=[8, 8]",
-    "discriminator.features=16",
-]
 ARCHITECTURE = {
     "class_name": "Sequential",
     "config": {
@@ -81,13 +75,15 @@ def readers(folder: Path) -> dict[str, Reader]:
     Args:
         folder: an empty folder for the files to read.
     """
-    recipe = with_settings(find_recipe("fast"), SMALL)
+    recipe = tiny.recipe()
     model = folder / "model.safetensors"
     checkpoint = _checkpoint(folder / "checkpoints", recipe)
     return {
         "recipe": Reader(lambda content: from_toml(_text(content), "recipe.toml", BLANK), tuple(map(_toml, RECIPES))),
         "recipe file": Reader(_by_file(folder / "recipe.toml", read_recipe), (_toml("fast"),)),
-        "setting": Reader(lambda content: with_settings(recipe, [_text(content)]), (b"penalty.gamma=0.5", SMALL[0].encode())),
+        "setting": Reader(
+            lambda content: with_settings(recipe, [_text(content)]), (b"penalty.gamma=0.5", tiny.SETTINGS[0].encode())
+        ),
         "labels": Reader(lambda content: parse_labels(_text(content), NAMES), (b"0-9", b"1,3,5", b"7")),
         "weights": Reader(lambda content: weighted_labels(_text(content), NAMES, 100), (b"0:1,1:2.5", b"3:1")),
         "IDX": Reader(_by_file(folder / "images", read_idx), _idx()),

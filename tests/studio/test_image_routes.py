@@ -17,6 +17,7 @@ import digitgan
 from digitgan.images import enlarged, grid
 from digitgan.model.file import Model
 from digitgan.studio.rendering import check_label
+from tests import tiny
 from tests.studio.conftest import Studio
 
 API = "/api/v1"
@@ -100,11 +101,11 @@ def test_models_are_the_shipped_and_those_of_runs(studio: Studio) -> None:
     assert [model["name"] for model in studio.get(f"{API}/models").json()][:2] == ["mnist", "small"]
     described = studio.get(f"{API}/models/small").json()
     assert described["class_names"] == list("0123456789")
-    assert described["images_seen"] == 3200
+    assert described["images_seen"] == tiny.IMAGES
     assert described["data"] == "digits (train)"
     at_end = studio.get(f"{API}/sample", params={"model": "small"}).content
-    assert studio.get(f"{API}/sample", params={"model": "small@3200"}).content == at_end
-    assert studio.get(f"{API}/sample", params={"model": "small@1664"}).content != at_end
+    assert studio.get(f"{API}/sample", params={"model": f"small@{tiny.IMAGES}"}).content == at_end
+    assert studio.get(f"{API}/sample", params={"model": f"small@{tiny.IMAGES // 2}"}).content != at_end
 
 
 @pytest.mark.parametrize(
@@ -116,7 +117,7 @@ def test_models_are_the_shipped_and_those_of_runs(studio: Studio) -> None:
         ("/sample?labels=0-9&per_class=101", 400, "1,000"),
         ("/sample?per_class=2&count=3", 400, "per_class"),
         ("/sample?model=mnst", 404, "'mnist'"),
-        ("/sample?model=small@5", 404, "00003200"),
+        ("/sample?model=small@5", 404, f"{tiny.IMAGES:08d}"),
         ("/sample?model=..%2Fruns%2Fsmall", 404, "../runs/small"),
         ("/sample?model=%2Fetc%2Fpasswd", 404, "/etc/passwd"),
         ("/sample?seed=-1", 422, "seed"),

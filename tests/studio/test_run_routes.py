@@ -16,11 +16,13 @@ import httpx
 import pytest
 
 from digitgan.runs import RunFolder
-from tests.studio.conftest import SMALL, Studio, open_studio
+from tests import tiny
+from tests.studio.conftest import Studio, open_studio
 
 API = "/api/v1"
 PATIENCE = 180.0
-LONG = {"data": "digits", "images": 10**8, "settings": [*SMALL[:3], "training.checkpoints=10000", "training.previews=10000"]}
+OFTEN = ("training.checkpoints=10000", "training.previews=10000")
+LONG = {"data": "digits", "images": 10**7, "settings": (*tiny.SETTINGS, *OFTEN)}
 
 
 @pytest.fixture(scope="module")
@@ -59,20 +61,21 @@ def seen(studio: Studio, name: str) -> int:
 
 
 def test_a_run_from_start_to_end(own: Studio, own_runs: Path) -> None:
-    options = {"data": "digits", "images": 3200, "settings": list(SMALL), "seed": 4}
+    options = {"data": "digits", "images": tiny.IMAGES, "settings": tiny.SETTINGS, "seed": 4}
     begun = own.post(f"{API}/runs", json=options)
     assert begun.status_code == 201, begun.text
     name = begun.json()["name"]
     assert name == "fast-digits-001"
     wait_for(lambda: phase(own, name) == "finished", "the end of the training")
     facts = own.get(f"{API}/runs/{name}").json()
-    assert facts["images_seen"] == 3200
+    assert facts["images_seen"] == tiny.IMAGES
     assert facts["seed"] == 4
     assert facts["seconds_left"] is None
     assert facts["diagnostics"]
     assert own.get(f"{API}/runs/{name}/previews").json() == [int(p.stem) for p in RunFolder(own_runs / name).preview_files()]
-    assert own.get(f"{API}/runs/{name}/previews/3200").content == RunFolder(own_runs / name).preview(3200).read_bytes()
-    assert own.get(f"{API}/runs/{name}/previews/3201").status_code == 404
+    last = own.get(f"{API}/runs/{name}/previews/{tiny.IMAGES}").content
+    assert last == RunFolder(own_runs / name).preview(tiny.IMAGES).read_bytes()
+    assert own.get(f"{API}/runs/{name}/previews/{tiny.IMAGES + 1}").status_code == 404
     lines = own.get(f"{API}/runs/{name}/history").json()
     assert lines == list(RunFolder(own_runs / name).read_history())
     assert own.get(f"{API}/runs/{name}/history", params={"after": lines[-2]["images_seen"]}).json() == lines[-1:]
@@ -106,7 +109,7 @@ def test_pause_step_go_on_stop_resume(own: Studio, own_runs: Path) -> None:
 
 
 def test_a_step_is_a_line_of_history(own: Studio) -> None:
-    options = {"data": "digits", "images": 400_000, "settings": list(SMALL[:3]), "name": "stepped"}
+    options = {"data": "digits", "images": 50_000, "settings": tiny.SETTINGS, "name": "stepped"}
     assert own.post(f"{API}/runs", json=options).status_code == 201
     wait_for(lambda: phase(own, "stepped") == "training", "the start of the training")
     wait_for(lambda: seen(own, "stepped"), "a history line")
@@ -159,7 +162,7 @@ def test_two_studios_over_one_folder_start_a_run_once_and_both_steer_it(tmp_path
 
 
 def test_a_run_that_begins_is_there_soon_and_one_that_has_finished_is_not_resumed(own: Studio) -> None:
-    options = {"data": "digits", "images": 640, "settings": list(SMALL), "name": "brief"}
+    options = {"data": "digits", "images": tiny.IMAGES, "settings": tiny.SETTINGS, "name": "brief"}
     assert own.post(f"{API}/runs", json=options).status_code == 201
     begins = own.get(f"{API}/runs/brief")
     assert begins.status_code == 409

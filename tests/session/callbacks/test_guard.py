@@ -21,18 +21,11 @@ from digitgan.recipes import find_recipe
 from digitgan.runs import RunFolder
 from digitgan.session.callbacks.guard import COLLAPSED, PATIENCE, STEPS_PER_CHECK, Guard, variety_of
 from digitgan.training import CheckpointDue, Control, PreviewDue, Stepped, StepReport, Trainer, checkpoints
-
-SMALL = [
-    "generator.channels=[8, 8]",
-    "generator.latent=8",
-    "discriminator.channels=[8, 8]",
-    "training.precision=float32",
-    "training.batch_size=16",
-]
+from tests import tiny
 
 
 def train(out: Path, images: int, *settings: str) -> digitgan.TrainingResult:
-    return digitgan.train(data="digits", images=images, out=out, settings=[*SMALL, *settings])
+    return tiny.train(out, *settings, images=images)
 
 
 def record(run: Path) -> dict[str, object]:
@@ -122,8 +115,9 @@ def test_without_a_checkpoint_the_run_begins_again(tmp_path: Path, poisoned: Cal
 def test_a_run_that_cannot_go_well_is_ended_after_three_tries(tmp_path: Path) -> None:
     """Test learning rates that are a thousand times too high, and an eighth of that after the last rollback."""
     rates = ["optimizer.generator_learning_rate=1.0", "optimizer.discriminator_learning_rate=1.0", "loss.name=wasserstein"]
+    often = ["training.checkpoints=100", "training.previews=24"]
     with pytest.raises(DivergenceError, match=r"run: .*\b3 times\b"):
-        train(tmp_path / "run", 3200, *rates, "penalty.gamma=10000", "penalty.interval=1", "training.checkpoints=100")
+        train(tmp_path / "run", 3200, *rates, *often, "penalty.gamma=10000", "penalty.interval=1")
     found = record(tmp_path / "run")
     assert found["status"] == "failed"
     assert len(found["rollbacks"]) == 3  # type: ignore[arg-type]

@@ -1,0 +1,43 @@
+"""The tiny recipe: `fast` with small networks (milliseconds per step) and ten steps.
+
+A test that trains adds only the settings it needs. A test that needs a finished run takes the fixture `tiny_run` or
+`tiny_run_copy`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import digitgan
+from digitgan.recipes import Recipe, find_recipe, with_settings
+
+BATCH, IMAGES = 16, 160
+
+SETTINGS = (
+    "generator.channels=[8, 8]",
+    "generator.latent=8",
+    "generator.label_embedding=8",
+    "discriminator.channels=[8, 8]",
+    "discriminator.features=16",
+    "training.precision=float32",
+    f"training.batch_size={BATCH}",
+    f"training.images={IMAGES}",
+    "training.previews=4",
+)
+"""The settings that make `fast` tiny. If a setting is given twice, the last value counts."""
+
+
+def options(*settings: str, data: str = "digits") -> tuple[str, ...]:
+    """Return the recipe as options of `digitgan train`, with further settings."""
+    return (f"--data={data}", *(f"--set={setting}" for setting in (*SETTINGS, *settings)))
+
+
+def recipe(*settings: str) -> Recipe:
+    """Return the recipe, with further settings."""
+    return with_settings(find_recipe("fast"), [*SETTINGS, *settings])
+
+
+def train(out: Path, *settings: str, data: str = "digits", **further: Any) -> digitgan.TrainingResult:
+    """Train the recipe, with further settings and further arguments of `digitgan.train`."""
+    return digitgan.train(data=data, out=out, settings=[*SETTINGS, *settings], **further)
