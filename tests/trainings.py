@@ -1,4 +1,4 @@
-"""Small trainings in separate processes, and their comparison."""
+"""Tiny trainings in separate processes, and their comparison."""
 
 from __future__ import annotations
 
@@ -12,22 +12,11 @@ from safetensors.torch import load_file
 
 from digitgan.runs import RunFolder
 from digitgan.training import checkpoints
-from tests import processes
+from tests import processes, tiny
 from tests.faults.victims import Signals
 
-SMALL = [
-    "--data=digits",
-    "--seed=3",
-    "--set=generator.channels=[16, 8]",
-    "--set=discriminator.channels=[8, 16, 16]",
-    "--set=training.precision=float32",
-    "--set=training.batch_size=32",
-    "--set=training.previews=3",
-    # A little more than two epochs of the 1,500 digits; a checkpoint about every 320 images.
-    "--images=3200",
-    "--set=training.checkpoints=10",
-]
-
+TWO_EPOCHS = (*tiny.options("training.images=3200", "training.checkpoints=10"), "--seed=3")
+"""The tiny recipe for a little more than two epochs of the 1,500 digits, with a checkpoint every 320 images."""
 
 ROOT = Path(__file__).parents[1]
 
@@ -36,8 +25,8 @@ PATIENCE = 180
 
 
 def start(out: Path, *more: str, meets: Signals | None = None) -> subprocess.Popen[bytes]:
-    """Start `digitgan train` in the background, optionally with a signal at an event."""
-    arguments = ["train", *SMALL, "--out", str(out), "--quiet", *more]
+    """Start a training of two epochs in the background, optionally with a signal at an event."""
+    arguments = ["train", *TWO_EPOCHS, "--out", str(out), "--quiet", *more]
     command = [sys.executable, "-m", "digitgan", *arguments] if meets is None else meets.command(*arguments)
     return processes.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 

@@ -20,14 +20,14 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from digitgan.runs import RunFolder
 from digitgan.training import checkpoints
+from tests import tiny
 from tests.cli.commands import run as digitgan
 from tests.faults.victims import DiesInSave, complaint_of, training
-from tests.trainings import SMALL, assert_same
+from tests.trainings import assert_same
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("classifiers_at_hand")]
 
-OPTIONS = [*(option for option in SMALL if "images" not in option and "checkpoints" not in option)]
-OPTIONS += ["--set=training.checkpoints=5"]
+OPTIONS = [*tiny.options("training.checkpoints=5"), "--seed=3"]
 SECONDS = 120
 """Time limit of one process on a busy machine."""
 

@@ -19,8 +19,8 @@ from digitgan.recipes import BLANK, from_toml, to_toml
 from digitgan.runs import RunFolder
 from digitgan.training import NoiseSource, Trainer, restore_checkpoint, save_checkpoint
 from digitgan.training.checkpoint import trainer_tensors
-from tests import processes
-from tests.trainings import finish, history, start
+from tests import processes, tiny
+from tests.trainings import history
 
 FLIPS = 150
 """Number of positions of a flipped bit in each file, and of lengths to which the file is truncated."""
@@ -119,30 +119,27 @@ def test_a_recipe_in_which_a_bit_flipped_is_refused_or_the_same(
     assert outcomes["noticed"] > 5
 
 
-def test_with_a_damaged_checkpoint_the_run_goes_back_to_the_one_before(tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    finish(start(out))
-    run = RunFolder(out)
+def test_with_a_damaged_checkpoint_the_run_goes_back_to_the_one_before(tiny_run_copy: Path) -> None:
+    run = RunFolder(tiny_run_copy)
     newest = sorted(run.checkpoints.iterdir())[-1]
     state = newest / "state.safetensors"
     content = bytearray(state.read_bytes())
     content[len(content) // 2] ^= 4
     state.write_bytes(content)
     expected = history(run)
-    complaint = finish(start(out, "--resume"))
-    assert complaint == ""  # --quiet
+    told = resumed(run, "--quiet")
+    assert (told.returncode, told.stderr) == (0, "")
     assert history(run) == expected
     assert (run.checkpoints / newest.name / "manifest.json").is_file()
 
 
-def test_resume_says_what_is_missing_of_the_history(tmp_path: Path) -> None:
-    run = RunFolder(tmp_path / "run")
-    finish(start(run.path))
+def test_resume_says_what_is_missing_of_the_history(tiny_run_copy: Path) -> None:
+    run = RunFolder(tiny_run_copy)
     before = history(run)
     content = bytearray(run.history.read_bytes())
     content[content.index(b"0.") + 3] ^= 1
     run.history.write_bytes(content[: content.rindex(b"seconds")])  # the first line is changed, the last cut short
-    told = resumed(run, "--images=3520")
+    told = resumed(run, f"--images={2 * tiny.IMAGES}")
     assert told.returncode == 0
     assert f"{run.history}: " in told.stderr
     assert "2 lines" in told.stderr
@@ -152,12 +149,11 @@ def test_resume_says_what_is_missing_of_the_history(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "change"), [("seed", lambda seed: seed + 1), ("rollbacks", lambda _: [{"at": 64, "to": 32, "alarm": "made up"}])]
 )
-def test_a_record_that_was_changed_is_noticed_by_resume(tmp_path: Path, name: str, change: Callable[[Any], Any]) -> None:
-    run = RunFolder(tmp_path / "run")
-    finish(start(run.path))
+def test_a_record_that_was_changed_is_noticed_by_resume(tiny_run_copy: Path, name: str, change: Callable[[Any], Any]) -> None:
+    run = RunFolder(tiny_run_copy)
     record = run.read_record()
     run.write_record(record | {name: change(record[name])})
-    told = resumed(run, "--images=3520")
+    told = resumed(run, f"--images={2 * tiny.IMAGES}")
     assert told.returncode == 2
     assert str(run.path) in told.stderr
     assert "seed" in told.stderr
@@ -169,10 +165,8 @@ def resumed(run: RunFolder, *options: str) -> subprocess.CompletedProcess[str]:
     return processes.run(command, capture_output=True, text=True, env=os.environ | {"COLUMNS": "1000"}, timeout=120)
 
 
-def test_what_is_left_of_a_history_is_read_and_its_damage_left_out(tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    finish(start(out))
-    run = RunFolder(out)
+def test_what_is_left_of_a_history_is_read_and_its_damage_left_out(tiny_run_copy: Path) -> None:
+    run = RunFolder(tiny_run_copy)
     content = run.history.read_bytes()
     lines = list(run.read_history())
     for damaged in [*flipped(content), *cut(content)]:

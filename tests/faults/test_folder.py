@@ -19,14 +19,13 @@ import pytest
 
 from digitgan.runs import RunFolder
 from digitgan.training import checkpoints
-from tests import processes
+from tests import processes, tiny
 from tests.faults.victims import complaint_of, training
-from tests.trainings import PATIENCE, SMALL, assert_same, finish, start, wait_until_seen
+from tests.trainings import PATIENCE, assert_same, finish, start, wait_until_seen
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("isolated_home")]
 
-LONG = [*(option for option in SMALL if "--images" not in option and "checkpoints" not in option), "--images=1000000"]
-OFTEN = "--set=training.checkpoints=1000"
+LONG = tiny.options("training.images=1000000", "training.checkpoints=1000")
 
 
 def wait_for_a_checkpoint(run: RunFolder, meanwhile: Callable[[], object] = lambda: None) -> None:
@@ -46,7 +45,7 @@ def assert_it_goes_on(run: RunFolder) -> None:
 
 def test_a_second_process_is_refused_until_the_first_has_died(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
-    first = training(run.path, *LONG, OFTEN)
+    first = training(run.path, *LONG)
     wait_for_a_checkpoint(run)
     for options in (["--resume"], [*LONG, "--overwrite"]):
         second = processes.run(
@@ -92,7 +91,7 @@ def set_writable(disk: Path, writable: bool) -> None:
 
 def test_a_folder_made_read_only_ends_it_with_what_was_saved(disk: Path) -> None:
     run = RunFolder(disk / "run")
-    process = training(run.path, *LONG, OFTEN)
+    process = training(run.path, *LONG)
     wait_for_a_checkpoint(run)
     set_writable(disk, False)
     process.join(PATIENCE)
@@ -106,7 +105,7 @@ def test_a_folder_made_read_only_ends_it_with_what_was_saved(disk: Path) -> None
 
 def test_a_folder_removed_midway_ends_it_with_one_clear_message(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
-    process = training(run.path, *LONG, OFTEN)
+    process = training(run.path, *LONG)
     wait_for_a_checkpoint(run)
     run.path.rename(tmp_path / "moved")
     shutil.rmtree(tmp_path / "moved")
@@ -122,7 +121,7 @@ def test_a_folder_removed_midway_ends_it_with_one_clear_message(tmp_path: Path) 
 
 def test_a_terminal_that_is_closed_ends_it_with_a_checkpoint(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
-    command = ["-m", "digitgan", "train", "--out", str(run.path), *LONG, OFTEN]
+    command = ["-m", "digitgan", "train", "--out", str(run.path), *LONG]
     terminal = pexpect.spawn(sys.executable, command, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL))
 
     def read() -> None:  # the process blocks if the terminal is not read
@@ -141,7 +140,7 @@ def test_a_terminal_that_is_closed_ends_it_with_a_checkpoint(tmp_path: Path) -> 
 def test_a_reader_that_goes_ends_it_with_a_checkpoint(tmp_path: Path, interrupted: bool) -> None:
     """Test `digitgan train 2>&1 | head -1`, and Ctrl-C in `digitgan train 2>&1 | tee`, which both processes receive."""
     run = RunFolder(tmp_path / "run")
-    command = [sys.executable, "-m", "digitgan", "train", "--out", str(run.path), *LONG, OFTEN]
+    command = [sys.executable, "-m", "digitgan", "train", "--out", str(run.path), *LONG]
     process = processes.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     wait_for_a_checkpoint(run)
     assert process.stdout is not None
@@ -155,7 +154,7 @@ def test_a_reader_that_goes_ends_it_with_a_checkpoint(tmp_path: Path, interrupte
 def test_a_reader_of_progress_that_goes_leaves_the_result_to_whoever_reads_that(tmp_path: Path) -> None:
     """Test `digitgan train --json 2>&1 >result.json | head -1`."""
     run = RunFolder(tmp_path / "run")
-    command = [sys.executable, "-m", "digitgan", "train", "--json", "--out", str(run.path), *LONG, OFTEN]
+    command = [sys.executable, "-m", "digitgan", "train", "--json", "--out", str(run.path), *LONG]
     with (tmp_path / "result.json").open("w") as result:
         process = processes.Popen(command, stdout=result, stderr=subprocess.PIPE)
     wait_for_a_checkpoint(run)

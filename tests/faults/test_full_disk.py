@@ -11,13 +11,18 @@ import pytest
 
 from digitgan.runs import RunFolder
 from digitgan.training import checkpoints
+from tests import tiny
 from tests.cli.commands import run as digitgan
 from tests.faults.victims import complaint_of, training
-from tests.trainings import SMALL, assert_same
+from tests.trainings import assert_same
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("isolated_home")]
 
-OFTEN = [*(option for option in SMALL if "checkpoints" not in option), "--set=training.checkpoints=50"]
+OPTIONS = tiny.options("training.images=1600", "training.checkpoints=2")
+"""A training with a checkpoint after half of its images and at its end, and two previews between them."""
+
+STAGES = {"history.jsonl": 0, "previews": 1, "checkpoints": 3, "model.safetensors": 4}
+"""The file or folder that no longer fits, and the number of writes before it in `room_until`."""
 
 
 @pytest.fixture
@@ -32,22 +37,41 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(disk)], check=True)
 
 
-@pytest.mark.parametrize("free", [0, 40_000, 3_000_000])
-def test_a_full_disk_loses_nothing_and_with_room_it_goes_on(tmp_path: Path, small_disk: Path, free: int) -> None:
-    """Test write errors in the history, a preview, a later checkpoint and the model, by the bytes left after a checkpoint."""
-    reference = RunFolder(tmp_path / "reference")
-    process = training(reference.path, *OFTEN)
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """Return an uninterrupted run."""
+    run = RunFolder(tmp_path_factory.mktemp("reference") / "run")
+    process = training(run.path, *OPTIONS)
     process.join(120)
-    assert process.exitcode == 0
+    assert process.exitcode == 0, complaint_of(run.path)
+    return run
 
+
+def room_until(run: RunFolder, stage: str) -> int:
+    """Return the bytes that a training writes from its first checkpoint to the middle of a stage; none for the history."""
+
+    def size(*paths: Path) -> int:
+        return sum(-(-path.stat().st_size // 4096) * 4096 for path in paths)  # in whole pages
+
+    third, fourth = run.preview_files()[2:]
+    checkpoint = checkpoints(run.checkpoints)[-1]
+    writes = [size(run.history) // 2, size(third), size(fourth), size(*checkpoint.iterdir()), size(run.model)]
+    before = STAGES[stage]
+    return sum(writes[:before]) + writes[before] // 2 if before else 0
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_full_disk_loses_nothing_and_with_room_it_goes_on(
+    tmp_path: Path, small_disk: Path, reference: RunFolder, stage: str
+) -> None:
     run = RunFolder(small_disk / "run")
-    started = training(run.path, *OFTEN, prepare=Fills(small_disk, free))
+    started = training(run.path, *OPTIONS, prepare=Fills(small_disk, room_until(reference, stage)))
     started.join(120)
     complaint = complaint_of(run.path)
     assert started.exitcode == 2, complaint
     assert "No space left on device" in complaint
     assert "free" in complaint
-    assert str(run.path) in complaint
+    assert str(run.path / stage) in complaint
     assert "Traceback" not in complaint
     assert checkpoints(run.checkpoints)
     (small_disk / "filler").unlink()

@@ -12,12 +12,12 @@ import pytest
 from digitgan.runs import RunFolder
 from digitgan.training import Trainer, checkpoints, restore_checkpoint
 from tests.faults.victims import DiesInSave, complaint_of, training
-from tests.trainings import SMALL, assert_same
+from tests.trainings import TWO_EPOCHS, assert_same
 
 KILLS = 25
 """Number of kills in each of four runs."""
 
-OPTIONS = [*(option for option in SMALL if "checkpoints" not in option), "--set=training.checkpoints=50"]
+OPTIONS = [*TWO_EPOCHS, "--set=training.checkpoints=50"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("isolated_home")]
 
@@ -29,9 +29,13 @@ def finished(out: Path, *options: str) -> RunFolder:
     return RunFolder(out)
 
 
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    return finished(tmp_path_factory.mktemp("uninterrupted") / "run", *OPTIONS)
+
+
 @pytest.mark.parametrize("first", range(0, 4 * KILLS, KILLS))
-def test_a_run_killed_again_and_again_equals_an_uninterrupted_one(tmp_path: Path, first: int) -> None:
-    reference = finished(tmp_path / "uninterrupted", *OPTIONS)
+def test_a_run_killed_again_and_again_equals_an_uninterrupted_one(tmp_path: Path, reference: RunFolder, first: int) -> None:
     chance = random.Random(first)
     run, kills, ends = RunFolder(tmp_path / "run"), first, 0
     while kills < first + KILLS:

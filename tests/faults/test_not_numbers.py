@@ -11,23 +11,15 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-import digitgan
 from digitgan.runs import RunFolder
 from digitgan.training import NoiseSource, StepReport, Trainer, checkpoints
 from digitgan.training import trainer as step
+from tests import tiny
 
 AT = 320
 """Images seen at which the NaN appears, which is also when a checkpoint is due."""
 
-SETTINGS = (
-    "generator.channels=[8, 8]",
-    "discriminator.channels=[8, 8]",
-    "training.precision=float32",
-    "training.batch_size=16",
-    "training.checkpoints=4",
-    "training.snapshots=4",
-    "training.previews=4",
-)
+SETTINGS = ("training.images=640", "training.checkpoints=4", "training.snapshots=4", "training.previews=4")
 
 
 def spoil(tensor: torch.Tensor) -> None:
@@ -84,7 +76,7 @@ def spoil_gradient(patch: pytest.MonkeyPatch, network: nn.Module) -> None:
 @pytest.mark.parametrize("stage", [*AFTER_A_STEP, *WITHIN_A_STEP])
 def test_what_is_no_number_is_taken_back_and_never_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
     poison(monkeypatch, stage)
-    result = digitgan.train(data="digits", images=640, settings=SETTINGS, out=tmp_path / "run")
+    result = tiny.train(tmp_path / "run", *SETTINGS)
     run = RunFolder(result.run)
     assert (result.finished, result.images_seen, result.rollbacks) == (True, 640, 1)
     (rollback,) = run.read_record()["rollbacks"]

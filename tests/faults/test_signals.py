@@ -9,8 +9,9 @@ import pytest
 
 from digitgan.runs import RunFolder
 from digitgan.training import checkpoints
+from tests import tiny
 from tests.faults.victims import Signals, complaint_of, training
-from tests.trainings import SMALL, assert_same
+from tests.trainings import assert_same
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("isolated_home")]
 
@@ -20,13 +21,13 @@ STAGES = {
     "Ctrl-C in an evaluation": (signal.SIGINT, 130, "EvaluationCallback", "EvaluationDue"),
     "SIGTERM in an evaluation": (signal.SIGTERM, 143, "EvaluationCallback", "EvaluationDue"),
 }
-SCORED = "--evaluate-every=1600"
+OPTIONS = tiny.options("training.images=640", "training.evaluate_every=320")
 
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     run = RunFolder(tmp_path_factory.mktemp("uninterrupted") / "run")
-    process = training(run.path, *SMALL, SCORED)
+    process = training(run.path, *OPTIONS)
     process.join(240)
     assert process.exitcode == 0, complaint_of(run.path)
     return run
@@ -36,7 +37,7 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 def test_a_signal_at_any_stage_ends_with_a_checkpoint(tmp_path: Path, uninterrupted: RunFolder, stage: str) -> None:
     number, code, callback, event = STAGES[stage]
     run = RunFolder(tmp_path / "run")
-    process = training(run.path, *SMALL, SCORED, prepare=Signals(number, callback, event))
+    process = training(run.path, *OPTIONS, prepare=Signals(number, callback, event))
     process.join(240)
     assert process.exitcode == code, complaint_of(run.path)
     record = run.read_record()

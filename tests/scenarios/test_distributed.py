@@ -16,10 +16,10 @@ import torch
 from safetensors.torch import load_file
 
 from digitgan.runs import RunFolder
+from tests import tiny
 from tests.trainings import PATIENCE
-from tests.trainings import SMALL as SMALL_ALONE
 
-SMALL = [*(option for option in SMALL_ALONE if "--images" not in option), "--set=updates.microbatches=4"]
+OPTIONS = (*tiny.options("updates.microbatches=4"), "--seed=3")
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("isolated_home")]
 
@@ -68,13 +68,13 @@ def losses(run: RunFolder) -> list[float]:
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     out = tmp_path_factory.mktemp("alone") / "run"
-    finish(start(1, out, *SMALL, "--images=1600"))
+    finish(start(1, out, *OPTIONS, "--images=800"))
     return RunFolder(out)
 
 
 @pytest.mark.parametrize("processes", [2, 4])
 def test_any_number_of_processes_makes_the_same_training(tmp_path: Path, alone: RunFolder, processes: int) -> None:
-    finish(start(processes, tmp_path / "run", *SMALL, "--images=1600"))
+    finish(start(processes, tmp_path / "run", *OPTIONS, "--images=800"))
     together = RunFolder(tmp_path / "run")
     assert losses(together) == losses(alone)
     one, other = load_file(alone.model), load_file(together.model)
@@ -83,7 +83,7 @@ def test_any_number_of_processes_makes_the_same_training(tmp_path: Path, alone: 
 
 
 def test_parts_that_cannot_be_shared_out_are_refused_and_nothing_is_written(tmp_path: Path) -> None:
-    process = start(3, tmp_path / "run", *SMALL, "--images=320")
+    process = start(3, tmp_path / "run", *OPTIONS, "--images=320")
     _, complaint = process.communicate(timeout=2 * PATIENCE)
     assert process.returncode != 0
     assert "updates.microbatches = 4 with 3 processes" in complaint
@@ -93,7 +93,7 @@ def test_parts_that_cannot_be_shared_out_are_refused_and_nothing_is_written(tmp_
 @pytest.mark.parametrize("killed", [0, 1])
 def test_when_one_is_killed_all_end_and_fewer_can_go_on(tmp_path: Path, killed: int) -> None:
     run = RunFolder(tmp_path / "run")
-    process = start(2, run.path, *SMALL, "--images=100000", "--set=training.checkpoints=300")
+    process = start(2, run.path, *OPTIONS, "--images=100000", "--set=training.checkpoints=300")
     wait_for_a_checkpoint(run, process)
     os.kill(ranks_of(process)[killed], signal.SIGKILL)
     _, complaint = process.communicate(timeout=PATIENCE)
@@ -127,7 +127,8 @@ cli.main(sys.argv[1:])
 def test_where_the_first_one_fails_in_a_step_its_own_words_are_seen_soon(tmp_path: Path) -> None:
     """Test that no follower reads the end of the leader as a gradient, or waits for a timeout."""
     (tmp_path / "fails.py").write_text(FAILS)
-    process = run_by(2, str(tmp_path / "fails.py"), "train", *SMALL, "--images=1600", "--out", str(tmp_path / "run"), "--quiet")
+    command = [str(tmp_path / "fails.py"), "train", *OPTIONS, "--images=800", "--out", str(tmp_path / "run"), "--quiet"]
+    process = run_by(2, *command)
     _, complaint = process.communicate(timeout=PATIENCE)
     assert process.returncode != 0
     assert "MemoryError: no room for this step" in complaint
@@ -137,7 +138,7 @@ def test_where_the_first_one_fails_in_a_step_its_own_words_are_seen_soon(tmp_pat
 
 def test_told_to_stop_they_leave_a_checkpoint(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
-    process = start(2, run.path, *SMALL, "--images=100000", "--set=training.checkpoints=300")
+    process = start(2, run.path, *OPTIONS, "--images=100000", "--set=training.checkpoints=300")
     wait_for_a_checkpoint(run, process)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=PATIENCE)
@@ -149,7 +150,7 @@ def test_told_to_stop_they_leave_a_checkpoint(tmp_path: Path) -> None:
 def test_whoever_is_told_to_stop_all_do_with_a_checkpoint(tmp_path: Path, told: str) -> None:
     """Test a stop of one process only, and a stop of all processes that torchrun forwards again."""
     run = RunFolder(tmp_path / "run")
-    process = start(2, run.path, *SMALL, "--images=100000", "--set=training.checkpoints=300")
+    process = start(2, run.path, *OPTIONS, "--images=100000", "--set=training.checkpoints=300")
     wait_for_a_checkpoint(run, process)
     ranks = ranks_of(process)
     for rank in ranks[1:] if told == "a follower" else ranks:
@@ -164,7 +165,7 @@ def test_whoever_is_told_to_stop_all_do_with_a_checkpoint(tmp_path: Path, told: 
 
 def test_told_to_stop_in_the_pretraining_all_end_without_an_alarm(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
-    process = start(2, run.path, *SMALL, "--images=100000", "--set=training.generator_pretraining=100000")
+    process = start(2, run.path, *OPTIONS, "--images=100000", "--set=training.generator_pretraining=100000")
     deadline = time.monotonic() + PATIENCE
     while len(ranks := ranks_of(process)) < 2 or not run.path.exists():
         assert time.monotonic() < deadline
@@ -233,7 +234,7 @@ def test_a_script_may_train_and_draw_several_times_and_its_processes_leave_each_
 ) -> None:
     """Test that the threads of Gloo end first; a thread that releases a tensor at exit may abort the process."""
     (tmp_path / "script.py").write_text(ONE_AFTER_THE_OTHER)
-    settings = [option.removeprefix("--set=") for option in SMALL if option.startswith("--set=")]
+    settings = [option.removeprefix("--set=") for option in OPTIONS if option.startswith("--set=")]
     finish(run_by(2, str(tmp_path / "script.py"), str(tmp_path), *settings))
     assert [(tmp_path / f"left-{rank}").read_text() for rank in (0, 1)] == ["True", "True"]
     assert RunFolder(tmp_path / "two").read_record()["status"] == "finished"

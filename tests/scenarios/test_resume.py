@@ -15,11 +15,14 @@ import pytest
 
 from digitgan.runs import RunFolder
 from digitgan.training import checkpoints
-from tests import processes
+from tests import processes, tiny
 from tests.faults.victims import Signals
-from tests.trainings import PATIENCE, SMALL, assert_same, finish, start
+from tests.trainings import PATIENCE, TWO_EPOCHS, assert_same, finish, start
 
 pytestmark = pytest.mark.usefixtures("isolated_home")
+
+SHORTER = "--images=640"
+"""For trainings with two threads, which are slow if other programs run."""
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +48,9 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path: Path, uninterrupted: 
 def test_killed_and_resumed_equals_uninterrupted_with_two_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     whole, killed = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "killed")
-    finish(start(whole.path))
+    finish(start(whole.path, SHORTER))
     assert json.loads(whole.record.read_text())["arithmetic"]["threads"] == 2
-    finish(start(killed.path, meets=Signals(signal.SIGKILL, "History", "Stepped", 1500)), -signal.SIGKILL)
+    finish(start(killed.path, SHORTER, meets=Signals(signal.SIGKILL, "History", "Stepped", 300)), -signal.SIGKILL)
     finish(start(killed.path, "--resume"))
     assert_same(killed, whole)
 
@@ -55,7 +58,7 @@ def test_killed_and_resumed_equals_uninterrupted_with_two_threads(tmp_path: Path
 def test_the_same_command_makes_the_same_weights_beside_other_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Test the default precision, which must not depend on a time measurement."""
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    options = [option for option in SMALL if "precision" not in option]
+    options = [option for option in tiny.options() if "precision" not in option]
     command = [sys.executable, "-m", "digitgan", "train", *options, "--quiet", "--out"]
     quiet, busy = RunFolder(tmp_path / "quiet"), RunFolder(tmp_path / "busy")
     processes.run([*command, str(quiet.path)], check=True)
@@ -89,14 +92,14 @@ def test_a_resume_by_other_arithmetic_says_so_and_is_recorded(
 ) -> None:
     assert "earlier_arithmetic" not in json.loads(uninterrupted.record.read_text())
     run = RunFolder(tmp_path / "run")
-    finish(start(run.path, meets=Signals(signal.SIGKILL, "History", "Stepped", 500)), -signal.SIGKILL)
+    finish(start(run.path, SHORTER, meets=Signals(signal.SIGKILL, "History", "Stepped", 100)), -signal.SIGKILL)
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     command = [sys.executable, "-m", "digitgan", "train", "--out", str(run.path), "--resume"]
     done = processes.run(command, capture_output=True, text=True, check=True)
     assert "threads 1 -> 2" in done.stderr
     record = json.loads(run.record.read_text())
     assert record["arithmetic"]["threads"] == 2
-    assert [(earlier["until"], earlier["threads"]) for earlier in record["earlier_arithmetic"]] == [(320, 1)]
+    assert [(earlier["until"], earlier["threads"]) for earlier in record["earlier_arithmetic"]] == [(64, 1)]
 
 
 def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
@@ -137,7 +140,7 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path: Path, 
     newest.write_bytes(content)
     (run.checkpoints / "00009999.part").mkdir()
     environment = {**os.environ, "COLUMNS": "1000"}
-    command = [sys.executable, "-m", "digitgan", "train", *SMALL, "--out", str(run.path), "--resume"]
+    command = [sys.executable, "-m", "digitgan", "train", *TWO_EPOCHS, "--out", str(run.path), "--resume"]
     done = processes.run(command, capture_output=True, text=True, env=environment, timeout=300)
     assert done.returncode == 0, done.stderr
     assert str(newest) in done.stderr
