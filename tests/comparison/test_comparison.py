@@ -11,12 +11,13 @@ import pytest
 from PIL import Image
 
 import digitgan
-from digitgan.comparison import compare
+from digitgan.comparison import compare as compare_runs
 from digitgan.errors import RunError, StoppedError, UsageError
 from digitgan.options import CompareOptions
 from digitgan.runs import RunFolder
 from digitgan.training import Control
 from digitgan.training.losses import RelativisticLoss
+from tests import tiny
 from tests.cli.commands import run
 
 
@@ -49,11 +50,9 @@ def test_invalid_arguments_are_refused_before_any_training(
     assert list(Path().iterdir()) == []
 
 
-SMALL = (
-    "generator.channels=[8, 8]",
-    "discriminator.channels=[8, 8]",
-    "training.precision=float32",
-)
+def compare(out: Path, **options: Any) -> digitgan.Comparison:
+    """Compare two tiny recipes."""
+    return digitgan.compare(["fast", "wgan-gp"], data="digits", settings=tiny.SETTINGS, out=out, **options)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +61,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, digits_classifier: Path) -
     folder = tmp_path_factory.mktemp("trained") / "comparison"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(digits_classifier))
-        digitgan.compare(["fast", "wgan-gp"], seeds=2, images=640, data="digits", settings=SMALL, draw=200, out=folder)
+        compare(folder, seeds=2, images=tiny.IMAGES, draw=200)
     return folder
 
 
@@ -73,7 +72,7 @@ def test_recipes_are_trained_over_seeds_and_put_side_by_side(trained: Path) -> N
         ("fast", 0), ("wgan-gp", 0), ("fast", 1), ("wgan-gp", 1),
     ]  # fmt: skip
     assert all(0 <= line["class_accuracy"] <= 1 for line in found["entries"])
-    assert {line["images_seen"] for line in found["entries"]} == {640}
+    assert {line["images_seen"] for line in found["entries"]} == {tiny.IMAGES}
     table = (trained / "comparison.md").read_text(encoding="utf-8")
     assert "| fast | 2 |" in table
     assert "| real baseline |" in table
@@ -88,8 +87,8 @@ def test_existing_runs_are_not_trained_again(trained: Path, capsys: pytest.Captu
     kept = [*trained.glob("runs/*/model.safetensors"), *trained.glob("runs/*/report.json")]
     times = {path: path.stat().st_mtime_ns for path in kept}
     assert len(times) == 8
-    argv = ("compare", "fast", "wgan-gp", "--data=digits", "--images=640", "--seeds=2", "--draw=200", f"--out={trained}")
-    assert run(*argv, *(f"--set={setting}" for setting in SMALL)) == 0
+    argv = ("compare", "fast", "wgan-gp", f"--images={tiny.IMAGES}", "--seeds=2", "--draw=200", f"--out={trained}")
+    assert run(*argv, *tiny.options()) == 0
     assert {path: path.stat().st_mtime_ns for path in times} == times
     again = capsys.readouterr()
     told = "".join(again.err.split())  # long paths are wrapped
@@ -100,15 +99,15 @@ def test_existing_runs_are_not_trained_again(trained: Path, capsys: pytest.Captu
 @pytest.mark.slow
 def test_a_folder_whose_runs_have_another_budget_is_refused_and_left_as_it_is(trained: Path) -> None:
     before = (trained / "comparison.json").read_bytes()
-    with pytest.raises(RunError, match=r"--out\n  images: 640 -> 1000"):
-        digitgan.compare(["fast", "wgan-gp"], seeds=2, images=1000, data="digits", settings=SMALL, draw=200, out=trained)
+    with pytest.raises(RunError, match=rf"--out\n  images: {tiny.IMAGES} -> 1000"):
+        compare(trained, seeds=2, images=1000, draw=200)
     assert (trained / "comparison.json").read_bytes() == before
 
 
 def test_a_folder_with_other_things_is_left_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(RunError, match=rf"{tmp_path}: .*--out"):
-        digitgan.compare(["fast", "wgan-gp"], images=640, data="digits", settings=SMALL, out=tmp_path)
+        compare(tmp_path, images=tiny.IMAGES)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
@@ -122,9 +121,9 @@ def test_an_invalid_budget_leaves_no_folder() -> None:
 def test_told_to_stop_it_says_how_to_go_on(tmp_path: Path) -> None:
     control = Control()
     control.stop()
-    options = CompareOptions(("fast", "wgan-gp"), images=640, data="digits", settings=SMALL, out=tmp_path / "new")
+    options = CompareOptions(("fast", "wgan-gp"), data="digits", settings=tiny.SETTINGS, out=tmp_path / "new")
     with pytest.raises(StoppedError, match=str(tmp_path / "new")):
-        compare(options, control=control)
+        compare_runs(options, control=control)
 
 
 @pytest.mark.slow
@@ -133,7 +132,7 @@ def test_a_training_that_diverges_is_no_reason_to_stop(tmp_path: Path, monkeypat
     monkeypatch.setattr(RelativisticLoss, "generator", lambda _self, real, fake: (real - fake).mean() * float("nan"))
     folder = tmp_path / "new"
     for _ in "once", "again":
-        found = digitgan.compare(["fast", "wgan-gp"], seeds=1, images=128, data="digits", settings=SMALL, draw=200, out=folder)
+        found = compare(folder, seeds=1, images=tiny.IMAGES, draw=200)
         assert [(entry.name, entry.status) for entry in found.entries] == [("fast", "failed"), ("wgan-gp", "finished")]
         assert "| fast | 1 (failed) |" in found.table
         assert found.words == ()
@@ -163,7 +162,7 @@ def test_runs_on_different_data_are_refused(trained: Path, tmp_path: Path) -> No
     rng = np.random.default_rng(0)
     for number in range(40):
         Image.fromarray(rng.integers(0, 255, (28, 28), np.uint8)).save(other / "ab"[number % 2] / f"{number}.png")
-    digitgan.train(data=str(other), images=128, out=tmp_path / "run", settings=SMALL)
+    tiny.train(tmp_path / "run", data=str(other))
     with pytest.raises(UsageError, match=rf"{trained / 'runs' / 'fast-0'} and {tmp_path / 'run'} .*--data"):
         digitgan.compare([trained / "runs" / "fast-0", tmp_path / "run"], draw=200, out=tmp_path / "out")
     assert not (tmp_path / "out" / "comparison.json").exists()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from digitgan.training.checkpoint import checkpoints
-from tests import processes
+from tests import processes, tiny
 from tests.faults.victims import Signals
 from tests.scenarios.conftest import Digitgan
 from tests.trainings import ROOT
@@ -21,15 +21,10 @@ ARGV = (
     "compare",
     "fast",
     "wgan-gp",
-    "--data=digits",
-    "--images=1920",
+    "--images=640",
     "--seeds=1",
     "--draw=200",
-    "--set=generator.channels=[8, 8]",
-    "--set=discriminator.channels=[8, 8]",
-    "--set=training.precision=float32",
-    "--set=training.checkpoints=20",
-    "--set=training.evaluate_every=1920",
+    *tiny.options("training.checkpoints=20", "training.evaluate_every=640"),
 )
 
 
@@ -40,7 +35,7 @@ def metrics(folder: Path) -> list[dict[str, Any]]:
 
 def test_a_killed_comparison_continues(digitgan: Digitgan, tmp_path: Path) -> None:
     killed = tmp_path / "killed"
-    in_the_second = Signals(signal.SIGKILL, "CheckpointWriter", "CheckpointDue", 960, "wgan-gp")
+    in_the_second = Signals(signal.SIGKILL, "CheckpointWriter", "CheckpointDue", 320, "wgan-gp")
     process = processes.run(in_the_second.command(*ARGV, f"--out={killed}", "--quiet"), cwd=ROOT, timeout=300)
     assert process.returncode == -signal.SIGKILL
     first_model = killed / "runs" / "fast-0" / "model.safetensors"

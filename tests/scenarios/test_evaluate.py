@@ -11,6 +11,7 @@ import pytest
 
 from digitgan.api import evaluate
 from digitgan.data import ImageSet, load_image_set
+from tests import tiny
 from tests.scenarios.conftest import Digitgan
 
 pytestmark = pytest.mark.slow
@@ -61,8 +62,7 @@ def digitgan_set(mnist_dir: Path) -> ImageSet:
 def test_a_run_on_other_data_trains_and_caches_its_classifier(digitgan: Digitgan, tmp_path: Path) -> None:
     own = load_image_set("digits")
     np.savez(tmp_path / "own.npz", images=own.images[:500], labels=own.labels[:500])
-    quick = ("--data=own.npz", "--images=640", "--set=training.precision=float32", "--evaluate-every=320", "--out=run")
-    done = digitgan("train", *quick)
+    done = digitgan("train", *tiny.options(data="own.npz"), f"--evaluate-every={tiny.IMAGES // 2}", "--out=run")
     assert done.returncode == 0, done.stderr
     kept = list((tmp_path / "home" / ".cache" / "digitgan" / "classifiers").iterdir())
     assert len(kept) == 1

@@ -138,9 +138,8 @@ def test_there_and_back(here: Digitgan, tmp_path: Path) -> None:
     assert json.loads(again.stdout)["largest_difference"] <= 1e-5
 
 
-def test_a_runs_discriminator_goes_along(here: Digitgan, tmp_path: Path) -> None:
-    assert here("train", "--data", "digits", "--images", "640", "--out", "run").returncode == 0
-    done = here("export", "run", "--format", "keras", "--with-discriminator", "--out", "keras")
+def test_a_runs_discriminator_goes_along(here: Digitgan, tiny_run: Path, tmp_path: Path) -> None:
+    done = here("export", str(tiny_run), "--format", "keras", "--with-discriminator", "--out", "keras")
     assert done.returncode == 0, done.stderr
     names = {path.name for path in (tmp_path / "keras").iterdir() if not path.name.startswith(".")}
     assert names == {

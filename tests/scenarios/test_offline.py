@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from digitgan.data import DATASETS
+from tests import tiny
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("classifiers_at_hand")]
 
@@ -37,15 +39,14 @@ sys.addaudithook(note)
 """
 """Imported by every Python process; records each connection attempt to another machine."""
 
-SMALL = "--set generator.channels=[16,8] --set discriminator.channels=[8,16,16] --set training.precision=float32"
 JOURNEY = f"""
 set -e
 ip link set lo up
 digitgan() {{ {sys.executable} -m digitgan "$@"; }}
 digitgan doctor
 digitgan recipes > recipes.txt
-digitgan train --data auto --images 640 {SMALL} --out run
-digitgan train --resume --images 960 --out run
+digitgan train {shlex.join(tiny.options(data="auto"))} --out run
+digitgan train --resume --images {2 * tiny.IMAGES} --out run
 digitgan sample run --per-class 2 --out grid.png
 digitgan sample --count 20 --format npz --out digits.npz
 digitgan write 2026 --out 2026.png

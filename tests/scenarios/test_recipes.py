@@ -19,7 +19,7 @@ import digitgan
 from digitgan.recipes import RECIPES
 from digitgan.runs import RunFolder
 from digitgan.training import checkpoints
-from tests import processes
+from tests import processes, tiny
 from tests.faults.victims import Signals
 from tests.trainings import ROOT
 
@@ -112,17 +112,15 @@ def test_a_run_of_mask_cgan_leaves_what_its_description_says(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(("layout", "side"), [("4x4", 4), ("10x10", 10)])
 def test_grids_of_other_sizes(tmp_path: Path, layout: str, side: int) -> None:
-    settings = [*SETTINGS, f"training.grid={layout}", "generator.channels=[8, 8]", "discriminator.channels=[8, 8]"]
-    result = digitgan.train(data="digits", images=48, out=tmp_path / "run", settings=settings)
+    result = tiny.train(tmp_path / "run", f"training.grid={layout}", images=48)
     with Image.open(RunFolder(result.run).preview_files()[0]) as sheet:
         assert sheet.size == (side * 30 + 2, side * 30 + 2)
 
 
 def test_previews_and_checkpoints_after_every_so_many_epochs(tmp_path: Path) -> None:
     np.savez(tmp_path / "tiny.npz", images=np.zeros((64, 28, 28), np.uint8), labels=np.arange(64) % 10)
-    settings = [*SETTINGS, "generator.channels=[8, 8]", "discriminator.channels=[8, 8]", "guard.mode_collapse=false"]
-    settings += ["training.preview_epochs=1", "training.checkpoint_epochs=2"]
-    result = digitgan.train(data=str(tmp_path / "tiny.npz"), epochs=5, out=tmp_path / "run", settings=settings)
+    settings = ["guard.mode_collapse=false", "training.preview_epochs=1", "training.checkpoint_epochs=2"]
+    result = tiny.train(tmp_path / "run", *settings, data=str(tmp_path / "tiny.npz"), epochs=5)
     run = RunFolder(result.run)
     assert [int(path.stem) for path in run.preview_files()] == [64, 128, 192, 256, 320]
     assert [int(path.name) for path in checkpoints(run.checkpoints)] == [256, 320]
@@ -187,8 +185,7 @@ def test_rows_are_written_by_recurrent_generators_only(digitgan: Digitgan, plain
 
 
 def test_a_pretrained_discriminator_is_told_of(digitgan: Digitgan, tmp_path: Path) -> None:
-    options = ["--data=digits", "--images=64", "--set=training.precision=float32", "--pretrain-discriminator"]
-    done = digitgan("train", *options, "--out", "run")
+    done = digitgan("train", *tiny.options(), "--pretrain-discriminator", "--out", "run")
     assert done.returncode == 0, done.stderr
     assert re.search(r"discriminator.*\b50\b", done.stderr)
     found = json.loads((tmp_path / "run" / "run.json").read_text())["pretraining"]["discriminator"]

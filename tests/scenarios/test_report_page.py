@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
-from digitgan.api import evaluate, train
+from digitgan.api import evaluate
 from digitgan.evaluation import tstr as usefulness
 from tests.scenarios.browser import console, open_browser
 
@@ -22,14 +23,12 @@ IMAGES = 300
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, digits_classifier: Path) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, tiny_run: Path, digits_classifier: Path) -> Path:
     """A run with its report, in a folder whose name needs escaping."""
-    run = tmp_path_factory.mktemp("page") / "run <b>&amp;"
-    settings = ["training.precision=float32", "generator.channels=[8, 8]", "discriminator.channels=[8, 8]"]
+    run = Path(shutil.copytree(tiny_run, tmp_path_factory.mktemp("page") / "run <b>&amp;"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(digits_classifier))
         patch.setattr(usefulness, "TSTR_TRAINING_IMAGES", 2000)  # short, as the accuracies are not tested here
-        train(data="digits", images=640, out=run, settings=settings)
         evaluate(run, images=IMAGES, train_on_synthetic=True)
     return run
 

@@ -19,24 +19,26 @@ from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from digitgan.recipes import find_recipe
 from digitgan.studio.run_monitor import MAX_WATCHERS
+from tests import tiny
 from tests.scenarios.browser import console, open_browser
-from tests.studio.conftest import SMALL, Studio, open_studio
+from tests.studio.conftest import Studio, open_studio
 
 pytestmark = pytest.mark.slow
 
 SCREENSHOTS = os.environ.get("DIGITGAN_SCREENSHOTS")
 """Folder for screenshots; these tests create the images of the documentation."""
 
+EARLIER = 12_800 if SCREENSHOTS else 640
+"""The length in images of the finished run `earlier`; its digits are recognisable in screenshots."""
+
 
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    from digitgan.api import train
-
     runs = tmp_path_factory.mktemp("page") / "runs"
-    train(data="digits", images=12_800, out=runs / "earlier", settings=SMALL[:3], evaluate_every=6_400)
+    tiny.train(runs / "earlier", "training.previews=24", images=EARLIER, evaluate_every=EARLIER // 2)
     numbered = runs.parent / "numbered.npz"
     np.savez(numbered, images=np.zeros((64, 28, 28), np.uint8), labels=np.arange(64) % 3, class_names=["1", "2", "3"])
-    train(data=str(numbered), images=640, out=runs / "numbered", settings=SMALL[:3])
+    tiny.train(runs / "numbered", data=str(numbered))
     yield from open_studio(runs)
 
 
@@ -204,7 +206,7 @@ def test_the_slider_goes_through_a_run_and_two_stand_side_by_side(page: Chrome, 
     newest = images[0].get_attribute("data-at")
     slide(page, "watch-at", 200)
     wait(page, lambda: images[0].get_attribute("data-at") != newest)
-    assert int(images[0].get_attribute("data-at")) <= 0.2 * 12_800
+    assert int(images[0].get_attribute("data-at")) <= 0.2 * EARLIER
     assert images[0].get_attribute("data-at") == images[1].get_attribute("data-at")
     article = page.find_element(By.CSS_SELECTOR, "#watched article")
     charts = [chart.get_attribute("aria-label") for chart in article.find_elements(By.CSS_SELECTOR, "svg.chart")]
@@ -215,7 +217,7 @@ def test_the_slider_goes_through_a_run_and_two_stand_side_by_side(page: Chrome, 
         "Class accuracy",
     ]
     assert article.find_elements(By.CSS_SELECTOR, ".remark")
-    assert "finished, 12,800 of 12,800 images" in article.text
+    assert f"finished, {EARLIER:,} of {EARLIER:,} images" in article.text
     keep(page, "watch")
 
 
@@ -268,7 +270,7 @@ def test_a_run_is_started_watched_and_stopped(page: Chrome, studio: Studio) -> N
 def test_a_page_goes_on_when_it_was_out_of_sight_and_when_its_server_has_gone_and_come_back(
     chrome: Chrome, tmp_path: Path
 ) -> None:
-    options = {"data": "digits", "images": 4_000_000, "settings": [*SMALL[:3], "training.previews=2000"], "name": "long"}
+    options = {"data": "digits", "images": 500_000, "settings": [*tiny.SETTINGS, "training.previews=2000"], "name": "long"}
     run = "/api/v1/runs/long"
 
     def marks() -> list[float]:
