@@ -21,7 +21,7 @@ from digitgan.runs import RunFolder
 from digitgan.training import checkpoints
 from tests import processes, tiny
 from tests.faults.victims import complaint_of, training
-from tests.trainings import PATIENCE, assert_same, finish, start, wait_until_seen
+from tests.trainings import PATIENCE, TWO_EPOCHS, assert_same, finish, start, wait_until_seen
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("isolated_home")]
 
@@ -203,7 +203,11 @@ def clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_clock_that_jumps_changes_nothing(tmp_path: Path, clock: Path) -> None:
     run, reference = RunFolder(tmp_path / "run"), RunFolder(tmp_path / "reference")
     finish(start(reference.path))
-    process = start(run.path)
+    # The processes of `start` are forked from one that was started without the library.
+    command = [sys.executable, "-m", "digitgan", "train", *TWO_EPOCHS, "--out", str(run.path), "--quiet"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE)
+    wait_until_seen(run, 320, process)
+    assert "libfaketime" in Path(f"/proc/{process.pid}/maps").read_text()
     for jump, images_seen in (("-3650d", 640), ("+7300d", 1600), ("-1h", 2560)):
         wait_until_seen(run, images_seen, process)
         clock.write_text(jump)
