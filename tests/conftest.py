@@ -1,4 +1,4 @@
-"""Fixtures and settings of all tests: fixed arithmetic, an isolated home, MNIST if it is available."""
+"""Fixtures and settings of all tests: fixed arithmetic, an isolated home, small models and data."""
 
 from __future__ import annotations
 
@@ -58,21 +58,6 @@ def _one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
-
-
-@pytest.fixture(scope="session")
-def mnist_dir() -> Path:
-    """Return the folder of `DIGITGAN_DATA`, which has the files of MNIST in its `mnist/`.
-
-    Without the files, a test is skipped; in CI, it fails.
-    """
-    named = os.environ.get("DIGITGAN_DATA")
-    if named and any((Path(named) / "mnist").glob("train-images-idx3-ubyte*")):
-        return Path(named).resolve()
-    reason = f"DIGITGAN_DATA={named}: no mnist/train-images-idx3-ubyte there" if named else "DIGITGAN_DATA is not set"
-    if os.environ.get("CI"):
-        pytest.fail(f"MNIST is needed in CI: {reason}")
-    pytest.skip("needs MNIST: set DIGITGAN_DATA to the folder that holds mnist/")
 
 
 @pytest.fixture

@@ -40,6 +40,9 @@ PRELOADED = (
 )
 """Modules that the server imports: PyTorch, and modules that the subcommands import late."""
 
+PATIENCE = 1800.0
+"""Seconds after which a process counts as hung. No test asserts that something is fast, since the machine may be busy."""
+
 MAX_LENGTH = 2**18
 """Largest size of a request in bytes: its arguments and its environment."""
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import digitgan
+from digitgan.data.datasets import PACKAGED
 from digitgan.errors import DigitganError, DivergenceError, ModelFileError, RecipeError, UsageError
 from digitgan.runs import RunFolder
 from digitgan.training.losses import RelativisticLoss
@@ -42,17 +43,15 @@ def test_train_load_sample(tmp_path: Path, capfd: pytest.CaptureFixture[str]) ->
     assert capfd.readouterr() == ("", ""), "the Python API prints nothing by default"
 
 
-def test_data_comes_as_keras_gives_it(mnist_dir: Path) -> None:
+def test_data_comes_as_keras_gives_it() -> None:
     """Compare the arrays with the contents of the files, read without the package."""
-    import gzip
+    import lzma
 
     def content(name: str, header: int) -> np.ndarray:
-        found = next((mnist_dir / "mnist").glob(f"{name}*"))
-        return np.frombuffer(gzip.decompress(found.read_bytes()) if found.suffix == ".gz" else found.read_bytes(), np.uint8)[
-            header:
-        ]
+        packed = next((PACKAGED / "mnist").glob(f"{name}*")).read_bytes()
+        return np.frombuffer(lzma.decompress(packed), np.uint8)[header:]
 
-    (x_train, y_train), (x_test, y_test) = digitgan.load_data(data_dir=mnist_dir)
+    (x_train, y_train), (x_test, y_test) = digitgan.load_data()
     for images, labels, part, count in ((x_train, y_train, "train", 60_000), (x_test, y_test, "t10k", 10_000)):
         assert (images.shape, images.dtype, labels.shape, labels.dtype) == ((count, 28, 28), np.uint8, (count,), np.uint8)
         np.testing.assert_array_equal(images.ravel(), content(f"{part}-images", 16))

@@ -14,14 +14,12 @@ from digitgan.runs import RunFolder
 from digitgan.training import checkpoints
 from tests import processes, tiny
 from tests.faults.victims import Signals
+from tests.processes import PATIENCE
 
 TWO_EPOCHS = (*tiny.options("training.images=3200", "training.checkpoints=10"), "--seed=3")
 """The tiny recipe for a little more than two epochs of the 1,500 digits, with a checkpoint every 320 images."""
 
 ROOT = Path(__file__).parents[1]
-
-PATIENCE = 180
-"""Timeout in seconds for operations of a few seconds, on a busy machine."""
 
 
 def start(out: Path, *more: str, meets: Signals | None = None) -> subprocess.Popen[bytes]:

@@ -20,6 +20,7 @@ from digitgan.runs import RunFolder
 from digitgan.training import NoiseSource, Trainer, restore_checkpoint, save_checkpoint
 from digitgan.training.checkpoint import trainer_tensors
 from tests import processes, tiny
+from tests.processes import PATIENCE
 from tests.trainings import history
 
 FLIPS = 150
@@ -162,7 +163,7 @@ def test_a_record_that_was_changed_is_noticed_by_resume(tiny_run_copy: Path, nam
 
 def resumed(run: RunFolder, *options: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "digitgan", "train", "--resume", "--out", str(run.path), *options]
-    return processes.run(command, capture_output=True, text=True, env=os.environ | {"COLUMNS": "1000"}, timeout=120)
+    return processes.run(command, capture_output=True, text=True, env=os.environ | {"COLUMNS": "1000"}, timeout=PATIENCE)
 
 
 def test_what_is_left_of_a_history_is_read_and_its_damage_left_out(tiny_run_copy: Path) -> None:

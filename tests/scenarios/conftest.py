@@ -11,6 +11,7 @@ import pytest
 
 from tests import processes
 from tests.cli.commands import run
+from tests.processes import PATIENCE
 
 Finished = subprocess.CompletedProcess[str]
 Digitgan = Callable[..., Finished]
@@ -22,7 +23,7 @@ def digitgan(tmp_path: Path, isolated_home: Path) -> Digitgan:
 
     def started(*argv: str) -> Finished:
         command = [sys.executable, "-m", "digitgan", *argv]
-        return processes.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+        return processes.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE)
 
     return started
 

@@ -12,6 +12,7 @@ import pytest
 from digitgan.training.checkpoint import checkpoints
 from tests import processes, tiny
 from tests.faults.victims import Signals
+from tests.processes import PATIENCE
 from tests.scenarios.conftest import Digitgan
 from tests.trainings import ROOT
 
@@ -36,7 +37,7 @@ def metrics(folder: Path) -> list[dict[str, Any]]:
 def test_a_killed_comparison_continues(digitgan: Digitgan, tmp_path: Path) -> None:
     killed = tmp_path / "killed"
     in_the_second = Signals(signal.SIGKILL, "CheckpointWriter", "CheckpointDue", 320, "wgan-gp")
-    process = processes.run(in_the_second.command(*ARGV, f"--out={killed}", "--quiet"), cwd=ROOT, timeout=300)
+    process = processes.run(in_the_second.command(*ARGV, f"--out={killed}", "--quiet"), cwd=ROOT, timeout=PATIENCE)
     assert process.returncode == -signal.SIGKILL
     first_model = killed / "runs" / "fast-0" / "model.safetensors"
     made = first_model.stat().st_mtime_ns

@@ -54,9 +54,8 @@ def small(command: str) -> list[str]:
 
 
 @pytest.fixture
-def workplace(here: Digitgan, tmp_path: Path, digits: ImageSet, monkeypatch: pytest.MonkeyPatch, mnist_dir: Path) -> Digitgan:
+def workplace(here: Digitgan, tmp_path: Path, digits: ImageSet) -> Digitgan:
     """A folder with the files and runs that the pages speak of."""
-    monkeypatch.setenv("DIGITGAN_DATA", str(mnist_dir))
     few = digits.images[:200]
     WRITERS.find("folder").write(tmp_path / "FOLDER", [few], digits.labels[:200], digits.class_names)
     WRITERS.find("npz").write(tmp_path / "images.npz", [few], digits.labels[:200], digits.class_names)

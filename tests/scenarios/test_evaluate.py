@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from digitgan.api import evaluate
-from digitgan.data import ImageSet, load_image_set
+from digitgan.data import load_image_set
 from tests import tiny
 from tests.scenarios.conftest import Digitgan
 
@@ -20,10 +20,10 @@ IMAGES = 2000
 
 
 @pytest.fixture(scope="module")
-def report(mnist_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a report of the shipped model."""
     folder = tmp_path_factory.mktemp("report")
-    evaluate("mnist", data_dir=mnist_dir, images=IMAGES, report=folder)
+    evaluate("mnist", images=IMAGES, report=folder)
     return folder
 
 
@@ -43,20 +43,16 @@ def test_the_shipped_model_reaches_its_quality(record: dict) -> None:  # type: i
     assert record["flags"] == []
 
 
-def test_real_images_equal_the_real_baseline(digitgan: Digitgan, mnist_dir: Path, tmp_path: Path) -> None:
-    test = digitgan_set(mnist_dir)
+def test_real_images_equal_the_real_baseline(digitgan: Digitgan, tmp_path: Path) -> None:
+    test = load_image_set("mnist", "test")
     np.savez(tmp_path / "real.npz", images=test.images, labels=test.labels)
-    done = digitgan("evaluate", "real.npz", "--reference", "train", "--data-dir", str(mnist_dir), "--json")
+    done = digitgan("evaluate", "real.npz", "--reference", "train", "--json")
     assert done.returncode == 0, done.stderr
     metrics = json.loads(done.stdout)["metrics"]
     for name, metric in metrics.items():
         assert metric["value"] == metric["baseline"], name
     assert metrics["class_accuracy"]["value"] >= 0.995
     assert (tmp_path / "report" / "report.html").is_file()
-
-
-def digitgan_set(mnist_dir: Path) -> ImageSet:
-    return load_image_set("mnist", "test", mnist_dir)
 
 
 def test_a_run_on_other_data_trains_and_caches_its_classifier(digitgan: Digitgan, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import torch
 from digitgan.exporters import FORMATS, Package
 from digitgan.model.file import load_model
 from tests.exporters.networks import VARIANTS, discriminator_of, inputs_of, model_of
+from tests.processes import PATIENCE
 from tests.scenarios.conftest import Digitgan
 
 pytestmark = [
@@ -85,7 +86,7 @@ def test_tensorflow_draws_the_same_images_for_every_recipe(tmp_path: Path, tenso
         folders.append(str(folder))
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("KERAS", "PYTHON"))}
     done = subprocess.run(
-        [tensorflow_python, "-c", READ, *folders], env=environment, capture_output=True, text=True, timeout=600
+        [tensorflow_python, "-c", READ, *folders], env=environment, capture_output=True, text=True, timeout=PATIENCE
     )
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout.splitlines()[-1])
@@ -189,14 +190,13 @@ importlib.util.find_spec = lambda name, *rest: None if name == {package!r} else 
 from digitgan.cli import main
 main(["export", "--format", {format_name!r}, "--out", "x"])
 """
-    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 2, done.stderr
     assert "pip install 'digitgan[export]'" in done.stderr
     assert not (tmp_path / "x").exists()
 
 
-def test_what_quantising_costs_is_told(here: Digitgan, mnist_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DIGITGAN_DATA", str(mnist_dir))
+def test_what_quantising_costs_is_told(here: Digitgan, monkeypatch: pytest.MonkeyPatch) -> None:
     done = here("export", "--quantize", "int8", "--out", "small.onnx", "--json")
     assert done.returncode == 0, done.stderr
     quality = json.loads(done.stdout)["quality"]

@@ -20,12 +20,12 @@ pytestmark = pytest.mark.slow
 SURE = 0.93
 
 
-def test_every_image_is_recognised_and_counts_are_exact(here: Digitgan, mnist_dir: Path, tmp_path: Path) -> None:
-    few = ["sample", "--per-class", "50", "--min-confidence", str(SURE), "--data-dir", str(mnist_dir), "--json"]
+def test_every_image_is_recognised_and_counts_are_exact(here: Digitgan, tmp_path: Path) -> None:
+    few = ["sample", "--per-class", "50", "--min-confidence", str(SURE), "--json"]
     done = here(*few, "--format", "npz", "--out", "sure.npz")
     assert done.returncode == 0, done.stderr
     drawn = np.load(tmp_path / "sure.npz")
-    classifier = classifier_for(load_image_set("mnist", "train", mnist_dir), print).classifier
+    classifier = classifier_for(load_image_set("mnist", "train"), print).classifier
     probabilities = classify_images(classifier, drawn["images"])[1]
     assert probabilities[np.arange(500), drawn["labels"]].min() >= SURE - 1e-5
     np.testing.assert_array_equal(np.bincount(drawn["labels"]), [50] * 10)
@@ -42,36 +42,32 @@ def test_every_image_is_recognised_and_counts_are_exact(here: Digitgan, mnist_di
     assert manifest["filter"]["accepted"] == pytest.approx(accepted, abs=1e-6)
 
 
-def test_a_class_that_is_hardly_recognised_is_refused_before_anything_is_written(
-    here: Digitgan, mnist_dir: Path, tmp_path: Path
-) -> None:
-    done = here("sample", "--min-confidence", "1", "--data-dir", str(mnist_dir), "--out", "sure.png")
+def test_a_class_that_is_hardly_recognised_is_refused_before_anything_is_written(here: Digitgan, tmp_path: Path) -> None:
+    done = here("sample", "--min-confidence", "1", "--out", "sure.png")
     assert done.returncode == 2
     assert "--min-confidence" in done.stderr
     assert not (tmp_path / "sure.png").exists()
 
 
-def test_near_duplicates_are_generated_again(here: Digitgan, mnist_dir: Path, tmp_path: Path) -> None:
-    done = here(
-        *["sample", "--per-class", "20", "--unique", "--data-dir", str(mnist_dir), "--format", "npz", "--out", "new.npz"]
-    )
+def test_near_duplicates_are_generated_again(here: Digitgan, tmp_path: Path) -> None:
+    done = here(*["sample", "--per-class", "20", "--unique", "--format", "npz", "--out", "new.npz"])
     assert done.returncode == 0, done.stderr
-    training, test = (load_image_set("mnist", part, mnist_dir).images for part in ("train", "test"))
+    training, test = (load_image_set("mnist", part).images for part in ("train", "test"))
     drawn = np.load(tmp_path / "new.npz")["images"]
     assert nearest_images(drawn, training).distances.min() >= nearest_images(test, training).distances.min()
 
 
-def test_filters_for_a_model_of_other_classes_name_what_is_missing(here: Digitgan, mnist_dir: Path) -> None:
+def test_filters_for_a_model_of_other_classes_name_what_is_missing(here: Digitgan) -> None:
     done = here("sample", "--min-confidence", "0.9", "--data", "nowhere")
     assert done.returncode == 2
     assert "nowhere" in done.stderr
 
 
 def test_a_statement_contains_the_evaluation_of_the_set(
-    here: Digitgan, mnist_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    here: Digitgan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(usefulness, "TSTR_TRAINING_IMAGES", 2000)  # short, as the accuracies are not tested here
-    asked = ["--weights", "3:2,8:1", "--count", "300", "--format", "npz", "--seed", "4", "--data-dir", str(mnist_dir)]
+    asked = ["--weights", "3:2,8:1", "--count", "300", "--format", "npz", "--seed", "4"]
     done = here("sample", *asked, "--shard-size", "50000", "--statement", "--min-confidence", "0.5", "--out", "set")
     assert done.returncode == 0, done.stderr
     card = (tmp_path / "set" / "README.md").read_text(encoding="utf-8")
@@ -92,7 +88,7 @@ def test_a_statement_contains_the_evaluation_of_the_set(
     rows = [line for line in card.splitlines() if line.startswith("|")]
     assert len({row.count("|") for row in rows[:12]}) == 1  # the table of classes has all columns in each row
 
-    short = ["--count", "50", "--format", "npz", "--shard-size", "50", "--statement", "--data-dir", str(mnist_dir)]
+    short = ["--count", "50", "--format", "npz", "--shard-size", "50", "--statement"]
     few = here("sample", *short, "--out", "few")
     assert few.returncode == 2
     assert re.search(r"\b50 .*\b100\b", " ".join(few.stderr.split()))

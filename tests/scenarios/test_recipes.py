@@ -21,6 +21,7 @@ from digitgan.runs import RunFolder
 from digitgan.training import checkpoints
 from tests import processes, tiny
 from tests.faults.victims import Signals
+from tests.processes import PATIENCE
 from tests.trainings import ROOT
 
 Digitgan = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -71,7 +72,7 @@ def test_trained_killed_resumed_and_drawn_from(name: str, tmp_path: Path) -> Non
     options = [f"--set={setting}" for setting in settings_of(name)]
     in_the_middle = Signals(signal.SIGKILL, "CheckpointWriter", "CheckpointDue", images // 2)
     train = ("train", name, "--data=digits", f"--images={images}", *options, "--quiet", "--out", str(killed.path))
-    process = processes.run(in_the_middle.command(*train), cwd=ROOT, timeout=120)
+    process = processes.run(in_the_middle.command(*train), cwd=ROOT, timeout=PATIENCE)
     assert process.returncode == -signal.SIGKILL
     assert 0 < int(checkpoints(killed.checkpoints)[-1].name) < images // 2
     result = digitgan.train(out=killed.path, resume=True)

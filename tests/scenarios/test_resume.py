@@ -141,7 +141,7 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path: Path, 
     (run.checkpoints / "00009999.part").mkdir()
     environment = {**os.environ, "COLUMNS": "1000"}
     command = [sys.executable, "-m", "digitgan", "train", *TWO_EPOCHS, "--out", str(run.path), "--resume"]
-    done = processes.run(command, capture_output=True, text=True, env=environment, timeout=300)
+    done = processes.run(command, capture_output=True, text=True, env=environment, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     assert str(newest) in done.stderr
     assert not (run.checkpoints / "00009999.part").exists()
@@ -153,7 +153,7 @@ def test_resuming_otherwise_is_refused_and_nothing_changes(tmp_path: Path, unint
     subprocess.run(["cp", "-r", str(uninterrupted.path), str(run.path)], check=True)
     before = {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
     command = [sys.executable, "-m", "digitgan", "train", "--out", str(run.path), "--resume", "--set=penalty.gamma=0.5"]
-    done = processes.run(command, capture_output=True, text=True, timeout=120)
+    done = processes.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 2
     assert re.search(r"penalty\.gamma: 0\.05 -> 0\.5", " ".join(done.stderr.split()))
     assert {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()} == before

@@ -234,7 +234,7 @@ def test_a_disk_that_is_full_midway_loses_no_finished_file(digitgan: Digitgan, t
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PATIENCE,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
     )
     assert stopped.returncode == 2

@@ -20,6 +20,7 @@ from selenium.webdriver.support.ui import Select, WebDriverWait
 from digitgan.recipes import find_recipe
 from digitgan.studio.run_monitor import MAX_WATCHERS
 from tests import tiny
+from tests.processes import PATIENCE
 from tests.scenarios.browser import console, open_browser
 from tests.studio.conftest import Studio, open_studio
 
@@ -252,7 +253,7 @@ def test_a_run_is_started_watched_and_stopped(page: Chrome, studio: Studio) -> N
     wait(page, lambda: page.find_elements(By.CSS_SELECTOR, f'{entry}[data-phase="paused"] [data-action="step"]'))
     with contextlib.ExitStack() as others:
         for _ in range(MAX_WATCHERS):
-            others.enter_context(httpx.stream("GET", f"{studio.url}/api/v1/runs/mine/events", timeout=60))
+            others.enter_context(httpx.stream("GET", f"{studio.url}/api/v1/runs/mine/events", timeout=PATIENCE))
         go(page, studio, "#watch?run=mine")
         wait(page, lambda: "mine" in by(page, "trouble").text)
         wait(page, lambda: page.find_elements(*grid))

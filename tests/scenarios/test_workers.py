@@ -56,8 +56,8 @@ def test_workers_write_the_same_bytes(here: Digitgan, tmp_path: Path, format_nam
     assert {path.name for path in tmp_path.iterdir()} == {"home", *(f"by-{count}{ending}" for count in (1, *workers))}
 
 
-def test_workers_filter_the_same_images(here: Digitgan, mnist_dir: Path, tmp_path: Path) -> None:
-    filters = ("--min-confidence", "0.9", "--unique", "--data-dir", str(mnist_dir))
+def test_workers_filter_the_same_images(here: Digitgan, tmp_path: Path) -> None:
+    filters = ("--min-confidence", "0.9", "--unique")
     printed = []
     for workers in ("1", "2"):
         out = f"by-{workers}.npz"

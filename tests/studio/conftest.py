@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from tests import processes
+from tests.processes import PATIENCE
 
 
 @final
@@ -36,10 +37,10 @@ class Studio:
     process: subprocess.Popen[str]
 
     def get(self, path: str, **options: Any) -> httpx.Response:
-        return httpx.get(f"{self.url}{path}", timeout=60, **options)
+        return httpx.get(f"{self.url}{path}", timeout=PATIENCE, **options)
 
     def post(self, path: str, **options: Any) -> httpx.Response:
-        return httpx.post(f"{self.url}{path}", timeout=90, **options)
+        return httpx.post(f"{self.url}{path}", timeout=PATIENCE, **options)
 
 
 def open_studio(runs: Path, *options: str, port: int = 0) -> Iterator[Studio]:

@@ -14,12 +14,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests import processes
+from tests.processes import PATIENCE
 from tests.studio.conftest import Studio, open_studio
 
 
 def raw(studio: Studio, path: str, method: str = "GET", body: bytes | None = None, **headers: str) -> tuple[int, HTTPMessage]:
     """Send a request without normalising its path; return the status and headers of the response."""
-    with contextlib.closing(http.client.HTTPConnection(urlsplit(studio.url).netloc, timeout=30)) as connection:
+    with contextlib.closing(http.client.HTTPConnection(urlsplit(studio.url).netloc, timeout=PATIENCE)) as connection:
         connection.putrequest(method, path, skip_host="Host" in headers)
         for name, value in headers.items():
             connection.putheader(name.replace("_", "-"), value)
@@ -154,7 +155,7 @@ def test_another_address_needs_the_token(open_to_others: Studio) -> None:
 )
 def test_an_address_that_cannot_be_is_refused(tmp_path: Path, options: tuple[str, ...], words: str) -> None:
     command = [sys.executable, "-m", "digitgan", "serve", str(tmp_path), *options]
-    done = processes.run(command, capture_output=True, text=True, timeout=60, check=False, env=dict(os.environ))
+    done = processes.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False, env=dict(os.environ))
     assert done.returncode == 2
     assert words in done.stderr
     assert "Traceback" not in done.stderr
@@ -163,6 +164,6 @@ def test_an_address_that_cannot_be_is_refused(tmp_path: Path, options: tuple[str
 def test_a_port_in_use_is_refused(studio: Studio, tmp_path: Path) -> None:
     port = str(urlsplit(studio.url).port)
     command = [sys.executable, "-m", "digitgan", "serve", str(tmp_path), "--port", port]
-    done = processes.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = processes.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 2
     assert f"--port {port}" in done.stderr

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import PATIENCE
 from tests.studio.conftest import Studio
 
 pytestmark = pytest.mark.slow
@@ -23,11 +24,11 @@ def test_no_request_that_fits_the_description_breaks_the_server(studio: Studio, 
         "--exclude-path-regex=events$",  # event streams end only with the run
         "--max-examples=25",
         "--seed=1",
-        "--request-timeout=30",
+        "--request-timeout=PATIENCE",
         "--suppress-health-check=all",
         "--phases=examples,coverage,fuzzing",
         "--exclude-method=POST",  # POST starts processes; see tests/studio/test_run_routes.py
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, cwd=tmp_path)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     assert int(re.findall(r"generated, (\d+) passed", done.stdout)[-1]) > 100

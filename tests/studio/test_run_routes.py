@@ -17,10 +17,10 @@ import pytest
 
 from digitgan.runs import RunFolder
 from tests import tiny
+from tests.processes import PATIENCE
 from tests.studio.conftest import Studio, open_studio
 
 API = "/api/v1"
-PATIENCE = 180.0
 OFTEN = ("training.checkpoints=10000", "training.previews=10000")
 LONG = {"data": "digits", "images": 10**7, "settings": (*tiny.SETTINGS, *OFTEN)}
 
@@ -199,7 +199,7 @@ def test_more_trainings_than_cores_bear_are_refused(own: Studio) -> None:
 
 def test_events_bring_what_is_there_and_end_with_the_run(studio: Studio) -> None:
     kinds, lines = [], []
-    with httpx.stream("GET", f"{studio.url}{API}/runs/small/events", timeout=30) as stream:
+    with httpx.stream("GET", f"{studio.url}{API}/runs/small/events", timeout=PATIENCE) as stream:
         assert stream.headers["content-type"].startswith("text/event-stream")
         for text in stream.iter_lines():
             if text.startswith("event: "):
@@ -214,7 +214,7 @@ def test_events_come_while_it_trains(own: Studio) -> None:
     assert own.post(f"{API}/runs", json={**LONG, "name": "live"}).status_code == 201
     wait_for(lambda: phase(own, "live") == "training", "the start of the training")
     counts: list[int] = []
-    with httpx.stream("GET", f"{own.url}{API}/runs/live/events", timeout=30) as stream:
+    with httpx.stream("GET", f"{own.url}{API}/runs/live/events", timeout=PATIENCE) as stream:
         kind = ""
         for text in stream.iter_lines():
             if text.startswith("event: "):
