@@ -2,7 +2,7 @@
 
     import digitgan
     images = digitgan.load("mnist").sample(labels=[7] * 10, seed=0)   # uint8 (10, 28, 28)
-    result = digitgan.train("fast", data="digits", images=20_000, out="runs/mine")
+    result = digitgan.train("fast", images=20_000, out="runs/mine")
     metrics = digitgan.evaluate("runs/mine").record["metrics"]
     digitgan.sample_to_files(digitgan.SampleRequest("runs/mine", per_class=100_000, format="npz", shard_size=50_000))
 

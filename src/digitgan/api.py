@@ -32,6 +32,7 @@ from digitgan.options import (
     make_options,
     takes_options,
 )
+from digitgan.session.callbacks.displays import in_notebook
 from digitgan.session.callbacks.progress import ProgressKind, console_printer
 from digitgan.session.plan import plan_training
 from digitgan.session.session import TrainingResult, run_training
@@ -45,12 +46,13 @@ def _ignore(line: str) -> None:
 
 
 @takes_options(TrainOptions)
-def train(recipe: str | None = None, *, progress: ProgressKind = "none", **options: Any) -> TrainingResult:
+def train(recipe: str | None = None, *, progress: ProgressKind | None = None, **options: Any) -> TrainingResult:
     """Train a GAN and write a run, as `digitgan train` does.
 
     Args:
         recipe: name of a recipe; "fast" by default.
-        progress: "none", "plain" lines, a "live" display, or "auto" (live on a terminal, otherwise plain).
+        progress: "none", "plain" lines, a "live" display, or "auto" (live on a terminal and in a notebook, otherwise plain).
+            The default is "auto" in a notebook, otherwise "none".
         options: see below.
 
     Raises:
@@ -58,8 +60,9 @@ def train(recipe: str | None = None, *, progress: ProgressKind = "none", **optio
         DigitganError: if the training fails; existing files are kept.
     """
     asked = make_options(TrainOptions, {"recipe": recipe, **options})
-    console = Console(stderr=True, quiet=_checked(progress) == "none")
-    return run_training(plan_training(asked, console_printer(console)), console, progress, Control())
+    display = _display(progress)
+    console = Console(stderr=True, quiet=display == "none")
+    return run_training(plan_training(asked, console_printer(console)), console, display, Control())
 
 
 def sample_to_files(request: SampleRequest, notify: ProgressFn = _ignore) -> SampleResult:
@@ -95,14 +98,15 @@ def evaluate(source: Path | str = DEFAULT_MODEL, *, notify: ProgressFn = _ignore
 
 
 @takes_options(CompareOptions)
-def compare(what: Sequence[Path | str], *, progress: ProgressKind = "none", **options: Any) -> Comparison:
+def compare(what: Sequence[Path | str], *, progress: ProgressKind | None = None, **options: Any) -> Comparison:
     """Compare finished runs, or train recipes with several seeds and the same budget, as `digitgan compare` does.
 
     An interrupted comparison continues when it is called again with the same options.
 
     Args:
         what: at least two finished runs, or at least two recipes to train.
-        progress: "none", "plain" lines, a "live" display, or "auto" (live on a terminal, otherwise plain).
+        progress: "none", "plain" lines, a "live" display, or "auto" (live on a terminal and in a notebook, otherwise plain).
+            The default is "auto" in a notebook, otherwise "none".
         options: see below.
 
     Returns:
@@ -112,7 +116,7 @@ def compare(what: Sequence[Path | str], *, progress: ProgressKind = "none", **op
         DigitganError: if an option is invalid; raised before any training.
     """
     asked = make_options(CompareOptions, {"what": what, **options})
-    return comparison.compare(asked, _checked(progress))
+    return comparison.compare(asked, _display(progress))
 
 
 @takes_options(ExportOptions)
@@ -166,7 +170,10 @@ def load_data(source: str = "mnist", data_dir: Path | str | None = None) -> tupl
     return first, second
 
 
-def _checked(progress: ProgressKind) -> ProgressKind:
+def _display(progress: ProgressKind | None) -> ProgressKind:
+    """Return the progress display that a call requests."""
+    if progress is None:
+        return "auto" if in_notebook() else "none"
     if progress not in get_args(ProgressKind):
         raise UsageError(f"progress={progress!r}: {nearest(str(progress), get_args(ProgressKind))}")
     return progress

@@ -5,10 +5,12 @@ No other module converts pixels.
 
 from __future__ import annotations
 
+import base64
 import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, final
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +22,41 @@ from digitgan.files import replacing
 
 Picture = npt.NDArray[np.uint8]
 """A uint8 image of shape (height, width) for grey or (height, width, channels)."""
+
+
+NOTEBOOK_IMAGES = 100
+NOTEBOOK_ENLARGEMENT = 2
+"""Number of images that a notebook shows of an array, and the factor that enlarges them."""
+
+
+@final
+class Pictures(np.ndarray[Any, np.dtype[np.uint8]]):
+    """An array of images that a notebook shows as a picture. Its parts do too; computations return plain NumPy arrays."""
+
+    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
+        """Return the result of a computation as NumPy would for a plain array."""
+        return array[()] if return_scalar else np.asarray(array)
+
+    def _repr_png_(self) -> bytes | None:
+        """Return the images as a PNG grid; None for an array that holds none, such as the result of a computation."""
+        pixels = np.asarray(self)
+        colour = pixels.ndim == 4 or (pixels.ndim == 3 and pixels.shape[2] == 3)
+        if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3, 4) or pixels.size == 0:
+            return None
+        several = pixels if pixels.ndim == 4 or (pixels.ndim == 3 and not colour) else pixels[None]
+        shown = several[:NOTEBOOK_IMAGES]
+        return encode_png(enlarged(grid(shown, columns=min(10, len(shown))), NOTEBOOK_ENLARGEMENT))
+
+
+def as_pictures(images: Picture) -> Pictures:
+    """Return a view of images, (n, height, width[, channels]), that a notebook shows."""
+    return images.view(Pictures)
+
+
+def inline_png(picture: Picture) -> str:
+    """Return an image as an HTML element that contains it."""
+    content = base64.b64encode(encode_png(picture)).decode()
+    return f'<img src="data:image/png;base64,{content}" style="image-rendering: pixelated">'
 
 
 def to_network(images: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ import json
 import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any, final
 
@@ -61,6 +62,19 @@ class EvaluationResult:
     record: dict[str, Any]
     json: Path
     html: Path
+
+    def _repr_html_(self) -> str:
+        """Return the report for a notebook: its headline, and each metric beside its real baseline."""
+        rows = "".join(
+            f"<tr><td>{escape(metric['title'])}</td><td>{_number(metric['value'])}</td><td>{_number(metric['baseline'])}</td></tr>"
+            for metric in self.record["metrics"].values()
+        )
+        head = "<tr><th>metric</th><th>value</th><th>real baseline</th></tr>"
+        return f"<p>{escape(self.record['headline'])}</p><table>{head}{rows}</table>"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4g}"
 
 
 def evaluate(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import html
 import json
 import struct
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +28,7 @@ from digitgan import rng
 from digitgan.device import one_thread
 from digitgan.errors import ModelFileError, RecipeError, UsageError
 from digitgan.files import replacing
-from digitgan.images import Picture, from_network
+from digitgan.images import Picture, Pictures, as_pictures, enlarged, from_network, grid, inline_png
 from digitgan.model.batching import BLOCK, side_by_side, spans
 from digitgan.networks import Generator, ImageSpec, build_generator
 from digitgan.recipes import BLANK, Recipe, from_toml, to_toml
@@ -37,6 +38,10 @@ MODEL_FORMAT_VERSION = 1
 
 MAX_MODEL_BYTES = 256 << 20
 """The maximum size of a model file, 64 million float32 weights; larger files are not read into memory."""
+
+
+NOTEBOOK_CLASSES, NOTEBOOK_ROWS = 10, 2
+"""The number of classes that a notebook shows of a model, and of images of each class."""
 
 
 @final
@@ -62,7 +67,7 @@ class Model:
         seed: int = 0,
         start: int = 0,
         truncation: float | None = None,
-    ) -> Picture:
+    ) -> Pictures:
         """Generate one image for each label.
 
         Args:
@@ -72,12 +77,12 @@ class Model:
             truncation: the bound of the absolute values of the latents; see `truncated`.
 
         Returns:
-            uint8 (n, height, width), or (n, height, width, channels) for colour.
+            uint8 (n, height, width), or (n, height, width, channels) for colour. A notebook shows the array as a picture.
 
         Raises:
             UsageError: if there are no labels, a label has no class, `start` is negative, or `truncation` is not positive.
         """
-        return np.concatenate(list(self.sample_blocks(labels, seed, start, truncation)))
+        return as_pictures(np.concatenate(list(self.sample_blocks(labels, seed, start, truncation))))
 
     def sample_blocks(
         self,
@@ -156,6 +161,15 @@ class Model:
         """Generate images as `draw` does, for any number of latents."""
         chunks = list(zip(torch.split(z, BLOCK), torch.split(labels, BLOCK), strict=True))
         return np.concatenate(list(side_by_side(lambda chunk: self.draw(*chunk), chunks)))
+
+    def _repr_html_(self) -> str:
+        """Return the model for a notebook: its facts, and images of the first classes."""
+        spec, shown = self.generator.spec, min(NOTEBOOK_CLASSES, len(self.class_names))
+        names = ", ".join(self.class_names[:shown]) + (", …" if shown < len(self.class_names) else "")
+        facts = f"{self.recipe.name}, {spec.height}×{spec.width}×{spec.channels}, {len(self.class_names)} classes: {names}"
+        rows = np.tile(np.arange(shown), NOTEBOOK_ROWS) if len(self.class_names) > 1 else np.zeros(20, dtype=np.int64)
+        columns = shown if len(self.class_names) > 1 else 10
+        return f"<p>{html.escape(facts)}</p>{inline_png(enlarged(grid(np.asarray(self.sample(rows)), columns), 2))}"
 
     def to(self, device: torch.device) -> Model:
         """Return the model on another device."""

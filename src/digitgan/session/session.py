@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import html
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
+import numpy as np
+from PIL import Image
 from rich.console import Console
 
 from digitgan.errors import DivergenceError
+from digitgan.images import enlarged, inline_png
 from digitgan.runs import RunFolder, locked, new_run, sweep_run
 from digitgan.session.callbacks import Callback, Previews, ProgressCallback, TensorBoard
+from digitgan.session.callbacks.displays import progress_callback
 from digitgan.session.callbacks.previews import animate
-from digitgan.session.callbacks.progress import ProgressKind, console_printer, progress_callback
+from digitgan.session.callbacks.progress import ProgressKind, console_printer
 from digitgan.session.components import TrainingComponents, build_trainer
 from digitgan.session.plan import TrainPlan
 from digitgan.session.plots import plot
@@ -54,6 +59,14 @@ class TrainingResult:
     seconds: float
     finished: bool
     rollbacks: int
+
+    def _repr_html_(self) -> str:
+        """Return the result for a notebook: its facts, and the last preview."""
+        state = "finished" if self.finished else "stopped"
+        facts = f"{self.run}: {self.images_seen:,} images in {self.seconds:.1f} s, {state}"
+        previews = RunFolder(self.run).preview_files()
+        picture = inline_png(enlarged(np.asarray(Image.open(previews[-1])), 2)) if previews else ""
+        return f"<p>{html.escape(facts)}</p>{picture}"
 
 
 def run_training(plan: TrainPlan, console: Console, progress: ProgressKind, control: Control) -> TrainingResult:

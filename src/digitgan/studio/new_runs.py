@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass
 from typing import Any, Final, final
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from digitgan.data.datasets import DATASETS
+from digitgan.data.sources import DEFAULT_SOURCE, DIGITS
 from digitgan.options import TrainOptions, help_of
 from digitgan.recipes import RECIPES, Recipe
 from digitgan.session.recipe import check_lengths, checked_recipe, requested_recipe
@@ -26,7 +28,7 @@ class NewRun(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     recipe: str = Field("fast", max_length=100, description="recipe name; GET /api/v1/recipes lists them")
-    data: str = Field("digits", max_length=100, description="image set: digits (embedded), or the name of a downloadable one")
+    data: str = Field(DEFAULT_SOURCE, max_length=100, description="name of an image set; GET /api/v1/recipes lists them")
     name: str | None = Field(None, max_length=100, description="run name; default: the next free name")
     seed: int = Field(0, ge=0, lt=2**63, description=HELP["seed"])
     images: int | None = Field(None, gt=0, le=10**9, description=f"{HELP['images']}; excludes minutes")
@@ -102,8 +104,8 @@ KNOBS: Final = (
 
 
 def data_sources() -> list[str]:
-    """Return the names of the image sets that the page offers: embedded or downloadable ones, never a path."""
-    return ["digits", *DATASETS]
+    """Return the names of the image sets that the page offers, never a path."""
+    return [*DATASETS, *([DIGITS] if importlib.util.find_spec("sklearn") else [])]
 
 
 def options_of(new: NewRun) -> TrainOptions:

@@ -29,7 +29,7 @@ Draw = Callable[[], Picture]
 """A function that generates images, uint8 (n, height, width[, channels])."""
 
 ProgressKind = Literal["none", "auto", "plain", "live"]
-"""The displays of a training; "auto" is "live" on a terminal, otherwise "plain"."""
+"""The displays of a training; "auto" is "live" on a terminal and in a notebook, otherwise "plain"."""
 
 REFRESH_SECONDS = 0.25
 """Interval of the live display. Reading a loss waits for the device; at this interval, the cost is not measurable."""
@@ -229,17 +229,6 @@ def _shown(loss: Tensor | float | None) -> str:
 def readings(terms: Mapping[str, Tensor]) -> dict[str, float]:
     """Return the terms as floats."""
     return {name: float(value) for name, value in terms.items()}
-
-
-def progress_callback(
-    progress: ProgressKind, console: Console, recipe: Recipe, images_seen: int, draw: Draw | None = None
-) -> ProgressCallback:
-    """Return the display of a kind, for a run that continues at a number of images seen; `draw` is for `LiveProgress`."""
-    if progress == "auto":
-        progress = "live" if console.is_terminal else "plain"
-    if progress == "live":
-        return LiveProgress(console, recipe, images_seen, draw)
-    return PlainProgress(console, recipe, images_seen) if progress == "plain" else NoProgress()
 
 
 def console_printer(console: Console) -> ProgressFn:

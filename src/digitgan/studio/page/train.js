@@ -145,7 +145,7 @@ export async function enter() {
   if (!table) {
     table = await get("recipes");
     options(byId("train-recipe"), table.recipes.map(({ name }) => [name, name]), "fast");
-    options(byId("train-data"), table.data.map((name) => [name, name === "digits" ? "digits (1,500 embedded images)" : name]), "digits");
+    options(byId("train-data"), table.data.map((name) => [name, name]), "mnist");
     offer();
   }
   await list();
