@@ -58,7 +58,7 @@ def test_killed_and_resumed_equals_uninterrupted_with_two_threads(tmp_path: Path
 def test_the_same_command_makes_the_same_weights_beside_other_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Test the default precision, which must not depend on a time measurement."""
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    options = [option for option in tiny.options() if "precision" not in option]
+    options = [option for option in tiny.options("training.images=640") if "precision" not in option]
     command = [sys.executable, "-m", "digitgan", "train", *options, "--quiet", "--out"]
     quiet, busy = RunFolder(tmp_path / "quiet"), RunFolder(tmp_path / "busy")
     processes.run([*command, str(quiet.path)], check=True)
