@@ -21,17 +21,15 @@ help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /  \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 	@echo "Settings: make demo MINUTES=3 DEMO=runs/mine    make demo PYTHON=/path/to/python3.12"
 
-demo: $(VENV)/.core ## train for a minute on this machine, then generate digits
+demo: $(VENV)/.core ## train for a minute on this machine, write 2026, and measure the quality
 	$(RUN) train --minutes $(MINUTES) --out $(DEMO) --overwrite
-	$(RUN) sample $(DEMO) --per-class 10 --format png --out $(DEMO)/grid.png --overwrite
+	$(RUN) sample $(DEMO) --per-class 10 --out $(DEMO)/grid.png --overwrite --quiet
 	$(RUN) write 2026 $(DEMO) --out $(DEMO)/2026.png --overwrite
-	@echo
-	@echo "Files of the run: $(DEMO)"
-	@echo "  every class    $(DEMO)/grid.png"
-	@echo "  '2026'         $(DEMO)/2026.png"
-	@echo "  loss curves    $(DEMO)/losses.png"
-	@echo "  animation      $(DEMO)/training.gif"
-	@echo "  model          $(DEMO)/model.safetensors"
+	$(RUN) evaluate $(DEMO)
+	@echo "Next:"
+	@echo "  $(RUN) serve runs          the studio: write, explore, watch and train in the browser"
+	@echo "  $(RUN) train --data FOLDER  your own images, a folder for each class"
+	@echo "  README.md and docs/        what else there is"
 
 test: lint ## linters, types, import contract, then every test
 	$(VENV)/bin/python -m pytest -n $(WORKERS)

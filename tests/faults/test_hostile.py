@@ -140,6 +140,9 @@ def picture_bomb(path: Path) -> None:
 
 
 TRAIN = ["train", "--images", "64", "--out", "run", "--data"]
+CONFIGURE = [*TRAIN, "nowhere", "--config"]
+"""The data is missing, so that an empty recipe, which is valid, is not trained either."""
+
 CASES: dict[str, tuple[Callable[[Path], None], str, list[str]]] = {
     "a pickle as a model": (pickled, "model.safetensors", ["sample", "--out", "grid.png"]),
     "a torch file as a model": (pickled_in_a_zip, "model.pt", ["sample", "--out", "grid.png"]),
@@ -147,8 +150,8 @@ CASES: dict[str, tuple[Callable[[Path], None], str, list[str]]] = {
     "a model with an absurd tensor": (absurd_tensor, "model.safetensors", ["sample", "--out", "grid.png"]),
     "a model of 20 GB": (large_and_empty, "model.safetensors", ["sample", "--out", "grid.png"]),
     "a model with a nested header": (nested, "model.safetensors", ["sample", "--out", "grid.png"]),
-    "a recipe of 100 MB": (large_toml, "recipe.toml", ["train", "--images", "64", "--out", "run", "--config"]),
-    "a nested recipe": (nested_toml, "recipe.toml", ["train", "--images", "64", "--out", "run", "--config"]),
+    "a recipe of 100 MB": (large_toml, "recipe.toml", CONFIGURE),
+    "a nested recipe": (nested_toml, "recipe.toml", CONFIGURE),
     "a zip bomb as data": (zip_bomb, "data.npz", TRAIN),
     "a pickle as data": (pickled_array, "data.npz", TRAIN),
     "IDX that promises terabytes": (promised_terabytes, "idx", TRAIN),

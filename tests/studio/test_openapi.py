@@ -24,7 +24,7 @@ def test_no_request_that_fits_the_description_breaks_the_server(studio: Studio, 
         "--exclude-path-regex=events$",  # event streams end only with the run
         "--max-examples=25",
         "--seed=1",
-        "--request-timeout=PATIENCE",
+        f"--request-timeout={PATIENCE:g}",
         "--suppress-health-check=all",
         "--phases=examples,coverage,fuzzing",
         "--exclude-method=POST",  # POST starts processes; see tests/studio/test_run_routes.py
