@@ -1,7 +1,7 @@
 """Film a training in a terminal: run `digitgan train` in a pseudo-terminal, and draw its screen as pictures.
 
-For each size, the screen after each half second is drawn; the last one is docs/images/terminal-COLUMNSxLINES.png. The film of
-the first size is docs/images/terminal.gif.
+For each size, the screen after each half second is drawn; one near the end is docs/images/terminal-COLUMNSxLINES.png.
+The film of the first size is docs/images/terminal.gif.
 
     python benchmarks/terminal.py --seconds 20
 """
@@ -55,7 +55,7 @@ def main(seconds: float = 20.0) -> None:
     for size in SIZES:
         frames = film(size, seconds)
         path = IMAGES / f"terminal-{size[0]}x{size[1]}.png"
-        save_png(path, frames[-1])
+        save_png(path, frames[int(0.85 * len(frames))])
         print(f"{path}: {len(frames)} frames")
         if size == SIZES[0]:
             save_gif(IMAGES / "terminal.gif", frames, int(1000 * FRAME_SECONDS))

@@ -24,6 +24,9 @@ PREVIEW_IMAGES = 100
 CALIBRATION_BATCHES, CALIBRATION_BATCH_SIZE = 1, 256
 """Latents for the batch-norm statistics of a preview; fewer than for a model, because a preview is not evaluated."""
 
+LIVE_CALIBRATION_SIZE = 64
+"""Latents for the statistics of the images of a live display, which last for a second."""
+
 ALL_ALIKE = "10x10"
 """The layout for a single class."""
 
@@ -83,11 +86,11 @@ class Previews(Callback):
 
     def first_row(self, trainer: Trainer) -> Picture:
         """Generate the first row of the grid: one image of each class, or of several latents without classes."""
-        return self._draw(trainer, self.columns)
+        return self._draw(trainer, self.columns, LIVE_CALIBRATION_SIZE)
 
     @torch.no_grad()
-    def _draw(self, trainer: Trainer, count: int | None = None) -> Picture:
-        generator = trainer.ema.drawn_from(self.noise_source.calibration_batches(CALIBRATION_BATCHES, CALIBRATION_BATCH_SIZE))
+    def _draw(self, trainer: Trainer, count: int | None = None, calibration: int = CALIBRATION_BATCH_SIZE) -> Picture:
+        generator = trainer.ema.drawn_from(self.noise_source.calibration_batches(CALIBRATION_BATCHES, calibration))
         return from_network(generator(self.latents[:count], self.labels[:count]))
 
     def _save_latents(self) -> None:

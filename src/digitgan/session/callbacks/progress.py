@@ -35,10 +35,10 @@ REFRESH_SECONDS = 0.25
 """Interval of the live display. Reading a loss waits for the device; at this interval, the cost is not measurable."""
 
 PICTURE_SECONDS = 1.0
-"""Least interval of the pictures of the live display."""
+"""Interval of a live display with pictures, whose output takes longer, and least interval of new pictures."""
 
-MAX_PICTURE_SHARE = 0.02
-"""Largest share of the training time that the pictures may take; slow networks are drawn less often."""
+MAX_PICTURE_SHARE = 0.01
+"""Largest share of the training time in which pictures are drawn; slow networks are drawn less often."""
 
 TEXT_LINES = 9
 """Lines of the live display without its picture, and one below it."""
@@ -119,14 +119,15 @@ class LiveProgress(ProgressCallback):
             expand=True,
         )
         self.task = self.bar.add_task("training", total=recipe.training.images, completed=images_seen)
-        self.live = Live(console=console, refresh_per_second=4, transient=False)
+        self.live = Live(console=console, auto_refresh=False, transient=False)
 
     def on_event(self, event: Event) -> None:
-        """Update the display at most four times a second, and at the end."""
+        """Update the display at most four times a second, with pictures once a second, and at the end."""
         if isinstance(event, Stepped):
             self.newest = event.report
         ended = isinstance(event, Ended)
-        if self.newest and (ended or time.monotonic() - self.refreshed > REFRESH_SECONDS):
+        interval = REFRESH_SECONDS if self.pictures is None else PICTURE_SECONDS
+        if self.newest and (ended or time.monotonic() - self.refreshed > interval):
             self._show(self.newest)
 
     def notice(self, path: Path) -> None:
@@ -166,7 +167,7 @@ class LiveProgress(ProgressCallback):
         table.add_row("images/s", f"{speed:,.0f}")
         preview = Text(f"newest preview: {self.preview}", style="dim", overflow="ellipsis", no_wrap=True)
         pictures: list[RenderableType] = [] if self.pictures is None else [self.pictures, ""]
-        self.live.update(Group(*pictures, self.bar, table, preview))
+        self.live.update(Group(*pictures, self.bar, table, preview), refresh=True)
 
 
 @final
