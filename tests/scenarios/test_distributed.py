@@ -82,6 +82,18 @@ def test_any_number_of_processes_makes_the_same_training(tmp_path: Path, alone: 
     assert [name for name, tensor in one.items() if not torch.equal(other[name], tensor)] == []
 
 
+def test_without_microbatches_each_process_gets_one(tmp_path: Path) -> None:
+    together = tmp_path / "together"
+    shown = finish(run_by(2, "-m", "digitgan", "train", *tiny.options(), "--images=160", "--out", str(together)))
+    assert shown.count("updates.microbatches = 2") == 1
+    assert RunFolder(together).read_recipe().updates.microbatches == 2
+    alone = tmp_path / "alone"
+    finish(start(1, alone, *tiny.options("updates.microbatches=2"), "--images=160"))
+    assert losses(RunFolder(together)) == losses(RunFolder(alone))
+    finish(start(2, together, "--resume", "--images=320"))
+    assert RunFolder(together).read_record()["status"] == "finished"
+
+
 def test_parts_that_cannot_be_shared_out_are_refused_and_nothing_is_written(tmp_path: Path) -> None:
     process = start(3, tmp_path / "run", *OPTIONS, "--images=320")
     _, complaint = process.communicate(timeout=2 * PATIENCE)

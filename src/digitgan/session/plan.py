@@ -19,7 +19,14 @@ from digitgan.recipes import BLANK, Recipe, from_toml, to_toml
 from digitgan.runs import RunFolder, check_out, free_run_path, open_run
 from digitgan.session.callbacks import check_tensorboard
 from digitgan.session.data import check_evaluation, image_spec, images_for
-from digitgan.session.recipe import check_lengths, checked_recipe, requested_recipe, with_length, with_precision
+from digitgan.session.recipe import (
+    check_lengths,
+    checked_recipe,
+    requested_recipe,
+    with_length,
+    with_microbatches,
+    with_precision,
+)
 from digitgan.session.resume_checks import check_resumable, check_unchanged
 from digitgan.training import Ranks, join_ranks
 from digitgan.version import versions
@@ -139,13 +146,13 @@ def plan_training(options: TrainOptions, notify: ProgressFn) -> TrainPlan:
         check_out(options.out, overwrite=options.overwrite)
     if options.tensorboard:
         check_tensorboard()
-    plan = _resumed(options, notify) if options.resume else _new(options, notify)
+    plan = _resumed(options, notify) if options.resume else _new(options, ranks, notify)
     plan = dataclasses.replace(plan, tensorboard=options.tensorboard, ranks=ranks)
     return plan if ranks is None else _agreed(plan, ranks)
 
 
-def _new(options: TrainOptions, notify: ProgressFn) -> TrainPlan:
-    recipe = checked_recipe(requested_recipe(options))
+def _new(options: TrainOptions, ranks: Ranks | None, notify: ProgressFn) -> TrainPlan:
+    recipe = checked_recipe(with_microbatches(requested_recipe(options), 1 if ranks is None else ranks.count, notify))
     seed = 0 if options.seed is None else options.seed
     device, threads = prepare(options.device)
     data = DataRequest.requested(options.data, options.data_dir, options.per_class_limit)

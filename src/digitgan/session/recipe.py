@@ -72,6 +72,17 @@ def checked_recipe(recipe: Recipe) -> Recipe:
     return recipe
 
 
+def with_microbatches(recipe: Recipe, processes: int, notify: ProgressFn) -> Recipe:
+    """Return the recipe with a microbatch for each process of the training, unless it has microbatches already."""
+    if processes == 1 or recipe.updates.microbatches > 1:
+        return recipe
+    notify(
+        f"{processes} processes: updates.microbatches = {processes}, so that batch norm normalises by the statistics of "
+        f"{recipe.training.batch_size // processes} images instead of {recipe.training.batch_size}"
+    )
+    return dataclasses.replace(recipe, updates=dataclasses.replace(recipe.updates, microbatches=processes))
+
+
 def with_precision(recipe: Recipe, device: torch.device) -> Recipe:
     """Return the recipe with the precision for the device, unless the recipe names one."""
     if recipe.training.precision != "auto":
