@@ -12,7 +12,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Final
 
-from digitgan.errors import OutputError, why_not_written
+from digitgan.errors import OutputError, UsageError, why_not_written
+
+
+def check_ending(path: Path, ending: str) -> None:
+    """Check that the name of an output file says what it holds.
+
+    Raises:
+        UsageError: if the name ends otherwise.
+    """
+    if path.suffix.lower() != ending:
+        raise UsageError(f"--out {path}: must end in {ending}")
 
 
 def claim_output(path: Path, *, overwrite: bool, folder: bool = False, option: str = "--out") -> None:

@@ -29,7 +29,7 @@ def can_show(console: Console, environment: Mapping[str, str] = os.environ) -> b
 
 
 def half_blocks(picture: npt.NDArray[np.uint8], columns: int, rows: int) -> Pixels | None:
-    """Return a picture for `Console.print`, shrunk to the room that there is.
+    """Return a picture for `Console.print`, shrunk to fit.
 
     Args:
         picture: uint8 (height, width) or (height, width, 3).
@@ -59,13 +59,13 @@ def grid_in_half_blocks(images: npt.NDArray[np.uint8], columns: int, rows: int) 
         The grid; None if there is no room for readable images.
     """
     count, height, width = images.shape[:3]
-    best, across = 0.0, 1
+    scale, across = 0.0, 1
     for per_row in range(1, count + 1):
         down = math.ceil(count / per_row)
         fits = min((columns - GAP * (per_row - 1)) / (per_row * width), (2 * rows - GAP * (down - 1)) / (down * height), 1.0)
-        if fits >= best:  # of equal sizes, the one with the fewest rows
-            best, across = fits, per_row
-    size = (int(width * best), int(height * best))
+        if fits >= scale:  # of equal sizes, the one with the fewest rows
+            scale, across = fits, per_row
+    size = (int(width * scale), int(height * scale))
     if min(size) < MIN_PICTURE_SIDE:
         return None
     down = math.ceil(count / across)

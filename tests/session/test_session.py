@@ -154,5 +154,5 @@ def test_evaluations_leave_scores_and_the_best_model(evaluated: TrainPlan) -> No
 def test_evaluations_that_take_long_are_reported(
     evaluated: TrainPlan, monkeypatch: pytest.MonkeyPatch, share: float, reported: bool
 ) -> None:
-    monkeypatch.setattr(session, "MAX_SCORING", share)
+    monkeypatch.setattr(session, "MAX_EVALUATION_SHARE", share)
     assert ("training.evaluate_every" in execute(evaluated)[1]) == reported

@@ -17,7 +17,7 @@ from digitgan.data.idx import find_idx, idx_sha256, idx_splits, idx_stems, read_
 from digitgan.data.image_set import SPLITS, ImageSet, Split, check_split
 from digitgan.data.npz import npz_splits, read_npz
 from digitgan.errors import DataError, UsageError, nearest
-from digitgan.files import claim_output, free_path
+from digitgan.files import check_ending, claim_output, free_path
 from digitgan.images import enlarged, grid, save_png
 from digitgan.lookup import Registry
 
@@ -333,6 +333,7 @@ def show_data(
     """
     image_set = load_image_set(source, split, data_dir, per_class_limit=per_class_limit)
     path = out or free_path(Path(f"first-{SHOWN_IMAGES}.png"))
+    check_ending(path, ".png")
     claim_output(path, overwrite=overwrite)
     first = image_set.images[:SHOWN_IMAGES]
     paper = 255 if first.ndim == 3 else 0  # colour images are not inverted

@@ -84,6 +84,13 @@ def check_request(request: SampleRequest) -> None:
         raise UsageError(f"--workers {request.workers}: must be between 1 and 256")
     if request.shard_size is not None and not 1 <= request.shard_size <= MAX_IN_ONE_FILE:
         raise UsageError(f"--shard-size {request.shard_size}: must be between 1 and {MAX_IN_ONE_FILE:,} images per file")
+    if not (request.unique or request.statement or request.min_confidence is not None):
+        for name, value in (("--data", request.data), ("--per-class-limit", request.per_class_limit)):
+            if value is not None:
+                raise UsageError(
+                    f"{name} {value}: chooses the real images of the filters and the quality report; use it with "
+                    "--min-confidence, --unique or --statement, or remove it"
+                )
     if request.zero_latent and (request.truncation or request.min_confidence or request.unique):
         raise UsageError("--zero-latent uses a single latent; remove --truncation, --min-confidence and --unique")
     sharded, writer = is_sharded(request), WRITERS.find(request.format)

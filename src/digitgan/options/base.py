@@ -18,6 +18,9 @@ from digitgan.errors import UsageError, nearest
 Options = TypeVar("Options")
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+TYPE_NAMES = {int: "an integer", float: "a number", str: "a string", bool: "True or False", Path: "a path"}
+"""The names of the types of options in messages."""
+
 Unset = arg(help_behavior_hint="")
 """Annotation of an option whose default is None; it omits "(default: None)" from the help."""
 
@@ -101,7 +104,7 @@ def _converted(name: str, value: Any, kind: Any) -> Any:
     if tuple[str, ...] in allowed:
         if value is None and type(None) in allowed:
             return value
-        if isinstance(value, str) or not all(isinstance(each, (str, Path)) for each in value):
+        if not isinstance(value, (list, tuple)) or not all(isinstance(each, (str, Path)) for each in value):
             raise UsageError(f"{name}={value!r}: must be a list of strings")
         return tuple(map(str, value))
     if Path in allowed and isinstance(value, str):
@@ -112,7 +115,8 @@ def _converted(name: str, value: Any, kind: Any) -> Any:
         if value not in allowed:
             raise UsageError(f"{name}={value!r}: {nearest(str(value), allowed)}")
     elif not _is_of(value, allowed):
-        raise UsageError(f"{name}={value!r}: must be of type {getattr(kind, '__name__', kind)}")
+        wanted = " or ".join(TYPE_NAMES[each] for each in allowed if each in TYPE_NAMES)
+        raise UsageError(f"{name}={value!r}: must be {wanted}")
     return value
 
 

@@ -18,7 +18,7 @@ from digitgan.training.losses import LOSSES
 from digitgan.training.penalties import PENALTIES
 from digitgan.training.speed import images_within, training_speed
 
-PRETRAINING = 50
+DISCRIMINATOR_PRETRAINING_STEPS = 50
 """Number of pretraining steps of the discriminator; a convolutional one separates digits from noise in fewer."""
 
 MAX_RUN_IMAGES = 10**12
@@ -56,7 +56,7 @@ def requested_recipe(options: TrainOptions, base: Recipe | None = None) -> Recip
     else:
         recipe = find_recipe(options.recipe or DEFAULT_RECIPE)
     if options.pretrain_discriminator:
-        recipe = with_settings(recipe, [f"training.pretraining={PRETRAINING}"])
+        recipe = with_settings(recipe, [f"training.pretraining={DISCRIMINATOR_PRETRAINING_STEPS}"])
     if options.evaluate_every is not None:
         if options.evaluate_every < 1:
             raise UsageError(f"--evaluate-every {options.evaluate_every}: must be a number of images above 0, such as 20000")

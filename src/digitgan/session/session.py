@@ -35,7 +35,7 @@ from digitgan.training import (
     train_loop,
 )
 
-MAX_SCORING = 0.1
+MAX_EVALUATION_SHARE = 0.1
 """Share of the training time above which the time of the evaluations is reported."""
 
 
@@ -186,7 +186,7 @@ class TrainingSession:
 
     def _report_evaluation_time(self) -> None:
         evaluation, seconds = self.components.evaluation, self.components.history.seconds
-        if evaluation is not None and len(evaluation.lines) > 1 and evaluation.seconds > MAX_SCORING * seconds:
+        if evaluation is not None and len(evaluation.lines) > 1 and evaluation.seconds > MAX_EVALUATION_SHARE * seconds:
             share = evaluation.seconds / seconds
             self.notify(f"the evaluations took {share:.0%} of the time; increase training.evaluate_every to have fewer")
 

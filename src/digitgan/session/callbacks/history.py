@@ -37,7 +37,7 @@ class History(Callback):
         self.recipe = recipe
         self.images_an_epoch = images_an_epoch
         self.epoch_seconds: list[float] = []
-        self.moments = Schedule(recipe.training.images, LINES, recipe.training.batch_size)
+        self.schedule = Schedule(recipe.training.images, LINES, recipe.training.batch_size)
         self.lines_lost = 0
         self._lines = 0
         self._averages = RunningMeans()
@@ -56,7 +56,7 @@ class History(Callback):
             self._averages.add(event.report.terms)
             while event.report.images_seen // self.images_an_epoch > len(self.epoch_seconds):
                 self._end_epoch()
-            if self.moments.due(event.report.images_seen):
+            if self.schedule.due(event.report.images_seen):
                 self._write(event.report.images_seen)
 
     def state(self) -> dict[str, Any]:

@@ -201,7 +201,10 @@ class PlainProgress(ProgressCallback):
 
     def __enter__(self) -> PlainProgress:
         """Print the first line."""
-        self._print(f"training from {self.images_before:,} to {self.total:,} images")
+        if self.images_before < self.total:
+            self._print(f"training from {self.images_before:,} to {self.total:,} images")
+        else:
+            self._print(f"the run is finished at {self.images_before:,} images; --images N extends it")
         return self
 
     def __exit__(self, *problem: object) -> None:

@@ -51,7 +51,7 @@ class TensorBoard(Callback):
         from torch.utils.tensorboard.writer import SummaryWriter
 
         self.run = run
-        self.moments = Schedule(recipe.training.images, LINES, recipe.training.batch_size)
+        self.schedule = Schedule(recipe.training.images, LINES, recipe.training.batch_size)
         self._averages = RunningMeans()
         self._writer = SummaryWriter(str(run.tensorboard), purge_step=images_seen + 1 if images_seen else None)
         if not images_seen:
@@ -62,7 +62,7 @@ class TensorBoard(Callback):
         """Add the terms of a step; write the values that are due."""
         if isinstance(event, Stepped):
             self._averages.add(event.report.terms)
-            if self.moments.due(event.report.images_seen):
+            if self.schedule.due(event.report.images_seen):
                 self._write_terms(event.report.images_seen)
         elif isinstance(event, PreviewDue):
             self._write_preview(event.trainer.images_seen)
