@@ -75,6 +75,14 @@ def terminal(log: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> Console:
     return Console(file=log, force_terminal=True, width=100, height=30)
 
 
+@pytest.fixture
+def colours(log: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> Console:
+    """Return a terminal that can show pictures."""
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    return Console(file=log, force_terminal=True, color_system="truecolor", width=80, height=24)
+
+
 def words(log: io.StringIO) -> str:
     """Return the output without colours and cursor movements."""
     return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", log.getvalue())
@@ -212,30 +220,22 @@ def test_a_resumed_training_begins_where_it_was(terminal: Console, log: io.Strin
 
 
 def test_the_pictures_are_redrawn_at_most_once_a_second(
-    log: io.StringIO, recipe: Recipe, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    colours: Console, log: io.StringIO, recipe: Recipe, clock: Clock
 ) -> None:
-    monkeypatch.delenv("CI", raising=False)
-    monkeypatch.delenv("NO_COLOR", raising=False)
-    console = Console(file=log, force_terminal=True, color_system="truecolor", width=80, height=24)
     drawn: list[float] = []
 
     def draw() -> Picture:
         drawn.append(clock.now)
         return np.full((10, 28, 28), 20 * len(drawn), dtype=np.uint8)
 
-    show(LiveProgress(console, recipe, 0, draw), advancing(clock, 0.3, steps(20)))
+    show(LiveProgress(colours, recipe, 0, draw), advancing(clock, 0.3, steps(20)))
     assert len(drawn) == 5
     assert all(later - sooner >= PICTURE_SECONDS for sooner, later in itertools.pairwise(drawn))
     assert "48;2;100;100;100m▄" in log.getvalue()
     assert max(line.count("▄") for line in words(log).splitlines()) <= 80
 
 
-def test_slow_pictures_are_drawn_less_often(
-    log: io.StringIO, recipe: Recipe, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("CI", raising=False)
-    monkeypatch.delenv("NO_COLOR", raising=False)
-    console = Console(file=log, force_terminal=True, color_system="truecolor", width=80, height=24)
+def test_slow_pictures_are_drawn_less_often(colours: Console, log: io.StringIO, recipe: Recipe, clock: Clock) -> None:
     seconds = 0.0
 
     def draw() -> Picture:
@@ -244,7 +244,7 @@ def test_slow_pictures_are_drawn_less_often(
         seconds += 0.2
         return np.zeros((10, 28, 28), dtype=np.uint8)
 
-    show(LiveProgress(console, recipe, 0, draw), advancing(clock, 0.5, steps(125)))
+    show(LiveProgress(colours, recipe, 0, draw), advancing(clock, 0.5, steps(125)))
     assert 2 * 0.2 <= seconds <= 0.03 * (clock.now - 1000)
 
 
