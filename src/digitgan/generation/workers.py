@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
-import signal
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Future, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context, parent_process
-from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Final, final
 
@@ -27,6 +21,7 @@ from digitgan.generation.set_folder import SetFolder, write_shard
 from digitgan.generation.set_plan import SetPlan
 from digitgan.model.batching import BLOCK, side_by_side, spans
 from digitgan.model.registry import find_model, load
+from digitgan.process_pool import LostProcessError, ProcessPool
 
 TASK_IMAGES: Final = 8 * BLOCK
 """Images that a worker generates at a time: enough that sending them costs little, few enough to bound the memory."""
@@ -96,35 +91,20 @@ def shards_by_workers(options: WorkerOptions, folder: SetFolder, numbers: Sequen
 
 
 @contextlib.contextmanager
-def _pool(workers: int, advice: str) -> Iterator[ProcessPoolExecutor]:
+def _pool(workers: int, advice: str) -> Iterator[ProcessPool]:
     """Start a pool of processes, and convert the loss of a process and unexpected exceptions to `RankError`."""
-    # "spawn", since a process forked from a multi-threaded one may deadlock.
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start_worker)
     try:
-        yield pool
+        with ProcessPool(workers) as pool:
+            yield pool
     except DigitganError:
         raise
-    except BrokenProcessPool as problem:
+    except LostProcessError as problem:
         raise RankError(
             f"a worker process was lost, because it was killed or memory ran out. {advice}, with fewer --workers if memory is "
             "short"
         ) from problem
     except Exception as problem:
         raise RankError(f"a worker process failed ({type(problem).__name__}: {problem}). {advice}") from problem
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _start_worker() -> None:
-    """Ignore SIGINT in a worker, and end the worker when its parent process ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = parent_process()
-
-    def end_with_it() -> None:
-        wait([parent.sentinel] if parent is not None else [])
-        os._exit(1)
-
-    threading.Thread(target=end_with_it, daemon=True).start()
 
 
 def _threads_per_worker(options: WorkerOptions) -> int:
