@@ -12,7 +12,7 @@ from pathlib import Path
 
 import digitgan
 from digitgan.evaluation import class_accuracy, save_classifier, train_classifier
-from digitgan.evaluation.classifier_cache import SHIPPED
+from digitgan.evaluation.classifier import SHIPPED
 from digitgan.files import file_hash
 from digitgan.model.file import tensors_sha256
 

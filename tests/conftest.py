@@ -89,13 +89,12 @@ def isolated_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def digits_classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a cache folder with a classifier of the embedded digits, trained for fewer epochs than usual."""
     from digitgan.data import embedded_digits
-    from digitgan.evaluation import classifier_cache as classifier_cache
-    from digitgan.evaluation import classifier_for
+    from digitgan.evaluation import classifier, classifier_for
 
     cache = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(cache))
-        patch.setattr(classifier_cache, "MAX_EPOCHS", 6)
+        patch.setattr(classifier, "MAX_EPOCHS", 6)
         classifier_for(embedded_digits("train"), lambda line: None)
     return cache
 

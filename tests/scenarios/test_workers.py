@@ -17,7 +17,7 @@ import pytest
 from digitgan.errors import DigitganError, RankError
 from digitgan.files import file_hash
 from digitgan.generation.labels import spread_labels
-from digitgan.generation.set_plan import SetPlan
+from digitgan.generation.request import SetPlan
 from digitgan.generation.workers import TASK_IMAGES, WorkerOptions, blocks_by_workers
 from digitgan.generation.writers import WRITERS
 from digitgan.model.registry import find_model

@@ -8,15 +8,13 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from digitgan.cli.compare import compare
-from digitgan.cli.evaluate import evaluate
+from digitgan.cli.evaluate import compare, evaluate
 from digitgan.cli.export import export, import_
 from digitgan.cli.inspect import data_show, data_verify, doctor
 from digitgan.cli.parser import parse, print_completion
-from digitgan.cli.sample import sample, write
+from digitgan.cli.sample import invert, sample, walk, write
 from digitgan.cli.serve import serve
 from digitgan.cli.train import animate, plot, recipes, train
-from digitgan.cli.walk import invert, walk
 from digitgan.errors import DigitganError, UsageError
 from digitgan.version import __version__
 

@@ -1,10 +1,10 @@
-"""`digitgan sample` and `digitgan write`."""
+"""`digitgan sample`, `write`, `walk` and `invert`."""
 
 from __future__ import annotations
 
 from digitgan.cli.output import Output
 from digitgan.cli.threads import share_cores
-from digitgan.options import Fields, Json, Quiet, SampleRequest, Show, WriteOptions
+from digitgan.options import Fields, InvertOptions, Json, Quiet, SampleRequest, Show, WalkOptions, WriteOptions
 
 
 def sample(request: Fields[SampleRequest], *, show: Show = True, quiet: Quiet = False, json_: Json = False) -> None:
@@ -40,3 +40,47 @@ def write(options: Fields[WriteOptions], *, show: Show = True, quiet: Quiet = Fa
     output.lines(f"{options.text!r}  {path}")
     asked = {"text": options.text, "model": options.model, "seed": options.seed, "style": options.style}
     output.result({"out": str(path), **asked})
+
+
+def walk(options: Fields[WalkOptions], *, show: Show = True, quiet: Quiet = False, json_: Json = False) -> None:
+    """Interpolate between the latents or classes of a model: an animation, a picture, or its frames.
+
+    The kinds: latents interpolates between styles in all classes at once; classes interpolates between consecutive classes;
+    grid shows several styles in every class; origin starts at the all-zero latent; neighbours interpolates from one style
+    towards others; directions moves it along the principal directions of the first layer of the generator. In a picture, each
+    row shows one cell of the animation.
+    """
+    share_cores()  # before torch is imported
+
+    from digitgan.generation.walk_files import walk_to_file
+
+    walked = walk_to_file(options)
+    output = Output(quiet, json_)
+    if show:
+        output.picture(walked.path)
+    rows = [f"  row {row}: {name}" for row, name in enumerate(walked.rows)] if options.format == "png" else []
+    output.lines(f"{walked.steps} frames  {walked.path}", *rows)
+    facts = {"out": str(walked.path), "steps": walked.steps, "rows": list(walked.rows)}
+    output.result({**facts, "kind": options.kind, "model": options.model, "seed": options.seed})
+
+
+def invert(options: Fields[InvertOptions], *, show: Show = True, quiet: Quiet = False, json_: Json = False) -> None:
+    """Find the latent that best reconstructs a picture, and generate every class in that style."""
+    share_cores()  # before torch is imported
+
+    from digitgan.generation.walk_files import invert_to_file
+
+    found = invert_to_file(options)
+    output = Output(quiet, json_)
+    if show:
+        output.picture(found.path)
+    turned = " (dark on light, inverted)" if found.reversed else ""
+    output.lines(
+        f"{options.image}{turned}: reconstructed as class {found.class_name}, "
+        f"root mean square error {found.found.error:.1f} of 255",
+        f"image, reconstruction, and every class in that style  {found.path}",
+        f"latent for digitgan walk --latent  {found.latent}",
+    )
+    facts = {"out": str(found.path), "latent": str(found.latent), "class": found.class_name, "error": found.found.error}
+    asked = {"image": str(options.image), "model": options.model, "seed": options.seed}
+    output.result({**facts, "reversed": found.reversed, **asked})

@@ -1,15 +1,16 @@
 """Evaluation of generated images: metrics, the feature classifier, reference statistics and the report."""
 
 from digitgan.evaluation.classifier import (
+    CachedClassifier,
     FeatureClassifier,
     class_accuracy,
+    classifier_for,
     classify_images,
     load_classifier,
     predicted_labels,
     save_classifier,
     train_classifier,
 )
-from digitgan.evaluation.classifier_cache import CachedClassifier, classifier_for
 from digitgan.evaluation.inception import Inception, InceptionMetrics, check_inception, measure_inception
 from digitgan.evaluation.measure import (
     Evaluation,

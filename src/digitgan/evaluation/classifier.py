@@ -1,12 +1,17 @@
-"""The feature classifier: a small network, trained on real images, that supplies features and predictions for the metrics."""
+"""The feature classifier: a small network, trained on real images, that supplies features and predictions for the metrics.
+
+The classifier of an image set is shipped with the package, read from the cache, or trained.
+"""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
+import importlib.resources
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import final
+from typing import Final, final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +21,12 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from digitgan import rng
-from digitgan.data import Batches, ImageSet
+from digitgan.data import Batches, ImageSet, ProgressFn, cache_folder
 from digitgan.device import initialize_vector_math
-from digitgan.errors import ModelFileError, UsageError
+from digitgan.errors import ModelFileError, OutputError, UsageError
 from digitgan.files import replacing
 from digitgan.images import Picture, to_network
+from digitgan.model.file import tensors_sha256
 from digitgan.networks import ImageSpec
 
 WIDTHS = (24, 48, 64)
@@ -33,6 +39,15 @@ FEATURES = 128
 BATCH = 128
 MAX_SHIFT = 2
 """The greatest random shift of training images, in pixels, since digits are not always centred."""
+
+SHIPPED: Final = {"fc30b55971f250c50fdd9f4575adc48b73f2415edc5e937aff5e4bf5acfd38c8": "mnist.safetensors"}
+"""The shipped classifiers: the content hash of the training images -> the file."""
+
+CLASSIFIER_TRAINING_IMAGES: Final = 180_000
+"""The number of images that a classifier is trained on, with repetition: three epochs of MNIST."""
+
+MAX_EPOCHS: Final = 30
+"""The greatest number of epochs; more do not improve a classifier."""
 
 
 @final
@@ -189,3 +204,56 @@ def _chunks(images: Picture) -> Iterator[Tensor]:
 
 def _channels_last(classifier: FeatureClassifier) -> FeatureClassifier:
     return classifier.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+@final
+@dataclass(frozen=True)
+class CachedClassifier:
+    """A classifier and its origin.
+
+    Attributes:
+        classifier: the classifier, in evaluation mode and folded; see `folded`.
+        source: a description of the origin, for reports.
+        sha256: the SHA-256 of its weights. Metrics are comparable only if their classifiers have the same hash.
+    """
+
+    classifier: FeatureClassifier
+    source: str
+    sha256: str
+
+
+def classifier_for(training: ImageSet, notify: ProgressFn) -> CachedClassifier:
+    """Return the classifier of a set of training images. If none exists, train one and cache it.
+
+    Args:
+        training: labelled images.
+        notify: a function that receives a message before a training, which takes one to two minutes.
+
+    Raises:
+        UsageError: for images without labels, of a single class, or smaller than 8x8.
+    """
+    if len(training.class_names) < 2:
+        raise UsageError(f"{training.name}: a classifier needs at least two classes; choose labelled data with --data")
+    if min(training.shape[1:]) < MIN_SIDE:
+        raise UsageError(
+            f"{training.name}: {size_text(training.shape)} images are too small for the classifier; use images of at least 8x8"
+        )
+    if training.content_hash in SHIPPED:
+        shipped = importlib.resources.files("digitgan") / "pretrained" / "classifiers" / SHIPPED[training.content_hash]
+        with importlib.resources.as_file(shipped) as path:
+            return _known(load_classifier(path), "shipped with the package")
+    path = cache_folder() / "classifiers" / f"{training.content_hash[:16]}.safetensors"
+    try:
+        return _known(load_classifier(path), f"cached in {path}")
+    except ModelFileError:
+        notify(f"training a classifier of {training.name}, cached in {path} …")
+    classifier = train_classifier(training, epochs=min(MAX_EPOCHS, max(1, round(CLASSIFIER_TRAINING_IMAGES / len(training)))))
+    try:
+        save_classifier(path, classifier)
+    except OutputError as problem:
+        notify(f"{problem}; the classifier is not cached")
+    return _known(classifier, f"trained on {training.name}")
+
+
+def _known(classifier: FeatureClassifier, source: str) -> CachedClassifier:
+    return CachedClassifier(folded(classifier), source, tensors_sha256(classifier.state_dict()))

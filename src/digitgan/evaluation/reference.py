@@ -13,8 +13,7 @@ import numpy.typing as npt
 from digitgan import rng
 from digitgan.data import ImageSet, ProgressFn, cache_folder
 from digitgan.errors import OutputError
-from digitgan.evaluation.classifier import FEATURES, FeatureClassifier
-from digitgan.evaluation.classifier_cache import CachedClassifier
+from digitgan.evaluation.classifier import FEATURES, CachedClassifier, FeatureClassifier
 from digitgan.evaluation.metrics import Nearest, nearest_images
 from digitgan.evaluation.summary import SAMPLE, Predictions, Summary, summarise
 from digitgan.files import replacing

@@ -11,7 +11,7 @@ import numpy as np
 from digitgan import rng
 from digitgan.data import DataRequest, ImageSet, ProgressFn, splits_of
 from digitgan.errors import DataError
-from digitgan.evaluation.classifier_cache import CachedClassifier
+from digitgan.evaluation.classifier import CachedClassifier
 from digitgan.evaluation.measure import EvaluationSource
 from digitgan.evaluation.summary import Chunk
 from digitgan.model.file import Model

@@ -26,6 +26,7 @@ from digitgan.generation.rejection_sampling import Block, Filter, rejection_samp
 from digitgan.generation.request import (
     DEFAULT_SHARD_SIZE,
     MAX_IN_ONE_FILE,
+    SetPlan,
     check_request,
     is_sharded,
     labelling_of,
@@ -40,7 +41,6 @@ from digitgan.generation.set_folder import (
     unfinished_shards,
     write_shard,
 )
-from digitgan.generation.set_plan import SetPlan
 from digitgan.generation.statement import check_statement, statement
 from digitgan.generation.workers import TASK_IMAGES, WorkerOptions, blocks_by_workers, shards_by_workers
 from digitgan.generation.writers import WRITERS, Writer, check_output_name

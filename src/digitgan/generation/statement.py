@@ -22,8 +22,7 @@ from digitgan.evaluation import (
 from digitgan.evaluation.sources import protocol_of, train_test_split
 from digitgan.evaluation.summary import Chunk
 from digitgan.generation.rejection_sampling import Filter, rejection_sampler
-from digitgan.generation.request import real_data
-from digitgan.generation.set_plan import SetPlan
+from digitgan.generation.request import SetPlan, real_data
 from digitgan.model.batching import side_by_side, spans
 from digitgan.model.file import Model
 from digitgan.options import SampleRequest

@@ -147,7 +147,7 @@ def describe_recipe(name: str | None, *, summary: bool, diagram: bool, out: Path
 
 
 def score_untrained(recipe_name: str, seed: int = 0) -> dict[str, float]:
-    """Score one image of the untrained generator with the untrained discriminator (`digitgan doctor --untrained RECIPE`).
+    """Score one image of the untrained generator with the untrained discriminator (`digitgan recipes RECIPE --untrained`).
 
     Returns:
         The `score`, close to 0, and the `probability`, its sigmoid, close to 0.5.

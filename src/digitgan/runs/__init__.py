@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from digitgan.runs.create import check_out, free_run_path, new_run, open_run, sweep_run
+from digitgan.runs.create import check_out, free_run_path, is_locked, locked, new_run, open_run, sweep_run
 from digitgan.runs.folder import RunFolder, history_line
-from digitgan.runs.lock import is_locked, locked
 
 __all__ = ["RunFolder", "check_out", "free_run_path", "history_line", "is_locked", "locked", "new_run", "open_run", "sweep_run"]

@@ -12,23 +12,24 @@ import torch
 
 from digitgan.data import DataRequest, ImageSet, ProgressFn, silent
 from digitgan.device import arithmetic, prepare
-from digitgan.errors import DataError, UsageError
+from digitgan.errors import DataError, RunError, UsageError
 from digitgan.networks import ImageSpec, build_discriminator, build_generator, trained_parameters
 from digitgan.options import TrainOptions
-from digitgan.recipes import BLANK, Recipe, from_toml, to_toml
+from digitgan.recipes import ALIASES, BLANK, Recipe, differences, from_toml, to_toml
 from digitgan.runs import RunFolder, check_out, free_run_path, open_run
 from digitgan.session.callbacks import check_tensorboard
-from digitgan.session.data import check_evaluation, image_spec, images_for
 from digitgan.session.recipe import (
+    check_evaluation,
     check_lengths,
     checked_recipe,
+    image_spec,
+    images_for,
     requested_recipe,
     with_length,
     with_microbatches,
     with_precision,
 )
-from digitgan.session.resume_checks import check_resumable, check_unchanged
-from digitgan.training import Ranks, join_ranks
+from digitgan.training import Ranks, checkpoints, join_ranks
 from digitgan.version import versions
 
 RUNS = Path("runs")
@@ -199,3 +200,64 @@ def _agreed(plan: TrainPlan, ranks: Ranks) -> TrainPlan:
     return dataclasses.replace(
         plan, recipe=from_toml(recipe, "the first process's recipe", BLANK), seed=seed, run=RunFolder(Path(path))
     )
+
+
+def check_resumable(run: RunFolder, record: dict[str, Any]) -> None:
+    """Check that a record has the entries that a resumed run needs, and that a finished run has a checkpoint.
+
+    Raises:
+        RunError: if an entry or the checkpoint is missing.
+    """
+    data = record.get("data")
+    whole = isinstance(record.get("seed"), int) and isinstance(data, dict)
+    if not whole or not {"source", "name", "images", "content_hash"} <= set(data or {}):
+        raise RunError(f"{run.record}: damaged: the seed or the data of the run is missing; start a new run with another --out")
+    if record.get("status") == "finished" and not checkpoints(run.checkpoints):
+        raise RunError(f"{run.path}: is finished and has no checkpoint to continue from; start a new run with another --out")
+
+
+def check_unchanged(run: RunFolder, recipe: Recipe, record: dict[str, Any], options: TrainOptions, image_set: ImageSet) -> None:
+    """Check that the options request the recipe, seed and data with which the run was started; the length may differ.
+
+    Args:
+        run: folder of the run.
+        recipe: recipe of the run.
+        record: record of the run.
+        options: options of the resumed training; those that are not given are not compared.
+        image_set: training images of the resumed training.
+
+    Raises:
+        RunError: if the recipe, the seed or the data differs; the message lists the differences.
+        UsageError: if the options request no valid recipe.
+        RecipeError: if the options request no valid recipe.
+    """
+    named = options.recipe, options.config, options.evaluate_every
+    if any(value is not None for value in named) or options.settings or options.pretrain_discriminator:
+        _refuse(run, "recipe", differences(recipe, _comparable(requested_recipe(options, recipe), recipe)))
+    if options.seed is not None and options.seed != record["seed"]:
+        _refuse(run, "seed", [f"{record['seed']} -> {options.seed}"])
+    before, now = record["data"], image_set
+    if now.content_hash != before["content_hash"]:
+        change = (
+            f"{before['name']}, {before['images']:,} images, SHA-256 {before['content_hash'][:12]}… -> "
+            f"{now.name}, {len(now):,} images, SHA-256 {now.content_hash[:12]}…"
+        )
+        _refuse(run, "data", [change])
+
+
+def _comparable(requested: Recipe, recipe: Recipe) -> Recipe:
+    """Return the requested recipe with the length, the former name and, if it is open, the precision of another recipe."""
+    if ALIASES.get(recipe.name) == requested.name:
+        requested = dataclasses.replace(requested, name=recipe.name)
+    precision = recipe.training.precision if requested.training.precision == "auto" else requested.training.precision
+    training = dataclasses.replace(requested.training, images=recipe.training.images, precision=precision)
+    return dataclasses.replace(requested, training=training)
+
+
+def _refuse(run: RunFolder, what: str, changes: list[str]) -> None:
+    if changes:
+        listed = "\n  ".join(changes)
+        raise RunError(
+            f"{run.path}: the run was started with another {what}:\n  {listed}\n"
+            "Resume it without these options, or start a new run with another --out"
+        )

@@ -3,7 +3,8 @@
 from digitgan.training.checkpoint import checkpoints, restore_checkpoint, save_checkpoint, sweep
 from digitgan.training.control import Control
 from digitgan.training.ema import recalibrate_batchnorm
-from digitgan.training.events import (
+from digitgan.training.followers import follow, hand_over, leading
+from digitgan.training.loop import (
     CheckpointDue,
     Ended,
     EvaluationDue,
@@ -12,9 +13,8 @@ from digitgan.training.events import (
     RollbackDue,
     SnapshotDue,
     Stepped,
+    train_loop,
 )
-from digitgan.training.followers import follow, hand_over, leading
-from digitgan.training.loop import train_loop
 from digitgan.training.noise import NoiseSource
 from digitgan.training.pretraining import StopInPretrainingError, pretrain
 from digitgan.training.ranks import Ranks, join_ranks

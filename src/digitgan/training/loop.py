@@ -1,24 +1,77 @@
-"""The training loop, which trains and yields events. It uses no files and no terminal."""
+"""The training loop, and its events. It uses no files and no terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import final
 
 from digitgan.data import Batches
 from digitgan.training.control import Control
-from digitgan.training.events import (
-    CheckpointDue,
-    Ended,
-    EvaluationDue,
-    Event,
-    PreviewDue,
-    RollbackDue,
-    SnapshotDue,
-    Stepped,
-)
 from digitgan.training.noise import NoiseSource
 from digitgan.training.schedule import schedules_of
-from digitgan.training.trainer import Trainer
+from digitgan.training.trainer import StepReport, Trainer
+
+
+@final
+@dataclass(frozen=True)
+class Stepped:
+    """A step is done."""
+
+    report: StepReport
+
+
+@final
+@dataclass(frozen=True)
+class PreviewDue:
+    """A preview is due; the trainer is in the state after the last step."""
+
+    trainer: Trainer
+
+
+@final
+@dataclass(frozen=True)
+class EvaluationDue:
+    """An evaluation is due; the trainer is in the state after the last step."""
+
+    trainer: Trainer
+
+
+@final
+@dataclass(frozen=True)
+class SnapshotDue:
+    """A numbered model is due; the trainer is in the state after the last step."""
+
+    trainer: Trainer
+
+
+@final
+@dataclass(frozen=True)
+class CheckpointDue:
+    """A checkpoint is due; the trainer is in the state after the last step."""
+
+    trainer: Trainer
+
+
+@final
+@dataclass(frozen=True)
+class RollbackDue:
+    """A rollback is due: the trainer must be restored in place to a healthy state before the loop continues."""
+
+    trainer: Trainer
+    alarm: str
+
+
+@final
+@dataclass(frozen=True)
+class Ended:
+    """The loop has ended; `finished` is False if it was stopped before the end of the run."""
+
+    trainer: Trainer
+    finished: bool
+
+
+Event = Stepped | PreviewDue | EvaluationDue | SnapshotDue | CheckpointDue | RollbackDue | Ended
 
 
 def train_loop(trainer: Trainer, batches: Batches, noise_source: NoiseSource, control: Control) -> Iterator[Event]:

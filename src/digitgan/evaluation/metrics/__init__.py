@@ -1,9 +1,8 @@
 """Metrics as pure functions of arrays, independent of image files, models and classifiers."""
 
 from digitgan.evaluation.metrics.bootstrap import Interval, interval
-from digitgan.evaluation.metrics.classification import ClassificationSummary
-from digitgan.evaluation.metrics.frechet import FeatureMoments, frechet_distance
-from digitgan.evaluation.metrics.interface import Features, Labels, Probabilities, Vector
+from digitgan.evaluation.metrics.classification import ClassificationSummary, Labels, Probabilities
+from digitgan.evaluation.metrics.frechet import FeatureMoments, Features, Vector, frechet_distance
 from digitgan.evaluation.metrics.kernel import Estimate, kernel_distance, squared_mean_discrepancy
 from digitgan.evaluation.metrics.neighbourhoods import Nearest, Neighbourhoods, nearest_images, neighbourhoods, radii
 

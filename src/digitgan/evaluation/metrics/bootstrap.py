@@ -10,7 +10,7 @@ import numpy as np
 from scipy import stats
 
 from digitgan import rng
-from digitgan.evaluation.metrics.interface import Vector
+from digitgan.evaluation.metrics.frechet import Vector
 
 RESAMPLES = 200
 CONFIDENCE = 0.95

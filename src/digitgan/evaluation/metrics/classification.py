@@ -9,7 +9,13 @@ from typing import final
 import numpy as np
 import numpy.typing as npt
 
-from digitgan.evaluation.metrics.interface import Labels, Probabilities, Vector
+from digitgan.evaluation.metrics.frechet import Vector
+
+Probabilities = npt.NDArray[np.floating]
+"""Class probabilities (n, classes), one distribution for each image. Each row sums to 1."""
+
+Labels = npt.NDArray[np.int64]
+
 
 TINY = 1e-300
 """The lower bound of a probability inside a logarithm. It keeps p log p finite at p = 0, where the product is 0."""

@@ -9,7 +9,10 @@ from typing import final
 import numpy as np
 import numpy.typing as npt
 
-from digitgan.evaluation.metrics.interface import Features, Vector
+Features = npt.NDArray[np.floating]
+"""Feature vectors (n, width), one for each image."""
+
+Vector = npt.NDArray[np.float64]
 
 
 @final

@@ -8,7 +8,7 @@ from typing import final
 
 import numpy as np
 
-from digitgan.evaluation.metrics.interface import Features
+from digitgan.evaluation.metrics.frechet import Features
 
 KERNEL_BLOCK_SIZE = 1000
 """The number of images of each set in one estimate, as in Bińkowski et al. (2018)."""

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from digitgan.evaluation.metrics.interface import Features, Vector
+from digitgan.evaluation.metrics.frechet import Features, Vector
 
 DISTANCE_ROWS = 1000
 """The number of rows of the distance matrix held in memory at once."""

@@ -21,7 +21,7 @@ from digitgan.data import ImageSet
 from digitgan.images import Picture
 from digitgan.recipes import Recipe
 from digitgan.session.callbacks.base import Callback
-from digitgan.session.callbacks.means import RunningMeans
+from digitgan.session.callbacks.history import RunningMeans
 from digitgan.training import (
     CheckpointDue,
     Control,

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from typing import Any, final
+
+import torch
+from torch import Tensor
 
 from digitgan.errors import OutputError, why_not_written
 from digitgan.files import replacing
 from digitgan.recipes import Recipe
 from digitgan.runs import RunFolder, history_line
 from digitgan.session.callbacks.base import Callback
-from digitgan.session.callbacks.means import RunningMeans
 from digitgan.training import Event, Stepped
 from digitgan.training.schedule import Schedule, learning_rate_scale
 
@@ -121,3 +124,36 @@ class History(Callback):
 def _rounded(value: float) -> float | None:
     """Return a rounded value, or None if it is not finite, which JSON cannot represent."""
     return round(value, 6) if math.isfinite(value) else None
+
+
+@final
+class RunningMeans:
+    """The mean of each term since the last `clear`, over the steps that report the term."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+        self._counts: dict[str, int] = {}
+
+    def add(self, terms: Mapping[str, Tensor]) -> None:
+        """Add the terms of a step (scalars) without reading them from the device."""
+        for name, value in terms.items():
+            before = self._sums.get(name)
+            self._sums[name] = value.float() if before is None else before.to(value.device) + value
+            self._counts[name] = self._counts.get(name, 0) + 1
+
+    def means(self) -> dict[str, float]:
+        """Return the means so far, by name."""
+        return {name: float(total) / self._counts[name] for name, total in sorted(self._sums.items())}
+
+    def clear(self) -> None:
+        """Reset the means."""
+        self._sums, self._counts = {}, {}
+
+    def state(self) -> dict[str, tuple[float, int]]:
+        """Return the sum and the count of each term, as JSON values."""
+        return {name: (float(total), self._counts[name]) for name, total in self._sums.items()}
+
+    def restore(self, state: Mapping[str, tuple[float, int]]) -> None:
+        """Restore the result of `state`."""
+        self._sums = {name: torch.tensor(total) for name, (total, _) in state.items()}
+        self._counts = {name: count for name, (_, count) in state.items()}

@@ -15,8 +15,7 @@ from digitgan.errors import UsageError
 from digitgan.recipes import Recipe, to_toml
 from digitgan.runs import RunFolder
 from digitgan.session.callbacks.base import Callback
-from digitgan.session.callbacks.history import LINES
-from digitgan.session.callbacks.means import RunningMeans
+from digitgan.session.callbacks.history import LINES, RunningMeans
 from digitgan.training import Ended, EvaluationDue, Event, PreviewDue, Stepped
 from digitgan.training.schedule import Schedule
 
