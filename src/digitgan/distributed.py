@@ -18,7 +18,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from digitgan.errors import RankError
+from digitgan.device import choose_device
+from digitgan.errors import RankError, UsageError
 
 DEADLINE: Final = timedelta(minutes=5)
 """The default time for which a rank may keep the other ranks waiting."""
@@ -32,6 +33,24 @@ def by_torchrun(environment: Mapping[str, str] = os.environ) -> bool:
 def world(environment: Mapping[str, str] = os.environ) -> tuple[int, int]:
     """Return the rank of this process, from 0, and the number of processes; (0, 1) without torchrun."""
     return (int(environment["RANK"]), int(environment["WORLD_SIZE"])) if by_torchrun(environment) else (0, 1)
+
+
+def check_gpus(device: str, environment: Mapping[str, str] = os.environ) -> None:
+    """Check that each process that torchrun started on this machine has a GPU of its own, which NCCL requires.
+
+    Args:
+        device: name of the device, see `digitgan.device.choose_device`.
+        environment: environment variables of the process.
+
+    Raises:
+        UsageError: if the device is a GPU, and there are fewer GPUs than processes.
+    """
+    processes = int(environment["LOCAL_WORLD_SIZE"]) if by_torchrun(environment) else 1
+    if processes > 1 and choose_device(device).type == "cuda" and processes > (gpus := torch.cuda.device_count()):
+        raise UsageError(
+            f"--device {device}: {processes} processes and {gpus} GPU{'s' if gpus > 1 else ''} on this machine; each process needs "
+            f"a GPU of its own. Start {gpus} with --nproc-per-node {gpus}, or use --device cpu"
+        )
 
 
 class ProcessGroup:

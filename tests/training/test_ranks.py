@@ -9,8 +9,10 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
-from digitgan.distributed import by_torchrun, world
+from digitgan.distributed import by_torchrun, check_gpus, world
+from digitgan.errors import UsageError
 from tests.trainings import PATIENCE
 
 TORCHRUN = {"TORCHELASTIC_RUN_ID": "none", "RANK": "2", "WORLD_SIZE": "4"}
@@ -19,6 +21,17 @@ TORCHRUN = {"TORCHELASTIC_RUN_ID": "none", "RANK": "2", "WORLD_SIZE": "4"}
 def test_torchrun_says_who_this_is() -> None:
     assert by_torchrun(TORCHRUN)
     assert world(TORCHRUN) == (2, 4)
+
+
+def test_each_process_needs_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    check_gpus("auto", TORCHRUN | {"LOCAL_WORLD_SIZE": "2"})
+    check_gpus("cpu", TORCHRUN | {"LOCAL_WORLD_SIZE": "4"})
+    check_gpus("cuda", {"LOCAL_WORLD_SIZE": "4"})
+    for device in ("auto", "cuda"):
+        with pytest.raises(UsageError, match=rf"--device {device}: 4 processes and 2 GPUs .*--nproc-per-node 2"):
+            check_gpus(device, TORCHRUN | {"LOCAL_WORLD_SIZE": "4"})
 
 
 @pytest.mark.parametrize("left", [{}, {"RANK": "2", "WORLD_SIZE": "4"}, {"SLURM_PROCID": "2", "SLURM_NTASKS": "4"}])

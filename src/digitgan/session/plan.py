@@ -137,7 +137,7 @@ def plan_training(options: TrainOptions, notify: ProgressFn) -> TrainPlan:
         DigitganError: one of its subclasses, if an option is invalid, the data cannot be loaded, or the run to resume was
             started with other settings. With torchrun, also if the processes cannot agree on one plan.
     """
-    ranks = join_ranks()
+    ranks = join_ranks(options.device)
     if ranks is not None and not ranks.leads:
         notify = silent
     check_lengths(options)

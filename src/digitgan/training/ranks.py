@@ -15,7 +15,7 @@ from typing import final
 
 import torch
 
-from digitgan.distributed import ProcessGroup, world
+from digitgan.distributed import ProcessGroup, check_gpus, world
 from digitgan.errors import RecipeError
 from digitgan.training.control import Control
 
@@ -86,10 +86,12 @@ class Ranks(ProcessGroup):
         return int(told[0])
 
 
-def join_ranks() -> Ranks | None:
-    """Join the processes that torchrun started; return None if there is a single process.
+def join_ranks(device: str) -> Ranks | None:
+    """Join the processes that torchrun started to train on a device; return None if there is a single process.
 
     Raises:
+        UsageError: if the device is a GPU, and this machine has fewer GPUs than processes.
         RankError: if the other processes cannot be reached.
     """
+    check_gpus(device)
     return Ranks() if world()[1] > 1 else None
