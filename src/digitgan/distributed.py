@@ -48,8 +48,8 @@ def check_gpus(device: str, environment: Mapping[str, str] = os.environ) -> None
     processes = int(environment["LOCAL_WORLD_SIZE"]) if by_torchrun(environment) else 1
     if processes > 1 and choose_device(device).type == "cuda" and processes > (gpus := torch.cuda.device_count()):
         raise UsageError(
-            f"--device {device}: {processes} processes and {gpus} GPU{'s' if gpus > 1 else ''} on this machine; each process needs "
-            f"a GPU of its own. Start {gpus} with --nproc-per-node {gpus}, or use --device cpu"
+            f"--device {device}: {processes} processes and {gpus} GPU{'s' if gpus > 1 else ''} on this machine; each process "
+            f"needs a GPU of its own. Start {gpus} with --nproc-per-node {gpus}, or use --device cpu"
         )
 
 
