@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import final
 
@@ -17,12 +16,12 @@ class Control:
 
     def __init__(self) -> None:
         self.when_woken: Callable[[], None] = lambda: None
-        self._stop = threading.Event()
+        self._stop = False  # not a threading.Event: a second signal inside its set() would wait for its lock without end
         self._alarm: str | None = None
 
     def stop(self) -> None:
         """Request the loop to end after the current step with a checkpoint."""
-        self._stop.set()
+        self._stop = True
 
     def raise_alarm(self, alarm: str) -> None:
         """Report a failure: the loop saves nothing more of the current state and requests a rollback."""
@@ -41,4 +40,4 @@ class Control:
     @property
     def stop_requested(self) -> bool:
         """Return whether `stop` was called."""
-        return self._stop.is_set()
+        return self._stop
