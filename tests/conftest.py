@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import fcntl
 import json
 import os
 import shutil
@@ -86,23 +87,40 @@ def isolated_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def digits_classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a cache folder with a classifier of the embedded digits, trained for fewer epochs than usual."""
-    from digitgan.data import embedded_digits
-    from digitgan.evaluation import classifier, classifier_for
+def caches(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """Return a cache folder with what takes long to compute, made by one of the workers of pytest-xdist for all.
 
-    cache = tmp_path_factory.mktemp("cache")
+    It holds a classifier of the embedded digits, trained for fewer epochs than usual, and the reference statistics of MNIST.
+    """
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if hasattr(request.config, "workerinput") else own
+    with (shared / "caches.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (shared / "caches").exists():
+            making = shared / "caches.part"
+            shutil.rmtree(making, ignore_errors=True)
+            _fill(making)
+            making.rename(shared / "caches")
+    return shared / "caches"
+
+
+def _fill(cache: Path) -> None:
+    from digitgan.data import embedded_digits, load_image_set
+    from digitgan.evaluation import cached_reference_statistics, classifier, classifier_for
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(cache))
         patch.setattr(classifier, "MAX_EPOCHS", 6)
         classifier_for(embedded_digits("train"), lambda line: None)
-    return cache
+        training, held_out = (load_image_set("mnist", split) for split in ("train", "test"))
+        known = classifier_for(training, lambda line: None)
+        cached_reference_statistics(known, training, held_out, len(held_out), lambda line: None)
 
 
 @pytest.fixture
-def classifiers_at_hand(isolated_home: Path, digits_classifier: Path) -> None:
-    """Copy that classifier to the cache of the command line."""
-    shutil.copytree(digits_classifier, isolated_home / ".cache", dirs_exist_ok=True)
+def caches_at_hand(isolated_home: Path, caches: Path) -> None:
+    """Copy these caches to the home of the command line."""
+    shutil.copytree(caches, isolated_home / ".cache", dirs_exist_ok=True)
 
 
 @pytest.fixture(scope="session")

@@ -37,6 +37,7 @@ PRELOADED = (
     "scipy.linalg",
     "sklearn.datasets",
     "torch._dynamo",
+    "torch.distributed.run",
 )
 """Modules that the server imports: PyTorch, and modules that the subcommands import late."""
 
@@ -51,9 +52,16 @@ _PARAMETERS = tuple(inspect.signature(subprocess.Popen._execute_child).parameter
 
 
 class Popen(subprocess.Popen):  # type: ignore[type-arg]
-    """`subprocess.Popen` for a Python module in a process that is forked from the server."""
+    """`subprocess.Popen` for a Python module in a process that is forked from the server.
+
+    Attributes:
+        cpu_seconds: CPU time of the ended process, in seconds.
+        peak_memory: greatest resident memory of the ended process, in MB; that of the server is included.
+    """
 
     _status: int | None = None
+    cpu_seconds: float
+    peak_memory: float
 
     def _execute_child(self, *values: Any) -> None:
         asked = dict(zip(_PARAMETERS, values, strict=True))
@@ -81,10 +89,11 @@ class Popen(subprocess.Popen):  # type: ignore[type-arg]
             return self.pid, 0
         if wait_flags & os.WNOHANG and not select.select([self._status], [], [], 0)[0]:
             return 0, 0
-        said = os.read(self._status, 16)
+        status, seconds, kilobytes = (os.read(self._status, 64) or b"256 0 0").split()
         os.close(self._status)
         self._status = None
-        return self.pid, int(said or b"256")
+        self.cpu_seconds, self.peak_memory = float(seconds), int(kilobytes) / 1024
+        return self.pid, int(status)
 
     def _internal_poll(self, _deadstate: int | None = None) -> int | None:
         if self.returncode is None and self._waitpid_lock.acquire(False):
@@ -173,11 +182,11 @@ def _serve(requests: socket.socket) -> NoReturn:
                 os.close(file)
             requests.send(str(process).encode())
         for process in list(statuses):
-            ended, status = os.waitpid(process, os.WNOHANG)
+            ended, status, used = os.wait4(process, os.WNOHANG)
             if ended:
                 pipe = statuses.pop(process)
                 with contextlib.suppress(BrokenPipeError):  # the waiting process has ended
-                    os.write(pipe, str(status).encode())
+                    os.write(pipe, f"{status} {used.ru_utime + used.ru_stime} {used.ru_maxrss}".encode())
                 os.close(pipe)
 
 

@@ -121,7 +121,7 @@ def spread_of_features(compared: Comparison) -> Interval:
 
 
 def test_a_metric(
-    registered: Any, isolated_home: Path, classifiers_at_hand: None, tiny_run_copy: Path, capsys: pytest.CaptureFixture[str]
+    registered: Any, isolated_home: Path, caches_at_hand: None, tiny_run_copy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     meaning = "standard deviation of the features"
     metric = Metric("feature_spread", "Feature spread", meaning, "higher", 2, False, spread_of_features)

@@ -56,11 +56,11 @@ def compare(out: Path, **options: Any) -> digitgan.Comparison:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory, digits_classifier: Path) -> Path:
+def trained(tmp_path_factory: pytest.TempPathFactory, caches: Path) -> Path:
     """The folder of a comparison of two small recipes with two seeds."""
     folder = tmp_path_factory.mktemp("trained") / "comparison"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(digits_classifier))
+        patch.setenv("XDG_CACHE_HOME", str(caches))
         compare(folder, seeds=2, images=tiny.IMAGES, draw=200)
     return folder
 
@@ -82,7 +82,7 @@ def test_recipes_are_trained_over_seeds_and_put_side_by_side(trained: Path) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("classifiers_at_hand")
+@pytest.mark.usefixtures("caches_at_hand")
 def test_existing_runs_are_not_trained_again(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     kept = [*trained.glob("runs/*/model.safetensors"), *trained.glob("runs/*/report.json")]
     times = {path: path.stat().st_mtime_ns for path in kept}
@@ -127,7 +127,7 @@ def test_told_to_stop_it_says_how_to_go_on(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("classifiers_at_hand")
+@pytest.mark.usefixtures("caches_at_hand")
 def test_a_training_that_diverges_is_no_reason_to_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RelativisticLoss, "generator", lambda _self, real, fake: (real - fake).mean() * float("nan"))
     folder = tmp_path / "new"
@@ -141,7 +141,7 @@ def test_a_training_that_diverges_is_no_reason_to_stop(tmp_path: Path, monkeypat
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("classifiers_at_hand")
+@pytest.mark.usefixtures("caches_at_hand")
 def test_finished_runs_are_compared_by_their_folders_and_left_as_they_are(trained: Path, tmp_path: Path) -> None:
     runs = [trained / "runs" / "fast-0", trained / "runs" / "wgan-gp-0"]
     before = {path: path.stat().st_mtime_ns for run_folder in runs for path in run_folder.rglob("*")}
@@ -154,7 +154,7 @@ def test_finished_runs_are_compared_by_their_folders_and_left_as_they_are(traine
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("classifiers_at_hand")
+@pytest.mark.usefixtures("caches_at_hand")
 def test_runs_on_different_data_are_refused(trained: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     for name in "ab":

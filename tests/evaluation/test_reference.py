@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 
 from digitgan.data import ImageSet, embedded_digits
 from digitgan.evaluation import (
@@ -14,6 +15,7 @@ from digitgan.evaluation import (
     FeatureClassifier,
     ReferenceStatistics,
     cached_reference_statistics,
+    reference,
     reference_statistics,
 )
 from digitgan.model.file import tensors_sha256
@@ -27,6 +29,17 @@ COUNT = 200
 @pytest.fixture(scope="module")
 def held_out() -> ImageSet:
     return embedded_digits("test")
+
+
+PARTS = ("training", "held-out", "nearest")
+
+
+def part_of(file: Path) -> str:
+    with safe_open(file, framework="numpy") as opened:
+        kind, *images = opened.metadata()["key"].split()
+        distances = "distances" in opened.keys()  # noqa: SIM118
+    assert distances == (kind == "nearest")
+    return "nearest" if distances else "training" if images[1:] == [str(COUNT)] else "held-out"
 
 
 def knows_nothing(seed: int = 0) -> CachedClassifier:
@@ -57,8 +70,10 @@ def test_cached_statistics_equal_computed_ones(
     known, predictions = knows_nothing(), list[str]()
     found = cached_reference_statistics(known, digits, held_out, COUNT, predictions.append)
     assert_alike(found, reference_statistics(known.classifier, digits, held_out, COUNT))
-    assert len(kept_files(isolated_home)) == 1
-    monkeypatch.setattr("digitgan.evaluation.summary.classify_images", None)  # nothing is classified again
+    assert len(kept_files(isolated_home)) == len(PARTS)
+    # Nothing is computed again.
+    monkeypatch.setattr("digitgan.evaluation.summary.classify_images", None)
+    monkeypatch.setattr("digitgan.evaluation.reference.nearest_images", None)
     assert_alike(cached_reference_statistics(known, digits, held_out, COUNT, predictions.append), found)
     assert predictions == []
 
@@ -78,31 +93,36 @@ def test_statistics_of_another_classifier_are_reported_and_computed_again(
 def test_other_images_have_a_file_of_their_own(digits: ImageSet, held_out: ImageSet, isolated_home: Path) -> None:
     known = knows_nothing()
     fewer = ImageSet(held_out.images[1:], held_out.labels[1:], held_out.class_names, held_out.name)
-    for some, count in ((held_out, COUNT), (fewer, COUNT), (held_out, COUNT + 1)):
+    # Another number of training images changes one file, other held-out images two.
+    for some, count, files in ((held_out, COUNT, 3), (held_out, COUNT + 1, 4), (fewer, COUNT, 6)):
         found = cached_reference_statistics(known, digits, some, count, lambda line: None)
         assert (found.held_out.count, found.training.count) == (len(some), count)
-    assert len(kept_files(isolated_home)) == 3
+        assert len(kept_files(isolated_home)) == files
 
 
+@pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("damage", ["cut", "other", "shape", "empty", "flipped"])
 def test_statistics_of_a_damaged_file_are_computed_again(
-    digits: ImageSet, held_out: ImageSet, isolated_home: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+    digits: ImageSet, held_out: ImageSet, isolated_home: Path, monkeypatch: pytest.MonkeyPatch, damage: str, part: str
 ) -> None:
     known = knows_nothing()
     found = cached_reference_statistics(known, digits, held_out, COUNT, lambda line: None)
-    (path,) = kept_files(isolated_home)
+    (path,) = (file for file in kept_files(isolated_home) if part_of(file) == part)
     whole = path.read_bytes()
     if damage == "shape":
-        few = ImageSet(held_out.images[:150], held_out.labels[:150], held_out.class_names, held_out.name)
-        cached_reference_statistics(known, digits, few, COUNT, lambda line: None)
-        (other,) = set(kept_files(isolated_home)) - {path}
-        other.replace(path)
+        with safe_open(path, framework="numpy") as file:
+            metadata, arrays = file.metadata(), {name: file.get_tensor(name)[1:] for name in file.keys()}  # noqa: SIM118
+        reference._write(path, metadata["key"], metadata["features_sha256"], arrays)
+    elif damage == "other":
+        next(file for file in kept_files(isolated_home) if file != path).replace(path)
     else:
         flipped = bytes([whole[-9] ^ 1])
-        spoilt = {"cut": whole[:-9], "other": b"{" * 500, "empty": b"", "flipped": whole[:-9] + flipped + whole[-8:]}
+        spoilt = {"cut": whole[:-9], "empty": b"", "flipped": whole[:-9] + flipped + whole[-8:]}
         path.write_bytes(spoilt[damage])
     assert_alike(cached_reference_statistics(known, digits, held_out, COUNT, lambda line: None), found)
-    monkeypatch.setattr("digitgan.evaluation.summary.classify_images", None)  # the file is valid again
+    # The file is valid again.
+    monkeypatch.setattr("digitgan.evaluation.summary.classify_images", None)
+    monkeypatch.setattr("digitgan.evaluation.reference.nearest_images", None)
     assert_alike(cached_reference_statistics(known, digits, held_out, COUNT, lambda line: None), found)
 
 
@@ -111,4 +131,5 @@ def test_a_cache_that_cannot_be_written_is_reported(digits: ImageSet, held_out: 
     predictions: list[str] = []
     found = cached_reference_statistics(knows_nothing(), digits, held_out, COUNT, predictions.append)
     assert found.training.count == COUNT
+    assert len(predictions) == 1
     assert str(isolated_home / ".cache") in predictions[0]

@@ -25,7 +25,7 @@ from tests.cli.commands import run as digitgan
 from tests.faults.victims import DiesInSave, complaint_of, training
 from tests.trainings import assert_same
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("classifiers_at_hand")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("caches_at_hand")]
 
 OPTIONS = [*tiny.options("training.checkpoints=5"), "--seed=3"]
 SECONDS = 120

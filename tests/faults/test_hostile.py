@@ -19,7 +19,8 @@ import numpy as np
 import onnx
 import pytest
 
-from tests.trainings import PATIENCE
+from tests import processes
+from tests.processes import PATIENCE
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("isolated_home")]
 
@@ -183,25 +184,16 @@ def test_it_is_refused_soon_and_in_little_memory(tmp_path: Path, monkeypatch: py
     assert sorted(path.name for path in tmp_path.iterdir()) == before, "the command changed the folder"
 
 
-METER = """
-import json, resource, subprocess, sys
-code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(json.dumps([code, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]))
-"""
-"""Code of a small process that starts the measured one. Linux counts the memory of the parent in the peak of a child."""
-
-
 def refused(command: list[str], file: str) -> tuple[int, str, float, float]:
     """Run a command with a file. Return its exit code, standard error, CPU seconds and peak memory in MB."""
     first, *options = command
     place = [*options, file] if options and options[-1].startswith("--") else [file, *options]
-    done = subprocess.run(
-        [sys.executable, "-c", METER, sys.executable, "-m", "digitgan", first, *place],
-        capture_output=True,
+    process = processes.Popen(
+        [sys.executable, "-m", "digitgan", first, *place],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
         env=os.environ | {"COLUMNS": "1000"},
-        timeout=PATIENCE,
     )
-    code, seconds, memory = json.loads(done.stdout)
-    return code, done.stderr, seconds, memory
+    _, complaint = process.communicate(timeout=PATIENCE)
+    return process.returncode, complaint, process.cpu_seconds, process.peak_memory

@@ -16,7 +16,7 @@ from tests.processes import PATIENCE
 from tests.scenarios.conftest import Digitgan
 from tests.trainings import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("classifiers_at_hand")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("caches_at_hand")]
 
 ARGV = (
     "compare",

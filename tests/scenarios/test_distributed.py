@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file
 
 from digitgan.runs import RunFolder
-from tests import tiny
+from tests import processes, tiny
 from tests.trainings import PATIENCE
 
 OPTIONS = (*tiny.options("updates.microbatches=4"), "--seed=3")
@@ -24,8 +24,8 @@ OPTIONS = (*tiny.options("updates.microbatches=4"), "--seed=3")
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("isolated_home")]
 
 
-def start(processes: int, out: Path, *more: str) -> subprocess.Popen[str]:
-    return run_by(processes, "-m", "digitgan", "train", *more, "--out", str(out), "--quiet")
+def start(count: int, out: Path, *more: str) -> subprocess.Popen[str]:
+    return run_by(count, "-m", "digitgan", "train", *more, "--out", str(out), "--quiet")
 
 
 @pytest.fixture(autouse=True)
@@ -42,9 +42,9 @@ def _nothing_is_left_running() -> Iterator[None]:
 begun: list[subprocess.Popen[str]] = []
 
 
-def run_by(processes: int, *command: str) -> subprocess.Popen[str]:
-    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"] if processes > 1 else []
-    process = subprocess.Popen(
+def run_by(count: int, *command: str) -> subprocess.Popen[str]:
+    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"] if count > 1 else []
+    process = processes.Popen(
         [sys.executable, *torchrun, *command],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -72,9 +72,9 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     return RunFolder(out)
 
 
-@pytest.mark.parametrize("processes", [2, 4])
-def test_any_number_of_processes_makes_the_same_training(tmp_path: Path, alone: RunFolder, processes: int) -> None:
-    finish(start(processes, tmp_path / "run", *OPTIONS, "--images=800"))
+@pytest.mark.parametrize("count", [2, 4])
+def test_any_number_of_processes_makes_the_same_training(tmp_path: Path, alone: RunFolder, count: int) -> None:
+    finish(start(count, tmp_path / "run", *OPTIONS, "--images=800"))
     together = RunFolder(tmp_path / "run")
     assert losses(together) == losses(alone)
     one, other = load_file(alone.model), load_file(together.model)
@@ -191,9 +191,9 @@ def test_told_to_stop_in_the_pretraining_all_end_without_an_alarm(tmp_path: Path
 
 
 def test_of_a_set_whose_drawing_loses_one_what_is_finished_is_kept(tmp_path: Path) -> None:
-    def drawing(processes: int, name: str, *more: str) -> subprocess.Popen[str]:
+    def drawing(count: int, name: str, *more: str) -> subprocess.Popen[str]:
         plan = ["-m", "digitgan", "sample", "--count", "40000", "--format", "npz", "--shard-size", "2000", "--quiet"]
-        return run_by(processes, *plan, "--out", str(tmp_path / name), *more)
+        return run_by(count, *plan, "--out", str(tmp_path / name), *more)
 
     process = drawing(2, "set")
     deadline = time.monotonic() + PATIENCE

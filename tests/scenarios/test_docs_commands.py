@@ -54,7 +54,7 @@ def small(command: str) -> list[str]:
 
 
 @pytest.fixture
-def workplace(here: Digitgan, tmp_path: Path, digits: ImageSet) -> Digitgan:
+def workplace(here: Digitgan, caches_at_hand: None, tmp_path: Path, digits: ImageSet) -> Digitgan:
     """A folder with the files and runs that the pages speak of."""
     few = digits.images[:200]
     WRITERS.find("folder").write(tmp_path / "FOLDER", [few], digits.labels[:200], digits.class_names)

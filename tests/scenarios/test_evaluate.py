@@ -20,10 +20,12 @@ IMAGES = 2000
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def report(tmp_path_factory: pytest.TempPathFactory, caches: Path) -> Path:
     """The folder of a report of the shipped model."""
     folder = tmp_path_factory.mktemp("report")
-    evaluate("mnist", images=IMAGES, report=folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(caches))
+        evaluate("mnist", images=IMAGES, report=folder)
     return folder
 
 
@@ -43,6 +45,7 @@ def test_the_shipped_model_reaches_its_quality(record: dict) -> None:  # type: i
     assert record["flags"] == []
 
 
+@pytest.mark.usefixtures("caches_at_hand")
 def test_real_images_equal_the_real_baseline(digitgan: Digitgan, tmp_path: Path) -> None:
     test = load_image_set("mnist", "test")
     np.savez(tmp_path / "real.npz", images=test.images, labels=test.labels)

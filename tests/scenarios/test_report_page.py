@@ -23,11 +23,11 @@ IMAGES = 300
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, tiny_run: Path, digits_classifier: Path) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, tiny_run: Path, caches: Path) -> Path:
     """A run with its report, in a folder whose name needs escaping."""
     run = Path(shutil.copytree(tiny_run, tmp_path_factory.mktemp("page") / "run <b>&amp;"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(digits_classifier))
+        patch.setenv("XDG_CACHE_HOME", str(caches))
         patch.setattr(usefulness, "TSTR_TRAINING_IMAGES", 2000)  # short, as the accuracies are not tested here
         evaluate(run, images=IMAGES, train_on_synthetic=True)
     return run

@@ -56,6 +56,7 @@ def test_workers_write_the_same_bytes(here: Digitgan, tmp_path: Path, format_nam
     assert {path.name for path in tmp_path.iterdir()} == {"home", *(f"by-{count}{ending}" for count in (1, *workers))}
 
 
+@pytest.mark.usefixtures("caches_at_hand")
 def test_workers_filter_the_same_images(here: Digitgan, tmp_path: Path) -> None:
     filters = ("--min-confidence", "0.9", "--unique")
     printed = []

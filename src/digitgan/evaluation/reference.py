@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, final
@@ -15,11 +16,13 @@ from digitgan.data import ImageSet, ProgressFn, cache_folder
 from digitgan.errors import OutputError
 from digitgan.evaluation.classifier import FEATURES, CachedClassifier, FeatureClassifier
 from digitgan.evaluation.metrics import Nearest, nearest_images
-from digitgan.evaluation.summary import SAMPLE, Predictions, Summary, summarise
+from digitgan.evaluation.summary import Predictions, Summary, summarise
 from digitgan.files import replacing
 
-CACHE_FORMAT: Final = "1"
+CACHE_FORMAT: Final = "2"
 """The version of the cached files; it changes with their content or its computation."""
+
+Arrays = dict[str, npt.NDArray[Any]]
 
 
 @final
@@ -50,14 +53,11 @@ def reference_statistics(
         count: the number of training images for the real baseline.
     """
     shown = evenly(training, count)
-    return _put_together(
-        classifier,
-        shown,
-        held_out,
-        Predictions.of(classifier, shown.images),
-        Predictions.of(classifier, held_out.images),
-        training,
-        None,
+    summary = summarise(classifier, [(held_out.images, held_out.labels)], len(held_out))
+    return ReferenceStatistics(
+        summarise(classifier, [(shown.images, shown.labels)], len(shown)),
+        summary,
+        nearest_images(summary.images, training.images),
     )
 
 
@@ -68,19 +68,15 @@ def cached_reference_statistics(
 
     Statistics of another classifier's features are computed again; `notify` receives a message.
     """
-    shown = evenly(training, count)
-    images = f"{CACHE_FORMAT} {training.content_hash} {held_out.content_hash} {count}"
-    path = cache_folder() / "statistics" / f"{hashlib.sha256(images.encode()).hexdigest()[:16]}.safetensors"
-    kept = _read(path, images, known.sha256, (len(shown), len(held_out), known.classifier.spec.classes), notify)
-    if kept is not None:
-        return _put_together(known.classifier, shown, held_out, *kept[:2], training, kept[2])
-    of_shown, of_held_out = Predictions.of(known.classifier, shown.images), Predictions.of(known.classifier, held_out.images)
-    found = _put_together(known.classifier, shown, held_out, of_shown, of_held_out, training, None)
-    try:
-        _write(path, images, known.sha256, of_shown, of_held_out, found.nearest)
-    except OutputError as problem:
-        notify(f"{problem}; the reference statistics are not cached")
-    return found
+    shown, cache = evenly(training, count), _Cache(known, notify)
+    of_shown = cache.predictions(f"{training.content_hash} {count}", shown)
+    of_held_out = cache.predictions(held_out.content_hash, held_out)
+    summary = summarise(known.classifier, [(held_out.images, held_out.labels)], len(held_out), of_held_out)
+    return ReferenceStatistics(
+        summarise(known.classifier, [(shown.images, shown.labels)], len(shown), of_shown),
+        summary,
+        cache.nearest(f"{training.content_hash} {held_out.content_hash}", summary, training),
+    )
 
 
 def evenly(image_set: ImageSet, count: int) -> ImageSet:
@@ -89,81 +85,97 @@ def evenly(image_set: ImageSet, count: int) -> ImageSet:
     return ImageSet(image_set.images[chosen], image_set.labels[chosen], image_set.class_names, image_set.name)
 
 
-def _put_together(
-    classifier: FeatureClassifier,
-    shown: ImageSet,
-    held_out: ImageSet,
-    of_shown: Predictions,
-    of_held_out: Predictions,
-    training: ImageSet,
-    nearest: Nearest | None,
-) -> ReferenceStatistics:
-    summary = summarise(classifier, [(held_out.images, held_out.labels)], len(held_out), of_held_out)
-    return ReferenceStatistics(
-        summarise(classifier, [(shown.images, shown.labels)], len(shown), of_shown),
-        summary,
-        nearest or nearest_images(summary.images, training.images),
-    )
+@final
+class _Cache:
+    """The files of the cache folder, one for each set of images, so that each is computed once for all evaluations."""
+
+    def __init__(self, known: CachedClassifier, notify: ProgressFn) -> None:
+        self.known = known
+        self._folder = cache_folder() / "statistics"
+        self._notify = notify
+        self._said: set[str] = set()
+
+    def predictions(self, images: str, image_set: ImageSet) -> Predictions:
+        """Return the predictions for an image set, which `images` identifies."""
+        classes = self.known.classifier.spec.classes
+        wanted = {
+            "features": (np.float32, (len(image_set), FEATURES)),
+            "probabilities": (np.float32, (len(image_set), classes)),
+        }
+        found = self._arrays(
+            f"predictions {images}",
+            self.known.sha256,
+            wanted,
+            lambda: vars(Predictions.of(self.known.classifier, image_set.images)),
+        )
+        return Predictions(**found)
+
+    def nearest(self, images: str, held_out: Summary, training: ImageSet) -> Nearest:
+        """Return the training images nearest to the sample of the held-out images; `images` identifies both."""
+        wanted = {"distances": (np.float64, (len(held_out.images),)), "indices": (np.int64, (len(held_out.images),))}
+        found = self._arrays(f"nearest {images}", "", wanted, lambda: vars(nearest_images(held_out.images, training.images)))
+        return Nearest(**found)
+
+    def _arrays(
+        self, key: str, features_sha256: str, wanted: Mapping[str, tuple[Any, tuple[int, ...]]], compute: Callable[[], Arrays]
+    ) -> Arrays:
+        """Read the arrays of a key, or compute and cache them.
+
+        Args:
+            key: the kind of the arrays, and the images that they describe.
+            features_sha256: hash of the classifier that they depend on; empty if they depend on none.
+            wanted: type and shape of each array.
+            compute: computes them.
+        """
+        path = self._folder / f"{hashlib.sha256(f'{CACHE_FORMAT} {key}'.encode()).hexdigest()[:16]}.safetensors"
+        arrays = self._read(path, key, features_sha256)
+        expected = {name: (np.dtype(kind), shape) for name, (kind, shape) in wanted.items()}
+        if arrays is not None and {name: (array.dtype, array.shape) for name, array in arrays.items()} == expected:
+            return arrays
+        arrays = compute()
+        try:
+            _write(path, key, features_sha256, arrays)
+        except OutputError as problem:
+            self._say("not written", f"{problem}; the reference statistics are not cached")
+        return arrays
+
+    def _read(self, path: Path, key: str, features_sha256: str) -> Arrays | None:
+        """Return the arrays of a file; None if it is missing, damaged, or of other images or another classifier."""
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(path, framework="numpy") as file:
+                metadata = file.metadata() or {}
+                arrays: Arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (OSError, SafetensorError):
+            return None
+        if metadata.get("key") != key or metadata.get("sha256") != _digest(arrays):
+            return None
+        before = str(metadata.get("features_sha256"))
+        if before != features_sha256:
+            self._say(
+                "other features",
+                f"{self._folder}: cached for the features {before[:12]}, not {features_sha256[:12]}; computing the reference "
+                "statistics again",
+            )
+            return None
+        return arrays
+
+    def _say(self, kind: str, line: str) -> None:
+        """Notify of the first problem of a kind."""
+        if kind not in self._said:
+            self._said.add(kind)
+            self._notify(line)
 
 
-def _write(path: Path, images: str, features_sha256: str, shown: Predictions, held_out: Predictions, nearest: Nearest) -> None:
+def _write(path: Path, key: str, features_sha256: str, arrays: Arrays) -> None:
     from safetensors.numpy import save
 
-    arrays: dict[str, npt.NDArray[Any]] = {
-        "training_features": shown.features,
-        "training_probabilities": shown.probabilities,
-        "held_out_features": held_out.features,
-        "held_out_probabilities": held_out.probabilities,
-        "nearest_distances": nearest.distances,
-        "nearest_indices": nearest.indices,
-    }
     with replacing(path) as file:
-        file.write(save(arrays, metadata={"images": images, "features_sha256": features_sha256, "sha256": _digest(arrays)}))
+        file.write(save(arrays, metadata={"key": key, "features_sha256": features_sha256, "sha256": _digest(arrays)}))
 
 
-def _read(
-    path: Path, images: str, features_sha256: str, sizes: tuple[int, int, int], notify: ProgressFn
-) -> tuple[Predictions, Predictions, Nearest] | None:
-    """Read cached statistics; return None if the file is missing, damaged, or of other images or another classifier."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            arrays: dict[str, npt.NDArray[Any]] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError):
-        return None
-    if metadata.get("images") != images:
-        return None
-    if metadata.get("features_sha256") != features_sha256:
-        notify(
-            f"{path}: cached for the features {str(metadata.get('features_sha256'))[:12]}, not {features_sha256[:12]}; "
-            "computing the reference statistics again"
-        )
-        return None
-    training, held_out, classes = sizes
-    sample = min(held_out, SAMPLE)
-    wanted = {
-        "training_features": (np.float32, (training, FEATURES)),
-        "training_probabilities": (np.float32, (training, classes)),
-        "held_out_features": (np.float32, (held_out, FEATURES)),
-        "held_out_probabilities": (np.float32, (held_out, classes)),
-        "nearest_distances": (np.float64, (sample,)),
-        "nearest_indices": (np.int64, (sample,)),
-    }
-    found = {name: (array.dtype, array.shape) for name, array in arrays.items()}
-    if found != {name: (np.dtype(kind), shape) for name, (kind, shape) in wanted.items()}:
-        return None
-    if metadata.get("sha256") != _digest(arrays):
-        return None
-    return (
-        Predictions(arrays["training_features"], arrays["training_probabilities"]),
-        Predictions(arrays["held_out_features"], arrays["held_out_probabilities"]),
-        Nearest(arrays["nearest_distances"], arrays["nearest_indices"]),
-    )
-
-
-def _digest(arrays: dict[str, npt.NDArray[Any]]) -> str:
+def _digest(arrays: Arrays) -> str:
     digest = hashlib.sha256()
     for _, array in sorted(arrays.items()):
         digest.update(np.ascontiguousarray(array).data)

@@ -22,8 +22,8 @@ def read(run: RunFolder) -> EventAccumulator:
     return events
 
 
-def test_losses_scores_and_previews_are_there(tmp_path: Path, digits_classifier: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(digits_classifier))
+def test_losses_scores_and_previews_are_there(tmp_path: Path, caches: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(caches))
     out = tmp_path / "run"
     tiny.train(out, evaluate_every=tiny.IMAGES // 2, tensorboard=True)
     run = RunFolder(out)
