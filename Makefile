@@ -14,11 +14,11 @@ RUN := $(VENV)/bin/python -m digitgan
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test fuzz lint dist tensorflow pretrained classifier constraints lock licences audit clean
+.PHONY: help demo test test-long test-all fuzz lint dist tensorflow pretrained classifier constraints lock licences audit clean
 
 help: ## list the targets
 	@echo "Targets of make:"
-	@sed -n 's/^\([a-z]*\):[^#]*## /  \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 	@echo "Settings: make demo MINUTES=3 DEMO=runs/mine    make demo PYTHON=/path/to/python3.12"
 
 demo: $(VENV)/.core ## train for a minute on this machine, write 2026, and measure the quality
@@ -31,8 +31,13 @@ demo: $(VENV)/.core ## train for a minute on this machine, write 2026, and measu
 	@echo "  $(RUN) train --data FOLDER  your own images, a folder for each class"
 	@echo "  README.md and docs/        what else there is"
 
-test: lint ## linters, types, import contract, then every test
-	$(VENV)/bin/python -m pytest -n $(WORKERS)
+test: lint ## linters, types, import contract, then the tests, without the long ones
+	$(VENV)/bin/python -m pytest -n $(WORKERS) -m "not long"
+
+test-long: $(VENV)/.dev ## the long tests: kills at a hundred moments, fuzzing, every recipe in every format, every command of the docs
+	$(VENV)/bin/python -m pytest -n $(WORKERS) -m long
+
+test-all: test test-long ## every test
 
 fuzz: $(VENV)/.dev ## fuzz the readers of files and options for FUZZ_MINUTES
 	mkdir -p build

@@ -141,7 +141,7 @@ def small_recipe() -> Recipe:
 
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Yield a finished run of the tiny recipe with two numbered models. Tests only read it."""
+    """Yield a finished run of the tiny recipe with two snapshots. Tests only read it."""
     from tests import tiny
 
     def contents() -> dict[Path, bytes]:

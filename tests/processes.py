@@ -35,6 +35,7 @@ PRELOADED = (
     "matplotlib.backends.backend_agg",
     "matplotlib.figure",
     "scipy.linalg",
+    "scipy.stats",
     "sklearn.datasets",
     "torch._dynamo",
     "torch.distributed.run",

@@ -108,8 +108,7 @@ def test_the_shipped_model_draws_at_once() -> None:
 
 
 def test_what_the_command_line_draws_is_drawn_from_python(tmp_path: Path) -> None:
-    order = digitgan.SampleRequest(count=130, seed=4, format="npz", shard_size=64, out=tmp_path / "set")
-    drawn = digitgan.sample_to_files(order)
+    drawn = digitgan.sample_to_files(count=130, seed=4, format="npz", shard_size=64, out=tmp_path / "set")
     assert (drawn.path, drawn.count) == (tmp_path / "set", 130)
     parts = [np.load(path)["images"] for path in sorted((tmp_path / "set").glob("*.npz"))]
     assert [len(part) for part in parts] == [64, 64, 2]

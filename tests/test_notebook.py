@@ -43,7 +43,6 @@ def size_of(picture: str) -> tuple[int, int]:
     return Image.open(io.BytesIO(base64.b64decode(picture))).size
 
 
-@pytest.mark.slow
 def test_a_real_notebook_shows_what_a_call_returns(outputs: list[list[dict[str, Any]]]) -> None:
     _, (model,), (images,), (*_, progress), (result,), (report,) = outputs
     assert "10 classes" in model["data"]["text/html"]

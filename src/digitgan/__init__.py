@@ -4,7 +4,7 @@
     images = digitgan.load("mnist").sample(labels=[7] * 10, seed=0)   # uint8 (10, 28, 28)
     result = digitgan.train("fast", images=20_000, out="runs/mine")
     metrics = digitgan.evaluate("runs/mine").record["metrics"]
-    digitgan.sample_to_files(digitgan.SampleRequest("runs/mine", per_class=100_000, format="npz", shard_size=50_000))
+    digitgan.sample_to_files("runs/mine", per_class=100_000, format="npz", shard_size=50_000)
 
 The names below are imported on first use, which keeps `import digitgan` fast.
 """
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from digitgan.errors import DigitganError
     from digitgan.evaluation.run import EvaluationResult
     from digitgan.exporters.run import ExportResult, ImportResult
-    from digitgan.generation import SampleRequest, SampleResult, invert, write
+    from digitgan.generation import SampleResult, invert, write
     from digitgan.generation.generated_dataset import GeneratedDataset
     from digitgan.model.file import Model
     from digitgan.recipes import RECIPES, Recipe
@@ -40,7 +40,6 @@ __all__ = [
     "ImportResult",
     "Model",
     "Recipe",
-    "SampleRequest",
     "SampleResult",
     "TrainingResult",
     "__version__",
@@ -71,7 +70,6 @@ _HOMES = {
     "GeneratedDataset": "generation.generated_dataset",
     "ExportResult": "exporters.run",
     "ImportResult": "exporters.run",
-    "SampleRequest": "generation",
     "invert": "generation",
     "write": "generation",
     "compare": "api",

@@ -27,7 +27,7 @@ from digitgan.options import (
     EvaluateOptions,
     ExportOptions,
     ImportOptions,
-    SampleRequest,
+    SampleOptions,
     TrainOptions,
     make_options,
     takes_options,
@@ -65,18 +65,22 @@ def train(recipe: str | None = None, *, progress: ProgressKind | None = None, **
     return run_training(plan_training(asked, console_printer(console)), console, display, Control())
 
 
-def sample_to_files(request: SampleRequest, notify: ProgressFn = _ignore) -> SampleResult:
+@takes_options(SampleOptions)
+def sample_to_files(model: Path | str = DEFAULT_MODEL, *, notify: ProgressFn = _ignore, **options: Any) -> SampleResult:
     """Generate labelled images and write them to one file or to a set of several files, as `digitgan sample` does.
 
     Args:
-        request: the options of `digitgan sample`.
+        model: a run's folder, a snapshot of a run, a model file, or the name of a shipped model.
         notify: called with each progress line.
+        options: see below.
 
     Raises:
-        DigitganError: one of its subclasses, before anything is written, if the request is invalid.
+        DigitganError: if an option is invalid; raised before anything is written.
         StoppedError: if the generation of a set was interrupted; its finished files are kept.
     """
-    return sample.sample_to_files(request, Console(stderr=True, quiet=True), notify)
+    return sample.sample_to_files(
+        make_options(SampleOptions, {"model": model, **options}), Console(stderr=True, quiet=True), notify
+    )
 
 
 @takes_options(EvaluateOptions)
@@ -84,7 +88,7 @@ def evaluate(source: Path | str = DEFAULT_MODEL, *, notify: ProgressFn = _ignore
     """Measure the quality of images against real images and write a report, as `digitgan evaluate` does.
 
     Args:
-        source: a run folder, a numbered model of a run, a model file, the name of a shipped model, or an NPZ file of images.
+        source: a run folder, a snapshot of a run, a model file, the name of a shipped model, or an NPZ file of images.
         notify: called with each progress line.
         options: see below.
 
@@ -124,7 +128,7 @@ def export(model: Path | str = DEFAULT_MODEL, *, notify: ProgressFn = _ignore, *
     """Export a model for other programs and compare the export with the model, as `digitgan export` does.
 
     Args:
-        model: a run's folder, a numbered model of a run, a model file, or the name of a shipped model.
+        model: a run's folder, a snapshot of a run, a model file, or the name of a shipped model.
         notify: called with each progress line.
         options: see below.
 

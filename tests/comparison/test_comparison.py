@@ -65,7 +65,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory, caches: Path) -> Path:
     return folder
 
 
-@pytest.mark.slow
 def test_recipes_are_trained_over_seeds_and_put_side_by_side(trained: Path) -> None:
     found: dict[str, Any] = json.loads((trained / "comparison.json").read_text(encoding="utf-8"))
     assert [(line["name"], line["seed"]) for line in found["entries"]] == [
@@ -81,7 +80,6 @@ def test_recipes_are_trained_over_seeds_and_put_side_by_side(trained: Path) -> N
     assert (trained / "curves.png").is_file()
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("caches_at_hand")
 def test_existing_runs_are_not_trained_again(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     kept = [*trained.glob("runs/*/model.safetensors"), *trained.glob("runs/*/report.json")]
@@ -96,7 +94,6 @@ def test_existing_runs_are_not_trained_again(trained: Path, capsys: pytest.Captu
     assert (trained / "comparison.md").read_text(encoding="utf-8").splitlines()[2] in again.out
 
 
-@pytest.mark.slow
 def test_a_folder_whose_runs_have_another_budget_is_refused_and_left_as_it_is(trained: Path) -> None:
     before = (trained / "comparison.json").read_bytes()
     with pytest.raises(RunError, match=rf"--out\n  images: {tiny.IMAGES} -> 1000"):
@@ -126,7 +123,7 @@ def test_told_to_stop_it_says_how_to_go_on(tmp_path: Path) -> None:
         compare_runs(options, control=control)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("caches_at_hand")
 def test_a_training_that_diverges_is_no_reason_to_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RelativisticLoss, "generator", lambda _self, real, fake: (real - fake).mean() * float("nan"))
@@ -140,7 +137,6 @@ def test_a_training_that_diverges_is_no_reason_to_stop(tmp_path: Path, monkeypat
     assert len(record["rollbacks"]) == 3, "the failed run is not trained again"
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("caches_at_hand")
 def test_finished_runs_are_compared_by_their_folders_and_left_as_they_are(trained: Path, tmp_path: Path) -> None:
     runs = [trained / "runs" / "fast-0", trained / "runs" / "wgan-gp-0"]
@@ -153,7 +149,6 @@ def test_finished_runs_are_compared_by_their_folders_and_left_as_they_are(traine
         digitgan.compare([runs[0], runs[0]], out=tmp_path / "third")
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("caches_at_hand")
 def test_runs_on_different_data_are_refused(trained: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"

@@ -63,7 +63,6 @@ def test_without_the_extra_the_command_that_installs_it_is_named(tmp_path: Path)
         Inception(tmp_path / "weights.pth")
 
 
-@pytest.mark.slow
 def test_metrics_with_random_weights(digits: ImageSet, tmp_path: Path) -> None:
     if not _torch_fidelity():
         pytest.skip("needs torch-fidelity: pip install '.[inception]', and a torchvision that matches this torch")

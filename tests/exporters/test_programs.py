@@ -24,7 +24,21 @@ def exported(name: str, path: Path, format_name: str, quantize: str | None = Non
     return package
 
 
-@pytest.mark.parametrize("name", ["fast", "lstm-cgan", "onehot-cgan", "mask-cgan", "plain-gan", "dcgan", "autoregressive"])
+AUTOREGRESSIVE = pytest.param("autoregressive", marks=pytest.mark.long)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "fast",
+        "lstm-cgan",
+        "onehot-cgan",
+        "mask-cgan",
+        "plain-gan",
+        "dcgan",
+        pytest.param("autoregressive", marks=pytest.mark.long),
+    ],
+)
 def test_onnx_draws_the_same_images_in_any_number(name: str, tmp_path: Path) -> None:
     import onnxruntime
 
@@ -59,7 +73,9 @@ def test_smaller_numbers_make_smaller_files_of_much_the_same_images(tmp_path: Pa
     assert np.corrcoef(drawn.ravel(), exact.ravel())[0, 1] > 0.99
 
 
-@pytest.mark.parametrize("name", ["fast", "plain-gan", "autoregressive"])
+@pytest.mark.parametrize(
+    "name", ["fast", pytest.param("plain-gan", marks=pytest.mark.long), pytest.param("autoregressive", marks=pytest.mark.long)]
+)
 def test_a_torch_program_runs_without_this_package(name: str, tmp_path: Path) -> None:
     path = tmp_path / "generator.pt2"
     model = exported(name, path, "torch").model

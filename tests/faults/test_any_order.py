@@ -25,7 +25,7 @@ from tests.cli.commands import run as digitgan
 from tests.faults.victims import DiesInSave, complaint_of, training
 from tests.trainings import assert_same
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("caches_at_hand")]
+pytestmark = pytest.mark.usefixtures("caches_at_hand")
 
 OPTIONS = [*tiny.options("training.checkpoints=5"), "--seed=3"]
 SECONDS = 120
@@ -196,6 +196,7 @@ def contents(run: RunFolder) -> dict[str, str]:
     return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in run.path.rglob("*") if path.is_file()}
 
 
+@pytest.mark.long
 def test_in_any_order_nothing_is_lost() -> None:
     usual = settings(
         max_examples=6,

@@ -23,7 +23,7 @@ from tests import processes, tiny
 from tests.faults.victims import complaint_of, training
 from tests.trainings import PATIENCE, TWO_EPOCHS, assert_same, finish, start, wait_until_seen
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("isolated_home")]
+pytestmark = pytest.mark.usefixtures("isolated_home")
 
 LONG = tiny.options("training.images=1000000", "training.checkpoints=1000")
 
@@ -200,6 +200,7 @@ def clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
+@pytest.mark.long
 def test_a_clock_that_jumps_changes_nothing(tmp_path: Path, clock: Path) -> None:
     run, reference = RunFolder(tmp_path / "run"), RunFolder(tmp_path / "reference")
     finish(start(reference.path))

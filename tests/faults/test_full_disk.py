@@ -16,7 +16,7 @@ from tests.cli.commands import run as digitgan
 from tests.faults.victims import complaint_of, training
 from tests.trainings import assert_same
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("isolated_home")]
+pytestmark = pytest.mark.usefixtures("isolated_home")
 
 OPTIONS = tiny.options("training.images=1600", "training.checkpoints=2")
 """A training with a checkpoint after half of its images and at its end, and two previews between them."""

@@ -22,7 +22,7 @@ import pytest
 from tests import processes
 from tests.processes import PATIENCE
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("isolated_home")]
+pytestmark = pytest.mark.usefixtures("isolated_home")
 
 SECONDS, MEGABYTES = 5.0, 500
 """Limits of CPU time and memory, beyond those of the same command with an empty file."""

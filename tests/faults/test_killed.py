@@ -19,7 +19,7 @@ KILLS = 25
 
 OPTIONS = [*TWO_EPOCHS, "--set=training.checkpoints=50"]
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("isolated_home")]
+pytestmark = pytest.mark.usefixtures("isolated_home")
 
 
 def finished(out: Path, *options: str) -> RunFolder:
@@ -34,6 +34,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     return finished(tmp_path_factory.mktemp("uninterrupted") / "run", *OPTIONS)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("first", range(0, 4 * KILLS, KILLS))
 def test_a_run_killed_again_and_again_equals_an_uninterrupted_one(tmp_path: Path, reference: RunFolder, first: int) -> None:
     chance = random.Random(first)

@@ -13,7 +13,7 @@ from tests import tiny
 from tests.faults.victims import Signals, complaint_of, training
 from tests.trainings import assert_same
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("isolated_home")]
+pytestmark = pytest.mark.usefixtures("isolated_home")
 
 STAGES = {
     "Ctrl-C in a preview": (signal.SIGINT, 130, "Previews", "PreviewDue"),

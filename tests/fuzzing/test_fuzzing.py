@@ -24,7 +24,7 @@ def test_an_error_of_anyone_else_is_a_finding() -> None:
         refused_or_read(Reader(int, ()), b"one")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_nothing_is_found_in_a_while(tmp_path: Path) -> None:
     pytest.importorskip("atheris", reason="atheris is for Linux and macOS")
     fuzzing = [

@@ -21,7 +21,7 @@ from digitgan.options import (
     ExportOptions,
     ImportOptions,
     InvertOptions,
-    SampleRequest,
+    SampleOptions,
     TrainOptions,
     WalkOptions,
     WriteOptions,
@@ -34,7 +34,7 @@ from digitgan.options import (
 COMMAND_OF = {
     TrainOptions: "train",
     CompareOptions: "compare",
-    SampleRequest: "sample",
+    SampleOptions: "sample",
     WriteOptions: "write",
     WalkOptions: "walk",
     InvertOptions: "invert",
@@ -50,7 +50,7 @@ GIVEN = [
     TrainOptions(images=1000, config=Path("a b.toml"), device="cuda", tensorboard=True, overwrite=True),
     CompareOptions(("runs/a", "runs/b"), draw=500, out=Path("here")),
     CompareOptions(("fast", "acgan"), seeds=2, images=100, settings=("training.batch_size=8",)),
-    SampleRequest("runs/a", labels="1,3", per_class=7, weights="0:3", truncation=0.5, format="npz", shard_size=10, workers=2),
+    SampleOptions("runs/a", labels="1,3", per_class=7, weights="0:3", truncation=0.5, format="npz", shard_size=10, workers=2),
     WriteOptions("20-26", "mnist", style=4, repeat=2),
     WalkOptions(kind="grid", labels="0-3", latent=Path("z.npy"), interpolation="linear", format="frames"),
     InvertOptions(Path("seven.png"), label="7", seed=2),
@@ -68,7 +68,7 @@ def test_the_command_line_of_options_parses_to_the_same_options(given: Any) -> N
 
 
 def test_an_option_at_its_default_is_not_in_the_command_line() -> None:
-    assert arguments_of(SampleRequest(seed=0, count=5)) == ["--count", "5"]
+    assert arguments_of(SampleOptions(seed=0, count=5)) == ["--count", "5"]
 
 
 def test_every_options_class_belongs_to_a_command() -> None:

@@ -16,7 +16,7 @@ from tests.processes import PATIENCE
 from tests.scenarios.conftest import Digitgan
 from tests.trainings import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("caches_at_hand")]
+pytestmark = pytest.mark.usefixtures("caches_at_hand")
 
 ARGV = (
     "compare",
@@ -34,6 +34,7 @@ def metrics(folder: Path) -> list[dict[str, Any]]:
     return [{key: value for key, value in entry.items() if key not in ("seconds", "run")} for entry in entries]
 
 
+@pytest.mark.long
 def test_a_killed_comparison_continues(digitgan: Digitgan, tmp_path: Path) -> None:
     killed = tmp_path / "killed"
     in_the_second = Signals(signal.SIGKILL, "CheckpointWriter", "CheckpointDue", 320, "wgan-gp")

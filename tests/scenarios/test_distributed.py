@@ -21,7 +21,7 @@ from tests.trainings import PATIENCE
 
 OPTIONS = (*tiny.options("updates.microbatches=4"), "--seed=3")
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("isolated_home")]
+pytestmark = pytest.mark.usefixtures("isolated_home")
 
 
 def start(count: int, out: Path, *more: str) -> subprocess.Popen[str]:
@@ -72,7 +72,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     return RunFolder(out)
 
 
-@pytest.mark.parametrize("count", [2, 4])
+@pytest.mark.parametrize("count", [2, pytest.param(4, marks=pytest.mark.long)])
 def test_any_number_of_processes_makes_the_same_training(tmp_path: Path, alone: RunFolder, count: int) -> None:
     finish(start(count, tmp_path / "run", *OPTIONS, "--images=800"))
     together = RunFolder(tmp_path / "run")
@@ -82,6 +82,7 @@ def test_any_number_of_processes_makes_the_same_training(tmp_path: Path, alone: 
     assert [name for name, tensor in one.items() if not torch.equal(other[name], tensor)] == []
 
 
+@pytest.mark.long
 def test_without_microbatches_each_process_gets_one(tmp_path: Path) -> None:
     together = tmp_path / "together"
     shown = finish(run_by(2, "-m", "digitgan", "train", *tiny.options(), "--images=160", "--out", str(together)))
@@ -102,7 +103,7 @@ def test_parts_that_cannot_be_shared_out_are_refused_and_nothing_is_written(tmp_
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("killed", [0, 1])
+@pytest.mark.parametrize("killed", [0, pytest.param(1, marks=pytest.mark.long)])
 def test_when_one_is_killed_all_end_and_fewer_can_go_on(tmp_path: Path, killed: int) -> None:
     run = RunFolder(tmp_path / "run")
     process = start(2, run.path, *OPTIONS, "--images=100000", "--set=training.checkpoints=300")
@@ -148,6 +149,7 @@ def test_where_the_first_one_fails_in_a_step_its_own_words_are_seen_soon(tmp_pat
     assert "terminate called" not in complaint
 
 
+@pytest.mark.long
 def test_told_to_stop_they_leave_a_checkpoint(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
     process = start(2, run.path, *OPTIONS, "--images=100000", "--set=training.checkpoints=300")
@@ -158,7 +160,7 @@ def test_told_to_stop_they_leave_a_checkpoint(tmp_path: Path) -> None:
     assert (run.checkpoints / f"{run.read_record()['images_seen']:08d}").is_dir()
 
 
-@pytest.mark.parametrize("told", ["a follower", "all, and torchrun"])
+@pytest.mark.parametrize("told", [pytest.param("a follower", marks=pytest.mark.long), "all, and torchrun"])
 def test_whoever_is_told_to_stop_all_do_with_a_checkpoint(tmp_path: Path, told: str) -> None:
     """Test a stop of one process only, and a stop of all processes that torchrun forwards again."""
     run = RunFolder(tmp_path / "run")
@@ -175,6 +177,7 @@ def test_whoever_is_told_to_stop_all_do_with_a_checkpoint(tmp_path: Path, told: 
     assert (run.checkpoints / f"{run.read_record()['images_seen']:08d}").is_dir()
 
 
+@pytest.mark.long
 def test_told_to_stop_in_the_pretraining_all_end_without_an_alarm(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
     process = start(2, run.path, *OPTIONS, "--images=100000", "--set=training.generator_pretraining=100000")
@@ -190,6 +193,7 @@ def test_told_to_stop_in_the_pretraining_all_end_without_an_alarm(tmp_path: Path
     assert "digitgan: " not in complaint
 
 
+@pytest.mark.long
 def test_of_a_set_whose_drawing_loses_one_what_is_finished_is_kept(tmp_path: Path) -> None:
     def drawing(count: int, name: str, *more: str) -> subprocess.Popen[str]:
         plan = ["-m", "digitgan", "sample", "--count", "40000", "--format", "npz", "--shard-size", "2000", "--quiet"]
@@ -237,10 +241,11 @@ atexit.register(lambda: (folder / f"left-{os.environ['RANK']}").write_text(str(n
 for name in ("one", "two"):
     result = digitgan.train("fast", data="digits", out=folder / name, images=320, settings=settings)
     dist.barrier()  # the first process writes the model
-digitgan.sample_to_files(digitgan.SampleRequest(str(result.model), count=40, out=folder / "set", shard_size=10, format="npz"))
+digitgan.sample_to_files(result.model, count=40, out=folder / "set", shard_size=10, format="npz")
 """
 
 
+@pytest.mark.long
 def test_a_script_may_train_and_draw_several_times_and_its_processes_leave_each_other_before_python_ends(
     tmp_path: Path,
 ) -> None:

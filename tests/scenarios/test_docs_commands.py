@@ -64,9 +64,13 @@ def workplace(here: Digitgan, caches_at_hand: None, tmp_path: Path, digits: Imag
     return here
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if any(line.startswith("digitgan ") for line in commands(page))], ids=lambda page: page.stem
+    "page",
+    [
+        pytest.param(page, id=page.stem, marks=[pytest.mark.long] if page.stem == "README" else [])
+        for page in PAGES
+        if any(line.startswith("digitgan ") for line in commands(page))
+    ],
 )
 def test_the_commands_of_a_page_run(page: Path, workplace: Digitgan, digitgan: Digitgan, tmp_path: Path) -> None:
     for command in sorted(filter(lambda line: line.startswith("digitgan "), commands(page)), key=_place):
@@ -94,7 +98,7 @@ def _replacing(argv: list[str]) -> list[str]:
 
 
 def test_every_other_command_exists() -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
     kinds: dict[str, Callable[[list[str]], Any]] = {
         "make": lambda words: words[1] in targets,
         "pip": lambda words: words[1] == "install" and (ROOT / words[words.index("-c") + 1]).is_file(),

@@ -14,8 +14,6 @@ from digitgan.data import load_image_set
 from tests import tiny
 from tests.scenarios.conftest import Digitgan
 
-pytestmark = pytest.mark.slow
-
 IMAGES = 2000
 
 
@@ -45,6 +43,7 @@ def test_the_shipped_model_reaches_its_quality(record: dict) -> None:  # type: i
     assert record["flags"] == []
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("caches_at_hand")
 def test_real_images_equal_the_real_baseline(digitgan: Digitgan, tmp_path: Path) -> None:
     test = load_image_set("mnist", "test")
@@ -58,6 +57,7 @@ def test_real_images_equal_the_real_baseline(digitgan: Digitgan, tmp_path: Path)
     assert (tmp_path / "report" / "report.html").is_file()
 
 
+@pytest.mark.long
 def test_a_run_on_other_data_trains_and_caches_its_classifier(digitgan: Digitgan, tmp_path: Path) -> None:
     own = load_image_set("digits")
     np.savez(tmp_path / "own.npz", images=own.images[:500], labels=own.labels[:500])

@@ -21,7 +21,6 @@ from tests.processes import PATIENCE
 from tests.scenarios.conftest import Digitgan
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),
 ]
 
@@ -71,6 +70,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.long
 def test_tensorflow_draws_the_same_images_for_every_recipe(tmp_path: Path, tensorflow_python: str) -> None:
     folders = []
     for number, (name, recipe) in enumerate(VARIANTS.items()):
@@ -196,6 +196,7 @@ main(["export", "--format", {format_name!r}, "--out", "x"])
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.long
 def test_what_quantising_costs_is_told(here: Digitgan, monkeypatch: pytest.MonkeyPatch) -> None:
     done = here("export", "--quantize", "int8", "--out", "small.onnx", "--json")
     assert done.returncode == 0, done.stderr

@@ -15,7 +15,7 @@ import pytest
 from tests import tiny
 from tests.processes import PATIENCE
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("caches_at_hand")]
+pytestmark = pytest.mark.usefixtures("caches_at_hand")
 
 WATCH = """
 import os, sys
@@ -88,6 +88,7 @@ def without_network(script: str, folder: Path) -> subprocess.CompletedProcess[st
     return subprocess.run([unshare, "-rn", "bash", "-c", script], cwd=folder, capture_output=True, text=True, timeout=PATIENCE)
 
 
+@pytest.mark.long
 def test_the_main_journey_without_a_network(tmp_path: Path, tried: Path) -> None:
     (tmp_path / "work").mkdir()
     done = without_network(JOURNEY, tmp_path / "work")

@@ -15,8 +15,6 @@ import pytest
 
 from tests.processes import ROOT
 
-pytestmark = pytest.mark.slow
-
 MAX_WHEEL_BYTES = 30_000_000
 
 
@@ -65,6 +63,7 @@ def test_the_wheel_is_complete_and_small(dist: Path, wheel: Path) -> None:
     assert all(name.startswith(("digitgan/", "digitgan-")) for name in names)
 
 
+@pytest.mark.long
 def test_the_installed_program_works_without_the_sources(installed: Path, tmp_path: Path) -> None:
     where = [installed.with_name("python"), "-c", "import digitgan; print(digitgan.__file__)"]
     module = subprocess.run(where, cwd=tmp_path, check=True, capture_output=True, text=True).stdout

@@ -15,8 +15,6 @@ from digitgan.evaluation import tstr as usefulness
 from digitgan.evaluation.metrics import nearest_images
 from tests.scenarios.conftest import Digitgan
 
-pytestmark = pytest.mark.slow
-
 SURE = 0.93
 
 
@@ -49,6 +47,7 @@ def test_a_class_that_is_hardly_recognised_is_refused_before_anything_is_written
     assert not (tmp_path / "sure.png").exists()
 
 
+@pytest.mark.long
 def test_near_duplicates_are_generated_again(here: Digitgan, tmp_path: Path) -> None:
     done = here(*["sample", "--per-class", "20", "--unique", "--format", "npz", "--out", "new.npz"])
     assert done.returncode == 0, done.stderr
@@ -63,6 +62,7 @@ def test_filters_for_a_model_of_other_classes_name_what_is_missing(here: Digitga
     assert "nowhere" in done.stderr
 
 
+@pytest.mark.long
 def test_a_statement_contains_the_evaluation_of_the_set(
     here: Digitgan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -63,7 +63,14 @@ def lines_of(run: RunFolder) -> list[dict[str, float]]:
     return [{name: value for name, value in line.items() if name != "seconds"} for line in run.read_history()]
 
 
-@pytest.mark.parametrize("name", RECIPES)
+PUBLISHED = ("lstm-cgan", "onehot-cgan", "mask-cgan", "plain-gan", "dcgan")
+"""The recipes of the published systems."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[] if name in ("fast", *PUBLISHED) else [pytest.mark.long]) for name in RECIPES],
+)
 def test_trained_killed_resumed_and_drawn_from(name: str, tmp_path: Path) -> None:
     whole, killed = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "killed")
     images = BATCH * STEPS
@@ -146,7 +153,7 @@ def test_an_unconditional_model_draws_a_hundred_and_no_class(plain: Path, digitg
     assert "plain-gan" in refused.stderr
 
 
-def test_a_numbered_model_can_be_chosen_and_a_wrong_number_names_the_nearest(plain: Path, digitgan: Digitgan) -> None:
+def test_a_snapshot_can_be_chosen_and_a_wrong_number_names_the_nearest(plain: Path, digitgan: Digitgan) -> None:
     assert digitgan("sample", f"{plain}@00000064", "--out", "a.png").returncode == 0
     assert digitgan("sample", f"{plain}@64", "--out", "b.png").returncode == 0
     refused = digitgan("sample", f"{plain}@65")

@@ -17,8 +17,6 @@ from digitgan.api import evaluate
 from digitgan.evaluation import tstr as usefulness
 from tests.scenarios.browser import console, open_browser
 
-pytestmark = pytest.mark.slow
-
 IMAGES = 300
 
 

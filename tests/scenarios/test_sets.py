@@ -23,8 +23,6 @@ from tests.scenarios.conftest import Digitgan
 from tests.scenarios.process_tree import children_of, lives
 from tests.trainings import PATIENCE
 
-pytestmark = pytest.mark.slow
-
 PLAN = ["sample", "--labels", "1,7,4", "--count", "1000", "--seed", "5", "--shard-size", "300"]
 FORMATS = ("npz", "idx", "parquet", "folder")
 
@@ -125,7 +123,7 @@ def test_each_format_holds_the_same_images_for_readers_that_are_not_ours(here: D
         assert labels[int(path.stem)] == int(path.parent.name)
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.long)])
 def test_a_set_that_was_killed_is_finished_with_the_same_bytes(digitgan: Digitgan, tmp_path: Path, workers: str) -> None:
     plan = ["sample", "--count", "20000", "--format", "npz", "--shard-size", "500"]
     assert digitgan(*plan, "--out", "whole").returncode == 0
@@ -221,6 +219,7 @@ def test_a_set_without_room_is_refused_before_anything_is_written(here: Digitgan
     assert not (tmp_path / "set").exists()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("format_name", ["npz", "parquet"])
 def test_a_disk_that_is_full_midway_loses_no_finished_file(digitgan: Digitgan, tmp_path: Path, format_name: str) -> None:
     """Set a limit on the file size of the process, between the sizes of a file of ones and of a file of zeros."""

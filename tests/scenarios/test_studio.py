@@ -24,8 +24,6 @@ from tests.processes import PATIENCE
 from tests.scenarios.browser import console, open_browser
 from tests.studio.conftest import Studio, open_studio
 
-pytestmark = pytest.mark.slow
-
 SCREENSHOTS = os.environ.get("DIGITGAN_SCREENSHOTS")
 """Folder for screenshots; these tests create the images of the documentation."""
 
@@ -267,6 +265,7 @@ def test_a_run_is_started_watched_and_stopped(page: Chrome, studio: Studio) -> N
     assert 'name = "non-saturating"' in recipe
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("no_training_left")
 def test_a_page_goes_on_when_it_was_out_of_sight_and_when_its_server_has_gone_and_come_back(
     chrome: Chrome, tmp_path: Path

@@ -19,8 +19,6 @@ import digitgan
 from digitgan.images import from_network
 from tests.scenarios.browser import console, open_browser
 
-pytestmark = pytest.mark.slow
-
 
 class Silent(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:

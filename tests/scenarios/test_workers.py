@@ -17,7 +17,7 @@ import pytest
 from digitgan.errors import DigitganError, RankError
 from digitgan.files import file_hash
 from digitgan.generation.labels import spread_labels
-from digitgan.generation.request import SetPlan
+from digitgan.generation.plan import SetPlan
 from digitgan.generation.workers import TASK_IMAGES, WorkerOptions, blocks_by_workers
 from digitgan.generation.writers import WRITERS
 from digitgan.model.registry import find_model
@@ -25,8 +25,6 @@ from tests import processes
 from tests.scenarios.conftest import Digitgan
 from tests.scenarios.process_tree import children_of, command_of, lives
 from tests.trainings import PATIENCE
-
-pytestmark = pytest.mark.slow
 
 COUNT = 2 * TASK_IMAGES + 100
 """Three tasks, the last one shorter, so that each of three workers generates a part."""
@@ -40,8 +38,13 @@ def contents(path: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize(
     ("format_name", "workers"),
-    [("png", (2,)), ("folder", (3,)), ("npz", (2, 3)), ("idx", (2,)), ("parquet", (3,))],
-    ids=lambda value: value if isinstance(value, str) else "",
+    [
+        pytest.param("npz", (2, 3), id="npz"),
+        pytest.param("png", (2,), id="png", marks=pytest.mark.long),
+        pytest.param("folder", (3,), id="folder", marks=pytest.mark.long),
+        pytest.param("idx", (2,), id="idx", marks=pytest.mark.long),
+        pytest.param("parquet", (3,), id="parquet", marks=pytest.mark.long),
+    ],
 )
 def test_workers_write_the_same_bytes(here: Digitgan, tmp_path: Path, format_name: str, workers: tuple[int, ...]) -> None:
     ending = WRITERS.find(format_name).ending
@@ -56,6 +59,7 @@ def test_workers_write_the_same_bytes(here: Digitgan, tmp_path: Path, format_nam
     assert {path.name for path in tmp_path.iterdir()} == {"home", *(f"by-{count}{ending}" for count in (1, *workers))}
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("caches_at_hand")
 def test_workers_filter_the_same_images(here: Digitgan, tmp_path: Path) -> None:
     filters = ("--min-confidence", "0.9", "--unique")

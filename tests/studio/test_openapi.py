@@ -12,9 +12,8 @@ import pytest
 from tests.processes import PATIENCE
 from tests.studio.conftest import Studio
 
-pytestmark = pytest.mark.slow
 
-
+@pytest.mark.long
 def test_no_request_that_fits_the_description_breaks_the_server(studio: Studio, tmp_path: Path) -> None:
     command = [
         str(Path(sys.executable).with_name("schemathesis")),

@@ -141,6 +141,7 @@ def test_a_training_outlives_the_server_and_the_next_one_steers_it(tmp_path: Pat
         wait_for(lambda studio=third: phase(studio, "endless") == "stopped", "the stop")
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("no_training_left")
 def test_two_studios_over_one_folder_start_a_run_once_and_both_steer_it(tmp_path: Path) -> None:
     runs = tmp_path / "runs"
@@ -185,6 +186,7 @@ def test_a_killed_training_is_told_of_and_can_be_resumed(own: Studio, own_runs: 
     wait_for(lambda: phase(own, "killed") == "stopped", "the stop")
 
 
+@pytest.mark.long
 def test_more_trainings_than_cores_bear_are_refused(own: Studio) -> None:
     for name in ("one", "two"):
         assert own.post(f"{API}/runs", json={**LONG, "name": name}).status_code == 201

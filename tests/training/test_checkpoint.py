@@ -241,9 +241,9 @@ def test_a_checkpoint_of_other_networks_is_refused_and_the_trainer_is_unchanged(
 
 def test_a_checkpoint_of_another_format_is_refused(tmp_path: Path, trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as future:
-        future.setattr("digitgan.training.checkpoint.CHECKPOINT_FORMAT", 3)
+        future.setattr("digitgan.training.checkpoint.CHECKPOINT_FORMAT", 4)
         path = save_checkpoint(tmp_path, trainer, {})
-    with pytest.raises(CheckpointError, match=r"00000048: .*\b3\b.*\b2\b"):
+    with pytest.raises(CheckpointError, match=r"00000048: .*\b4\b.*\b3\b"):
         restore_checkpoint(path, trainer)
 
 

@@ -65,7 +65,6 @@ except DigitganError as error:
 """
 
 
-@pytest.mark.slow
 def test_a_lost_one_is_noticed_at_once_and_the_message_says_what_to_do() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

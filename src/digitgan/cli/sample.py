@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from digitgan.cli.output import Output
 from digitgan.cli.threads import share_cores
-from digitgan.options import Fields, InvertOptions, Json, Quiet, SampleRequest, Show, WalkOptions, WriteOptions
+from digitgan.options import Fields, InvertOptions, Json, Quiet, SampleOptions, Show, WalkOptions, WriteOptions
 
 
-def sample(request: Fields[SampleRequest], *, show: Show = True, quiet: Quiet = False, json_: Json = False) -> None:
+def sample(options: Fields[SampleOptions], *, show: Show = True, quiet: Quiet = False, json_: Json = False) -> None:
     """Generate labelled images with a model: a grid picture, or a data set of millions."""
     share_cores()  # before torch is imported
 
@@ -15,8 +15,8 @@ def sample(request: Fields[SampleRequest], *, show: Show = True, quiet: Quiet = 
     from digitgan.session.callbacks.progress import console_printer
 
     console = Output(quiet or json_, json_).console()
-    drawn = sample_to_files(request, console, console_printer(console))
-    if is_sharded(request) and drawn.manifest is None:
+    drawn = sample_to_files(options, console, console_printer(console))
+    if is_sharded(options) and drawn.manifest is None:
         return  # a torchrun process other than the first: the first one prints the result
     output = Output(quiet, json_)
     if show and drawn.first_images is not None:
@@ -26,7 +26,7 @@ def sample(request: Fields[SampleRequest], *, show: Show = True, quiet: Quiet = 
         least = min((share, name) for name, share in drawn.accepted.items() if share is not None)
         output.lines(f"accepted by the filters: {least[0]:.1%} of class {least[1]}, the lowest share")
     facts = {"out": str(drawn.path), "images": drawn.count, "counts": drawn.counts, "accepted": drawn.accepted}
-    output.result({**facts, "model": request.model, "seed": request.seed})
+    output.result({**facts, "model": options.model, "seed": options.seed})
 
 
 def write(options: Fields[WriteOptions], *, show: Show = True, quiet: Quiet = False, json_: Json = False) -> None:

@@ -73,7 +73,7 @@ def stopping_on_signals(control: Control, *, quiet: bool) -> Iterator[list[int]]
     for number in before:
         signal.signal(number, stop)
     if _CONTINUED is not None:
-        before[_CONTINUED] = signal.signal(_CONTINUED, lambda *_: control.when_woken())
+        before[_CONTINUED] = signal.signal(_CONTINUED, lambda *_: control.on_continue())
     try:
         yield received
     finally:

@@ -9,8 +9,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, final
 
-from scipy import stats
-
 from digitgan.comparison.entries import Entry, groups
 from digitgan.evaluation import METRICS
 
@@ -124,6 +122,8 @@ def _chance(first: list[float], second: list[float]) -> float:
     """Return the p-value of Welch's t-test; without any variance, 0 if the means differ and 1 if they are equal."""
     if max(map(statistics.pvariance, (first, second))) < 1e-24:
         return 0.0 if statistics.mean(first) != statistics.mean(second) else 1.0
+    from scipy import stats  # imported here, since it takes half a second
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # SciPy warns if one sample has no variance, but the result is valid
         return float(stats.ttest_ind(first, second, equal_var=False).pvalue)

@@ -2,16 +2,14 @@
 
 from digitgan.generation.inversion import Inversion, invert
 from digitgan.generation.labels import parse_labels, spread_labels
-from digitgan.generation.request import is_sharded
+from digitgan.generation.plan import is_sharded
 from digitgan.generation.sample import SampleResult, sample_to_files
 from digitgan.generation.text import write
 from digitgan.generation.writers import WRITERS
-from digitgan.options import SampleRequest
 
 __all__ = [
     "WRITERS",
     "Inversion",
-    "SampleRequest",
     "SampleResult",
     "invert",
     "is_sharded",

@@ -15,8 +15,8 @@ from digitgan.evaluation import cached_reference_statistics, classifier_for
 from digitgan.evaluation.classifier import FeatureClassifier, classify_images
 from digitgan.evaluation.sources import train_test_split
 from digitgan.generation.labels import Labels
+from digitgan.generation.plan import SetPlan
 from digitgan.generation.rejection_sampling import Accepted, Filter, refuse
-from digitgan.generation.request import SetPlan
 from digitgan.images import Picture
 from digitgan.model.file import Model
 

@@ -22,16 +22,16 @@ from digitgan.evaluation.sources import train_test_split
 from digitgan.files import claim_output, file_hash, free_path
 from digitgan.generation.filters import check_acceptance, filters_of
 from digitgan.generation.labels import Labelling
-from digitgan.generation.rejection_sampling import Block, Filter, rejection_sampler
-from digitgan.generation.request import (
+from digitgan.generation.plan import (
     DEFAULT_SHARD_SIZE,
     MAX_IN_ONE_FILE,
     SetPlan,
-    check_request,
+    check_options,
     is_sharded,
     labelling_of,
     real_data,
 )
+from digitgan.generation.rejection_sampling import Block, Filter, rejection_sampler
 from digitgan.generation.set_folder import (
     SetFolder,
     begin_set,
@@ -48,7 +48,7 @@ from digitgan.images import Picture
 from digitgan.model.batching import side_by_side, spans
 from digitgan.model.file import Model
 from digitgan.model.registry import find_model, load
-from digitgan.options import SampleRequest
+from digitgan.options import SampleOptions
 from digitgan.version import __version__
 
 MIN_PROGRESS_IMAGES: Final = 2_000
@@ -86,10 +86,10 @@ class SampleResult:
 @final
 @dataclass(frozen=True)
 class _Job:
-    """A request with everything that it needs.
+    """The options with everything that they need.
 
     Attributes:
-        request: The request.
+        options: The options.
         model: The model to sample from.
         plan: Plan of the images.
         filters: Filters of the images.
@@ -97,7 +97,7 @@ class _Job:
         notify: Called with each log line.
     """
 
-    request: SampleRequest
+    options: SampleOptions
     model: Model
     plan: SetPlan
     filters: Sequence[Filter]
@@ -112,7 +112,7 @@ class _Job:
     @property
     def worker_options(self) -> WorkerOptions:
         """The options of the worker processes."""
-        return WorkerOptions(self.plan, self.request.workers, self.request.data_dir, self.request.device)
+        return WorkerOptions(self.plan, self.options.workers, self.options.data_dir, self.options.device)
 
     def progress(self) -> Progress:
         """Return the progress bar, which few images or a console that is not a terminal disable."""
@@ -121,46 +121,46 @@ class _Job:
         return Progress(console=console, transient=True, disable=console.quiet or not console.is_terminal or few)
 
 
-def sample_to_files(request: SampleRequest, console: Console, notify: ProgressFn) -> SampleResult:
-    """Generate the images of a request and write them.
+def sample_to_files(options: SampleOptions, console: Console, notify: ProgressFn) -> SampleResult:
+    """Generate the images that the options select, and write them.
 
     Args:
-        request: The request.
+        options: The options.
         console: Console of the progress bar.
         notify: Called with each log line.
 
     Raises:
-        DigitganError: If the request is invalid or the path cannot be written. Invalid requests are refused before anything
+        DigitganError: If an option is invalid or the path cannot be written. Invalid options are refused before anything
             is written.
         RankError: If a worker process is lost; nothing is written, except the finished files of a set.
         StoppedError: If a set is interrupted; its finished files are kept.
     """
-    check_request(request)
-    writer = WRITERS.find(request.format)
-    out = _claimed_path(request, writer)
-    model = load(request.model, request.device)
-    labelling = labelling_of(request, model)
-    if labelling.count > MAX_IN_ONE_FILE and not is_sharded(request):
+    check_options(options)
+    writer = WRITERS.find(options.format)
+    out = _claimed_path(options, writer)
+    model = load(options.model, options.device)
+    labelling = labelling_of(options, model)
+    if labelling.count > MAX_IN_ONE_FILE and not is_sharded(options):
         raise UsageError(
             f"{labelling.count:,} images: at most {MAX_IN_ONE_FILE:,} per file; write several files with --format npz "
             f"--shard-size {DEFAULT_SHARD_SIZE}"
         )
-    plan = _plan(request, model, labelling, notify)
-    filters = filters_of(plan, model, request.data_dir, notify)
+    plan = _plan(options, model, labelling, notify)
+    filters = filters_of(plan, model, options.data_dir, notify)
     check_acceptance(model, plan, filters)
-    if request.statement:
-        check_statement(request, plan, model, notify)
-    job = _Job(request, model, plan, filters, console, notify)
-    return _write_set(job, SetFolder(out, writer)) if is_sharded(request) else _write_one(job, out, writer)
+    if options.statement:
+        check_statement(options, plan, model, notify)
+    job = _Job(options, model, plan, filters, console, notify)
+    return _write_set(job, SetFolder(out, writer)) if is_sharded(options) else _write_one(job, out, writer)
 
 
-def _claimed_path(request: SampleRequest, writer: Writer) -> Path:
+def _claimed_path(options: SampleOptions, writer: Writer) -> Path:
     """Return the path of the output, after the check that its name fits the format and that it replaces nothing."""
-    is_set = is_sharded(request)
-    out = request.out or free_path(Path("samples" if is_set else f"samples{writer.ending}"))
-    check_output_name(out, request.format, is_set=is_set)
+    is_set = is_sharded(options)
+    out = options.out or free_path(Path("samples" if is_set else f"samples{writer.ending}"))
+    check_output_name(out, options.format, is_set=is_set)
     if not is_set:  # the folder of a set may hold an unfinished set, see `_claim_set`
-        claim_output(out, overwrite=request.overwrite, folder=not writer.ending)
+        claim_output(out, overwrite=options.overwrite, folder=not writer.ending)
     return out
 
 
@@ -179,7 +179,7 @@ def _write_one(job: _Job, out: Path, writer: Writer) -> SampleResult:
                 progress.advance(task, len(block.labels))
                 yield block.images
 
-        drawn = job.model.at_origin(labels) if job.request.zero_latent else images()
+        drawn = job.model.at_origin(labels) if job.options.zero_latent else images()
         writer.write(out, _keeping_first(drawn, first), labels, class_names)
     counts = labelling.tally(class_names)
     accepted = {
@@ -200,20 +200,20 @@ def _keeping_first(blocks: Iterable[Picture], first: list[Picture]) -> Iterator[
 def _blocks(job: _Job) -> Generator[Block, None, None]:
     """Yield all images in blocks, in order, generated by this process or by workers."""
     count = job.plan.labelling.count
-    if job.request.workers > 1 and count > TASK_IMAGES:
+    if job.options.workers > 1 and count > TASK_IMAGES:
         yield from blocks_by_workers(job.worker_options)
     else:
         yield from job.draw(spans(0, count))
 
 
 def _write_set(job: _Job, folder: SetFolder) -> SampleResult:
-    request, plan = job.request, job.plan
+    options, plan = job.options, job.plan
     ranks = ProcessGroup("Finished files are kept; restart all ranks with --resume", RANK_TIMEOUT)
     refusal: DigitganError | None = None
     if ranks.rank == 0:
         try:
-            _claim_set(folder, request)
-            begin_set(plan, folder, resume=request.resume)
+            _claim_set(folder, options)
+            begin_set(plan, folder, resume=options.resume)
         except DigitganError as problem:
             refusal = problem
     message = ranks.hand_out(str(refusal or "").encode()).decode()
@@ -221,7 +221,7 @@ def _write_set(job: _Job, folder: SetFolder) -> SampleResult:
         raise refusal or UsageError(message)
     # The assignment of files to ranks must not depend on which are finished: that changes while the ranks check.
     numbers = unfinished_shards(plan, folder, range(ranks.rank, plan.shards, ranks.count))
-    if request.resume and ranks.count == 1:
+    if options.resume and ranks.count == 1:
         job.notify(f"{folder.path}: {len(numbers)} of {plan.shards} files remain")
     try:
         _write_shards(job, folder, numbers)
@@ -239,7 +239,7 @@ def _write_set(job: _Job, folder: SetFolder) -> SampleResult:
     if ranks.rank != 0:
         return SampleResult(folder.path, plan.labelling.count, plan.labelling.tally(plan.class_names))
     manifest = manifest_of(plan, folder)
-    card = statement(request, plan, job.model, job.filters, manifest, job.notify) if request.statement else None
+    card = statement(options, plan, job.model, job.filters, manifest, job.notify) if options.statement else None
     finish_set(folder, manifest, card)
     accepted = manifest["filter"]["accepted"] if manifest["filter"] else {}
     return SampleResult(folder.path, plan.labelling.count, manifest["counts"], accepted, manifest)
@@ -249,7 +249,7 @@ def _write_shards(job: _Job, folder: SetFolder, numbers: Sequence[int]) -> None:
     plan = job.plan
     with job.progress() as progress:
         task = progress.add_task("sampling", total=sum(len(plan.span(number)) for number in numbers))
-        if job.request.workers > 1:
+        if job.options.workers > 1:
             for number in shards_by_workers(job.worker_options, folder, numbers):
                 progress.advance(task, len(plan.span(number)))
             return
@@ -263,13 +263,13 @@ def _write_shards(job: _Job, folder: SetFolder, numbers: Sequence[int]) -> None:
             write_shard(plan, folder, number, draw)
 
 
-def _claim_set(folder: SetFolder, request: SampleRequest) -> None:
+def _claim_set(folder: SetFolder, options: SampleOptions) -> None:
     """Check that the folder may be used, and remove a previous set that may be replaced."""
-    if request.resume:
+    if options.resume:
         return
-    if folder.unfinished.is_dir() and not request.overwrite:
+    if folder.unfinished.is_dir() and not options.overwrite:
         raise OutputError(f"{folder.path}: holds an unfinished set; continue it with --resume or replace it with --overwrite")
-    claim_output(folder.path, overwrite=request.overwrite, folder=True)
+    claim_output(folder.path, overwrite=options.overwrite, folder=True)
     try:
         if folder.path.exists():
             shutil.rmtree(folder.path)
@@ -277,25 +277,25 @@ def _claim_set(folder: SetFolder, request: SampleRequest) -> None:
         raise OutputError(f"{folder.path}: cannot be replaced ({problem.strerror}); choose another --out") from problem
 
 
-def _plan(request: SampleRequest, model: Model, labelling: Labelling, notify: ProgressFn) -> SetPlan:
+def _plan(options: SampleOptions, model: Model, labelling: Labelling, notify: ProgressFn) -> SetPlan:
     spec = model.generator.spec
-    filtering = request.min_confidence is not None or request.unique
-    data = real_data(request, model) if filtering else None
+    filtering = options.min_confidence is not None or options.unique
+    data = real_data(options, model) if filtering else None
     classifier = None if data is None else classifier_for(train_test_split(data, notify).training, notify).sha256
     return SetPlan(
-        model=request.model,
-        model_sha256=file_hash(find_model(request.model)),
+        model=options.model,
+        model_sha256=file_hash(find_model(options.model)),
         class_names=model.class_names,
         shape=(spec.height, spec.width) if spec.channels == 1 else (spec.height, spec.width, spec.channels),
         labelling=labelling,
-        seed=request.seed,
-        truncation=request.truncation,
-        min_confidence=request.min_confidence,
-        unique=request.unique,
+        seed=options.seed,
+        truncation=options.truncation,
+        min_confidence=options.min_confidence,
+        unique=options.unique,
         classifier=None if data is None else data.source,
         per_class_limit=None if data is None else data.per_class_limit,
         classifier_sha256=classifier,
-        format=request.format,
-        shard_size=request.shard_size or DEFAULT_SHARD_SIZE,
+        format=options.format,
+        shard_size=options.shard_size or DEFAULT_SHARD_SIZE,
         version=__version__,
     )

@@ -18,8 +18,8 @@ import numpy as np
 
 from digitgan.errors import OutputError, UsageError, why_not_written
 from digitgan.files import mark, replacing
+from digitgan.generation.plan import SetPlan
 from digitgan.generation.rejection_sampling import Block
-from digitgan.generation.request import SetPlan
 from digitgan.generation.writers import Shard, Writer
 from digitgan.images import Picture
 from digitgan.model.batching import spans

@@ -21,11 +21,11 @@ from digitgan.evaluation import (
 )
 from digitgan.evaluation.sources import protocol_of, train_test_split
 from digitgan.evaluation.summary import Chunk
+from digitgan.generation.plan import SetPlan, real_data
 from digitgan.generation.rejection_sampling import Filter, rejection_sampler
-from digitgan.generation.request import SetPlan, real_data
 from digitgan.model.batching import side_by_side, spans
 from digitgan.model.file import Model
-from digitgan.options import SampleRequest
+from digitgan.options import SampleOptions
 
 MAX_STATEMENT_IMAGES: Final = 10_000
 """Maximum images of a set that are evaluated: the default number of an evaluation."""
@@ -54,29 +54,29 @@ def source_of_set(plan: SetPlan, model: Model, filters: Sequence[Filter]) -> Eva
     return EvaluationSource(f"the set of {plan.model}", facts, sum(map(len, chosen)), chunks, shape, plan.class_names, by_class)
 
 
-def check_statement(request: SampleRequest, plan: SetPlan, model: Model, notify: ProgressFn) -> None:
+def check_statement(options: SampleOptions, plan: SetPlan, model: Model, notify: ProgressFn) -> None:
     """Check that a set can be evaluated, before it is generated.
 
     Raises:
         DigitganError: If the set has too few images, or they do not match the real ones in size or classes.
     """
-    check_source(source_of_set(plan, model, ()), train_test_split(real_data(request, model), notify).training)
+    check_source(source_of_set(plan, model, ()), train_test_split(real_data(options, model), notify).training)
 
 
 def statement(
-    request: SampleRequest, plan: SetPlan, model: Model, filters: Sequence[Filter], facts: dict[str, Any], notify: ProgressFn
+    options: SampleOptions, plan: SetPlan, model: Model, filters: Sequence[Filter], facts: dict[str, Any], notify: ProgressFn
 ) -> str:
     """Evaluate a set and return its card.
 
     Args:
-        request: The request of the set.
+        options: The options of the set.
         plan: Plan of the set.
         model: The model that the set is sampled from.
         filters: Filters of the set.
         facts: See `set_card`.
         notify: Called with each log line.
     """
-    split = train_test_split(real_data(request, model), notify)
+    split = train_test_split(real_data(options, model), notify)
     known = classifier_for(split.training, notify)
     source = source_of_set(plan, model, filters)
     notify(f"evaluating {source.count:,} images …")

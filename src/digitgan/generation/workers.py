@@ -16,8 +16,8 @@ import torch
 from digitgan.errors import DigitganError, ModelFileError, RankError
 from digitgan.files import file_hash
 from digitgan.generation.filters import filters_of
+from digitgan.generation.plan import SetPlan
 from digitgan.generation.rejection_sampling import Block, rejection_sampler
-from digitgan.generation.request import SetPlan
 from digitgan.generation.set_folder import SetFolder, write_shard
 from digitgan.model.batching import BLOCK, side_by_side, spans
 from digitgan.model.registry import find_model, load

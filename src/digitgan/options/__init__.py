@@ -24,7 +24,7 @@ from digitgan.options.base import (
     make_options,
     takes_options,
 )
-from digitgan.options.generation import InvertOptions, SampleRequest, WalkOptions, WriteOptions
+from digitgan.options.generation import InvertOptions, SampleOptions, WalkOptions, WriteOptions
 from digitgan.options.models import EvaluateOptions, ExportOptions, ImportOptions
 from digitgan.options.training import CompareOptions, TrainOptions
 
@@ -45,7 +45,7 @@ __all__ = [
     "Overwrite",
     "PerClassLimit",
     "Quiet",
-    "SampleRequest",
+    "SampleOptions",
     "Seed",
     "Show",
     "TrainOptions",

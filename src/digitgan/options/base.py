@@ -48,7 +48,7 @@ Names = Annotated[
 
 ModelName = Annotated[
     Positional[str],
-    arg(help="a run's folder, one of its numbered models (RUN@51200), a model file, or the name of a shipped model"),
+    arg(help="a run's folder, one of its snapshots (RUN@51200), a model file, or the name of a shipped model"),
 ]
 DataDir = Annotated[
     Path | None,

@@ -13,7 +13,7 @@ from digitgan.options.base import CommandOptions, DataDir, Device, Flag, ModelNa
 
 @final
 @dataclass(frozen=True)
-class SampleRequest(CommandOptions):
+class SampleOptions(CommandOptions):
     """The options of `digitgan sample`.
 
     Attributes:

@@ -153,7 +153,7 @@ class TrainingRecipe:
             show 16, 25 and 100 latents whose labels cycle through the classes.
         checkpoints: Number of checkpoints over the run, evenly spaced, 1 to 10,000. The last one is written at the end of the
             run.
-        snapshots: Number of numbered models over the run, evenly spaced, 0 to 10,000. 0 keeps the final model only.
+        snapshots: Number of snapshots of the model over the run, evenly spaced, 0 to 10,000. 0 keeps the final model only.
         evaluate_every: Number of images seen between two evaluations of generated images, 0 to 1e12. Each evaluation keeps the
             best model so far. 0 turns evaluations off.
         preview_epochs: Number of epochs between two previews, 0 to 1e6. A value above 0 replaces `previews`.

@@ -41,7 +41,7 @@ class TrainingComponents:
         self.trainer, self.batches, self.noise_source = build_trainer(plan)
         self.guard = Guard(plan.recipe, control, plan.image_set)
         self.history = History(plan.run, plan.recipe, self.batches.images_an_epoch)
-        control.when_woken = self.history.stood_still
+        control.on_continue = self.history.skip_suspension
         self.record = RunRecord(plan, self.trainer, self.history, before)
         self.trainer.rollbacks = [rollback["to"] for rollback in self.record.rollbacks]
         self.stateful: dict[str, Callback] = {"history": self.history, "guard": self.guard}

@@ -32,7 +32,7 @@ def resume(components: TrainingComponents) -> None:
         lines = "line is" if lost == 1 else "lines are"
         notify(f"{plan.run.history}: {lost:,} {lines} damaged or missing; the run continues without them")
     if trainer.images_seen in trainer.rollbacks[-1:]:
-        components.guard.begin_again()
+        components.guard.reset()
     if trainer.images_seen >= plan.recipe.training.images + plan.recipe.training.batch_size:
         raise RunError(
             f"{plan.run.path}: the run has already seen {trainer.images_seen:,} images, more than requested; "
@@ -65,7 +65,7 @@ def roll_back(components: TrainingComponents, alarm: str) -> None:
         _give_up(components, alarm)
     record.rollbacks.append({"at": at, "to": to, "alarm": alarm})
     trainer.rollbacks.append(to)
-    components.guard.begin_again()
+    components.guard.reset()
     if not restored:
         components.pretrain()  # the rollback counts already: with the new learning rates, as in a resumed run
     record.write("training")
@@ -100,7 +100,7 @@ def _restore(components: TrainingComponents) -> bool:
 def _reset(components: TrainingComponents) -> None:
     """Reset the trainer and the callbacks to the beginning of the run."""
     components.trainer.begin()
-    components.history.begin_again()
+    components.history.reset()
     if components.evaluation is not None:
         components.evaluation.restore({"lines": [], "kept": None}, 0)
 

@@ -161,7 +161,7 @@ class TrainingSession:
             components.noise_source,
             lambda path: display.notice(path),
             recipe.training.grid,
-            components.guard.inspect,
+            components.guard.check_preview,
         )
         draw = functools.partial(previews.first_row, trainer)
         display = progress_callback(self.progress, self.console, recipe, trainer.images_seen, draw)

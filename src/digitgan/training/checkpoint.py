@@ -32,7 +32,7 @@ from digitgan.networks import ImageSpec
 from digitgan.recipes import Recipe, to_toml
 from digitgan.training.trainer import Trainer
 
-CHECKPOINT_FORMAT = 2
+CHECKPOINT_FORMAT = 3
 KEPT_CHECKPOINTS = 2
 """Number of checkpoints to keep: the newest, and the previous one in case the newest is damaged."""
 

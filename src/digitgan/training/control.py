@@ -11,11 +11,11 @@ class Control:
     """External control of the training loop, which reads it between two steps. Safe to call from a signal handler.
 
     Attributes:
-        when_woken: called when the process continues after a suspension.
+        on_continue: called when the process continues after a suspension.
     """
 
     def __init__(self) -> None:
-        self.when_woken: Callable[[], None] = lambda: None
+        self.on_continue: Callable[[], None] = lambda: None
         self._stop = False  # not a threading.Event: a second signal inside its set() would wait for its lock without end
         self._alarm: str | None = None
 

@@ -40,7 +40,7 @@ class EvaluationDue:
 @final
 @dataclass(frozen=True)
 class SnapshotDue:
-    """A numbered model is due; the trainer is in the state after the last step."""
+    """A snapshot of the model is due; the trainer is in the state after the last step."""
 
     trainer: Trainer
 

@@ -77,7 +77,7 @@ class RunSchedules:
     Attributes:
         previews: schedule of the previews.
         checkpoints: schedule of the checkpoints.
-        snapshots: schedule of the numbered models.
+        snapshots: schedule of the snapshots.
         evaluations: schedule of the evaluations.
     """
 

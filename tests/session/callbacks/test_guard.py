@@ -93,7 +93,7 @@ def test_a_weight_poisoned_at_the_very_moment_of_a_checkpoint_is_never_saved(
 
 def test_each_try_has_the_whole_of_the_guards_patience(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Test that a rollback resets the findings of the guard."""
-    for name, value in (("STEPS_PER_CHECK", 2), ("PATIENCE", 4), ("ALWAYS_WINS", 0.0)):
+    for name, value in (("STEPS_PER_CHECK", 2), ("PATIENCE", 4), ("SEPARATED", 0.0)):
         monkeypatch.setattr(f"digitgan.session.callbacks.guard.{name}", value)
     with pytest.raises(DivergenceError, match=r"discriminator.*\bloss\b.*optimizer\.discriminator_learning_rate"):
         train(tmp_path / "run", 960, "training.checkpoints=20", "training.previews=1")
@@ -226,12 +226,12 @@ def test_early_previews_that_look_alike_are_no_alarm(guard: Guard, digits: digit
     labels = digits.labels[:100]
     alike = np.zeros_like(digits.images[:100])
     for seen in (1000, 2000, 3000, 4000):
-        guard.inspect(alike, labels, seen)
+        guard.check_preview(alike, labels, seen)
     assert guard.control.alarm is None
-    guard.inspect(digits.images[:100], labels, 5000)  # the generator has had variety
+    guard.check_preview(digits.images[:100], labels, 5000)  # the generator has had variety
     for seen in (6000, 7000, 8000):
         assert guard.control.alarm is None
-        guard.inspect(alike, labels, seen)
+        guard.check_preview(alike, labels, seen)
     assert re.search(r"mode collapse.*\b8,000\b", str(guard.control.alarm))
 
 
@@ -245,7 +245,7 @@ def test_one_picture_a_class_with_ragged_edges_is_collapsed_too(guard: Guard, di
     late = guard.recipe.training.images
     for seen in (late - 2000, late - 1000, late):
         assert guard.control.alarm is None
-        guard.inspect(ragged, labels, seen)
+        guard.check_preview(ragged, labels, seen)
     assert "mode collapse" in str(guard.control.alarm)
 
 

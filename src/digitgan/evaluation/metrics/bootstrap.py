@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
-from scipy import stats
 
 from digitgan import rng
 from digitgan.evaluation.metrics.frechet import Vector
@@ -39,6 +38,8 @@ def interval(count: int, statistic: Callable[[Vector], float], seed: int = 0) ->
             Its value must not be negative.
         seed: the seed of the resampling.
     """
+
+    from scipy import stats  # imported here, since it takes half a second, also of a training that needs no interval
 
     def of_sample(indices: Vector) -> float:
         return statistic(np.bincount(indices.astype(np.int64), minlength=count).astype(np.float64))

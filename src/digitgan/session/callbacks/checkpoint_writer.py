@@ -1,4 +1,4 @@
-"""The callback that writes checkpoints, numbered models and the final model."""
+"""The callback that writes checkpoints, snapshots of the model and the final model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from digitgan.training.noise import CALIBRATION_BATCHES
 
 @final
 class CheckpointWriter(Callback):
-    """A callback that writes checkpoints with the states of the other callbacks, numbered models, and the final model."""
+    """A callback that writes checkpoints with the states of the other callbacks, snapshots and the final model."""
 
     def __init__(
         self,

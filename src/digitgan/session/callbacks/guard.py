@@ -44,7 +44,7 @@ PATIENCE: Final = 10
 A healthy discriminator may separate all images for some time at the start.
 """
 
-ALWAYS_WINS: Final = 0.999
+SEPARATED: Final = 0.999
 """Accuracy on real and on fake images from which the generator has no useful gradient."""
 
 SAME_SCORE: Final = 1e-4
@@ -62,10 +62,10 @@ Measured: 0.19 and 0.26 for generators with one picture a class and varying edge
 PREVIEWS_IN_A_ROW: Final = 3
 """Number of consecutive collapsed previews that raise an alarm; early previews may lack variety."""
 
-YOUNG: Final = 0.25
+WARM_UP: Final = 0.25
 """Share of the run before which a lack of variety raises no alarm, unless earlier previews had variety."""
 
-YOUNG_STEPS: Final = 30
+WARM_UP_STEPS: Final = 30
 """The same limit in steps, for very short runs; a generator learns nothing in fewer steps."""
 
 REAL_IMAGES_PER_CLASS: Final = 20
@@ -88,28 +88,28 @@ class Guard(Callback):
         self.recipe = recipe
         self.control = control
         self.real_variety = variety_of(*_some_of_each_class(image_set))
-        self.steps = self.winning = self.dead = self.alike = 0
+        self.steps = self.separating = self.same_scores = self.collapsed_previews = 0
         self.had_variety = False
         self.averages = RunningMeans()
 
     def on_event(self, event: Event) -> None:
         """Check the losses of a step, or the weights before they are used or saved."""
         if isinstance(event, Stepped):
-            self._add(event.report)
+            self._add_step(event.report)
         elif isinstance(event, PreviewDue | EvaluationDue | SnapshotDue | CheckpointDue | Ended):
             self._check_weights(event.trainer)
 
-    def inspect(self, images: Picture, labels: npt.NDArray[np.int64], images_seen: int) -> None:
+    def check_preview(self, images: Picture, labels: npt.NDArray[np.int64], images_seen: int) -> None:
         """Check a preview: uint8 images (n, height, width[, channels]) and their labels (n,)."""
         if not self.recipe.guard.mode_collapse or not self.real_variety:
             return
         variety = variety_of(images, labels) / self.real_variety
         training = self.recipe.training
-        grown = images_seen >= max(YOUNG * training.images, YOUNG_STEPS * training.batch_size)
-        old_enough = self.had_variety or grown
+        warmed_up = images_seen >= max(WARM_UP * training.images, WARM_UP_STEPS * training.batch_size)
+        expected = self.had_variety or warmed_up
         self.had_variety = self.had_variety or variety > 2 * COLLAPSED
-        self.alike = self.alike + 1 if variety < COLLAPSED and old_enough else 0
-        if self.alike >= PREVIEWS_IN_A_ROW:
+        self.collapsed_previews = self.collapsed_previews + 1 if variety < COLLAPSED and expected else 0
+        if self.collapsed_previews >= PREVIEWS_IN_A_ROW:
             self.control.raise_alarm(
                 f"mode collapse at {images_seen:,} images: the previews of a class have {variety:.0%} of the variety of real "
                 "images. Try an R1 penalty (penalty.name=r1), the relativistic loss (loss.name=relativistic), or lower "
@@ -121,25 +121,25 @@ class Guard(Callback):
         return {
             "steps": self.steps,
             "sums": self.averages.state(),
-            "winning": self.winning,
-            "dead": self.dead,
-            "alike": self.alike,
+            "separating": self.separating,
+            "same_scores": self.same_scores,
+            "collapsed_previews": self.collapsed_previews,
             "had_variety": self.had_variety,
         }
 
     def restore(self, state: dict[str, Any], images_seen: int) -> None:
         """Restore the sums and the counts."""
-        self.steps, self.winning, self.dead = state["steps"], state["winning"], state["dead"]
-        self.alike, self.had_variety = state["alike"], state["had_variety"]
+        self.steps, self.separating, self.same_scores = state["steps"], state["separating"], state["same_scores"]
+        self.collapsed_previews, self.had_variety = state["collapsed_previews"], state["had_variety"]
         self.averages.restore(state["sums"])
 
-    def begin_again(self) -> None:
+    def reset(self) -> None:
         """Reset the sums and the counts, so that each attempt after a rollback has the full patience."""
-        self.steps = self.winning = self.dead = self.alike = 0
+        self.steps = self.separating = self.same_scores = self.collapsed_previews = 0
         self.had_variety = False
         self.averages.clear()
 
-    def _add(self, report: StepReport) -> None:
+    def _add_step(self, report: StepReport) -> None:
         terms = dict(report.terms)
         terms["gap"] = (terms["score_real"] - terms["score_fake"]).abs()
         self.averages.add(terms)
@@ -147,26 +147,26 @@ class Guard(Callback):
         if report.terms["discriminator_loss"].device.type == "cpu":  # where reading a value does not wait
             self._check_finite({name: float(value) for name, value in terms.items()}, report.images_seen)
         if self.steps == STEPS_PER_CHECK:
-            self._look(report.images_seen)
+            self._check_means(report.images_seen)
             self.steps = 0
             self.averages.clear()
 
-    def _look(self, images_seen: int) -> None:
+    def _check_means(self, images_seen: int) -> None:
         means = self.averages.means()
         self._check_finite(means, images_seen)
-        wins = min(means["accuracy_real"], means["accuracy_fake"]) >= ALWAYS_WINS
-        self.winning = self.winning + 1 if wins else 0
-        self.dead = self.dead + 1 if means["gap"] < SAME_SCORE else 0
+        separates = min(means["accuracy_real"], means["accuracy_fake"]) >= SEPARATED
+        self.separating = self.separating + 1 if separates else 0
+        self.same_scores = self.same_scores + 1 if means["gap"] < SAME_SCORE else 0
         if not self.recipe.guard.discriminator_collapse:
             return
-        if self.winning >= PATIENCE:
+        if self.separating >= PATIENCE:
             self.control.raise_alarm(
                 f"discriminator collapse at {images_seen:,} images: it separated all real and fake images for "
                 f"{PATIENCE * STEPS_PER_CHECK} steps (loss {means['discriminator_loss']:.4f}), so the generator no longer "
                 "learns. Try a lower optimizer.discriminator_learning_rate, a penalty (penalty.name=r1), dropout, or label "
                 "smoothing"
             )
-        elif self.dead >= PATIENCE:
+        elif self.same_scores >= PATIENCE:
             self.control.raise_alarm(
                 f"discriminator collapse at {images_seen:,} images: it gave real and fake images the same score (within "
                 f"{SAME_SCORE:g}) for {PATIENCE * STEPS_PER_CHECK} steps. Try a weaker penalty (penalty.gamma), or another "

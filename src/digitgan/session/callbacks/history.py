@@ -79,7 +79,7 @@ class History(Callback):
         self._cut_off(images_seen)
         self.lines_lost = max(0, state.get("lines", 0) - self._lines)
 
-    def begin_again(self) -> None:
+    def reset(self) -> None:
         """Reset the history to the beginning of the run."""
         self._averages.clear()
         self._seconds_before, self._started = 0.0, time.monotonic()
@@ -90,7 +90,7 @@ class History(Callback):
         """Add the time of undone steps to the training time."""
         self._seconds_before += seconds
 
-    def stood_still(self) -> None:
+    def skip_suspension(self) -> None:
         """Exclude a pause by SIGSTOP or Ctrl-Z from the training time; it began at about the last event."""
         now = time.monotonic()
         self._started += now - self._looked

@@ -16,7 +16,7 @@ from digitgan.errors import UsageError
 from digitgan.generation.labels import Labelling, parse_labels, spread_labels, weighted_labels
 from digitgan.generation.writers import WRITERS
 from digitgan.model.file import Model
-from digitgan.options import SampleRequest
+from digitgan.options import SampleOptions
 
 UNCONDITIONAL_COUNT: Final = 100
 """Default number of images for an unconditional model, which has no classes to sample ten of each."""
@@ -29,88 +29,88 @@ DEFAULT_SHARD_SIZE: Final = 50_000
 """Default images per file of a set that several processes of torchrun generate."""
 
 
-def is_sharded(request: SampleRequest) -> bool:
+def is_sharded(options: SampleOptions) -> bool:
     """Return whether a set of several files is requested: by `--shard-size`, or by several processes of torchrun.
 
     The processes of torchrun may run on several machines, so each one writes files of its own.
     """
-    return request.shard_size is not None or world()[1] > 1
+    return options.shard_size is not None or world()[1] > 1
 
 
-def labelling_of(request: SampleRequest, model: Model) -> Labelling:
-    """Return the labels that a request selects.
+def labelling_of(options: SampleOptions, model: Model) -> Labelling:
+    """Return the labels that the options select.
 
     Raises:
         UsageError: If the model lacks a class, or options are mutually exclusive.
     """
     names = model.class_names
-    if request.labels is not None and not model.recipe.conditional:
+    if options.labels is not None and not model.recipe.conditional:
         raise UsageError(
-            f"--labels {request.labels}: the recipe of this model, {model.recipe.name}, is unconditional; remove --labels"
+            f"--labels {options.labels}: the recipe of this model, {model.recipe.name}, is unconditional; remove --labels"
         )
-    if request.weights is not None:
-        given = [f"--{name.replace('_', '-')}" for name in ("labels", "per_class") if getattr(request, name) is not None]
-        if given or request.zero_latent:
+    if options.weights is not None:
+        given = [f"--{name.replace('_', '-')}" for name in ("labels", "per_class") if getattr(options, name) is not None]
+        if given or options.zero_latent:
             other = given[0] if given else "--zero-latent"
-            raise UsageError(f"--weights {request.weights}: cannot be combined with {other}; remove one of them")
-        if request.count is None:
-            raise UsageError(f"--weights {request.weights}: needs the total number of images; add --count")
-        if request.count < 1:
-            raise UsageError(f"--count {request.count}: must be 1 or more")
-        return weighted_labels(request.weights, names, request.count)
-    classes = parse_labels(request.labels, names) if request.labels is not None else list(range(len(names)))
-    per_class = request.per_class
-    if request.zero_latent:
-        if per_class is not None or request.count is not None:
+            raise UsageError(f"--weights {options.weights}: cannot be combined with {other}; remove one of them")
+        if options.count is None:
+            raise UsageError(f"--weights {options.weights}: needs the total number of images; add --count")
+        if options.count < 1:
+            raise UsageError(f"--count {options.count}: must be 1 or more")
+        return weighted_labels(options.weights, names, options.count)
+    classes = parse_labels(options.labels, names) if options.labels is not None else list(range(len(names)))
+    per_class = options.per_class
+    if options.zero_latent:
+        if per_class is not None or options.count is not None:
             raise UsageError("--zero-latent generates one image per class; remove --per-class and --count")
         per_class = 1
-    elif not model.recipe.conditional and request.count is None:
+    elif not model.recipe.conditional and options.count is None:
         per_class = per_class or UNCONDITIONAL_COUNT
-    return spread_labels(classes, per_class=per_class, count=request.count)
+    return spread_labels(classes, per_class=per_class, count=options.count)
 
 
-def real_data(request: SampleRequest, model: Model) -> DataRequest:
-    """Return the real images for filters and statement: those that the request names, or the model's training data."""
-    return DataRequest.requested(request.data, request.data_dir, request.per_class_limit, model.card.get("data"))
+def real_data(options: SampleOptions, model: Model) -> DataRequest:
+    """Return the real images for filters and statement: those that the options name, or the model's training data."""
+    return DataRequest.requested(options.data, options.data_dir, options.per_class_limit, model.card.get("data"))
 
 
-def check_request(request: SampleRequest) -> None:
+def check_options(options: SampleOptions) -> None:
     """Check the ranges of the options, and that they can be combined.
 
     Raises:
         UsageError: If a value is out of range, or options are mutually exclusive.
     """
-    rng.check_seed(request.seed)
-    if request.truncation is not None and not 0.1 <= request.truncation <= 100:
-        raise UsageError(f"--truncation {request.truncation:g}: must be between 0.1 and 100; typical values are 1 to 2")
-    if request.min_confidence is not None and not 0 < request.min_confidence <= 1:
-        raise UsageError(f"--min-confidence {request.min_confidence:g}: must be a probability above 0 and at most 1")
-    if request.workers < 1 or request.workers > 256:
-        raise UsageError(f"--workers {request.workers}: must be between 1 and 256")
-    if request.shard_size is not None and not 1 <= request.shard_size <= MAX_IN_ONE_FILE:
-        raise UsageError(f"--shard-size {request.shard_size}: must be between 1 and {MAX_IN_ONE_FILE:,} images per file")
-    if not (request.unique or request.statement or request.min_confidence is not None):
-        for name, value in (("--data", request.data), ("--per-class-limit", request.per_class_limit)):
+    rng.check_seed(options.seed)
+    if options.truncation is not None and not 0.1 <= options.truncation <= 100:
+        raise UsageError(f"--truncation {options.truncation:g}: must be between 0.1 and 100; typical values are 1 to 2")
+    if options.min_confidence is not None and not 0 < options.min_confidence <= 1:
+        raise UsageError(f"--min-confidence {options.min_confidence:g}: must be a probability above 0 and at most 1")
+    if options.workers < 1 or options.workers > 256:
+        raise UsageError(f"--workers {options.workers}: must be between 1 and 256")
+    if options.shard_size is not None and not 1 <= options.shard_size <= MAX_IN_ONE_FILE:
+        raise UsageError(f"--shard-size {options.shard_size}: must be between 1 and {MAX_IN_ONE_FILE:,} images per file")
+    if not (options.unique or options.statement or options.min_confidence is not None):
+        for name, value in (("--data", options.data), ("--per-class-limit", options.per_class_limit)):
             if value is not None:
                 raise UsageError(
                     f"{name} {value}: chooses the real images of the filters and the quality report; use it with "
                     "--min-confidence, --unique or --statement, or remove it"
                 )
-    if request.zero_latent and (request.truncation or request.min_confidence or request.unique):
+    if options.zero_latent and (options.truncation or options.min_confidence or options.unique):
         raise UsageError("--zero-latent uses a single latent; remove --truncation, --min-confidence and --unique")
-    sharded, writer = is_sharded(request), WRITERS.find(request.format)
+    sharded, writer = is_sharded(options), WRITERS.find(options.format)
     for name in ("resume", "statement"):
-        if getattr(request, name) and not sharded:
+        if getattr(options, name) and not sharded:
             raise UsageError(f"--{name}: requires a set of several files; add --shard-size {DEFAULT_SHARD_SIZE}")
     if sharded and not writer.in_sets:
         names = ", ".join(name for name, each in WRITERS.items() if each.in_sets)
-        raise UsageError(f"--format {request.format}: not available for a set of several files; use {names}")
-    if sharded and request.zero_latent:
+        raise UsageError(f"--format {options.format}: not available for a set of several files; use {names}")
+    if sharded and options.zero_latent:
         raise UsageError("--zero-latent writes a single file in one process; remove --shard-size")
-    if world()[1] > 1 and request.out is None:
+    if world()[1] > 1 and options.out is None:
         raise UsageError("--out: required when several processes generate one set; name its folder")
-    if request.resume and (request.out is None or request.overwrite):
-        wrong = "needs --out, the folder of the set" if request.out is None else "and --overwrite are mutually exclusive"
+    if options.resume and (options.out is None or options.overwrite):
+        wrong = "needs --out, the folder of the set" if options.out is None else "and --overwrite are mutually exclusive"
         raise UsageError(f"--resume {wrong}")
 
 
