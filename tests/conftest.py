@@ -40,7 +40,13 @@ settings.load_profile("digitgan")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep the font cache of matplotlib between runs; a test with an isolated home would spend seconds to build it."""
+    """Hide a GPU from all tests but its own, and keep the font cache of matplotlib between runs.
+
+    Other tests expect equality to the last bit, which a GPU does not give. A test with an isolated home would spend seconds
+    to build the font cache.
+    """
+    if config.getoption("markexpr") != "gpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # before torch is imported
     if getattr(config, "cache", None) is not None:  # absent with -p no:cacheprovider
         os.environ["MPLCONFIGDIR"] = str(config.cache.mkdir("matplotlib"))
 

@@ -128,7 +128,8 @@ def test_what_networks_are_given_lies_where_their_sums_round_alike() -> None:
         assert given_numbers.tolist() == list(range(skipped, skipped + 100))
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU with CUDA")
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU: python -m pytest -m gpu")
 def test_the_order_on_a_gpu_is_the_same() -> None:
     image_set = numbered(12, 3)
     here, there = Batches(image_set, 5, seed=2), Batches(image_set, 5, seed=2, device="cuda")

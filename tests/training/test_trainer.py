@@ -233,7 +233,8 @@ def test_a_recipe_with_an_unknown_part_makes_no_trainer(new_trainer: Callable[..
         new_trainer(setting)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU with CUDA")
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU: python -m pytest -m gpu")
 @pytest.mark.filterwarnings("ignore:Synchronization debug mode is a prototype")
 @pytest.mark.parametrize("settings", [[], ["updates.microbatches=2"], ["updates.order=simultaneous"]])
 def test_on_a_gpu_no_step_makes_the_host_wait(small_recipe: Recipe, digits: ImageSet, settings: list[str]) -> None:
