@@ -32,6 +32,9 @@ from common import RESULTS
 from machine import machine
 
 BETWEEN_LOOKS = 5.0
+PATIENCE = 1800.0
+"""Seconds after which a request or the end of the training counts as hung, on a busy machine too."""
+
 IMAGES = 20_000_000
 """Length of the training, which takes more than half an hour."""
 
@@ -61,7 +64,7 @@ def main(minutes: float = 30.0, out: Path = RESULTS / "soak.json") -> None:
                 looks[name].append({"seconds": round(time.monotonic() - started), **state_of(process.pid)})
         over.set()
         trainer.terminate()
-        ended = trainer.wait(60)
+        ended = trainer.wait(PATIENCE)
         record = json.loads((Path(folder) / NAME / "run.json").read_text(encoding="utf-8"))
         for thread in clients:
             thread.join()
@@ -131,7 +134,7 @@ def watch(url: str, answers: Counter[str], over: threading.Event) -> None:
     """Read the events of the run, with a new connection every minute."""
     while not over.is_set():
         until = time.monotonic() + 60
-        with urllib.request.urlopen(f"{url}/api/v1/runs/{NAME}/events", timeout=60) as events:
+        with urllib.request.urlopen(f"{url}/api/v1/runs/{NAME}/events", timeout=PATIENCE) as events:
             while time.monotonic() < until and not over.is_set() and (line := events.readline()):
                 answers["event"] += line.startswith(b"event:")
 
@@ -139,7 +142,7 @@ def watch(url: str, answers: Counter[str], over: threading.Event) -> None:
 def get(address: str, answers: Counter[str]) -> bytes:
     """Return the body of an answer, and count its status."""
     try:
-        with urllib.request.urlopen(address, timeout=60) as answer:
+        with urllib.request.urlopen(address, timeout=PATIENCE) as answer:
             answers[str(answer.status)] += 1
             content: bytes = answer.read()
             return content
