@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import platform
+from pathlib import Path
 from typing import Any, Literal
 
 from digitgan.cli.output import Output
 from digitgan.errors import DataError
 from digitgan.options import DataDir, Device, Json, Out, Overwrite, PerClassLimit, Quiet, Show
+
+SHOWN_IMAGES = 25
+"""Images that `digitgan data show` draws."""
 
 
 def data_show(
@@ -24,18 +28,24 @@ def data_show(
     quiet: Quiet = False,
     json_: Json = False,
 ) -> None:
-    """Draw the first 25 images of a data source, in inverted grey.
+    """Draw the first 25 images of a data source as one picture. Grey images are inverted, so that ink is dark.
 
     Args:
         source: {digitgan.data:DATASETS}, digits, a folder or an NPZ file
         split: split of the source
         out: output picture (default: first-25.png, or the next free name)
     """
-    from digitgan.data.sources import show_data
+    from digitgan.data import load_image_set
+    from digitgan.files import check_ending, claim_output, free_path
+    from digitgan.images import enlarged, grid, save_png
 
-    path, image_set = show_data(
-        source, split=split, data_dir=data_dir, per_class_limit=per_class_limit, out=out, overwrite=overwrite
-    )
+    image_set = load_image_set(source, split, data_dir, per_class_limit=per_class_limit)
+    path = out or free_path(Path(f"first-{SHOWN_IMAGES}.png"))
+    check_ending(path, ".png")
+    claim_output(path, overwrite=overwrite)
+    first = image_set.images[:SHOWN_IMAGES]
+    paper = 255 if first.ndim == 3 else 0  # colour images are not inverted
+    save_png(path, enlarged(grid(255 - first if paper else first, columns=5, background=paper), 3))
     output = Output(quiet, json_)
     if show:
         output.picture(path)

@@ -17,8 +17,6 @@ from digitgan.data.idx import find_idx, idx_sha256, idx_splits, idx_stems, read_
 from digitgan.data.image_set import SPLITS, ImageSet, Split, check_split
 from digitgan.data.npz import npz_splits, read_npz
 from digitgan.errors import DataError, UsageError, nearest
-from digitgan.files import check_ending, claim_output, free_path
-from digitgan.images import enlarged, grid, save_png
 from digitgan.lookup import Registry
 
 DEFAULT_SOURCE: Final = "mnist"
@@ -305,37 +303,3 @@ READERS: Final = Registry[Callable[[Path], DataSource | None]](
 )
 """The readers of files and folders. Each returns None for a path that it does not read. The last reader is tried first, so that
 registered readers precede those of the package."""
-
-
-SHOWN_IMAGES = 25
-
-
-def show_data(
-    source: str, *, split: Split, data_dir: Path | None, per_class_limit: int | None, out: Path | None, overwrite: bool
-) -> tuple[Path, ImageSet]:
-    """Save the first 25 images of a data source as a PNG grid of five columns, for `digitgan data show`.
-
-    Grey images are inverted and enlarged by 3.
-
-    Args:
-        source: the data source, see `load_image_set`.
-        split: "train" or "test".
-        data_dir: the folder of downloaded data sets.
-        per_class_limit: see `load_image_set`.
-        out: the path of the PNG file. Default: a free name that begins with "first-25".
-        overwrite: replace an existing file.
-
-    Returns:
-        The path of the file, and the image set.
-
-    Raises:
-        DigitganError: if the data cannot be loaded, or the path cannot be used.
-    """
-    image_set = load_image_set(source, split, data_dir, per_class_limit=per_class_limit)
-    path = out or free_path(Path(f"first-{SHOWN_IMAGES}.png"))
-    check_ending(path, ".png")
-    claim_output(path, overwrite=overwrite)
-    first = image_set.images[:SHOWN_IMAGES]
-    paper = 255 if first.ndim == 3 else 0  # colour images are not inverted
-    save_png(path, enlarged(grid(255 - first if paper else first, columns=5, background=paper), 3))
-    return path, image_set
