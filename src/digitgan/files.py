@@ -8,21 +8,56 @@ import itertools
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Final
 
 from digitgan.errors import OutputError, UsageError, why_not_written
 
+PICTURES: Final = (".gif", ".jpeg", ".jpg", ".pdf", ".png")
+ARRAYS: Final = (".csv", ".gz", ".json", ".npy", ".npz", ".parquet", ".zip")
+MODELS: Final = (".h5", ".keras", ".onnx", ".pt", ".pt2", ".safetensors")
+TEXTS: Final = (".html", ".toml", ".txt")
+FILE_ENDINGS: Final = (*PICTURES, *ARRAYS, *MODELS, *TEXTS)
+"""Endings that the name of a folder must not have, because it would pass for a file."""
 
-def check_ending(path: Path, ending: str) -> None:
-    """Check that the name of an output file says what it holds.
+
+def check_output_name(
+    path: Path,
+    ending: str,
+    *,
+    format_name: str = "",
+    endings: Mapping[str, str] | None = None,
+    remedy: str = "",
+    option: str = "--out",
+) -> None:
+    """Check that the name of an output says what the output is.
+
+    Args:
+        path: the output path.
+        ending: the ending that a file must have, such as ".png"; "" for a folder.
+        format_name: the value of --format that determines the output; "" without such an option.
+        endings: the ending of each format of the command, "" for a folder.
+        remedy: what else the user can do, such as "remove --repeat".
+        option: the option that sets the path, for the error message.
 
     Raises:
-        UsageError: if the name ends otherwise.
+        UsageError: if the name of a file has another ending, or the name of a folder has the ending of a file.
     """
-    if path.suffix.lower() != ending:
-        raise UsageError(f"--out {path}: must end in {ending}")
+
+    def has(end: str) -> bool:
+        return bool(end) and len(path.name) > len(end) and path.name.lower().endswith(end)
+
+    if has(ending):
+        return
+    owner = next((name for name, other in (endings or {}).items() if has(other)), "")
+    wrong = next((end for end in [*(endings or {}).values(), *FILE_ENDINGS] if has(end)), "")
+    if not ending and not wrong:
+        return
+    output = f"--format {format_name} writes" if format_name else "the output is"
+    kind = f"a file whose name ends in {ending}; choose such a name" if ending else f"a folder; choose a name without {wrong}"
+    others = "".join(f", or {other}" for other in (remedy, owner and f"use --format {owner}") if other)
+    raise UsageError(f"{option} {path}: {output} {kind}{others}")
 
 
 def claim_output(path: Path, *, overwrite: bool, folder: bool = False, option: str = "--out") -> None:

@@ -15,7 +15,7 @@ from PIL import Image
 from digitgan.data import read_folder, read_idx_set, read_npz
 from digitgan.errors import OutputError, UsageError
 from digitgan.files import claim_output
-from digitgan.generation.writers import WRITERS, check_output_name
+from digitgan.generation.writers import WRITERS
 from digitgan.generation.writers.pictures import GRID_ENLARGEMENT
 from digitgan.images import grid
 from digitgan.model.file import Model
@@ -258,45 +258,6 @@ def test_a_class_name_that_cannot_be_a_folder_is_refused(tmp_path: Path, name: s
 def test_two_classes_of_one_name_do_not_become_one_folder(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"'one'.*--format npz"):
         WRITERS.find("folder").write(tmp_path / "drawn", breaking_blocks(), LABELS, ("zero", "one", "one"))
-
-
-# --- the name of the output -------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("format_name", "out"),
-    [
-        *[("png", "x.png"), ("npz", "x.npz"), ("npz", "X.NPZ"), ("npz", "a.b.npz"), ("parquet", "deep/x.parquet")],
-        *[("folder", "x"), ("folder", "x.foo"), ("idx", "mnist.v2"), ("idx", ".")],
-    ],
-)
-def test_a_name_that_fits_the_format_is_accepted(format_name: str, out: str) -> None:
-    check_output_name(Path(out), format_name)
-
-
-@pytest.mark.parametrize(
-    ("format_name", "out", "message"),
-    [
-        ("npz", "x.foo", r"--out x\.foo: --format npz .*\.npz"),
-        ("npz", "x", r"--out x: --format npz .*\.npz"),
-        ("npz", ".npz", r"--out \.npz: --format npz .*\.npz"),
-        ("npz", "npz", r"--out npz: --format npz .*\.npz"),
-        ("npz", "x.png", r"--out x\.png: --format npz .*\.npz.*--format png"),
-        ("png", "x.Parquet", r"--out x\.Parquet: --format png .*\.png.*--format parquet"),
-        ("folder", "x.npz", r"--out x\.npz: --format folder .*\.npz.*--format npz"),
-        ("idx", "deep/x.PNG", r"--out deep/x\.PNG: --format idx .*\.png.*--format png"),
-    ],
-)
-def test_a_name_of_another_format_is_refused(format_name: str, out: str, message: str) -> None:
-    with pytest.raises(UsageError, match=message):
-        check_output_name(Path(out), format_name)
-
-
-@pytest.mark.parametrize("format_name", ["npz", "folder"])
-def test_the_folder_of_a_set_does_not_have_the_name_of_a_file(format_name: str) -> None:
-    check_output_name(Path("x.foo"), format_name, is_set=True)
-    with pytest.raises(UsageError, match=r"--out x\.npz: .*\.npz.*--shard-size"):
-        check_output_name(Path("x.npz"), format_name, is_set=True)
 
 
 # --- what may be replaced ---------------------------------------------------------------------------------------------

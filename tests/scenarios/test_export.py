@@ -99,16 +99,16 @@ def test_tensorflow_draws_the_same_images_for_every_recipe(tmp_path: Path, tenso
 
 def test_the_shipped_model_in_every_format(here: Digitgan, tmp_path: Path) -> None:
     for name, spec in FORMATS.items():
-        done = here("export", "--format", name, "--out", f"out-{name}", "--json")
+        done = here("export", "--format", name, "--out", f"out-{name}{spec.ending}", "--json")
         assert done.returncode == 0, done.stderr
         facts = json.loads(done.stdout)
         assert facts["largest_difference"] <= 1e-5
         assert facts["bytes"] > 1_000_000
-        assert (tmp_path / f"out-{name}").is_dir() == (not spec.ending)
-        again = here("export", "--format", name, "--out", f"out-{name}")
+        assert (tmp_path / f"out-{name}{spec.ending}").is_dir() == (not spec.ending)
+        again = here("export", "--format", name, "--out", f"out-{name}{spec.ending}")
         assert again.returncode == 2
         assert "--overwrite" in again.stderr
-        assert here("export", "--format", name, "--out", f"out-{name}", "--overwrite").returncode == 0
+        assert here("export", "--format", name, "--out", f"out-{name}{spec.ending}", "--overwrite").returncode == 0
 
 
 def test_there_and_back(here: Digitgan, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ from digitgan.evaluation import (
 )
 from digitgan.evaluation.sources import TrainTestSplit, protocol_of, source_of_images, source_of_model, train_test_split
 from digitgan.evaluation.summary import Chunk
-from digitgan.files import claim_output, file_hash, free_path
+from digitgan.files import check_output_name, claim_output, file_hash, free_path
 from digitgan.model.registry import find_model, load
 from digitgan.options import EvaluateOptions, arguments_of
 from digitgan.runs import RunFolder
@@ -101,6 +101,8 @@ def evaluate(
     if options.seed is not None:
         rng.check_seed(options.seed)
     folder = _default_folder(name) if report is None else report
+    if report is not None and not folder.exists():
+        check_output_name(folder, "", option="--report")
     paths = report_paths(folder)
     for path in paths:
         claim_output(path, overwrite=options.overwrite or reuse or report is None, option="--report")

@@ -19,7 +19,7 @@ from digitgan.distributed import ProcessGroup
 from digitgan.errors import DigitganError, OutputError, RankError, StoppedError, UsageError
 from digitgan.evaluation import classifier_for
 from digitgan.evaluation.sources import train_test_split
-from digitgan.files import claim_output, file_hash, free_path
+from digitgan.files import check_output_name, claim_output, file_hash, free_path
 from digitgan.generation.filters import check_acceptance, filters_of
 from digitgan.generation.labels import Labelling
 from digitgan.generation.plan import (
@@ -43,7 +43,7 @@ from digitgan.generation.set_folder import (
 )
 from digitgan.generation.statement import check_statement, statement
 from digitgan.generation.workers import TASK_IMAGES, WorkerOptions, blocks_by_workers, shards_by_workers
-from digitgan.generation.writers import WRITERS, Writer, check_output_name
+from digitgan.generation.writers import WRITERS, Writer
 from digitgan.images import Picture
 from digitgan.model.batching import side_by_side, spans
 from digitgan.model.file import Model
@@ -158,7 +158,13 @@ def _claimed_path(options: SampleOptions, writer: Writer) -> Path:
     """Return the path of the output, after the check that its name fits the format and that it replaces nothing."""
     is_set = is_sharded(options)
     out = options.out or free_path(Path("samples" if is_set else f"samples{writer.ending}"))
-    check_output_name(out, options.format, is_set=is_set)
+    check_output_name(
+        out,
+        "" if is_set else writer.ending,
+        format_name="" if is_set else writer.name,
+        endings={} if is_set else {name: each.ending for name, each in WRITERS.items()},
+        remedy="" if options.shard_size is None else "remove --shard-size, which writes a set of several files",
+    )
     if not is_set:  # the folder of a set may hold an unfinished set, see `_claim_set`
         claim_output(out, overwrite=options.overwrite, folder=not writer.ending)
     return out

@@ -13,7 +13,7 @@ import torch
 from digitgan import rng
 from digitgan.data import read_picture
 from digitgan.errors import DataError, UsageError
-from digitgan.files import check_ending, claim_output, free_path, replacing, whole_folder
+from digitgan.files import check_output_name, claim_output, free_path, replacing, whole_folder
 from digitgan.generation.inversion import Inversion, invert
 from digitgan.generation.labels import parse_labels
 from digitgan.generation.walking import WALKS, Start, drawn_steps
@@ -71,8 +71,8 @@ def walk_to_file(options: WalkOptions) -> WalkResult:
     given = None if options.latent is None else _read_latent(options.latent, model)
     planned = walk(Start(model, tuple(classes), options.seed, steps, options.interpolation, given))
     path = options.out or free_path(Path("walk" + {"gif": ".gif", "png": ".png", "frames": ""}[options.format]))
-    if options.format != "frames":
-        check_ending(path, f".{options.format}")
+    endings = {"gif": ".gif", "png": ".png", "frames": ""}
+    check_output_name(path, endings[options.format], format_name=options.format, endings=endings)
     claim_output(path, overwrite=options.overwrite, folder=options.format == "frames")
     drawn = drawn_steps(model, planned)
     if options.format == "png":
@@ -122,7 +122,7 @@ def invert_to_file(options: InvertOptions) -> InversionResult:
     if labels is not None and len(labels) != 1:
         raise UsageError(f"--label {label}: give a single class, or remove --label to try every class")
     path = options.out or free_path(Path(f"{image.stem}-redrawn.png"))
-    check_ending(path, ".png")
+    check_output_name(path, ".png")
     latent = path.with_suffix(".npy")
     for each in (path, latent):
         claim_output(each, overwrite=options.overwrite)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from digitgan import rng
 from digitgan.errors import UsageError
-from digitgan.files import claim_output, free_path
+from digitgan.files import check_output_name, claim_output, free_path
 from digitgan.images import save_png, stacked
 from digitgan.networks import (
     Discriminator,
@@ -141,6 +141,7 @@ def describe_recipe(name: str | None, *, summary: bool, diagram: bool, out: Path
     path = None
     if diagram:
         path = out or free_path(Path(f"{name}.png"))
+        check_output_name(path, ".png")
         claim_output(path, overwrite=overwrite)
         save_png(path, stacked([np.asarray(diagram_of(network)) for network in networks.values()]))
     return RecipeDescription(tables, path, counts)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from digitgan.errors import DigitganError, OutputError, RunError, nearest
+from digitgan.files import check_output_name
 from digitgan.recipes import to_toml
 from digitgan.runs.folder import RunFolder
 
@@ -35,6 +36,7 @@ def check_out(path: Path, *, overwrite: bool) -> None:
 
     Raises:
         OutputError: if the path exists and is not a run, or is a run and `overwrite` is false.
+        UsageError: if the name of a new folder has the ending of a file.
     """
     run = RunFolder(path)
     if path.is_dir() and not _is_free(run):
@@ -44,7 +46,9 @@ def check_out(path: Path, *, overwrite: bool) -> None:
             raise OutputError(
                 f"{path}: already contains a run; use --resume to continue it, --overwrite to replace it, or another --out"
             )
-    elif path.exists() and not path.is_dir():
+    elif not path.exists():
+        check_output_name(path, "")
+    elif not path.is_dir():
         raise OutputError(f"{path}: is a file; --out must name a folder")
 
 
