@@ -52,6 +52,12 @@ ROUNDING_VARIABLES: Final = (
 _VECTOR_MATH: Final = threading.Lock()
 
 
+def available_devices() -> list[str]:
+    """Return the devices that this machine and the installed PyTorch have, the fastest first: "cuda", "mps", "cpu"."""
+    has = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    return [name for name, there in has.items() if there]
+
+
 def choose_device(name: str = "auto") -> torch.device:
     """Return the device of a given name.
 
@@ -63,11 +69,11 @@ def choose_device(name: str = "auto") -> torch.device:
     """
     if name not in DEVICES:
         raise UsageError(f"--device {name!r}: {nearest(name, DEVICES)}")
-    has = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    available = available_devices()
     if name == "auto":
-        name = next(kind for kind in ("cuda", "mps", "cpu") if has[kind])
-    if not has[name]:
-        present = ", ".join(kind for kind, there in has.items() if there)
+        name = available[0]
+    if name not in available:
+        present = ", ".join(available)
         raise UsageError(f"--device {name}: not available on this machine or in the installed torch; choose from {present}")
     return torch.device(name)
 

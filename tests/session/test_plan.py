@@ -16,6 +16,7 @@ from digitgan.options import TrainOptions
 from digitgan.recipes import RECIPES
 from digitgan.session import recipe
 from digitgan.session.plan import TrainPlan, plan_training
+from digitgan.session.recipe import DISCRIMINATOR_PRETRAINING_STEPS
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +44,15 @@ def planned(said: list[str] | None = None, **options: Any) -> TrainPlan:
 def test_the_length_is_that_of_the_options_or_of_the_recipe(tmp_path: Path, options: dict[str, Any], images: int) -> None:
     assert planned(**options).recipe.training.images == images
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_option_of_its_own_counts_before_the_same_setting(tmp_path: Path) -> None:
+    settings = ["training.evaluate_every=7", "training.pretraining=3"]
+    options = TrainOptions(
+        data="digits", out=tmp_path / "run", settings=settings, evaluate_every=500, pretrain_discriminator=True
+    )
+    training = plan_training(options, lambda line: None).recipe.training
+    assert (training.evaluate_every, training.pretraining) == (500, DISCRIMINATOR_PRETRAINING_STEPS)
 
 
 @pytest.mark.parametrize(("minutes", "images"), [(0.5, 25_800), (0.01, 128)])

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from digitgan.errors import RunError
 from digitgan.options import TrainOptions
@@ -46,6 +47,25 @@ def test_what_the_options_leave_open_comes_from_the_run(run: RunFolder, monkeypa
     assert (plan.recipe, plan.seed, plan.data.source, plan.resumed) == (run.read_recipe(), 3, "digits", True)
     assert plan.recipe.training.precision == "float32"
     assert contents(run) == before
+
+
+def test_a_length_that_the_run_has_passed_is_refused_before_the_plan(run: RunFolder) -> None:
+    (run.checkpoints / "00000640").mkdir(parents=True)
+    assert resumed(run, images=639).recipe.training.images == 639  # less than a batch
+    with pytest.raises(RunError, match=r"\b640\b.*\b128\b.*--images"):
+        resumed(run, images=64)
+
+
+def test_a_run_goes_on_writing_events_and_on_its_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = begun(tmp_path / "run", device="cpu")
+    assert not resumed(run).tensorboard
+    run.write_record({**run.read_record(), "tensorboard": True})
+    assert resumed(run).tensorboard
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert resumed(run).device.type == "cpu"
+    run.write_record({**run.read_record(), "device": "cuda"})  # this machine has none
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert resumed(run).device.type == "cpu"
 
 
 def test_the_same_options_are_no_change(run: RunFolder) -> None:

@@ -156,3 +156,17 @@ def test_evaluations_that_take_long_are_reported(
 ) -> None:
     monkeypatch.setattr(session, "MAX_EVALUATION_SHARE", share)
     assert ("training.evaluate_every" in execute(evaluated)[1]) == reported
+
+
+@quick
+def test_a_report_of_an_earlier_model_is_pointed_out(new_plan: NewPlan) -> None:
+    plan = new_plan()
+    execute(plan)
+    report = plan.run.path / "report.json"
+    for described, noted in ((160, False), (80, True), (None, False)):
+        report.write_text(json.dumps({"source": {"images_seen": described}}))
+        _, printed = resume(plan)
+        assert ("report.html" in printed and f"digitgan evaluate {plan.run.path}" in printed) == noted
+    report.write_text("{")
+    assert "report.html" not in resume(plan)[1]
+    assert report.read_text() == "{"

@@ -11,7 +11,7 @@ from typing import Any, final
 import torch
 
 from digitgan.data import DataRequest, ImageSet, ProgressFn, silent
-from digitgan.device import arithmetic, prepare
+from digitgan.device import arithmetic, available_devices, prepare
 from digitgan.errors import DataError, RunError, UsageError
 from digitgan.networks import ImageSpec, build_discriminator, build_generator, trained_parameters
 from digitgan.options import TrainOptions
@@ -145,10 +145,10 @@ def plan_training(options: TrainOptions, notify: ProgressFn) -> TrainPlan:
         raise UsageError("--data: is empty; give a source or omit the option")
     if options.out is not None and not options.resume:
         check_out(options.out, overwrite=options.overwrite)
-    if options.tensorboard:
-        check_tensorboard()
     plan = _resumed(options, notify) if options.resume else _new(options, ranks, notify)
-    plan = dataclasses.replace(plan, tensorboard=options.tensorboard, ranks=ranks)
+    plan = dataclasses.replace(plan, tensorboard=plan.tensorboard or options.tensorboard, ranks=ranks)
+    if plan.tensorboard:
+        check_tensorboard()
     return plan if ranks is None else _agreed(plan, ranks)
 
 
@@ -177,13 +177,22 @@ def _resumed(options: TrainOptions, notify: ProgressFn) -> TrainPlan:
     run = open_run(options.out)
     recipe, record = run.read_recipe(), run.read_record()
     check_resumable(run, record)
-    device, threads = prepare(options.device)
+    device, threads = prepare(_device(options, record))
     data = DataRequest.requested(options.data, options.data_dir, options.per_class_limit, record["data"])
     labelled = data.load(notify=notify)
     image_set = images_for(recipe, labelled)
     extended = with_length(recipe, options, len(image_set), image_spec(image_set), device, notify)
     check_unchanged(run, recipe, record, options, image_set)
-    return TrainPlan(extended, image_set, labelled, data, record["seed"], device, threads, run, resumed=True, overwrite=False)
+    if saved := checkpoints(run.checkpoints):
+        check_length(run, extended, int(saved[-1].name))
+    plan = TrainPlan(extended, image_set, labelled, data, record["seed"], device, threads, run, resumed=True, overwrite=False)
+    return dataclasses.replace(plan, tensorboard=record.get("tensorboard", False))
+
+
+def _device(options: TrainOptions, record: dict[str, Any]) -> str:
+    """Return the device of a resumed run: that of the option, else that of the run if this machine has it."""
+    recorded = record.get("device")
+    return recorded if options.device == "auto" and recorded in available_devices() else options.device
 
 
 def _agreed(plan: TrainPlan, ranks: Ranks) -> TrainPlan:
@@ -214,6 +223,19 @@ def check_resumable(run: RunFolder, record: dict[str, Any]) -> None:
         raise RunError(f"{run.record}: damaged: the seed or the data of the run is missing; start a new run with another --out")
     if record.get("status") == "finished" and not checkpoints(run.checkpoints):
         raise RunError(f"{run.path}: is finished and has no checkpoint to continue from; start a new run with another --out")
+
+
+def check_length(run: RunFolder, recipe: Recipe, images_seen: int) -> None:
+    """Check that a run has not seen more images than its recipe requests.
+
+    Raises:
+        RunError: if it has seen a whole batch more.
+    """
+    if images_seen >= recipe.training.images + recipe.training.batch_size:
+        raise RunError(
+            f"{run.path}: the run has already seen {images_seen:,} images, more than the {recipe.training.images:,} requested; "
+            "--images, --epochs and --minutes give the length of the whole run"
+        )
 
 
 def check_unchanged(run: RunFolder, recipe: Recipe, record: dict[str, Any], options: TrainOptions, image_set: ImageSet) -> None:

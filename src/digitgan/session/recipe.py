@@ -46,7 +46,10 @@ def check_lengths(options: TrainOptions) -> None:
 
 
 def requested_recipe(options: TrainOptions, base: Recipe | None = None) -> Recipe:
-    """Return the requested recipe; without a name, `base` or the default recipe."""
+    """Return the requested recipe; without a name, `base` or the default recipe.
+
+    An option of its own, such as --evaluate-every, counts before the same setting in --set.
+    """
     if options.config is not None and options.recipe is not None:
         raise UsageError(f"{options.recipe}, --config: give only one of them; `base` in the file names its recipe")
     if options.config is not None:
@@ -55,13 +58,14 @@ def requested_recipe(options: TrainOptions, base: Recipe | None = None) -> Recip
         recipe = base
     else:
         recipe = find_recipe(options.recipe or DEFAULT_RECIPE)
+    recipe = with_settings(recipe, options.settings)
     if options.pretrain_discriminator:
         recipe = with_settings(recipe, [f"training.pretraining={DISCRIMINATOR_PRETRAINING_STEPS}"])
     if options.evaluate_every is not None:
         if options.evaluate_every < 1:
             raise UsageError(f"--evaluate-every {options.evaluate_every}: must be a number of images above 0, such as 20000")
         recipe = with_settings(recipe, [f"training.evaluate_every={options.evaluate_every}"])
-    return with_settings(recipe, options.settings)
+    return recipe
 
 
 def checked_recipe(recipe: Recipe) -> Recipe:

@@ -42,6 +42,8 @@ class RunRecord:
             further: further entries.
         """
         record = {**self.plan.facts(), "status": status, "rollbacks": self.rollbacks, **further}
+        if self.plan.tensorboard:
+            record["tensorboard"] = True  # a resumed run goes on writing events
         if self.earlier_arithmetic:
             record["earlier_arithmetic"] = self.earlier_arithmetic
         if self.pretraining:

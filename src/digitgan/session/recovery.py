@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shutil
 
-from digitgan.errors import CheckpointError, DivergenceError, RunError
+from digitgan.errors import CheckpointError, DivergenceError
 from digitgan.model.file import save_model
 from digitgan.session.components import TrainingComponents
+from digitgan.session.plan import check_length
 from digitgan.training import checkpoints, hand_over, restore_checkpoint, sweep
 
 
@@ -33,11 +34,7 @@ def resume(components: TrainingComponents) -> None:
         notify(f"{plan.run.history}: {lost:,} {lines} damaged or missing; the run continues without them")
     if trainer.images_seen in trainer.rollbacks[-1:]:
         components.guard.reset()
-    if trainer.images_seen >= plan.recipe.training.images + plan.recipe.training.batch_size:
-        raise RunError(
-            f"{plan.run.path}: the run has already seen {trainer.images_seen:,} images, more than requested; "
-            "--images, --epochs and --minutes give the length of the whole run"
-        )
+    check_length(plan.run, plan.recipe, trainer.images_seen)
     notify(f"resuming at {trainer.images_seen:,} images seen")
     if changes := components.record.note_arithmetic():
         notify(

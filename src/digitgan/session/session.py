@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import html
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
@@ -14,6 +15,7 @@ from PIL import Image
 from rich.console import Console
 
 from digitgan.errors import DivergenceError
+from digitgan.evaluation import report_paths
 from digitgan.images import enlarged, inline_png
 from digitgan.runs import RunFolder, locked, new_run, sweep_run
 from digitgan.session.callbacks import Callback, Previews, ProgressCallback, TensorBoard
@@ -150,6 +152,7 @@ class TrainingSession:
         components.record.write("finished" if result.finished else "stopped")
         self._report_evaluation_time()
         _draw_pictures(plan.run)
+        self._note_old_report()
         return result
 
     def _train(self) -> None:
@@ -183,6 +186,18 @@ class TrainingSession:
         board = [TensorBoard(plan.run, plan.recipe, components.trainer.images_seen)] if plan.tensorboard else []
         # The guard comes first, so that an unhealthy state is neither shown nor saved.
         return [components.guard, components.history, previews, *evaluation, *board, display, components.writer]
+
+    def _note_old_report(self) -> None:
+        """Notify of a report of an earlier model of this run."""
+        path, page = report_paths(self.plan.run.path)
+        try:
+            described = json.loads(path.read_text(encoding="utf-8"))["source"]["images_seen"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return
+        if isinstance(described, int) and described != self.components.trainer.images_seen:
+            self.notify(
+                f"{page}: describes an earlier model, at {described:,} images seen; run digitgan evaluate {self.plan.run.path}"
+            )
 
     def _report_evaluation_time(self) -> None:
         evaluation, seconds = self.components.evaluation, self.components.history.seconds
