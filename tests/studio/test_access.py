@@ -148,6 +148,7 @@ def test_another_address_needs_the_token(open_to_others: Studio) -> None:
     [
         (("--port", "70000"), "--port 70000"),
         (("--host", "0.0.0.0", "--token", ""), "--token"),
+        (("--host", "0.0.0.0", "--quiet"), "choose one with --token"),
         (("--token", "a;b&c#d and so on, é"), "--token"),
         (("--host", "256.1.1.1"), "--host 256.1.1.1"),
         (("--port", "x"), "--port"),

@@ -37,10 +37,13 @@ def serve(
     from digitgan.errors import UsageError
 
     try:
+        from digitgan.studio.access import LOOPBACK
         from digitgan.studio.server import serve as run_server
     except ModuleNotFoundError as problem:
         raise UsageError(f"the studio needs {problem.name}: run pip install 'digitgan[studio]'") from problem
 
+    if quiet and not json_ and token is None and host not in LOOPBACK:
+        raise UsageError("--quiet: the random token would not be printed; choose one with --token, or remove --quiet")
     output = Output(quiet, json_)
 
     def notify(line: str) -> None:
