@@ -40,6 +40,7 @@ def _folder(tmp_path: Path, isolated_home: Path, monkeypatch: pytest.MonkeyPatch
         (("compare", "fast", "acgan", "--seeds", "0"), "--seeds 0"),
         (("compare", "fast", "acgan", "--draw", "10"), "--draw 10"),
         (("compare", "fast", "acgan", "--images", "0"), "--images 0"),
+        (("compare", "dcgan", "fast"), "--images"),
     ],
 )
 def test_invalid_arguments_are_refused_before_any_training(

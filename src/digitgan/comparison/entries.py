@@ -21,7 +21,7 @@ from digitgan.recipes import Recipe
 from digitgan.runs import RunFolder, open_run
 from digitgan.session.callbacks.progress import ProgressKind
 from digitgan.session.plan import plan_training
-from digitgan.session.recipe import check_lengths
+from digitgan.session.recipe import check_lengths, requested_recipe
 from digitgan.session.session import run_training
 from digitgan.training import Control
 
@@ -161,6 +161,8 @@ def trained(
     if len(recipes) < 2 or len(set(recipes)) < len(recipes):
         named = ", ".join(recipes) or "none"
         raise UsageError(f"a comparison needs two or more different recipes, not {named}; name each recipe once")
+    if budget.images is None and budget.minutes is None:
+        _check_own_lengths(recipes, budget)
     for name in recipes:
         # All recipes are checked before the first training, so that errors appear at once.
         plan_training(
@@ -187,6 +189,16 @@ def trained(
             found = evaluate(asked, notify, reuse=True).record
         entries.append(Entry.of(recipe, run, found))
     return entries
+
+
+def _check_own_lengths(recipes: Sequence[str], budget: TrainOptions) -> None:
+    """Check that recipes without a common budget have the same length of their own."""
+    lengths = {name: requested_recipe(dataclasses.replace(budget, recipe=name)).training.images for name in recipes}
+    if len(set(lengths.values())) > 1:
+        listed = ", ".join(f"{name} {images:,}" for name, images in lengths.items())
+        raise UsageError(
+            f"the recipes train for different numbers of images ({listed}); give all the same budget with --images or --minutes"
+        )
 
 
 def claim(folder: Path, wanted: dict[str, Any]) -> None:

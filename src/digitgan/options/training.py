@@ -63,7 +63,7 @@ class CompareOptions(CommandOptions):
         what: at least two finished runs, or at least two recipes to train
         seeds: (recipes) number of runs of each recipe
         first_seed: (recipes) first seed
-        images: (recipes) train each run for this number of images
+        images: (recipes) train each run for this number of images (default: the length of the recipes, if they have the same)
         minutes: (recipes) train each run for this number of minutes
         data: training images of recipes, or the real images with which runs are compared
         settings: (recipes) change a value of every recipe, such as penalty.gamma=0.3
