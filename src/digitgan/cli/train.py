@@ -103,8 +103,13 @@ def recipes(
     """
     import dataclasses
 
+    from digitgan.errors import UsageError
     from digitgan.recipes import DEFAULT_RECIPE, RECIPES, find_recipe, to_toml
 
+    if untrained and (summary or diagram):
+        raise UsageError(f"--untrained, --{'summary' if summary else 'diagram'}: give only one of them")
+    if not diagram and (out is not None or overwrite):
+        raise UsageError(f"--{'overwrite' if out is None else 'out'}: applies only to a diagram; add --diagram, or omit it")
     output = Output(quiet, json_)
     if untrained:
         from digitgan.networks.summary import score_untrained
