@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from PIL import Image
 
 import digitgan
 from digitgan.comparison import compare as compare_runs
+from digitgan.comparison.comparison import ONLY_RECIPES
+from digitgan.comparison.entries import claim
 from digitgan.errors import RunError, StoppedError, UsageError
-from digitgan.options import CompareOptions
+from digitgan.options import CompareOptions, arguments_of, help_of
 from digitgan.runs import RunFolder
 from digitgan.training import Control
 from digitgan.training.losses import RelativisticLoss
@@ -102,6 +105,26 @@ def test_a_folder_whose_runs_have_another_budget_is_refused_and_left_as_it_is(tr
     assert (trained / "comparison.json").read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("changed", "difference"),
+    [
+        ({"draw": 100}, "draw: 200 -> 100"),
+        ({"seeds": 1}, "seeds: 0, 1 -> 0"),
+        ({"first_seed": 1}, "seeds: 0, 1 -> 1, 2"),
+        ({"what": ["fast", "acgan"]}, "recipes: fast, wgan-gp -> fast, acgan"),
+        ({"data": "mnist"}, "data: digits -> mnist"),
+        ({"settings": [*tiny.SETTINGS, "guard.mode_collapse=false"]}, "guard.mode_collapse=false"),
+    ],
+    ids=str,
+)
+def test_another_comparison_in_the_same_folder_is_refused(trained: Path, changed: dict[str, Any], difference: str) -> None:
+    usual = {"what": ["fast", "wgan-gp"], "data": "digits", "settings": tiny.SETTINGS, "seeds": 2}
+    before = {path: path.read_bytes() for path in trained.rglob("*") if path.is_file()}
+    with pytest.raises(RunError, match=rf"--out(.|\n)*{difference}"):
+        digitgan.compare(**{**usual, "images": tiny.IMAGES, "draw": 200, "out": trained, **changed})
+    assert {path: path.read_bytes() for path in trained.rglob("*") if path.is_file()} == before
+
+
 def test_a_folder_with_other_things_is_left_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(RunError, match=rf"{tmp_path}: .*--out"):
@@ -114,6 +137,16 @@ def test_an_invalid_budget_leaves_no_folder() -> None:
     with pytest.raises(UsageError, match=r"--minutes 0"):
         digitgan.compare(["fast", "wgan-gp"], minutes=0, data="digits")
     assert not Path("comparison").exists()
+
+
+@pytest.mark.parametrize("what", [["runs", "asked.json"], ["reports", "asked.json"]], ids=str)
+def test_a_begun_comparison_without_a_result_is_another_one_too(tmp_path: Path, what: list[str]) -> None:
+    claim(tmp_path, {"recipes": ["fast", "acgan"]})
+    (tmp_path / what[0]).mkdir()
+    claim(tmp_path, {"recipes": ["fast", "acgan"]})
+    with pytest.raises(RunError, match="--out"):
+        claim(tmp_path, {"recipes": ["fast", "wgan-gp"]})
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(what)
 
 
 def test_told_to_stop_it_says_how_to_go_on(tmp_path: Path) -> None:
@@ -146,8 +179,25 @@ def test_finished_runs_are_compared_by_their_folders_and_left_as_they_are(traine
     beside = digitgan.compare(runs, draw=200, out=tmp_path / "other")
     assert [entry.metric("class_accuracy") for entry in beside.entries] == [line["class_accuracy"] for line in first[:2]]
     assert {path: path.stat().st_mtime_ns for run_folder in runs for path in run_folder.rglob("*")} == before
+    with pytest.raises(RunError, match=r"--out\n  draw: 200 -> 100"):
+        digitgan.compare(runs, draw=100, out=tmp_path / "other")
     with pytest.raises(UsageError, match=f"{runs[0]}, {runs[0]}"):
         digitgan.compare([runs[0], runs[0]], out=tmp_path / "third")
+
+
+@pytest.mark.usefixtures("_folder")
+@pytest.mark.parametrize("option", ONLY_RECIPES)
+def test_runs_refuse_the_options_of_trainings(tiny_run: Path, option: str) -> None:
+    value: Any = {"settings": ("training.batch_size=8",), "device": "cpu"}.get(option, 1)
+    words = arguments_of(CompareOptions((), **{option: value}))
+    with pytest.raises(UsageError, match=re.escape(" ".join(words))):
+        digitgan.compare([tiny_run, tiny_run.parent / "other"], **{option: value})
+    assert not Path("comparison").exists()
+
+
+def test_the_help_marks_the_options_that_runs_refuse() -> None:
+    marked = [name for name, text in help_of(CompareOptions).items() if text.startswith("(recipes)")]
+    assert sorted(marked) == sorted(ONLY_RECIPES)
 
 
 @pytest.mark.usefixtures("caches_at_hand")

@@ -19,11 +19,14 @@ from digitgan.evaluation.run import MAX_IMAGES
 from digitgan.files import replacing
 from digitgan.images import enlarged, grid, save_png
 from digitgan.model.registry import load
-from digitgan.options import CompareOptions, EvaluateOptions, TrainOptions
+from digitgan.options import CompareOptions, EvaluateOptions, TrainOptions, arguments_of
 from digitgan.recipes import ALIASES, RECIPES
 from digitgan.runs import RunFolder
 from digitgan.session.callbacks.progress import ProgressKind, console_printer
 from digitgan.training import Control
+
+ONLY_RECIPES: Final = ("seeds", "first_seed", "images", "minutes", "settings", "device")
+"""The options of the trainings. Finished runs refuse them."""
 
 
 @final
@@ -111,10 +114,12 @@ def _check_runs(options: CompareOptions, are_recipes: Sequence[bool]) -> None:
         raise UsageError(
             "recipes and runs cannot be compared with each other; write ./NAME for a run whose folder has the name of a recipe"
         )
-    if options.images is not None or options.minutes is not None or options.settings:
+    given = arguments_of(CompareOptions((), **{name: getattr(options, name) for name in ONLY_RECIPES}))
+    if given:
         name = options.what[0]
         raise UsageError(
-            f"--images, --minutes and --set apply only to recipes, and {name} is not a recipe: {nearest(name, RECIPES)}"
+            f"{' '.join(given)}: applies only to recipes; omit it to compare finished runs. {name} is not a recipe: "
+            f"{nearest(name, RECIPES)}"
         )
 
 

@@ -109,9 +109,8 @@ def finished(
         named = ", ".join(map(str, paths)) or "none"
         raise UsageError(f"a comparison needs two or more different runs, not {named}; name each run once")
     opened = [open_run(path) for path in paths]
-    claim(
-        folder, {"runs": [str(path.resolve()) for path in paths], "data": asked.data, "per_class_limit": asked.per_class_limit}
-    )
+    wanted = {"runs": [str(path.resolve()) for path in paths], "draw": asked.images}
+    claim(folder, {**wanted, "data": asked.data, "per_class_limit": asked.per_class_limit})
     entries: list[Entry] = []
     for number, run in enumerate(opened, start=1):
         _go_on(control, folder)
@@ -169,8 +168,8 @@ def trained(
             dataclasses.replace(budget, recipe=name, images=1 if budget.images is None else budget.images, minutes=None),
             lambda line: None,
         )
-    wanted = {name: getattr(budget, name) for name in ("images", "epochs", "minutes", "data", "per_class_limit")}
-    claim(folder, {**wanted, "settings": list(budget.settings)})
+    wanted = {"recipes": list(recipes), "seeds": list(seeds), "draw": draw, "settings": list(budget.settings)}
+    claim(folder, {**wanted, **{name: getattr(budget, name) for name in ("images", "minutes", "data", "per_class_limit")}})
     entries = []
     # Seeds are outermost, so that an interrupted comparison has equally many runs of each recipe.
     runs = list(itertools.product(seeds, recipes))
@@ -209,7 +208,7 @@ def claim(folder: Path, wanted: dict[str, Any]) -> None:
     """
     path = folder / ASKED
     if path.is_file():
-        begun = any((folder / name).exists() for name in ("runs", "comparison.json"))
+        begun = any(each != path for each in folder.iterdir())
         there = _read_asked(path)
         if there != wanted and begun:
             keys = [key for key in dict.fromkeys([*there, *wanted]) if there.get(key) != wanted.get(key)]
