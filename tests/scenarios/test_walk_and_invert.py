@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -12,14 +13,18 @@ import pytest
 from PIL import Image
 
 import digitgan
-from digitgan.generation.walking import WALKS
+from digitgan.generation.walk_files import MAX_ACROSS
+from digitgan.generation.walking import WALKS, Start
 from digitgan.images import save_png
+from digitgan.model.file import Model
+from digitgan.options import WalkOptions, help_of
 from tests.scenarios.conftest import Digitgan
 
 
 @pytest.mark.parametrize("kind", WALKS)
 def test_a_walk_is_an_animation_that_moves(here: Digitgan, tmp_path: Path, kind: str) -> None:
-    done = here("walk", "--kind", kind, "--steps", "4", "--json")
+    steps = ("--steps", "4") if "steps" in WALKS[kind].takes else ()
+    done = here("walk", "--kind", kind, *steps, "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     with Image.open(tmp_path / "walk.gif") as animation:
@@ -37,6 +42,40 @@ def test_a_walks_picture_has_a_row_for_each_cell(here: Digitgan, tmp_path: Path)
     with Image.open(tmp_path / "sliders.png") as picture:
         assert picture.size == (2 * (2 + 30 * found["steps"]), 2 * (2 + 30 * len(found["rows"])))
     assert found["rows"][0].startswith("direction 1 (")
+
+
+def test_a_long_walks_picture_reports_the_columns_that_it_has(here: Digitgan, tmp_path: Path) -> None:
+    done = here("walk", "--kind", "origin", "--steps", "40", "--labels", "8", "--format", "png", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["steps"] == MAX_ACROSS
+    with Image.open(tmp_path / "walk.png") as picture:
+        assert picture.size == (2 * (2 + 30 * MAX_ACROSS), 2 * (2 + 30))
+    assert f" {MAX_ACROSS} " in help_of(WalkOptions)["format"]
+
+
+OPTIONAL = {"steps": ("--steps", "4"), "interpolation": ("--interpolation", "linear")}
+
+
+@pytest.mark.parametrize("kind", WALKS)
+@pytest.mark.parametrize("option", OPTIONAL)
+def test_an_option_that_a_kind_of_walk_ignores_is_refused(here: Digitgan, tmp_path: Path, kind: str, option: str) -> None:
+    done = here("walk", "--kind", kind, "--labels", "3,8", *OPTIONAL[option])
+    if option in WALKS[kind].takes:
+        assert done.returncode == 0, done.stderr
+        return
+    assert done.returncode == 2
+    assert re.search(f"{' '.join(OPTIONAL[option])}: .*--kind {kind}.*latents", done.stderr)
+    assert not (tmp_path / "walk.gif").exists()
+
+
+@pytest.mark.parametrize("option", OPTIONAL)
+@pytest.mark.parametrize("kind", WALKS)
+def test_a_kind_of_walk_takes_the_options_that_change_it(small_model: Model, kind: str, option: str) -> None:
+    usual = Start(small_model, (3, 8), seed=0, steps=4, interpolation="spherical", latent=None)
+    changed = dataclasses.replace(usual, **{option: {"steps": 6, "interpolation": "linear"}[option]})  # type: ignore[arg-type]
+    one, other = (WALKS[kind](start).z for start in (usual, changed))
+    assert (option in WALKS[kind].takes) == (one.shape != other.shape or bool((one != other).any()))
 
 
 def test_frames_are_as_many_as_steps(here: Digitgan, tmp_path: Path) -> None:

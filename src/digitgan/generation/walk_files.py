@@ -20,7 +20,7 @@ from digitgan.generation.walking import WALKS, Start, drawn_steps
 from digitgan.images import Picture, enlarged, grid, save_gif, save_png
 from digitgan.model.file import Model
 from digitgan.model.registry import load
-from digitgan.options import InvertOptions, WalkOptions
+from digitgan.options import InvertOptions, WalkOptions, arguments_of
 
 MAX_STEPS: Final = 1000
 MAX_ACROSS: Final = 24
@@ -43,7 +43,7 @@ class WalkResult:
 
     Attributes:
         path: The file or folder written.
-        steps: Number of steps of the walk.
+        steps: Number of steps written: the frames, or the columns of a sheet.
         rows: Name of each row of a sheet, or of each cell of a frame.
     """
 
@@ -59,6 +59,7 @@ def walk_to_file(options: WalkOptions) -> WalkResult:
         DigitganError: If an option is invalid, the model or the latent cannot be read, or the path cannot be written.
     """
     walk = WALKS.find(options.kind)
+    _check_taken(options)
     rng.check_seed(options.seed)
     labels = options.labels
     steps = STEPS[options.format] if options.steps is None else options.steps
@@ -76,6 +77,7 @@ def walk_to_file(options: WalkOptions) -> WalkResult:
     claim_output(path, overwrite=options.overwrite, folder=options.format == "frames")
     drawn = drawn_steps(model, planned)
     if options.format == "png":
+        drawn = [drawn[index] for index in np.linspace(0, len(drawn) - 1, min(len(drawn), MAX_ACROSS)).round().astype(int)]
         _save_sheet(path, drawn)
     else:
         columns = min(5, len(planned.names)) if len(planned.names) > 4 else len(planned.names)
@@ -87,6 +89,17 @@ def walk_to_file(options: WalkOptions) -> WalkResult:
                 for number, frame in enumerate(frames):
                     save_png(folder / f"{number:05d}.png", frame)
     return WalkResult(path, len(drawn), planned.names)
+
+
+def _check_taken(options: WalkOptions) -> None:
+    """Check that the kind of walk takes the given options."""
+    for name in dict.fromkeys(option for kind in WALKS.values() for option in kind.takes):
+        given = " ".join(arguments_of(WalkOptions(**{name: getattr(options, name)})))
+        if given and name not in WALKS[options.kind].takes:
+            takers = ", ".join(kind for kind, walk in WALKS.items() if name in walk.takes)
+            raise UsageError(
+                f"{given}: not an option of --kind {options.kind}; omit it, or choose a kind that takes it: {takers}"
+            )
 
 
 @final
@@ -139,9 +152,8 @@ def invert_to_file(options: InvertOptions) -> InversionResult:
 
 def _save_sheet(path: Path, steps: list[Picture]) -> None:
     """Save one PNG with a row per cell and a column per step."""
-    shown = [steps[index] for index in np.linspace(0, len(steps) - 1, min(len(steps), MAX_ACROSS)).round().astype(int)]
-    cells = np.stack(shown, axis=1)
-    save_png(path, enlarged(grid(cells.reshape(-1, *cells.shape[2:]), columns=len(shown)), ENLARGEMENT))
+    cells = np.stack(steps, axis=1)
+    save_png(path, enlarged(grid(cells.reshape(-1, *cells.shape[2:]), columns=len(steps)), ENLARGEMENT))
 
 
 def _read_latent(path: Path, model: Model) -> npt.NDArray[np.float32]:

@@ -210,15 +210,33 @@ def _directions(start: Start) -> Walk:
     )
 
 
-WALKS: Final = Registry[Callable[[Start], Walk]](
+@final
+@dataclass(frozen=True)
+class WalkKind:
+    """A kind of walk.
+
+    Attributes:
+        through: Plans the walk.
+        takes: The options of `digitgan walk` that this kind takes and another kind may not.
+    """
+
+    through: Callable[[Start], Walk]
+    takes: tuple[str, ...] = ("steps",)
+
+    def __call__(self, start: Start) -> Walk:
+        """Return the latents and class weights of the walk."""
+        return self.through(start)
+
+
+WALKS: Final = Registry[WalkKind](
     "--kind",
     {
-        "latents": _through_latents,
-        "classes": _through_classes,
-        "grid": _grid,
-        "origin": _from_origin,
-        "neighbours": _neighbours,
-        "directions": _directions,
+        "latents": WalkKind(_through_latents, takes=("steps", "interpolation")),
+        "classes": WalkKind(_through_classes),
+        "grid": WalkKind(_grid, takes=()),
+        "origin": WalkKind(_from_origin),
+        "neighbours": WalkKind(_neighbours),
+        "directions": WalkKind(_directions),
     },
 )
 """The kinds of walks, by their `--kind`."""

@@ -92,9 +92,9 @@ class WalkOptions(CommandOptions):
         kind: kind of walk, one of {digitgan.generation.walking:WALKS}
         labels: classes in the order of the walk; neighbours and directions use the first one only
         latent: file of the first latent, as written by `digitgan invert` (default: the first latent of the seed)
-        steps: number of steps from one stop to the next, or from one end to the other
-        interpolation: interpolation between latents
-        format: an animation (gif), a picture of all steps (png), or a folder of frames (frames)
+        steps: number of steps from one stop to the next, or from one end to the other; not for grid
+        interpolation: interpolation between latents; only for the kind latents
+        format: an animation (gif), a picture of at most 24 evenly spaced steps (png), or a folder of frames (frames)
         out: output path (default: walk.gif or similar, or the next free name)
         device: device to compute on
     """
