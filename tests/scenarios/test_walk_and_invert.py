@@ -13,11 +13,12 @@ import pytest
 from PIL import Image
 
 import digitgan
+from digitgan.generation.text import WRITING_ENLARGEMENT
 from digitgan.generation.walk_files import MAX_ACROSS
 from digitgan.generation.walking import WALKS, Start
 from digitgan.images import save_png
 from digitgan.model.file import Model
-from digitgan.options import WalkOptions, help_of
+from digitgan.options import WalkOptions, WriteOptions, help_of
 from tests.scenarios.conftest import Digitgan
 
 
@@ -117,7 +118,9 @@ def test_many_writings_come_with_their_truth(here: Digitgan, tmp_path: Path) -> 
     assert len(pictures) == 12
     assert here("write", "2026-11", "--style", "3").returncode == 0
     with Image.open(tmp_path / "2026-11.png") as one, Image.open(tmp_path / "dates" / "00000.png") as first:
-        np.testing.assert_array_equal(np.asarray(one)[::3, ::3], np.asarray(first))
+        scale = WRITING_ENLARGEMENT
+        np.testing.assert_array_equal(np.asarray(one)[::scale, ::scale], np.asarray(first))
+    assert f"{scale} times" in help_of(WriteOptions)["repeat"]
 
 
 @pytest.mark.parametrize(

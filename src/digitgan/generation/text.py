@@ -152,10 +152,9 @@ def _strokes(strokes: Sequence[tuple[float, float, float, float]], shape: tuple[
 
 
 WRITING_ENLARGEMENT = 3
-
+"""Enlargement of a single picture. Those of `--repeat` keep the size of the model's images, for programs that read digits."""
 
 MAX_WRITINGS = 100_000
-
 
 TRUTH = "truth.csv"
 """File name of the ground truth: the text, seed and style of each picture."""

@@ -68,7 +68,8 @@ class WriteOptions(CommandOptions):
         text: text to write, such as 2026 or 2026-11-22
         seed: seed of the styles
         style: number of the style
-        repeat: write a folder of this number of pictures in consecutive styles, starting at --style, with truth.csv
+        repeat: write a folder of this number of pictures in consecutive styles, starting at --style, with truth.csv; they have
+            the size of the model's images, whereas a single picture is enlarged 3 times
         out: output picture or folder (default: TEXT.png or TEXT, or the next free name)
         device: device to compute on
     """
