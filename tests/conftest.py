@@ -16,7 +16,10 @@ import pytest
 from hypothesis import settings
 
 from digitgan.cli.threads import SPINS
-from tests.isolation import _isolated  # noqa: F401 (a fixture of every test)
+from tests.isolation import (
+    _isolated,  # noqa: F401 (a fixture of every test)
+    needs_gpu,
+)
 
 if TYPE_CHECKING:
     from digitgan.data import ImageSet
@@ -40,12 +43,12 @@ settings.load_profile("digitgan")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Hide a GPU from all tests but its own, and keep the font cache of matplotlib between runs.
+    """Hide the GPU unless the marker expression requires `gpu`, and keep the font cache of matplotlib between runs.
 
     Other tests expect equality to the last bit, which a GPU does not give. A test with an isolated home would spend seconds
     to build the font cache.
     """
-    if config.getoption("markexpr") != "gpu":
+    if not needs_gpu(config.getoption("markexpr")):
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # before torch is imported
     if getattr(config, "cache", None) is not None:  # absent with -p no:cacheprovider
         os.environ["MPLCONFIGDIR"] = str(config.cache.mkdir("matplotlib"))

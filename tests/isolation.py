@@ -1,4 +1,4 @@
-"""A fixture that checks that a test does not change the state of the process.
+"""Isolation of the tests from the GPU, and a fixture that checks that a test does not change the state of the process.
 
 Random states are restored. Any other change fails the test, because later tests may depend on the state.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -21,6 +22,15 @@ KEPT = ("multiprocessing.forkserver", "multiprocessing.resource_tracker", "tests
 
 UNCHECKED = ("PYTEST_CURRENT_TEST", "KERAS_BACKEND", "KMP_", "TF_FORCE_GPU_", "TORCHINDUCTOR_")
 """Prefixes of environment variables that pytest sets, or a library on its first import."""
+
+
+def needs_gpu(expression: str) -> bool:
+    """Return whether a marker expression selects only tests marked `gpu`.
+
+    `gpu` must be one of the terms joined by "and". Expressions with "or" or parentheses are not examined: they return False.
+    """
+    terms = [term.strip() for term in re.split(r"\band\b", expression)]
+    return "gpu" in terms and not re.search(r"\bor\b|\(", expression)
 
 
 @pytest.fixture(autouse=True)

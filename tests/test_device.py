@@ -14,6 +14,7 @@ import torch
 
 from digitgan import device as devices
 from digitgan.errors import UsageError
+from tests.isolation import needs_gpu
 from tests.trainings import PATIENCE
 
 CPU = torch.device("cpu")
@@ -138,3 +139,21 @@ def test_threads_are_those_that_are_asked_for_or_the_cores(
 def test_an_unknown_device_names_the_nearest() -> None:
     with pytest.raises(UsageError, match="cuda"):
         devices.choose_device("cude")
+
+
+@pytest.mark.parametrize(
+    ("expression", "needed"),
+    [
+        ("gpu", True),
+        ("gpu and not long", True),
+        ("not long  and gpu", True),
+        ("", False),
+        ("not gpu", False),
+        ("not gpu and long", False),
+        ("gpu or long", False),
+        ("not (long and gpu)", False),
+        ("gpus", False),
+    ],
+)
+def test_tests_see_the_gpu_only_where_all_of_them_need_it(expression: str, needed: bool) -> None:
+    assert needs_gpu(expression) is needed
