@@ -19,7 +19,7 @@ from digitgan.evaluation.metrics import Nearest, nearest_images
 from digitgan.evaluation.summary import Predictions, Summary, summarise
 from digitgan.files import replacing
 
-CACHE_FORMAT: Final = "2"
+CACHE_FORMAT: Final = "3"
 """The version of the cached files; it changes with their content or its computation."""
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -66,7 +66,8 @@ def cached_reference_statistics(
 ) -> ReferenceStatistics:
     """Read the reference statistics from the cache folder, or compute and cache them; see `reference_statistics`.
 
-    Statistics of another classifier's features are computed again; `notify` receives a message.
+    Each classifier has files of its own: with --per-class-limit, training images have another classifier, but the held-out
+    images are the same. `notify` receives a message if the cache cannot be written.
     """
     shown, cache = evenly(training, count), _Cache(known, notify)
     of_shown = cache.predictions(f"{training.content_hash} {count}", shown)
@@ -87,13 +88,17 @@ def evenly(image_set: ImageSet, count: int) -> ImageSet:
 
 @final
 class _Cache:
-    """The files of the cache folder, one for each set of images, so that each is computed once for all evaluations."""
+    """The files of the cache folder, so that each is computed once for all evaluations.
+
+    There is one file for the predictions of each classifier for each set of images, and one for the nearest images of each
+    pair of sets.
+    """
 
     def __init__(self, known: CachedClassifier, notify: ProgressFn) -> None:
         self.known = known
         self._folder = cache_folder() / "statistics"
         self._notify = notify
-        self._said: set[str] = set()
+        self._reported = False
 
     def predictions(self, images: str, image_set: ImageSet) -> Predictions:
         """Return the predictions for an image set, which `images` identifies."""
@@ -103,8 +108,7 @@ class _Cache:
             "probabilities": (np.float32, (len(image_set), classes)),
         }
         found = self._arrays(
-            f"predictions {images}",
-            self.known.sha256,
+            f"predictions {self.known.sha256} {images}",
             wanted,
             lambda: vars(Predictions.of(self.known.classifier, image_set.images)),
         )
@@ -113,66 +117,50 @@ class _Cache:
     def nearest(self, images: str, held_out: Summary, training: ImageSet) -> Nearest:
         """Return the training images nearest to the sample of the held-out images; `images` identifies both."""
         wanted = {"distances": (np.float64, (len(held_out.images),)), "indices": (np.int64, (len(held_out.images),))}
-        found = self._arrays(f"nearest {images}", "", wanted, lambda: vars(nearest_images(held_out.images, training.images)))
+        found = self._arrays(f"nearest {images}", wanted, lambda: vars(nearest_images(held_out.images, training.images)))
         return Nearest(**found)
 
-    def _arrays(
-        self, key: str, features_sha256: str, wanted: Mapping[str, tuple[Any, tuple[int, ...]]], compute: Callable[[], Arrays]
-    ) -> Arrays:
+    def _arrays(self, key: str, wanted: Mapping[str, tuple[Any, tuple[int, ...]]], compute: Callable[[], Arrays]) -> Arrays:
         """Read the arrays of a key, or compute and cache them.
 
         Args:
-            key: the kind of the arrays, and the images that they describe.
-            features_sha256: hash of the classifier that they depend on; empty if they depend on none.
+            key: the kind of the arrays, and all that they depend on: the images, and the classifier if one is used.
             wanted: type and shape of each array.
             compute: computes them.
         """
         path = self._folder / f"{hashlib.sha256(f'{CACHE_FORMAT} {key}'.encode()).hexdigest()[:16]}.safetensors"
-        arrays = self._read(path, key, features_sha256)
+        arrays = _read(path, key)
         expected = {name: (np.dtype(kind), shape) for name, (kind, shape) in wanted.items()}
         if arrays is not None and {name: (array.dtype, array.shape) for name, array in arrays.items()} == expected:
             return arrays
         arrays = compute()
         try:
-            _write(path, key, features_sha256, arrays)
+            _write(path, key, arrays)
         except OutputError as problem:
-            self._say("not written", f"{problem}; the reference statistics are not cached")
+            if not self._reported:  # the next files would fail for the same reason
+                self._reported = True
+                self._notify(f"{problem}; the reference statistics are not cached")
         return arrays
 
-    def _read(self, path: Path, key: str, features_sha256: str) -> Arrays | None:
-        """Return the arrays of a file; None if it is missing, damaged, or of other images or another classifier."""
-        from safetensors import SafetensorError, safe_open
 
-        try:
-            with safe_open(path, framework="numpy") as file:
-                metadata = file.metadata() or {}
-                arrays: Arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (OSError, SafetensorError):
-            return None
-        if metadata.get("key") != key or metadata.get("sha256") != _digest(arrays):
-            return None
-        before = str(metadata.get("features_sha256"))
-        if before != features_sha256:
-            self._say(
-                "other features",
-                f"{self._folder}: cached for the features {before[:12]}, not {features_sha256[:12]}; computing the reference "
-                "statistics again",
-            )
-            return None
-        return arrays
+def _read(path: Path, key: str) -> Arrays | None:
+    """Return the arrays of a file; None if it is missing, damaged, or of another key."""
+    from safetensors import SafetensorError, safe_open
 
-    def _say(self, kind: str, line: str) -> None:
-        """Notify of the first problem of a kind."""
-        if kind not in self._said:
-            self._said.add(kind)
-            self._notify(line)
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            arrays: Arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError):
+        return None
+    return arrays if metadata.get("key") == key and metadata.get("sha256") == _digest(arrays) else None
 
 
-def _write(path: Path, key: str, features_sha256: str, arrays: Arrays) -> None:
+def _write(path: Path, key: str, arrays: Arrays) -> None:
     from safetensors.numpy import save
 
     with replacing(path) as file:
-        file.write(save(arrays, metadata={"key": key, "features_sha256": features_sha256, "sha256": _digest(arrays)}))
+        file.write(save(arrays, metadata={"key": key, "sha256": _digest(arrays)}))
 
 
 def _digest(arrays: Arrays) -> str:
