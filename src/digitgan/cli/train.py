@@ -116,7 +116,8 @@ def recipes(
 
         found = score_untrained(name or DEFAULT_RECIPE)
         output.lines(f"score of an untrained image by the untrained discriminator: {found['score']:+.4f}")
-        output.lines(f"probability of being real: {found['probability']:.4f}; 0.5 is expected before training")
+        output.lines(f"probability of being real: {found['probability']:.4f}")
+        output.lines("The weights are random: the mean over many seeds is 0.5, but one discriminator may be far from it.")
         output.result({"recipe": name or DEFAULT_RECIPE, **found})
         return
     if summary or diagram:

@@ -151,7 +151,8 @@ def score_untrained(recipe_name: str, seed: int = 0) -> dict[str, float]:
     """Score one image of the untrained generator with the untrained discriminator (`digitgan recipes RECIPE --untrained`).
 
     Returns:
-        The `score`, close to 0, and the `probability`, its sigmoid, close to 0.5.
+        The `score`, and the `probability`, its sigmoid. The last layer has random weights of mean 0. Over many seeds, the means
+        are therefore 0 and 0.5; one network may differ from them.
 
     Raises:
         RecipeError: if the recipe is unknown.
