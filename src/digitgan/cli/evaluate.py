@@ -54,7 +54,7 @@ def _table(record: dict[str, Any]) -> list[str]:
         baseline = "–" if metric["baseline"] is None else f"{metric['baseline']:.4g}"
         rows.append(f"{metric['title']:22} {metric['value']:>10.4g}  {between:>23}  {baseline:>13}")
     near = record["memorisation"]["closer_than_any_held_out"]
-    rows.append(f"{'Memorised':22} {near:>10.2%}  of the images are closer to a training image than any held-out image")
+    rows.append(f"{'Memorised':22} {near:>10.2%}  of the images are nearer to a training image than the nearest held-out image")
     if record["train_on_synthetic"]:
         tstr = record["train_on_synthetic"]
         rows.append(

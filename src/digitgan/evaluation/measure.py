@@ -85,7 +85,7 @@ class Memorisation:
 
     @property
     def closer_than_any_held_out(self) -> float:
-        """The fraction of images that are nearer to a training image than any held-out image, or are copies."""
+        """The fraction of images that are nearer to a training image than the nearest held-out image, or are copies."""
         return self._nearer_than(self.closest_held_out)
 
     @property

@@ -103,7 +103,7 @@ class ConfidenceFilter(Filter):
 
 @final
 class UniqueFilter(Filter):
-    """A filter that rejects images nearer to a training image than any held-out real image.
+    """A filter that rejects images nearer to a training image than the nearest held-out real image.
 
     Args:
         training: The training images, uint8 (n, height, width[, channels]).
