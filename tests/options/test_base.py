@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+import re
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,26 @@ def test_every_option_has_a_help(kind: type[Any]) -> None:
     texts = help_of(kind)
     assert list(texts) == [field.name for field in dataclasses.fields(kind)]
     assert all(len(text.split()) >= 2 for text in texts.values())
+
+
+@pytest.mark.parametrize(
+    ("option", "named"),
+    [
+        ("resume", {"--shard-size", "--out"}),
+        ("statement", {"--shard-size"}),
+        ("weights", {"--count"}),
+        ("data", {"--min-confidence", "--unique", "--statement"}),
+        ("per_class_limit", {"--min-confidence", "--unique", "--statement"}),
+    ],
+)
+def test_the_help_of_sample_names_the_options_that_an_option_requires(option: str, named: set[str]) -> None:
+    assert named <= set(re.findall(r"--[a-z-]+", help_of(SampleOptions)[option]))
+
+
+@pytest.mark.parametrize("kind", [SampleOptions, WriteOptions, WalkOptions, InvertOptions, EvaluateOptions, ExportOptions])
+def test_the_help_of_a_model_names_the_models_of_a_run(kind: type[Any]) -> None:
+    texts = help_of(kind)
+    assert "RUN@best" in texts["source" if "source" in texts else "model"]
 
 
 def test_the_names_of_a_table_are_filled_in() -> None:

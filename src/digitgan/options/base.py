@@ -48,7 +48,10 @@ Names = Annotated[
 
 ModelName = Annotated[
     Positional[str],
-    arg(help="a run's folder, one of its snapshots (RUN@51200), a model file, or the name of a shipped model"),
+    arg(
+        help="a run's folder, one of its snapshots (RUN@51200), its best model (RUN@best), a model file, or the name of a "
+        "shipped model"
+    ),
 ]
 DataDir = Annotated[
     Path | None,

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, final
 
 from tyro.conf import Positional, arg
 
-from digitgan.options.base import CommandOptions, DataDir, Device, Flag, ModelName, Out, Overwrite, PerClassLimit, Seed, Unset
+from digitgan.options.base import CommandOptions, DataDir, Device, Flag, ModelName, Out, Overwrite, Seed, Unset
 
 
 @final
@@ -18,21 +18,24 @@ class SampleOptions(CommandOptions):
 
     Attributes:
         labels: classes to generate; for conditional models
-        per_class: number of images of each class
-        count: total number of images; the classes alternate
-        weights: proportions of the classes, used to divide --count
+        per_class: number of images of each class; not with --count
+        count: total number of images; the classes alternate, unless --weights divides them
+        weights: proportions of the classes in --count, which is required; not with --labels
         zero_latent: generate from the all-zero latent, one image of each class
         seed: image i is a function of the model, this seed, i, its label, and the filters
-        truncation: clip the latents to plus and minus this value; lower values give more typical and less varied images
-        min_confidence: reject images to which the classifier gives a lower probability of their class, and generate others
-        unique: reject images that are closer to a training image than held-out images are, and generate others
-        statement: add a quality report to the set; takes several minutes
-        data: real images for the filters and the quality report
+        truncation: limit the latents to plus and minus this value; lower values give more typical and less varied images
+        min_confidence: reject images to which the classifier gives a lower probability of their class, and generate others;
+            for conditional models
+        unique: reject images that are nearer to a training image than the nearest held-out image, and generate others
+        statement: add a quality report to the set; takes several minutes; requires --shard-size
+        data: real images that --min-confidence, --unique and --statement compare with; used by no other option
+        per_class_limit: use only the first N real images of each class for --min-confidence, --unique and --statement; does
+            not limit the generated images
         format: output format, one of {digitgan.generation:WRITERS}
         shard_size: write several files with this number of images each, and a manifest
         workers: number of processes that generate the images; it changes neither the images nor the files
         out: output path (default: samples.png or similar, or the next free name)
-        resume: continue an interrupted set
+        resume: continue an interrupted set of --shard-size; requires --out, the folder of the set, and the same options
         device: device to compute on
     """
 
@@ -49,7 +52,7 @@ class SampleOptions(CommandOptions):
     statement: Flag = False
     data: Annotated[str | None, arg(help_behavior_hint="(default: the model's training data)")] = None
     data_dir: DataDir = None
-    per_class_limit: PerClassLimit = None
+    per_class_limit: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: all)")] = None
     format: Annotated[str, arg(metavar="FORMAT")] = "png"
     shard_size: Annotated[int | None, Unset] = None
     workers: int = 1

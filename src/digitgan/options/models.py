@@ -17,7 +17,8 @@ class EvaluateOptions(CommandOptions):
     """The options of `digitgan evaluate`.
 
     Attributes:
-        source: a run's folder, a model file, the name of a shipped model, or an NPZ file of images
+        source: a run's folder, one of its snapshots (RUN@51200), its best model (RUN@best), a model file, the name of a
+            shipped model, or an NPZ file of images
         data: real images to compare with: {digitgan.data:DATASETS}, digits, a folder or an NPZ file
         images: number of images to generate
         seed: image i is a function of the model, this seed, i and its label
