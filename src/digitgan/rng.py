@@ -25,12 +25,12 @@ WORDS_A_COUNT = 4
 
 
 def check_seed(seed: int) -> None:
-    """Check that a seed is in range.
+    """Check that a seed is an integer in range.
 
     Raises:
-        UsageError: if the seed is negative or has more than 63 bits.
+        UsageError: if the seed is not an integer, is negative or has more than 63 bits.
     """
-    if not 0 <= seed < SEEDS:
+    if not isinstance(seed, int | np.integer) or not 0 <= seed < SEEDS:
         raise UsageError(f"--seed {seed}: must be an integer from 0 to 2**63 - 1")
 
 

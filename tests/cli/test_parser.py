@@ -11,6 +11,7 @@ import pytest
 from digitgan.cli.entry import ABOUT, COMMANDS, GROUPS
 from digitgan.cli.parser import parse
 from digitgan.errors import UsageError
+from digitgan.options import TYPE_NAMES
 
 WRONG = {
     "a value of another type": (["train", "--images", "many"], ("--images", "'many'")),
@@ -48,6 +49,25 @@ def test_errors_are_the_same_where_the_terminal_has_no_unicode(wrong: str) -> No
     assert done.returncode == 2
     assert all(name in done.stderr for name in names), done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("argv", "option", "kind"),
+    [
+        (["train", "--seed", "abc"], "--seed 'abc': ", int),  # may be None
+        (["sample", "--seed", "1.5"], "--seed '1.5': ", int),
+        (["serve", "--port", "x"], "--port 'x': ", int),
+        (["sample", "--workers", "it's"], '--workers "it\'s": ', int),
+        (["train", "--images", "it's"], '--images "it\'s": ', int),
+        (["train", "--minutes", "x"], "--minutes 'x': ", float),
+        (["sample", "--min-confidence", "abc"], "--min-confidence 'abc': ", float),
+    ],
+)
+def test_every_option_with_a_number_has_one_style_of_error(argv: list[str], option: str, kind: type) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse(argv, COMMANDS, GROUPS, ABOUT)
+    assert str(caught.value).startswith(option)
+    assert str(caught.value).endswith(TYPE_NAMES[kind])
 
 
 @pytest.mark.parametrize(

@@ -76,3 +76,5 @@ def test_what_cannot_be_meant_is_refused(shipped: Model) -> None:
         GeneratedDataset(shipped, [10])
     with pytest.raises(UsageError, match="count 0"):
         GeneratedDataset(shipped, count=0)
+    with pytest.raises(UsageError, match="seed -1"):
+        GeneratedDataset(shipped, count=1, seed=-1)

@@ -51,3 +51,8 @@ def test_the_generator_is_left_as_it_was(shipped: Model) -> None:
 def test_an_image_of_another_kind_is_refused(shipped: Model, shape: tuple[int, ...]) -> None:
     with pytest.raises(UsageError, match="28x28 grey"):
         invert(shipped, np.zeros(shape, dtype=np.uint8))
+
+
+def test_a_negative_seed_is_refused(shipped: Model) -> None:
+    with pytest.raises(UsageError, match="seed -1"):
+        invert(shipped, np.zeros((28, 28), dtype=np.uint8), seed=-1)

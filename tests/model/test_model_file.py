@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -131,6 +132,12 @@ def test_labels_that_cannot_be_drawn_are_refused(small_model: Model, labels: lis
 def test_a_start_before_the_first_image_is_refused(small_model: Model) -> None:
     with pytest.raises(UsageError, match="start -1"):
         small_model.sample([1], start=-1)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63, 1.5])
+def test_a_seed_that_the_command_line_refuses_is_refused(small_model: Model, seed: Any) -> None:
+    with pytest.raises(UsageError, match=f"seed {seed}"):
+        small_model.sample([1], seed=seed)
 
 
 # --- the file ---------------------------------------------------------------------------------------------------------

@@ -136,6 +136,8 @@ def test_paths_strings_and_lists_are_converted() -> None:
     ("kind", "values", "names"),
     [
         (TrainOptions, {"imges": 5}, ("'imges'", "images")),
+        (TrainOptions, {"set": ["a.b=1"]}, ("'set'", "'settings'")),
+        (CompareOptions, {"set": ["a.b=1"]}, ("'set'", "'settings'")),
         (TrainOptions, {"images": "5"}, ("images", "'5'")),
         (TrainOptions, {"images": True}, ("images", "True")),
         (TrainOptions, {"settings": "a.b=1"}, ("settings", "list")),

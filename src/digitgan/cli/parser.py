@@ -16,15 +16,25 @@ import io
 import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, get_args, get_type_hints
+from typing import Any, Final, get_args, get_type_hints
 
 from tyro.conf import DisallowNone, FlagCreatePairsOff, Positional, PositionalMetavarFromFieldName
 from tyro.extras import SubcommandApp
 
 from digitgan.errors import UsageError, nearest
-from digitgan.options import fill_in_tables
+from digitgan.options import TYPE_NAMES, fill_in_tables
 
 SHELLS = ("bash", "zsh", "fish")
+
+WRONG_VALUES: Final = (
+    r"Error parsing (?P<option>\S+): no type matching (?P<kind>.*?) could be instantiated from \[ *(?P<value>.*?)\]\.( |$)",
+    r"Error parsing (?P<option>\S+): invalid literal for (?P<kind>int\(\)) with base 10: (?P<value>.*?)$",
+    r"Error parsing (?P<option>\S+): could not convert string to (?P<kind>float): (?P<value>.*?)$",
+)
+"""The messages of tyro for a value of another type: of options that may be None, of integers and of numbers."""
+
+KINDS: Final = {"INT": TYPE_NAMES[int], "int()": TYPE_NAMES[int], "FLOAT": TYPE_NAMES[float], "float": TYPE_NAMES[float]}
+"""The names in these messages of the types of numbers."""
 
 Commands = Mapping[str, Callable[..., None]]
 """Functions by the name of the subcommand, such as "train" or "data show"."""
@@ -144,7 +154,9 @@ def _one_sentence(box: str) -> str:
     lines = [line.strip("│ ") for line in plain.splitlines() if line[:1] not in ("╭", "╰")]
     parts = re.split(r" *[─-]{9,} *", " ".join(lines))
     said = parts["╭" not in plain and len(parts) > 1].strip()  # without UTF-8, the title is one of the parts
-    if wrong := re.match(r"Error parsing (\S+): no type matching (.*) could be instantiated from \['(.*?)'\]", said):
-        return f"{wrong[1]} {wrong[3]!r}: must be {wrong[2].split('|')[0]}"
+    for pattern in WRONG_VALUES:
+        if wrong := re.match(pattern, said):
+            kind = wrong["kind"].split("|")[0]
+            return f"{wrong['option']} {wrong['value']}: must be {KINDS.get(kind, kind)}"
     said = said.replace("Unrecognized options:", "unexpected argument:")
     return said[:1].lower() + said[1:]

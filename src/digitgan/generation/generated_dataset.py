@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from digitgan import rng
 from digitgan.errors import UsageError
 from digitgan.generation.labels import Labels
 from digitgan.model.batching import BLOCK
@@ -37,7 +38,8 @@ class GeneratedDataset(Dataset[tuple[Tensor, int]]):
         seed: Seed of the latents.
 
     Raises:
-        UsageError: If a label is not one of the model's, or if neither or both of `labels` and `count` are given.
+        UsageError: If a label is not one of the model's, if neither or both of `labels` and `count` are given, or if the seed
+            is negative.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class GeneratedDataset(Dataset[tuple[Tensor, int]]):
             raise UsageError("labels, count: give exactly one of them")
         if count is not None and count < 1:
             raise UsageError(f"count {count}: must be 1 or more")
+        rng.check_seed(seed)
         self.model = model
         self.seed = seed
         self.labels = model.checked(np.arange(count or 0) % len(model.class_names) if labels is None else labels)

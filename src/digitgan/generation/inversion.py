@@ -64,8 +64,9 @@ def invert(model: Model, image: Picture, label: int | None = None, seed: int = 0
         The reconstruction of lowest error.
 
     Raises:
-        UsageError: If the image has another size or number of channels.
+        UsageError: If the image has another size or number of channels, or the seed is negative.
     """
+    rng.check_seed(seed)
     spec = model.generator.spec
     right = (spec.height, spec.width) if spec.channels == 1 else (spec.height, spec.width, spec.channels)
     if image.shape != right:

@@ -80,7 +80,8 @@ class Model:
             uint8 (n, height, width), or (n, height, width, channels) for colour. A notebook shows the array as a picture.
 
         Raises:
-            UsageError: if there are no labels, a label has no class, `start` is negative, or `truncation` is not positive.
+            UsageError: if there are no labels, a label has no class, `seed` or `start` is negative, or `truncation` is not
+                positive.
         """
         return as_pictures(np.concatenate(list(self.sample_blocks(labels, seed, start, truncation))))
 
@@ -93,6 +94,7 @@ class Model:
     ) -> Iterator[Picture]:
         """Yield the images of `sample` in blocks of at most `BLOCK`, so that any number of images fits into memory."""
         wanted = self.checked(labels)
+        rng.check_seed(seed)
         if start < 0:
             raise UsageError(f"start {start}: must be 0 or more")
         if truncation is not None and not truncation > 0:

@@ -4,6 +4,7 @@ The command line, the Python API and the studio share these classes. A new optio
 """
 
 from digitgan.options.base import (
+    TYPE_NAMES,
     DataDir,
     Device,
     Fields,
@@ -29,6 +30,7 @@ from digitgan.options.models import EvaluateOptions, ExportOptions, ImportOption
 from digitgan.options.training import CompareOptions, TrainOptions
 
 __all__ = [
+    "TYPE_NAMES",
     "CompareOptions",
     "DataDir",
     "Device",

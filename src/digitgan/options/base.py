@@ -96,7 +96,13 @@ def make_options(kind: type[Options], values: Mapping[str, Any]) -> Options:
         UsageError: if there is no option of a name, the message names the nearest one; or if a value has a wrong type.
     """
     known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    hints = get_type_hints(kind, include_extras=True)
+    of_command = {part.name: name for name in known for part in _parts(hints[name]) if getattr(part, "name", None)}
     for name in values:
+        if name in of_command:
+            raise UsageError(
+                f"unknown option {name!r}: on the command line, it is --{name}; in Python, use {of_command[name]!r}"
+            )
         if name not in known:
             raise UsageError(f"unknown option {name!r}: {nearest(name, known)}")
     return kind(**values)
