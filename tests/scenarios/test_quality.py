@@ -78,7 +78,7 @@ def test_a_statement_contains_the_evaluation_of_the_set(
     assert f"| 3 | 200 | {manifest['filter']['accepted']['3']:.2%} |" in card
     assert "| 7 | 0 | – |" in card
     assert re.search(r"probability .*\b0\.5\b", card)
-    for words in ("| Class accuracy | ", "| Coverage | ", "**Memorisation.**", "limitations"):
+    for words in ("| Class accuracy | ", "| Kernel distance | ", "| Coverage | ", "**Memorisation.**", "limitations"):
         assert words in card, words
     flags = re.findall(r"^\*\*Warning:\*\* (.*)\.$", card, re.M)
     assert any(re.search(r"\b7\b", flag) for flag in flags)

@@ -113,7 +113,7 @@ class Evaluation:
         per_class: the Fréchet distance of each class and its real baseline; None for too few images.
         memorisation: the distances to the training images.
         held_out_accuracy: the classifier's accuracy on held-out real images, 0 to 1.
-        flags: warnings for the reader of the report.
+        flags: warnings for the reader of the report. A metric that cannot be computed has its reason in `metrics`.
         seconds: the duration in seconds.
     """
 
@@ -173,7 +173,7 @@ def evaluate(
         tuple(zip(per_class_frechet(compared), per_class_frechet(baseline), strict=True)),
         memorisation,
         known.held_out.class_accuracy,
-        tuple(_flags(images, source, metrics, known.held_out.class_accuracy, other.count)),
+        tuple(_flags(images, source, known.held_out.class_accuracy, other.count)),
         time.perf_counter() - started,
     )
 
@@ -216,9 +216,7 @@ def _result(metric: Metric, compared: Comparison, baseline: Comparison, source: 
     return MetricResult(metric, metric.of(compared), real, "")
 
 
-def _flags(
-    images: Summary, source: EvaluationSource, metrics: tuple[MetricResult, ...], classifier_accuracy: float, in_baseline: int
-) -> Iterator[str]:
+def _flags(images: Summary, source: EvaluationSource, classifier_accuracy: float, in_baseline: int) -> Iterator[str]:
     if len(np.unique(images.images.reshape(len(images.images), -1), axis=0)) == 1:
         yield "all images are identical"
     elif (images.images == images.images[:, :1, :1]).all():
@@ -236,6 +234,3 @@ def _flags(
             f"the real baseline uses {in_baseline:,} images, but {source.count:,} images are evaluated: precision, recall, "
             "density and coverage depend on the number of images"
         )
-    for result in metrics:
-        if result.missing:
-            yield f"no {result.metric.title.lower()}: {result.missing}"
