@@ -42,8 +42,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     except OSError as problem:
         print(f"digitgan: {problem}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("digitgan: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(f"digitgan: {str(stop) or 'interrupted'}", file=sys.stderr)
         sys.exit(128 + signal.SIGINT)
 
 

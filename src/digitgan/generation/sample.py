@@ -145,13 +145,25 @@ def sample_to_files(options: SampleOptions, console: Console, notify: ProgressFn
             f"{labelling.count:,} images: at most {MAX_IN_ONE_FILE:,} per file; write several files with --format npz "
             f"--shard-size {DEFAULT_SHARD_SIZE}"
         )
-    plan = _plan(options, model, labelling, notify)
-    filters = filters_of(plan, model, options.data_dir, notify)
-    check_acceptance(model, plan, filters)
-    if options.statement:
-        check_statement(options, plan, model, notify)
-    job = _Job(options, model, plan, filters, console, notify)
-    return _write_set(job, SetFolder(out, writer)) if is_sharded(options) else _write_one(job, out, writer)
+    with _told_if_interrupted(out):
+        plan = _plan(options, model, labelling, notify)
+        filters = filters_of(plan, model, options.data_dir, notify)
+        check_acceptance(model, plan, filters)
+        if options.statement:
+            check_statement(options, plan, model, notify)
+        job = _Job(options, model, plan, filters, console, notify)
+        if not is_sharded(options):
+            return _write_one(job, out, writer)
+    return _write_set(job, SetFolder(out, writer))
+
+
+@contextlib.contextmanager
+def _told_if_interrupted(out: Path) -> Iterator[None]:
+    """Add to an interruption that the output was not written: writers replace it only as a whole, at the end."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt(f"{out}: interrupted; nothing was written. Repeat the command to start again") from stop
 
 
 def _claimed_path(options: SampleOptions, writer: Writer) -> Path:
