@@ -127,6 +127,18 @@ def _check_names(argv: Sequence[str], commands: Commands, groups: Groups) -> Non
         option = word.partition("=")[0].replace("_", "-")
         if word.startswith("--") and option not in options:
             raise UsageError(f"unknown option {option!r}: {nearest(option, options)}")
+    _check_no_word_is_empty(name, argv[depth:])
+
+
+def _check_no_word_is_empty(command: str, words: Sequence[str]) -> None:
+    """Raise `UsageError` for an empty value, which as a path would mean the current folder."""
+    for before, word in zip([command, *words], words, strict=False):
+        option, equals, value = word.partition("=")
+        if equals and not value and option.startswith("--"):
+            raise UsageError(f"{option} '': is empty; give a value or omit the option")
+        if not word:
+            what = "value or omit the option" if before.startswith("--") else "value or omit the argument"
+            raise UsageError(f"{before} '': is empty; give a {what}")
 
 
 def _options_of(function: Callable[..., None]) -> list[str]:

@@ -42,6 +42,8 @@ def find_model(name: str) -> Path:
     shipped = shipped_models()
     if name in shipped:
         return shipped[name]
+    if not name:  # as a path, it would be the current folder
+        raise ModelFileError(f"model '': is empty; name a run folder, a model file, or one of: {', '.join(shipped)}")
     path = Path(name)
     folder, at, number = name.rpartition("@")
     if at and not path.exists():
@@ -74,9 +76,11 @@ def _find_snapshot(folder: str, number: str) -> Path:
         return found[0]
     if not there:
         raise RunError(f"{folder}: has no snapshots; train with --set training.snapshots=10 to keep ten")
-    best = ["best"] if run.best.is_file() else []
-    wanted = number.rjust(8, "0") if number.isdecimal() else number
-    raise UsageError(f"{folder}@{number}: {nearest(wanted, [*best, *(path.stem for path in there)])}")
+    known = [*(["best"] if run.best.is_file() else []), *(str(int(path.stem)) for path in there)]
+    if not number.isdecimal():
+        raise UsageError(f"{folder}@{number}: no such snapshot; {nearest(number, known)}")
+    closest = min((int(path.stem) for path in there), key=lambda each: abs(each - int(number)))
+    raise UsageError(f"{folder}@{number}: no such snapshot; did you mean {folder}@{closest}? (known: {', '.join(known)})")
 
 
 def shipped_models() -> dict[str, Path]:

@@ -117,6 +117,8 @@ def _converted(name: str, value: Any, kind: Any) -> Any:
             raise UsageError(f"{name}={value!r}: must be a list of strings")
         return tuple(map(str, value))
     if Path in allowed and isinstance(value, str):
+        if not value:  # `Path("")` is the current folder
+            raise UsageError(f"{name}='': is empty; give a path")
         return Path(value)
     if str in allowed and isinstance(value, Path):
         return str(value)
