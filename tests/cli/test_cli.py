@@ -16,6 +16,9 @@ from PIL import Image
 
 from digitgan.cli.entry import COMMANDS
 from digitgan.data import write_idx
+from digitgan.model.file import Model, save_model
+from digitgan.networks import ImageSpec, build_generator
+from digitgan.recipes import find_recipe
 from tests import tiny
 from tests.cli.commands import run
 
@@ -72,6 +75,13 @@ TINY = tiny.options()
         (("train", "--resume", "--out=nowhere"), "nowhere: "),
         (("train", "one", "two"), r"\btwo\b"),
         (("sample", "nowhere"), "'nowhere'"),
+        (("sample", ""), "sample '': "),
+        (("walk", ""), "walk '': "),
+        (("evaluate", ""), "evaluate '': "),
+        (("animate", ""), "animate '': "),
+        (("write", "7", ""), "7 '': "),
+        (("train", "--out", ""), "--out '': "),
+        (("train", "--out="), "--out '': "),
         (("animate", "nowhere"), "nowhere: "),
         (("plot", "nowhere"), "nowhere: "),
         (("data", "show", "--split=middle"), "--split"),
@@ -194,6 +204,72 @@ def test_sample_refuses_what_cannot_be_drawn(
     before = files()
     assert run("sample", "run", *argv) == 2
     assert message in capsys.readouterr().err
+    assert files() == before
+
+
+def test_a_wrong_snapshot_names_the_nearest_as_it_is_typed(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("sample", "run@1") == 2
+    assert "run@80" in capsys.readouterr().err
+    assert run("sample", "run@151") == 2
+    assert "run@160" in capsys.readouterr().err
+    assert run("sample", "run@bset") == 2
+    message = capsys.readouterr().err
+    assert "run@bset" in message
+    assert "000" not in message
+
+
+@pytest.fixture
+def unconditional() -> str:
+    """Write an untrained unconditional model to the working folder, and return its name."""
+    recipe = find_recipe("plain-gan")
+    generator = build_generator(recipe, ImageSpec(1, 28, 28, 1)).eval()
+    save_model(Path("plain.safetensors"), Model(generator, recipe, ("images",), {"seed": 0, "images_seen": 0}))
+    return "plain.safetensors"
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "value"),
+    [
+        ("sample", "--labels", "3"),
+        ("sample", "--weights", "0:3,1:1"),
+        ("sample", "--min-confidence", "0.9"),
+        ("invert", "--label", "3"),
+        ("walk", "--labels", "3"),
+    ],
+)
+def test_options_about_classes_are_refused_for_a_model_without_classes(
+    unconditional: str, command: str, option: str, value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = {"sample": ["--count=4"], "walk": [], "invert": []}[command]
+    arguments = ["seven.png", unconditional] if command == "invert" else [unconditional]
+    assert run(command, *arguments, option, value, *more) == 2
+    message = capsys.readouterr().err
+    assert f"{option} {value}: " in message
+    assert "plain-gan" in message
+    assert "0 to 0" not in message
+    assert files() == [unconditional]
+
+
+def test_a_latent_that_is_no_numpy_file_is_named_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    Image.new("L", (28, 28)).save("seven.png")
+    assert run("walk", "--latent", "seven.png") == 2
+    message = capsys.readouterr().err
+    assert "--latent seven.png: " in message
+    assert "digitgan invert" in message
+    assert "pickle" not in message
+    assert len(message.splitlines()) == 1
+
+
+def test_an_interrupted_sample_names_the_file_that_it_did_not_write(
+    trained: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = files()
+    monkeypatch.setattr("digitgan.model.file.Model.draw", interrupted)
+    assert run("sample", "run", "--out=mine.npz", "--format=npz") == 130
+    assert "mine.npz: " in capsys.readouterr().err
     assert files() == before
 
 

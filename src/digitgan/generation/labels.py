@@ -12,12 +12,30 @@ import numpy as np
 import numpy.typing as npt
 
 from digitgan.errors import UsageError, nearest
+from digitgan.recipes import Recipe
 
 Labels = npt.NDArray[np.int64]
 """Class indices, int64 (n,)."""
 
 MAX_IMAGES_PER_CALL = 10_000_000_000
 """Maximum images per call. More would take days and terabytes, and is most likely a typing error."""
+
+
+def check_conditional(recipe: Recipe, option: str, value: object) -> None:
+    """Check that a model has classes, which an option of the command line selects.
+
+    Args:
+        recipe: Recipe of the model.
+        option: The option.
+        value: Its value.
+
+    Raises:
+        UsageError: If the recipe is unconditional.
+    """
+    if not recipe.conditional:
+        raise UsageError(
+            f"{option} {value}: this model has no classes, because its recipe, {recipe.name}, is unconditional; remove {option}"
+        )
 
 
 def parse_labels(text: str, class_names: Sequence[str], option: str = "--labels") -> list[int]:
@@ -157,5 +175,6 @@ def _label(written: str, part: str, class_names: Sequence[str]) -> int:
     """Return the class of that name or, if no class has it, of that index."""
     label = class_names.index(written) if written in class_names else int(written)
     if label >= len(class_names):
-        raise UsageError(f"{part}: this model has {len(class_names)} classes; use 0 to {len(class_names) - 1}")
+        indices = f"0 to {len(class_names) - 1}" if len(class_names) > 1 else "0, its only class"
+        raise UsageError(f"{part}: is not a class of this model; use {indices}")
     return label

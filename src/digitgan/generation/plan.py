@@ -13,7 +13,7 @@ from digitgan import rng
 from digitgan.data import DataRequest
 from digitgan.distributed import world
 from digitgan.errors import UsageError
-from digitgan.generation.labels import Labelling, parse_labels, spread_labels, weighted_labels
+from digitgan.generation.labels import Labelling, check_conditional, parse_labels, spread_labels, weighted_labels
 from digitgan.generation.writers import WRITERS
 from digitgan.model.file import Model
 from digitgan.options import SampleOptions
@@ -41,13 +41,17 @@ def labelling_of(options: SampleOptions, model: Model) -> Labelling:
     """Return the labels that the options select.
 
     Raises:
-        UsageError: If the model lacks a class, or options are mutually exclusive.
+        UsageError: If the model lacks a class, an option needs classes and the model has none, or options are mutually
+            exclusive.
     """
     names = model.class_names
-    if options.labels is not None and not model.recipe.conditional:
-        raise UsageError(
-            f"--labels {options.labels}: the recipe of this model, {model.recipe.name}, is unconditional; remove --labels"
-        )
+    for option, value in (
+        ("--labels", options.labels),
+        ("--weights", options.weights),
+        ("--min-confidence", options.min_confidence),
+    ):
+        if value is not None:
+            check_conditional(model.recipe, option, value)
     if options.weights is not None:
         given = [f"--{name.replace('_', '-')}" for name in ("labels", "per_class") if getattr(options, name) is not None]
         if given or options.zero_latent:

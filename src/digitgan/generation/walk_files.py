@@ -15,7 +15,7 @@ from digitgan.data import read_picture
 from digitgan.errors import DataError, UsageError
 from digitgan.files import check_output_name, claim_output, free_path, replacing, whole_folder
 from digitgan.generation.inversion import Inversion, invert
-from digitgan.generation.labels import parse_labels
+from digitgan.generation.labels import check_conditional, parse_labels
 from digitgan.generation.walking import WALKS, Start, drawn_steps
 from digitgan.images import Picture, enlarged, grid, save_gif, save_png
 from digitgan.model.file import Model
@@ -131,6 +131,8 @@ def invert_to_file(options: InvertOptions) -> InversionResult:
     image, label = options.image, options.label
     rng.check_seed(options.seed)
     model = load(options.model, options.device)
+    if label is not None:
+        check_conditional(model.recipe, "--label", label)
     labels = None if label is None else parse_labels(label, model.class_names, option="--label")
     if labels is not None and len(labels) != 1:
         raise UsageError(f"--label {label}: give a single class, or remove --label to try every class")
@@ -159,8 +161,14 @@ def _save_sheet(path: Path, steps: list[Picture]) -> None:
 def _read_latent(path: Path, model: Model) -> npt.NDArray[np.float32]:
     try:
         z = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as problem:
-        raise DataError(f"--latent {path}: not an array of numbers ({problem}); create one with `digitgan invert`") from problem
+    except OSError as problem:
+        raise DataError(
+            f"--latent {path}: cannot be read ({problem.strerror or problem}); name a file of `digitgan invert`"
+        ) from problem
+    except (ValueError, EOFError) as problem:  # numpy's message advises to load a pickle, which could run code
+        raise DataError(
+            f"--latent {path}: is not a NumPy file (.npy) of numbers; create one with `digitgan invert`"
+        ) from problem
     width = model.generator.latent
     if not isinstance(z, np.ndarray) or z.shape != (width,) or z.dtype.kind != "f" or not np.isfinite(z).all():
         raise DataError(f"--latent {path}: must be {width} finite floats, shape ({width},); create it with `digitgan invert`")
