@@ -129,6 +129,12 @@ def test_labels_that_cannot_be_drawn_are_refused(small_model: Model, labels: lis
         small_model.sample(labels)
 
 
+def test_a_model_of_one_class_names_its_only_label(new_model: Callable[..., Model]) -> None:
+    with pytest.raises(UsageError, match="label 3: ") as caught:
+        new_model(class_names=("images",)).sample([3])
+    assert "0 to 0" not in str(caught.value)
+
+
 def test_a_start_before_the_first_image_is_refused(small_model: Model) -> None:
     with pytest.raises(UsageError, match="start -1"):
         small_model.sample([1], start=-1)

@@ -119,7 +119,9 @@ class Model:
             raise UsageError(f"labels: must be integer class indices, not {wanted.dtype}")
         if wanted.min() < 0 or wanted.max() >= len(self.class_names):
             wrong = int(wanted.min() if wanted.min() < 0 else wanted.max())
-            raise UsageError(f"label {wrong}: must be from 0 to {len(self.class_names) - 1} for this model")
+            last = len(self.class_names) - 1
+            allowed = f"from 0 to {last} for this model" if last else "0, because this model has no other class"
+            raise UsageError(f"label {wrong}: must be {allowed}")
         return wanted.astype(np.int64)
 
     def latents(self, seed: int, span: range, truncation: float | None = None, attempt: int = 0) -> Tensor:
