@@ -63,6 +63,7 @@ COMMANDS = [
     ("import generator.keras", "x.txt"),
     ("evaluate --report x.html", ""),
     ("train --images 64 --data digits", "x.png"),
+    ("compare fast quality --images 64 --data digits", "x.json"),
     ("recipes fast --diagram", "x.jpg"),
     ("data show digits", "x.jpg"),
     ("animate RUN", "x.mp4"),

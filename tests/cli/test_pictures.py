@@ -49,7 +49,7 @@ def seven(tmp_path: Path) -> Path:
 
 
 def test_a_text_a_walk_an_inversion_and_data_are_shown(tmp_path: Path, seven: Path) -> None:
-    walk = ["walk", "--kind", "grid", "--steps", "2", "--format"]
+    walk = ["walk", "--steps", "2", "--format"]
     for argv in (
         ["write", "2026"],
         [*walk, "png"],

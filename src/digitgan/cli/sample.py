@@ -59,7 +59,8 @@ def walk(options: Fields[WalkOptions], *, show: Show = True, quiet: Quiet = Fals
     if show:
         output.picture(walked.path)
     rows = [f"  row {row}: {name}" for row, name in enumerate(walked.rows)] if options.format == "png" else []
-    output.lines(f"{walked.steps} frames  {walked.path}", *rows)
+    what = "columns" if options.format == "png" else "frames"
+    output.lines(f"{walked.steps} {what}  {walked.path}", *rows)
     facts = {"out": str(walked.path), "steps": walked.steps, "rows": list(walked.rows)}
     output.result({**facts, "kind": options.kind, "model": options.model, "seed": options.seed})
 

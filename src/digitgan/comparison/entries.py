@@ -15,7 +15,7 @@ from rich.console import Console
 from digitgan.data import ProgressFn
 from digitgan.errors import DivergenceError, RunError, StoppedError, UsageError
 from digitgan.evaluation.run import evaluate
-from digitgan.files import replacing
+from digitgan.files import check_output_name, replacing
 from digitgan.options import EvaluateOptions, TrainOptions
 from digitgan.recipes import Recipe
 from digitgan.runs import RunFolder, open_run
@@ -205,7 +205,10 @@ def claim(folder: Path, wanted: dict[str, Any]) -> None:
 
     Raises:
         RunError: if the folder contains another comparison or other files.
+        UsageError: if the name of a new folder has the ending of a file.
     """
+    if not folder.exists():
+        check_output_name(folder, "")
     path = folder / ASKED
     if path.is_file():
         begun = any(each != path for each in folder.iterdir())
