@@ -91,7 +91,7 @@ class ProcessGroup:
                 dist.all_reduce(values, group=self._group)
         return values
 
-    def hand_out(self, content: bytes) -> bytes:
+    def broadcast(self, content: bytes) -> bytes:
         """Return the bytes of the first rank on every rank; the arguments of the other ranks are ignored."""
         if self._group is None:
             return content

@@ -60,18 +60,33 @@ def check_output_name(
     raise UsageError(f"{option} {path}: {output} {kind}{others}")
 
 
-def claim_output(path: Path, *, overwrite: bool, folder: bool = False, option: str = "--out") -> None:
-    """Check, before any computation, that writing to `path` destroys no data.
+def claim_output(
+    path: Path,
+    ending: str,
+    *,
+    overwrite: bool,
+    format_name: str = "",
+    endings: Mapping[str, str] | None = None,
+    remedy: str = "",
+    option: str = "--out",
+) -> None:
+    """Check, before any computation, that the name of an output fits, and that writing it destroys no data.
 
     Args:
         path: the output path.
+        ending: the ending that a file must have; "" for a folder.
         overwrite: whether existing output may be replaced.
-        folder: whether the output is a folder.
-        option: the option that sets the path, for the error message.
+        format_name: see `check_output_name`, as the arguments below.
+        endings: the ending of each format of the command.
+        remedy: what else the user can do.
+        option: the option that sets the path.
 
     Raises:
+        UsageError: if the name does not fit.
         OutputError: if the path exists and `overwrite` is false, or if the path is of a kind that is never replaced.
     """
+    check_output_name(path, ending, format_name=format_name, endings=endings, remedy=remedy, option=option)
+    folder = not ending
     if path.exists() and not overwrite:
         raise OutputError(f"{path}: already exists; replace it with --overwrite, or choose another {option}")
     if path.exists() and not path.is_file() and not path.is_dir():

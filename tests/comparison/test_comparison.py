@@ -139,7 +139,7 @@ def test_an_invalid_budget_leaves_no_folder() -> None:
     assert not Path("comparison").exists()
 
 
-@pytest.mark.parametrize("what", [["runs", "asked.json"], ["reports", "asked.json"]], ids=str)
+@pytest.mark.parametrize("what", [["runs", "options.json"], ["reports", "options.json"]], ids=str)
 def test_a_begun_comparison_without_a_result_is_another_one_too(tmp_path: Path, what: list[str]) -> None:
     claim(tmp_path, {"recipes": ["fast", "acgan"]})
     (tmp_path / what[0]).mkdir()
@@ -166,7 +166,7 @@ def test_a_training_that_diverges_is_no_reason_to_stop(tmp_path: Path, monkeypat
         found = compare(folder, seeds=1, images=tiny.IMAGES, draw=200)
         assert [(entry.name, entry.status) for entry in found.entries] == [("fast", "failed"), ("wgan-gp", "finished")]
         assert "| fast | 1 (failed) |" in found.table
-        assert found.words == ()
+        assert found.sentences == ()
     record = json.loads((folder / "runs" / "fast-0" / "run.json").read_text(encoding="utf-8"))
     assert len(record["rollbacks"]) == 3, "the failed run is not trained again"
 

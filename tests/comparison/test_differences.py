@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from digitgan.comparison import Entry
-from digitgan.comparison.differences import COMPARED, table, words_about
+from digitgan.comparison.differences import COMPARED, difference_sentences, table
 
 
 def entry(name: str, seed: int, accuracy: float, distance: float = 1.0, coverage: float | None = 0.5) -> Entry:
@@ -24,7 +24,7 @@ def entry(name: str, seed: int, accuracy: float, distance: float = 1.0, coverage
 
 def words_of(first: list[float], second: list[float]) -> str:
     entries = [entry("one", seed, value) for seed, value in enumerate(first)]
-    return words_about(entries + [entry("two", seed, value) for seed, value in enumerate(second)])[0]
+    return difference_sentences(entries + [entry("two", seed, value) for seed, value in enumerate(second)])[0]
 
 
 def is_significant(words: str) -> bool:
@@ -54,7 +54,7 @@ def test_a_single_seed_is_not_tested() -> None:
 
 
 def test_equal_metrics_are_equal_and_missing_ones_are_left_out() -> None:
-    said = words_about([entry("one", 0, 0.9, 2.0, None), entry("two", 0, 0.9, 1.0, 0.7)])
+    said = difference_sentences([entry("one", 0, 0.9, 2.0, None), entry("two", 0, 0.9, 1.0, 0.7)])
     assert re.match("Class accuracy: one .*two .*equal", said[0])
     assert re.match("Fréchet distance: two .*one", said[1])
     assert len(said) == 2
@@ -63,12 +63,12 @@ def test_equal_metrics_are_equal_and_missing_ones_are_left_out() -> None:
 def test_p_values_are_corrected_for_the_number_of_tests() -> None:
     """Of twenty tests without a true difference, one has p < 0.05 on average."""
     first, second = [0.900, 0.910, 0.920], [0.940, 0.950, 0.965]
-    alone = words_about([entry("one", seed, value, 1.0, None) for seed, value in enumerate(first)]
+    alone = difference_sentences([entry("one", seed, value, 1.0, None) for seed, value in enumerate(first)]
                         + [entry("two", seed, value, 1.0, None) for seed, value in enumerate(second)])  # fmt: skip
     assert is_significant(alone[0])
     assert re.search(r"Holm.*\b2 tests", alone[0])
     others = [entry(name, seed, value, 1.0, None) for name in "abcd" for seed, value in enumerate([0.90, 0.91, 0.92])]
-    many = words_about(others + [entry("two", seed, value, 1.0, None) for seed, value in enumerate(second)])
+    many = difference_sentences(others + [entry("two", seed, value, 1.0, None) for seed, value in enumerate(second)])
     assert not any(is_significant(said) for said in many)
     assert any(re.search(r"Holm.*\b20 tests", said) for said in many)
 
@@ -83,4 +83,4 @@ def test_a_failed_run_is_counted_as_failed() -> None:
     lines = table(whole).splitlines()
     assert lines[2].startswith("| one | 2 (failed) | 820 ± 2.5e+02 |")
     assert lines[3].startswith("| two | 2 | 1,000 |")
-    assert "p = " not in words_about(whole)[0]
+    assert "p = " not in difference_sentences(whole)[0]

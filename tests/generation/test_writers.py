@@ -265,7 +265,7 @@ def test_two_classes_of_one_name_do_not_become_one_folder(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_path_where_nothing_is_can_be_had(tmp_path: Path, overwrite: bool) -> None:
-    claim_output(tmp_path / "new.png", overwrite=overwrite)
+    claim_output(tmp_path / "new.png", ".png", overwrite=overwrite)
     assert tree(tmp_path) == {}
 
 
@@ -287,23 +287,25 @@ def drawn_idx(path: Path) -> None:
 
 @pytest.mark.parametrize("make", [a_file, an_empty_folder, drawn_images, drawn_idx])
 def test_what_is_there_is_replaced_only_when_asked(tmp_path: Path, make: Callable[[Path], None]) -> None:
-    make(tmp_path / "out")
-    with pytest.raises(OutputError, match=r"out: .*--overwrite.*--out"):
-        claim_output(tmp_path / "out", overwrite=False)
-    claim_output(tmp_path / "out", overwrite=True, folder=make is not a_file)
+    out, ending = (tmp_path / "out.png", ".png") if make is a_file else (tmp_path / "out", "")
+    make(out)
+    with pytest.raises(OutputError, match=rf"{out.name}: .*--overwrite.*--out"):
+        claim_output(out, ending, overwrite=False)
+    claim_output(out, ending, overwrite=True)
 
 
 @pytest.mark.parametrize("make", [a_file, drawn_images])
 def test_a_file_is_not_replaced_by_a_folder_nor_a_folder_by_a_file(tmp_path: Path, make: Callable[[Path], None]) -> None:
-    make(tmp_path / "out")
-    with pytest.raises(OutputError, match=r"out: is a f(ile|older)"):
-        claim_output(tmp_path / "out", overwrite=True, folder=make is a_file)
+    out, ending = (tmp_path / "out", "") if make is a_file else (tmp_path / "out.png", ".png")
+    make(out)
+    with pytest.raises(OutputError, match=rf"{out.name}: is a f(ile|older)"):
+        claim_output(out, ending, overwrite=True)
 
 
 def test_a_device_is_never_replaced(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(OutputError, match="pipe: "):
-        claim_output(tmp_path / "pipe", overwrite=True)
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(OutputError, match=r"pipe\.png: "):
+        claim_output(tmp_path / "pipe.png", ".png", overwrite=True)
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
@@ -311,5 +313,5 @@ def test_a_folder_of_other_things_is_never_replaced(tmp_path: Path, overwrite: b
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "wedding.jpg").write_bytes(b"once in a lifetime")
     with pytest.raises(OutputError, match="photos: "):
-        claim_output(tmp_path / "photos", overwrite=overwrite)
+        claim_output(tmp_path / "photos", "", overwrite=overwrite)
     assert tree(tmp_path / "photos") == {"wedding.jpg": b"once in a lifetime"}

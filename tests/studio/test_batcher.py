@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from digitgan.model.file import Model
-from digitgan.studio.batcher import DynamicBatcher, is_steady
+from digitgan.studio.batcher import DynamicBatcher, is_batch_invariant
 from digitgan.studio.errors import BusyError
 
 
@@ -43,10 +43,10 @@ def test_a_generator_whose_images_depend_on_their_company_draws_each_in_its_plac
     batcher: DynamicBatcher, new_model: Callable[..., Model]
 ) -> None:
     model = new_model()
-    assert is_steady(model)
+    assert is_batch_invariant(model)
     # Batch norm in training mode uses batch statistics: an extreme case of images that depend on their batch.
     unsteady = dataclasses.replace(model, generator=copy.deepcopy(model.generator).train())
-    assert not is_steady(unsteady)
+    assert not is_batch_invariant(unsteady)
 
     async def ask() -> list[object]:
         z = unsteady.latents(0, range(20))

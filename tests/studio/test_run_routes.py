@@ -94,7 +94,7 @@ def test_pause_step_go_on_stop_resume(own: Studio, own_runs: Path) -> None:
     here = own.get(f"{API}/runs/{name}/previews").json()[-1]
     time.sleep(1)
     assert own.get(f"{API}/runs/{name}/previews").json()[-1] == here
-    assert own.post(f"{API}/runs/{name}/go-on").status_code == 200
+    assert own.post(f"{API}/runs/{name}/continue").status_code == 200
     wait_for(lambda: own.get(f"{API}/runs/{name}/previews").json()[-1] > here, "progress")
     assert own.post(f"{API}/runs/{name}/pause").status_code == 200
     assert own.post(f"{API}/runs/{name}/stop").status_code == 200

@@ -13,7 +13,14 @@ import torch
 from digitgan.data import Batches, ImageSet
 from digitgan.errors import CheckpointError, OutputError
 from digitgan.networks import ImageSpec
-from digitgan.training import NoiseSource, Trainer, checkpoints, restore_checkpoint, save_checkpoint, sweep
+from digitgan.training import (
+    NoiseSource,
+    Trainer,
+    checkpoints,
+    remove_unfinished_checkpoints,
+    restore_checkpoint,
+    save_checkpoint,
+)
 from digitgan.training.checkpoint import KEPT_CHECKPOINTS, trainer_tensors
 
 FILES = ["state.safetensors", "state.json", "manifest.json"]
@@ -272,7 +279,7 @@ def test_leftovers_do_not_count_and_are_swept(saved: Path) -> None:
     for name in FILES:
         (leftover / name).write_bytes((saved / name).read_bytes())
     assert checkpoints(folder) == [saved]
-    sweep(folder)
+    remove_unfinished_checkpoints(folder)
     assert list(folder.iterdir()) == [saved]
 
 
@@ -287,7 +294,7 @@ def test_a_leftover_of_the_same_moment_is_written_over(tmp_path: Path, trainer: 
 
 def test_where_there_is_no_folder_there_are_no_checkpoints(tmp_path: Path) -> None:
     assert checkpoints(tmp_path / "none") == []
-    sweep(tmp_path / "none")
+    remove_unfinished_checkpoints(tmp_path / "none")
     assert list(tmp_path.iterdir()) == []
 
 

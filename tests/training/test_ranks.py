@@ -51,8 +51,8 @@ from digitgan.errors import DigitganError
 from digitgan.distributed import ProcessGroup
 
 ranks = ProcessGroup("Start them again")
-assert ranks.hand_out(b"from the first" if ranks.rank == 0 else b"") == b"from the first"
-assert ranks.hand_out(b"") == b""
+assert ranks.broadcast(b"from the first" if ranks.rank == 0 else b"") == b"from the first"
+assert ranks.broadcast(b"") == b""
 assert ranks.sum_of(torch.tensor([1.0, ranks.rank])).tolist() == [2.0, 1.0]
 ranks.wait()
 if ranks.rank == 1:

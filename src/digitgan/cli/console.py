@@ -9,7 +9,7 @@ from typing import final
 
 from rich.console import Console
 
-from digitgan.cli.signals import say_nothing_more
+from digitgan.cli.signals import redirect_to_null
 
 
 @final
@@ -25,7 +25,7 @@ class PipeSafeConsole(Console):
         self.quiet = True
         for descriptor in (1, 2):
             if os.path.sameopenfile(descriptor, 2):  # standard output may go elsewhere and still be open
-                say_nothing_more(descriptor)
+                redirect_to_null(descriptor)
         if sys.platform != "win32" and callable(signal.getsignal(signal.SIGPIPE)):
             signal.raise_signal(signal.SIGPIPE)
         else:

@@ -7,16 +7,15 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from digitgan.cli.output import Output
+from digitgan.cli.signals import stopping_on_signals
 from digitgan.cli.threads import share_cores
-from digitgan.options import EvaluateOptions, Fields, Json, Quiet
+from digitgan.errors import StoppedError
+from digitgan.options import CompareOptions, EvaluateOptions, Fields, Json, Quiet
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from digitgan.evaluation.summary import Chunk
-from digitgan.cli.signals import stopping_on_signals
-from digitgan.errors import StoppedError
-from digitgan.options import CompareOptions
 
 
 def evaluate(options: Fields[EvaluateOptions], *, quiet: Quiet = False, json_: Json = False) -> None:
@@ -86,5 +85,5 @@ def compare(options: Fields[CompareOptions], *, quiet: Quiet = False, json_: Jso
             stopped.exit_code = 128 + received[0]
             raise
     output = Output(quiet, json_)
-    output.lines(found.table, "", *found.words, "", f"comparison {found.folder}")
+    output.lines(found.table, "", *found.sentences, "", f"comparison {found.folder}")
     output.result({"out": str(found.folder), **found.report})

@@ -36,13 +36,12 @@ def data_show(
         out: output picture (default: first-25.png, or the next free name)
     """
     from digitgan.data import load_image_set
-    from digitgan.files import check_output_name, claim_output, free_path
+    from digitgan.files import claim_output, free_path
     from digitgan.images import enlarged, grid, save_png
 
     image_set = load_image_set(source, split, data_dir, per_class_limit=per_class_limit)
     path = out or free_path(Path(f"first-{SHOWN_IMAGES}.png"))
-    check_output_name(path, ".png")
-    claim_output(path, overwrite=overwrite)
+    claim_output(path, ".png", overwrite=overwrite)
     first = image_set.images[:SHOWN_IMAGES]
     paper = 255 if first.ndim == 3 else 0  # colour images are not inverted
     save_png(path, enlarged(grid(255 - first if paper else first, columns=5, background=paper), 3))

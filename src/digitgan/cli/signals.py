@@ -62,7 +62,7 @@ def stopping_on_signals(control: Control, *, quiet: bool) -> Iterator[list[int]]
                 signal.signal(each, signal.SIG_DFL)
         if number == _HANGUP:
             for descriptor in terminals:
-                say_nothing_more(descriptor)
+                redirect_to_null(descriptor)
         elif number not in _GONE and not quiet:
             # The live display hides the cursor; after a second signal there is no time to show it again.
             cursor = b"\x1b[?25h" if os.isatty(2) else b""
@@ -83,7 +83,7 @@ def stopping_on_signals(control: Control, *, quiet: bool) -> Iterator[list[int]]
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-def say_nothing_more(descriptor: int) -> None:
+def redirect_to_null(descriptor: int) -> None:
     """Redirect a file descriptor to the null device, so that later writes do not fail."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, descriptor)

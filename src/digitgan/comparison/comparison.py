@@ -11,7 +11,7 @@ from typing import Any, Final, final
 import numpy as np
 from rich.console import Console
 
-from digitgan.comparison.differences import COMPARED, baseline, table, words_about
+from digitgan.comparison.differences import COMPARED, baseline, difference_sentences, table
 from digitgan.comparison.entries import Entry, finished, groups, trained
 from digitgan.errors import UsageError, nearest
 from digitgan.evaluation import METRICS, MIN_IMAGES
@@ -25,6 +25,14 @@ from digitgan.runs import RunFolder
 from digitgan.session.callbacks.progress import ProgressKind, console_printer
 from digitgan.training import Control
 
+COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000", "#e69f00")
+"""The colours of the curves, from Okabe and Ito's palette for all types of colour vision. The line styles differ too."""
+
+STYLES: Final = ("-", "--", "-.", ":")
+
+IMAGES_PER_ENTRY: Final = 20
+"""The number of images of each entry in the picture."""
+
 ONLY_RECIPES: Final = ("seeds", "first_seed", "images", "minutes", "settings", "device")
 """The options of the trainings. Finished runs refuse them."""
 
@@ -37,14 +45,14 @@ class Comparison:
     Attributes:
         entries: the runs.
         table: a Markdown table of the means and standard deviations over seeds, one row for each recipe or run.
-        words: a sentence for each difference, with its significance.
+        sentences: a sentence for each difference, with its significance.
         report: the content of comparison.json, as JSON values.
         folder: the folder of comparison.json, comparison.md, samples.png and curves.png.
     """
 
     entries: tuple[Entry, ...]
     table: str
-    words: tuple[str, ...]
+    sentences: tuple[str, ...]
     report: dict[str, Any]
     folder: Path
 
@@ -124,7 +132,7 @@ def _check_runs(options: CompareOptions, are_recipes: Sequence[bool]) -> None:
 
 
 def _compared(entries: Sequence[Entry], folder: Path) -> Comparison:
-    text, words = table(entries), tuple(words_about(entries))
+    text, sentences = table(entries), tuple(difference_sentences(entries))
     report = {
         "entries": [
             {
@@ -139,25 +147,16 @@ def _compared(entries: Sequence[Entry], folder: Path) -> Comparison:
             for entry in entries
         ],
         "baseline": {name: baseline(entries, name) for name in COMPARED},
-        "words": list(words),
+        "sentences": list(sentences),
         "protocol": next((entry.record["protocol"] for entry in entries if entry.record is not None), None),
     }
     with replacing(folder / "comparison.json") as file:
         file.write((json.dumps(report, indent=1, ensure_ascii=False) + "\n").encode())
     with replacing(folder / "comparison.md") as file:
-        file.write(("\n".join([text, "", *words]) + "\n").encode())
+        file.write(("\n".join([text, "", *sentences]) + "\n").encode())
     draw_samples(entries, folder / "samples.png")
     draw_curves(entries, folder / "curves.png")
-    return Comparison(tuple(entries), text, words, report, folder)
-
-
-COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000", "#e69f00")
-"""The colours of the curves, from Okabe and Ito's palette for all types of colour vision. The line styles differ too."""
-
-STYLES: Final = ("-", "--", "-.", ":")
-
-IMAGES_PER_ENTRY: Final = 20
-"""The number of images of each entry in the picture."""
+    return Comparison(tuple(entries), text, sentences, report, folder)
 
 
 def draw_samples(entries: Sequence[Entry], path: Path) -> None:

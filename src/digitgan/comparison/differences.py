@@ -74,23 +74,23 @@ class _Difference:
     chance: float | None
 
 
-def words_about(entries: Sequence[Entry]) -> list[str]:
+def difference_sentences(entries: Sequence[Entry]) -> list[str]:
     """Return a sentence for each pair and metric: Welch's t-test over the seeds, with Holm's correction."""
     differences = list(_differences(entries))
     tests = sum(difference.chance is not None for difference in differences)
-    words = []
+    sentences = []
     for difference, chance in zip(differences, _holm([difference.chance for difference in differences]), strict=True):
         if difference.by == 0:
-            words.append(f"{difference.title}: {difference.better} and {difference.worse} are equal.")
+            sentences.append(f"{difference.title}: {difference.better} and {difference.worse} are equal.")
             continue
         beginning = f"{difference.title}: {difference.better} is better than {difference.worse} by {difference.by:.3g}"
         if chance is None:
-            words.append(f"{beginning}, not tested with a single seed.")
+            sentences.append(f"{beginning}, not tested with a single seed.")
             continue
         conclusion = "significant" if chance < SIGNIFICANCE_LEVEL else "not significant"
         how = f"Welch's t-test, p = {chance:.2g}" + (f" after Holm's correction for {tests} tests" if tests > 1 else "")
-        words.append(f"{beginning}, {conclusion} ({how}).")
-    return words
+        sentences.append(f"{beginning}, {conclusion} ({how}).")
+    return sentences
 
 
 def _differences(entries: Sequence[Entry]) -> Iterator[_Difference]:

@@ -28,7 +28,7 @@ from digitgan.training import Control
 SCORED: Final = 6
 """The number of evaluations during each training, for the curves."""
 
-ASKED: Final = "asked.json"
+OPTIONS_FILE: Final = "options.json"
 """The file in the comparison folder that holds the arguments of the comparison."""
 
 
@@ -113,7 +113,7 @@ def finished(
     claim(folder, {**wanted, "data": asked.data, "per_class_limit": asked.per_class_limit})
     entries: list[Entry] = []
     for number, run in enumerate(opened, start=1):
-        _go_on(control, folder)
+        _check_stop_request(control, folder)
         report = folder / "reports" / f"{number}-{run.path.resolve().name}"
         found = evaluate(dataclasses.replace(asked, source=str(run.path), report=report), notify, reuse=True)
         if entries and entries[0].record and found.record["inputs"]["training_sha256"] != _training(entries[0]):
@@ -174,14 +174,14 @@ def trained(
     # Seeds are outermost, so that an interrupted comparison has equally many runs of each recipe.
     runs = list(itertools.product(seeds, recipes))
     for number, (seed, recipe) in enumerate(runs, start=1):
-        _go_on(control, folder)
+        _check_stop_request(control, folder)
         notify(f"run {number} of {len(runs)}: {recipe}, seed {seed}")
         run = RunFolder(folder / "runs" / f"{recipe}-{seed}")
         try:
             _train(run, recipe, seed, budget, console, progress, control, notify)
         except DivergenceError as problem:
             notify(str(problem))
-        _go_on(control, folder)
+        _check_stop_request(control, folder)
         found = None
         if run.model.is_file():
             asked = EvaluateOptions(str(run.path), data_dir=budget.data_dir, images=draw, report=run.path)
@@ -209,13 +209,13 @@ def claim(folder: Path, wanted: dict[str, Any]) -> None:
     """
     if not folder.exists():
         check_output_name(folder, "")
-    path = folder / ASKED
+    path = folder / OPTIONS_FILE
     if path.is_file():
         begun = any(each != path for each in folder.iterdir())
-        there = _read_asked(path)
+        there = _read_options(path)
         if there != wanted and begun:
             keys = [key for key in dict.fromkeys([*there, *wanted]) if there.get(key) != wanted.get(key)]
-            other = [f"{key}: {_told(there.get(key))} -> {_told(wanted.get(key))}" for key in keys]
+            other = [f"{key}: {_as_text(there.get(key))} -> {_as_text(wanted.get(key))}" for key in keys]
             listed = "\n  ".join(other)
             raise RunError(f"{folder}: contains another comparison; choose another --out\n  {listed}")
     elif folder.is_dir() and any(folder.iterdir()):
@@ -224,13 +224,13 @@ def claim(folder: Path, wanted: dict[str, Any]) -> None:
         file.write((json.dumps(wanted, indent=1) + "\n").encode())
 
 
-def _told(value: Any) -> str:
+def _as_text(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
     return "none" if value is None else str(value)
 
 
-def _read_asked(path: Path) -> dict[str, Any]:
+def _read_options(path: Path) -> dict[str, Any]:
     try:
         there = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as problem:
@@ -240,7 +240,7 @@ def _read_asked(path: Path) -> dict[str, Any]:
     return there
 
 
-def _go_on(control: Control, folder: Path) -> None:
+def _check_stop_request(control: Control, folder: Path) -> None:
     if control.stop_requested:
         raise StoppedError(f"{folder}: stopped; run the same command again to continue")
 
@@ -284,11 +284,13 @@ def _run_name(run: RunFolder, runs: Sequence[RunFolder]) -> str:
     recipe = run.read_recipe()
     clash = [other for other in runs if other.read_recipe().name == recipe.name]
     lengths = [other.read_recipe().training.images for other in clash]
-    alike = all(_what_it_is(other) == _what_it_is(run) for other in clash) and max(lengths) <= SAME_LENGTH * min(lengths)
+    alike = all(_recipe_and_data(other) == _recipe_and_data(run) for other in clash) and max(lengths) <= SAME_LENGTH * min(
+        lengths
+    )
     return recipe.name if alike else str(run.path)
 
 
-def _what_it_is(run: RunFolder) -> tuple[Recipe, Any]:
+def _recipe_and_data(run: RunFolder) -> tuple[Recipe, Any]:
     """Return a run's recipe without its length, and the hash of its data."""
     recipe = run.read_recipe()
     training = dataclasses.replace(recipe.training, images=1, evaluate_every=0)

@@ -73,7 +73,7 @@ class Batches:
         self.batch_size = batch_size
         self.images_an_epoch = self._count = len(image_set)
         self._seed = seed
-        self._take = _taker(image_set, torch.device(device))
+        self._take = _batch_maker(image_set, torch.device(device))
         # A batch across the end of an epoch needs two orders.
         self._order = lru_cache(maxsize=2)(self._draw_order)
 
@@ -102,7 +102,7 @@ class Batches:
         return rng.permutation(self._seed, "data order", epoch, self._count)
 
 
-def _taker(image_set: ImageSet, device: torch.device) -> Callable[[Indices], Batch]:
+def _batch_maker(image_set: ImageSet, device: torch.device) -> Callable[[Indices], Batch]:
     """Return a function that makes a batch of the images with given indices.
 
     Batches are contiguous. Otherwise PyTorch would switch convolutions on them to the channels-last layout.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import pickle
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,7 +146,7 @@ def _weights(path: Path) -> dict[str, Any]:
         raise UsageError(
             f"--inception {path}: no such file; download weights-inception-2015-12-05-{PUBLISHED}.pth from torch-fidelity"
         ) from problem
-    except (OSError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as problem:
+    except Exception as problem:  # torch raises errors of many types for a file that is something else
         raise UsageError(
             f"--inception {path}: not a weights file; use weights-inception-2015-12-05-{PUBLISHED}.pth"
         ) from problem

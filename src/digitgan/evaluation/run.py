@@ -105,7 +105,7 @@ def evaluate(
         check_output_name(folder, "", option="--report")
     paths = report_paths(folder)
     for path in paths:
-        claim_output(path, overwrite=options.overwrite or reuse or report is None, option="--report")
+        claim_output(path, path.suffix, overwrite=options.overwrite or reuse or report is None, option="--report")
     what, split = _source_of(options, notify)
     check_source(what, split.training)
     if options.train_on_synthetic:

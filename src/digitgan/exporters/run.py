@@ -27,7 +27,7 @@ from digitgan.exporters import (
     largest_difference,
 )
 from digitgan.exporters.keras_import import read_keras
-from digitgan.files import check_output_name, claim_output, file_hash, free_path, replacing, whole_folder
+from digitgan.files import claim_output, file_hash, free_path, replacing, whole_folder
 from digitgan.images import from_network
 from digitgan.model.file import Model, save_model
 from digitgan.model.registry import find_model, load
@@ -91,8 +91,8 @@ def export(options: ExportOptions, notify: ProgressFn = lambda line: None) -> Ex
     discriminator = _discriminator(model, loaded) if options.with_discriminator else None
     package = Package(loaded, discriminator, file_hash(file), model)
     path = options.out or free_path(Path("generator" + form.ending if form.ending else f"{form.name}-model"))
-    check_output_name(path, form.ending, format_name=form.name, endings={name: each.ending for name, each in FORMATS.items()})
-    claim_output(path, overwrite=options.overwrite, folder=not form.ending)
+    endings = {name: each.ending for name, each in FORMATS.items()}
+    claim_output(path, form.ending, overwrite=options.overwrite, format_name=form.name, endings=endings)
     if form.ending:
         with replacing(path) as opened:
             form.write(package, Path(opened.name), quantize)
@@ -181,8 +181,7 @@ def import_keras(options: ImportOptions) -> ImportResult:
             written.
     """
     path = options.out or free_path(Path(f"{options.source.stem}.safetensors"))
-    check_output_name(path, ".safetensors")
-    claim_output(path, overwrite=options.overwrite)
+    claim_output(path, ".safetensors", overwrite=options.overwrite)
     model = read_keras(options.source, options.weights, options.class_names)
     save_model(path, model)
     return ImportResult(path, model)

@@ -24,7 +24,6 @@ UNCONDITIONAL_COUNT: Final = 100
 MAX_IN_ONE_FILE: Final = 1_000_000
 """Maximum images per file. Larger sets use several files, so that an interruption loses only the unfinished ones."""
 
-
 DEFAULT_SHARD_SIZE: Final = 50_000
 """Default images per file of a set that several processes of torchrun generate."""
 
@@ -172,7 +171,7 @@ class SetPlan:
         return plain
 
     def command(self) -> str:
-        """Return the command that generates the same set."""
+        """Return the command that generates the same set, with its defaults written out: a later version may change them."""
         labelling = self.labelling
         words = ["digitgan", "sample", self.model, "--labels", ",".join(str(label) for label in labelling.classes)]
         if labelling.in_turn:

@@ -145,7 +145,7 @@ def sample_to_files(options: SampleOptions, console: Console, notify: ProgressFn
             f"{labelling.count:,} images: at most {MAX_IN_ONE_FILE:,} per file; write several files with --format npz "
             f"--shard-size {DEFAULT_SHARD_SIZE}"
         )
-    with _told_if_interrupted(out):
+    with _explaining_interruption(out):
         plan = _plan(options, model, labelling, notify)
         filters = filters_of(plan, model, options.data_dir, notify)
         check_acceptance(model, plan, filters)
@@ -158,7 +158,7 @@ def sample_to_files(options: SampleOptions, console: Console, notify: ProgressFn
 
 
 @contextlib.contextmanager
-def _told_if_interrupted(out: Path) -> Iterator[None]:
+def _explaining_interruption(out: Path) -> Iterator[None]:
     """Add to an interruption that the output was not written: writers replace it only as a whole, at the end."""
     try:
         yield
@@ -168,17 +168,14 @@ def _told_if_interrupted(out: Path) -> Iterator[None]:
 
 def _claimed_path(options: SampleOptions, writer: Writer) -> Path:
     """Return the path of the output, after the check that its name fits the format and that it replaces nothing."""
-    is_set = is_sharded(options)
-    out = options.out or free_path(Path("samples" if is_set else f"samples{writer.ending}"))
-    check_output_name(
-        out,
-        "" if is_set else writer.ending,
-        format_name="" if is_set else writer.name,
-        endings={} if is_set else {name: each.ending for name, each in WRITERS.items()},
-        remedy="" if options.shard_size is None else "remove --shard-size, which writes a set of several files",
-    )
-    if not is_set:  # the folder of a set may hold an unfinished set, see `_claim_set`
-        claim_output(out, overwrite=options.overwrite, folder=not writer.ending)
+    if is_sharded(options):
+        out = options.out or free_path(Path("samples"))
+        remedy = "" if options.shard_size is None else "remove --shard-size, which writes a set of several files"
+        check_output_name(out, "", remedy=remedy)  # the folder may hold an unfinished set, see `_claim_set`
+        return out
+    out = options.out or free_path(Path(f"samples{writer.ending}"))
+    endings = {name: each.ending for name, each in WRITERS.items()}
+    claim_output(out, writer.ending, overwrite=options.overwrite, format_name=writer.name, endings=endings)
     return out
 
 
@@ -234,7 +231,7 @@ def _write_set(job: _Job, folder: SetFolder) -> SampleResult:
             begin_set(plan, folder, resume=options.resume)
         except DigitganError as problem:
             refusal = problem
-    message = ranks.hand_out(str(refusal or "").encode()).decode()
+    message = ranks.broadcast(str(refusal or "").encode()).decode()
     if message:  # every rank raises the same error
         raise refusal or UsageError(message)
     # The assignment of files to ranks must not depend on which are finished: that changes while the ranks check.
@@ -287,7 +284,7 @@ def _claim_set(folder: SetFolder, options: SampleOptions) -> None:
         return
     if folder.unfinished.is_dir() and not options.overwrite:
         raise OutputError(f"{folder.path}: holds an unfinished set; continue it with --resume or replace it with --overwrite")
-    claim_output(folder.path, overwrite=options.overwrite, folder=True)
+    claim_output(folder.path, "", overwrite=options.overwrite)
     try:
         if folder.path.exists():
             shutil.rmtree(folder.path)

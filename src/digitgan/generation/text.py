@@ -16,7 +16,7 @@ from torch import Tensor
 
 from digitgan import rng
 from digitgan.errors import UsageError
-from digitgan.files import check_output_name, claim_output, free_path, whole_folder
+from digitgan.files import claim_output, free_path, whole_folder
 from digitgan.generation.walking import principal_directions
 from digitgan.images import Picture, enlarged, save_png
 from digitgan.model.file import Model
@@ -177,8 +177,8 @@ def write_to_file(options: WriteOptions) -> Path:
     first = enlarged(write(loaded, text, seed, style), WRITING_ENLARGEMENT if repeat is None else 1)
     plain = "".join(character if character.isalnum() else "-" for character in text)[:40]
     path = options.out or free_path(Path(plain if repeat else f"{plain}.png"))
-    check_output_name(path, ".png" if repeat is None else "", remedy="" if repeat is None else "remove --repeat")
-    claim_output(path, overwrite=options.overwrite, folder=repeat is not None)
+    ending, remedy = (".png", "") if repeat is None else ("", "remove --repeat")
+    claim_output(path, ending, overwrite=options.overwrite, remedy=remedy)
     if repeat is None:
         save_png(path, first)
         return path

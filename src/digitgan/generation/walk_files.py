@@ -13,7 +13,7 @@ import torch
 from digitgan import rng
 from digitgan.data import read_picture
 from digitgan.errors import DataError, UsageError
-from digitgan.files import check_output_name, claim_output, free_path, replacing, whole_folder
+from digitgan.files import claim_output, free_path, replacing, whole_folder
 from digitgan.generation.inversion import Inversion, invert
 from digitgan.generation.labels import check_conditional, parse_labels
 from digitgan.generation.walking import WALKS, Start, drawn_steps
@@ -73,8 +73,8 @@ def walk_to_file(options: WalkOptions) -> WalkResult:
     planned = walk(Start(model, tuple(classes), options.seed, steps, options.interpolation, given))
     path = options.out or free_path(Path("walk" + {"gif": ".gif", "png": ".png", "frames": ""}[options.format]))
     endings = {"gif": ".gif", "png": ".png", "frames": ""}
-    check_output_name(path, endings[options.format], format_name=options.format, endings=endings)
-    claim_output(path, overwrite=options.overwrite, folder=options.format == "frames")
+    form = options.format
+    claim_output(path, endings[form], overwrite=options.overwrite, format_name=form, endings=endings)
     drawn = drawn_steps(model, planned)
     if options.format == "png":
         drawn = [drawn[index] for index in np.linspace(0, len(drawn) - 1, min(len(drawn), MAX_ACROSS)).round().astype(int)]
@@ -137,10 +137,9 @@ def invert_to_file(options: InvertOptions) -> InversionResult:
     if labels is not None and len(labels) != 1:
         raise UsageError(f"--label {label}: give a single class, or remove --label to try every class")
     path = options.out or free_path(Path(f"{image.stem}-redrawn.png"))
-    check_output_name(path, ".png")
     latent = path.with_suffix(".npy")
-    for each in (path, latent):
-        claim_output(each, overwrite=options.overwrite)
+    claim_output(path, ".png", overwrite=options.overwrite)
+    claim_output(latent, ".npy", overwrite=options.overwrite)
     pixels, turned = _ink_on_dark(_as_drawn(read_picture(image), model, image))
     found = invert(model, pixels, None if labels is None else labels[0], options.seed)
     every = torch.arange(len(model.class_names))

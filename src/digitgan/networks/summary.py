@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from digitgan import rng
 from digitgan.errors import UsageError
-from digitgan.files import check_output_name, claim_output, free_path
+from digitgan.files import claim_output, free_path
 from digitgan.images import save_png, stacked
 from digitgan.networks import (
     Discriminator,
@@ -62,7 +62,7 @@ def diagram_of(network: Generator | Discriminator) -> Image:
     sizes, kinds = zip(*_inputs(network), strict=True)
     with warnings.catch_warnings(action="ignore"):
         picture: Image = visualtorch.render(
-            _ScoresAlone(network).eval(),
+            _LogitsOnly(network).eval(),
             sizes,
             style="graph",
             input_dtype=kinds,
@@ -84,7 +84,7 @@ def _inputs(network: Generator | Discriminator) -> list[tuple[tuple[int, ...], t
 
 
 @final
-class _ScoresAlone(nn.Module):
+class _LogitsOnly(nn.Module):
     """A wrapper with a single output tensor, as visualtorch requires, that keeps labels within the number of classes."""
 
     def __init__(self, network: Generator | Discriminator) -> None:
@@ -141,8 +141,7 @@ def describe_recipe(name: str | None, *, summary: bool, diagram: bool, out: Path
     path = None
     if diagram:
         path = out or free_path(Path(f"{name}.png"))
-        check_output_name(path, ".png")
-        claim_output(path, overwrite=overwrite)
+        claim_output(path, ".png", overwrite=overwrite)
         save_png(path, stacked([np.asarray(diagram_of(network)) for network in networks.values()]))
     return RecipeDescription(tables, path, counts)
 

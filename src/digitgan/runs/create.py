@@ -26,7 +26,7 @@ def new_run(path: Path, *, overwrite: bool) -> RunFolder:
     with creation_errors(path):
         if run.record.exists() or run.recipe.exists():
             _remove(run)
-        sweep_run(run)
+        remove_temporary_files(run)
         path.mkdir(parents=True, exist_ok=True)
     return run
 
@@ -52,7 +52,7 @@ def check_out(path: Path, *, overwrite: bool) -> None:
         raise OutputError(f"{path}: is a file; --out must name a folder")
 
 
-def sweep_run(run: RunFolder) -> None:
+def remove_temporary_files(run: RunFolder) -> None:
     """Remove the temporary files of interrupted writes; the caller must hold the lock of the run (see `locked`)."""
     for path in run.cut_off_files():
         path.unlink(missing_ok=True)

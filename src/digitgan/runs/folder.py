@@ -139,7 +139,7 @@ class RunFolder:
         beside = [path for path in self.path.glob(".*.part") if _replaced(path) in ours]
         return beside + [path for folder in (self.previews, self.snapshots) for path in folder.glob(".*.part")]
 
-    def forget_after(self, images_seen: int) -> None:
+    def remove_later_pictures_and_snapshots(self, images_seen: int) -> None:
         """Remove the previews and snapshots after a number of images seen, to which the run has returned."""
         for path in (*self.preview_files(), *self.snapshot_files()):
             if int(path.stem) > images_seen:
@@ -173,12 +173,12 @@ class RunFolder:
         try:
             record = json.loads(_text(self.record))
         except ValueError as problem:
-            raise RunError(f"{self.record}: damaged ({problem}); {self._what_is_left()}") from problem
+            raise RunError(f"{self.record}: damaged ({problem}); {self._usable_model()}") from problem
         if not isinstance(record, dict):
-            raise RunError(f"{self.record}: damaged (not a JSON object); {self._what_is_left()}")
+            raise RunError(f"{self.record}: damaged (not a JSON object); {self._usable_model()}")
         return record
 
-    def _what_is_left(self) -> str:
+    def _usable_model(self) -> str:
         """Return the part of an error message that says what is possible without the record."""
         left = [*([self.model] if self.model.is_file() else []), *self.snapshot_files()[-1:]]
         drawn = f"; its model is still usable with `digitgan sample {left[0]}`" if left else ""

@@ -199,7 +199,7 @@ def _agreed(plan: TrainPlan, ranks: Ranks) -> TrainPlan:
     """Return the plan of the leader, which measured the speed and chose the folder, on every rank."""
     ranks.share_of(plan.recipe.updates.microbatches)
     own = [to_toml(plan.recipe), plan.seed, str(plan.run.path), plan.image_set.content_hash]
-    recipe, seed, path, data = json.loads(ranks.hand_out(json.dumps(own).encode()))
+    recipe, seed, path, data = json.loads(ranks.broadcast(json.dumps(own).encode()))
     if plan.image_set.content_hash != data:
         raise DataError(
             f"{plan.image_set.name}: the data of process {ranks.rank} differs from that of the first process "

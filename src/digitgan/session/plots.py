@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from digitgan.errors import RunError, UsageError
-from digitgan.files import check_output_name, claim_output, replacing
+from digitgan.files import claim_output, replacing
 from digitgan.images import Picture, enlarged, grid, save_gif
 from digitgan.model.file import Model
 from digitgan.model.registry import load
@@ -36,8 +36,7 @@ def animate_run(folder: Path, *, out: Path | None, rows: bool, milliseconds: int
         raise UsageError(f"--milliseconds {milliseconds}: must be from 20 to 60000; browsers slow down faster animations")
     run = open_run(folder)
     path = out or (run.rows_animation if rows else run.animation)
-    check_output_name(path, ".gif")
-    claim_output(path, overwrite=overwrite or out is None)
+    claim_output(path, ".gif", overwrite=overwrite or out is None)
     if rows:
         frames = written_rows(load(str(folder)))
         save_gif(path, [enlarged(frame, 2) for frame in frames], milliseconds)
@@ -58,8 +57,7 @@ def plot_run(folder: Path, *, out: Path | None, overwrite: bool) -> Path:
     """
     run = open_run(folder)
     path = out or run.curves
-    check_output_name(path, ".png")
-    claim_output(path, overwrite=overwrite or out is None)
+    claim_output(path, ".png", overwrite=overwrite or out is None)
     plot(run, path)
     return path
 

@@ -8,7 +8,7 @@ from digitgan.errors import CheckpointError, DivergenceError
 from digitgan.model.file import save_model
 from digitgan.session.components import TrainingComponents
 from digitgan.session.plan import check_length
-from digitgan.training import checkpoints, hand_over, restore_checkpoint, sweep
+from digitgan.training import broadcast_trainer, checkpoints, remove_unfinished_checkpoints, restore_checkpoint
 
 
 def resume(components: TrainingComponents) -> None:
@@ -57,7 +57,7 @@ def roll_back(components: TrainingComponents, alarm: str) -> None:
         _reset(components)
     components.history.count_lost(seconds - components.history.seconds)
     to = trainer.images_seen
-    plan.run.forget_after(to)
+    plan.run.remove_later_pictures_and_snapshots(to)
     if len(record.rollbacks) >= guard.rollbacks:
         _give_up(components, alarm)
     record.rollbacks.append({"at": at, "to": to, "alarm": alarm})
@@ -66,7 +66,7 @@ def roll_back(components: TrainingComponents, alarm: str) -> None:
     if not restored:
         components.pretrain()  # the rollback counts already: with the new learning rates, as in a resumed run
     record.write("training")
-    hand_over(trainer)
+    broadcast_trainer(trainer)
     rate = guard.learning_rate_factor**trainer.attempts
     components.notify(
         f"guard: {alarm}.\nguard: rolled back to {to:,} images; continuing with new noise and {rate:g} times the learning "
@@ -77,7 +77,7 @@ def roll_back(components: TrainingComponents, alarm: str) -> None:
 def _restore(components: TrainingComponents) -> bool:
     """Restore the newest complete checkpoint of the trainer and the callbacks; return False if there is none."""
     folder = components.plan.run.checkpoints
-    sweep(folder)
+    remove_unfinished_checkpoints(folder)
     for checkpoint in reversed(checkpoints(folder)):
         try:
             states = restore_checkpoint(checkpoint, components.trainer)

@@ -17,7 +17,7 @@ from rich.console import Console
 from digitgan.errors import DivergenceError
 from digitgan.evaluation import report_paths
 from digitgan.images import enlarged, inline_png
-from digitgan.runs import RunFolder, locked, new_run, sweep_run
+from digitgan.runs import RunFolder, locked, new_run, remove_temporary_files
 from digitgan.session.callbacks import Callback, Previews, ProgressCallback, TensorBoard
 from digitgan.session.callbacks.displays import progress_callback
 from digitgan.session.callbacks.previews import animate
@@ -95,7 +95,7 @@ def run_training(plan: TrainPlan, console: Console, progress: ProgressKind, cont
     with locked(plan.run):
         before = plan.run.read_record() if plan.resumed else {}
         if plan.resumed:
-            sweep_run(plan.run)
+            remove_temporary_files(plan.run)
         else:
             new_run(plan.run.path, overwrite=plan.overwrite)
         return TrainingSession(plan, console, progress, control, before).run()

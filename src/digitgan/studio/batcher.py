@@ -1,7 +1,7 @@
 """Dynamic batching: a bounded queue that combines small requests for the same model into one batch.
 
 A generator takes hardly longer for thirty images than for one. The waiting requests for a model therefore share a batch. Each
-image is bit-identical to that of `Model.draw` for the image alone; see `is_steady`.
+image is bit-identical to that of `Model.draw` for the image alone; see `is_batch_invariant`.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class _Piece:
     place: int
     drawn: Future[Picture] = field(default_factory=Future)
 
-    def goes_with(self, other: _Piece) -> bool:
+    def is_compatible_with(self, other: _Piece) -> bool:
         """Return whether both chunks can share a batch."""
         return self.model is other.model and self.labels.shape[1:] == other.labels.shape[1:]
 
@@ -169,7 +169,7 @@ class DynamicBatcher:
 
     def _is_steady(self, model: Model) -> bool:
         if model.generator not in self._steady:
-            self._steady[model.generator] = is_steady(model)
+            self._steady[model.generator] = is_batch_invariant(model)
         return self._steady[model.generator]
 
     def _next(self) -> list[_Piece] | None:
@@ -182,7 +182,7 @@ class DynamicBatcher:
             pieces = [self._pieces.popleft()]
             count = len(pieces[0].labels)
             for other in list(self._pieces):
-                if count + len(other.labels) <= BLOCK and other.goes_with(pieces[0]):
+                if count + len(other.labels) <= BLOCK and other.is_compatible_with(pieces[0]):
                     self._pieces.remove(other)
                     pieces.append(other)
                     count += len(other.labels)
@@ -202,7 +202,7 @@ def _together(pieces: list[_Piece], steady: Callable[[Model], bool]) -> list[Pic
     return [drawn[end - len(piece.labels) : end] for piece, end in zip(pieces, ends, strict=True)]
 
 
-def is_steady(model: Model) -> bool:
+def is_batch_invariant(model: Model) -> bool:
     """Return whether the images of a model are bit-identical in batches of every size and at every position.
 
     Rounding depends on the order in which a kernel adds numbers. That order can depend on the batch size and on the position

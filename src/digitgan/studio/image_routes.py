@@ -39,10 +39,10 @@ async def models(request: Request) -> list[dict[str, Any]]:
     """List the available models: the shipped models, then those of the runs."""
     services = services_of(request)
 
-    def all_of_them() -> list[dict[str, Any]]:
+    def list_models() -> list[dict[str, Any]]:
         return [{"name": name} for name in services.model_cache.names()]
 
-    return await asyncio.to_thread(all_of_them)
+    return await asyncio.to_thread(list_models)
 
 
 @routes.get("/models/{name}")

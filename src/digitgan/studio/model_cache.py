@@ -53,7 +53,7 @@ class ModelCache:
         if not self.runs.is_dir():
             return []
         found = [RunFolder(path) for path in self.runs.iterdir() if self._is_run(path.name)]
-        return sorted(found, key=_born, reverse=True)
+        return sorted(found, key=_last_start, reverse=True)
 
     def names(self) -> list[str]:
         """Return the names of the shipped models, then of the runs that have a model."""
@@ -78,7 +78,7 @@ class ModelCache:
             raise NotThereError(str(problem)) from problem
         return self._load(path)
 
-    def at_hand(self, name: str) -> Model | None:
+    def cached(self, name: str) -> Model | None:
         """Return a shipped model if it is already loaded, else None. The call never waits for a file or a lock."""
         path = self._shipped.get(name)
         return None if path is None else next((model for key, model in self._loaded.copy().items() if key[0] == path), None)
@@ -116,7 +116,7 @@ class ModelCache:
             return self._loaded[key]
 
 
-def _born(run: RunFolder) -> float:
+def _last_start(run: RunFolder) -> float:
     """Return the time at which a run was last started or resumed: the recipe file is written at each start."""
     files = (run.recipe, run.record)
     return max((path.stat().st_mtime for path in files if path.is_file()), default=0.0)

@@ -61,7 +61,7 @@ class ProcessManager:
             raise UsageError(
                 f"run name {name[:120]!r}: must be up to 100 letters, digits, '.', '-' or '_', and start with a letter or digit"
             )
-        with self.table.alone():
+        with self.table.exclusive():
             if self.table.is_alive(name):
                 raise StateError(f"{name}: is already training; stop it first, or choose another name")
             if len(self.table.alive()) >= MAX_AT_ONCE:
@@ -71,7 +71,7 @@ class ProcessManager:
 
     def start_anew(self, recipe: str, data: str, arguments: Sequence[str]) -> str:
         """Start a new run under the next free name and return the name; see `start`."""
-        with self.table.alone():
+        with self.table.exclusive():
             number = 1
             while self.table.is_taken(name := f"{recipe}-{data}-{number:03d}"):
                 number += 1
@@ -93,7 +93,7 @@ class ProcessManager:
                 raise StateError(f"{name}: is not training; wait until it has started, or resume it")
             self.table.write(name, **{**self.table.read(name), "paused": True})
 
-    def go_on(self, name: str) -> None:
+    def unpause(self, name: str) -> None:
         """Continue a paused training.
 
         Raises:
@@ -115,7 +115,7 @@ class ProcessManager:
         if self.table.phase(run, {"status": "training"}) != "paused":
             raise StateError(f"{name}: is not paused; pause it before a step")
         before = _size(run.history)
-        self.go_on(name)
+        self.unpause(name)
         steered = self.table.read(name)
         until = time.monotonic() + SECONDS_TO_STEP
         while _size(run.history) <= before and time.monotonic() < until and self.table.is_alive(name):

@@ -47,7 +47,7 @@ class ProcessTable:
         self._starting = False
 
     @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
+    def exclusive(self) -> Iterator[None]:
         """Prevent other threads, and other studios on the same folder, from starting a training.
 
         Raises:
@@ -84,7 +84,7 @@ class ProcessTable:
                     command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, start_new_session=True
                 )
         self._children[name] = child
-        self.write(name, pid=child.pid, born=_born(child.pid), paused=False, started=time.time())
+        self.write(name, pid=child.pid, born=_start_time(child.pid), paused=False, started=time.time())
 
     def signal(self, name: str, number: int) -> None:
         """Send a signal to the process of a run.
@@ -126,7 +126,7 @@ class ProcessTable:
         # `poll` reaps an ended child. Another studio on the same folder may have restarted the run, so the IDs are compared.
         if child is not None and child.poll() is not None and child.pid == pid:
             return False
-        return isinstance(pid, int) and _born(pid) == state.get("born") is not None
+        return isinstance(pid, int) and _start_time(pid) == state.get("born") is not None
 
     def alive(self) -> list[str]:
         """Return the names of the runs whose training process is alive."""
@@ -145,7 +145,7 @@ class ProcessTable:
             elif self.read(name).get("stopping"):
                 self.forget(name)  # it was stopped before it had started
             else:
-                found[name] = self.last_words(name) or "the process ended without output"
+                found[name] = self.last_error_lines(name) or "the process ended without output"
         return found
 
     def forget(self, name: str) -> None:
@@ -159,7 +159,7 @@ class ProcessTable:
         for path in (self._state(name), self._log(name)):
             path.unlink(missing_ok=True)
 
-    def last_words(self, name: str) -> str:
+    def last_error_lines(self, name: str) -> str:
         """Return the error message of a training that has ended, or its last output lines, without progress messages."""
         with contextlib.suppress(OSError):
             lines = self._log(name).read_text(encoding="utf-8", errors="replace").splitlines()
@@ -211,7 +211,7 @@ class ProcessTable:
             raise OutputError(f"{self.runs / STATE}: cannot be written ({problem.strerror or problem})") from problem
 
 
-def _born(pid: int) -> str | None:
+def _start_time(pid: int) -> str | None:
     """Return the start time of a process, in a unit of the system; None if it does not exist or is a zombie."""
     stat = Path(f"/proc/{pid}/stat")
     if stat.exists():

@@ -109,7 +109,7 @@ class RunMonitor:
             "scores": _scores(run),
         }
         if facts["phase"] == "interrupted":
-            facts["problem"] = self.process_table.last_words(name) or None
+            facts["problem"] = self.process_table.last_error_lines(name) or None
         facts["diagnostics"] = [diagnostic.as_json() for diagnostic in _remarks(facts, recipe, history)]
         return RunView(run, facts, history, previews)
 

@@ -33,12 +33,12 @@ async def runs(request: Request) -> dict[str, Any]:
     """List the runs, the newest first, and the runs that are starting or failed to start."""
     services = services_of(request)
 
-    def all_of_them() -> dict[str, Any]:
+    def list_runs() -> dict[str, Any]:
         found = [services.monitor.brief(run) for run in services.model_cache.all_runs()]
         pending = [{"name": name, "problem": words} for name, words in services.process_manager.table.pending().items()]
         return {"runs": found, "pending": pending}
 
-    return await asyncio.to_thread(all_of_them)
+    return await asyncio.to_thread(list_runs)
 
 
 @routes.post("/runs", status_code=201)
@@ -114,9 +114,9 @@ async def act(
     request: Request,
     name: RunName,
     action: Annotated[
-        Literal["pause", "go-on", "step", "stop", "resume", "forget"],
+        Literal["pause", "continue", "step", "stop", "resume", "forget"],
         Path(
-            description="pause: suspend in memory; go-on: continue a paused run; step: continue for 1/200 of the run; "
+            description="pause: suspend in memory; continue: continue a paused run; step: continue for 1/200 of the run; "
             "stop: end with a checkpoint; resume: restart from the checkpoint; forget: remove a run that failed to start"
         ),
     ],
@@ -142,7 +142,7 @@ async def act(
             return
         {
             "pause": process_manager.pause,
-            "go-on": process_manager.go_on,
+            "continue": process_manager.unpause,
             "step": process_manager.step,
             "stop": process_manager.stop,
         }[action](name)

@@ -37,8 +37,8 @@ class Services:
 
     async def model(self, name: str) -> Model:
         """Return the model of a name; see `ModelCache.model`."""
-        at_hand = self.model_cache.at_hand(name)
-        return at_hand if at_hand is not None else await asyncio.to_thread(self.model_cache.model, name)
+        cached = self.model_cache.cached(name)
+        return cached if cached is not None else await asyncio.to_thread(self.model_cache.model, name)
 
 
 def services_of(request: Request) -> Services:

@@ -1,11 +1,12 @@
 """Training: the objective, the trainer, the training loop, and checkpoints."""
 
-from digitgan.training.checkpoint import checkpoints, restore_checkpoint, save_checkpoint, sweep
+from digitgan.training.checkpoint import checkpoints, remove_unfinished_checkpoints, restore_checkpoint, save_checkpoint
 from digitgan.training.control import Control
 from digitgan.training.ema import recalibrate_batchnorm
-from digitgan.training.followers import follow, hand_over, leading
+from digitgan.training.followers import broadcast_trainer, follow, leading
 from digitgan.training.loop import (
     CheckpointDue,
+    Due,
     Ended,
     EvaluationDue,
     Event,
@@ -23,6 +24,7 @@ from digitgan.training.trainer import StepReport, Trainer
 __all__ = [
     "CheckpointDue",
     "Control",
+    "Due",
     "Ended",
     "EvaluationDue",
     "Event",
@@ -35,15 +37,15 @@ __all__ = [
     "Stepped",
     "StopInPretrainingError",
     "Trainer",
+    "broadcast_trainer",
     "checkpoints",
     "follow",
-    "hand_over",
     "join_ranks",
     "leading",
     "pretrain",
     "recalibrate_batchnorm",
+    "remove_unfinished_checkpoints",
     "restore_checkpoint",
     "save_checkpoint",
-    "sweep",
     "train_loop",
 ]

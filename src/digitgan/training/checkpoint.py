@@ -201,7 +201,7 @@ def set_trainer_tensors(trainer: Trainer, saved: Mapping[str, Tensor]) -> bool:
     return True
 
 
-def sweep(folder: Path) -> None:
+def remove_unfinished_checkpoints(folder: Path) -> None:
     """Remove the files of interrupted saves."""
     for leftover in folder.glob(f"*{_TEMPORARY}"):
         shutil.rmtree(leftover, ignore_errors=True)

@@ -19,11 +19,11 @@ from digitgan.training.ranks import RankCommand
 from digitgan.training.trainer import Trainer
 
 
-def hand_over(trainer: Trainer) -> None:
+def broadcast_trainer(trainer: Trainer) -> None:
     """Broadcast the trainer of the leader to all ranks: at the start, after a restored checkpoint, after a rollback."""
     if trainer.ranks is not None:
         trainer.ranks.send(RankCommand.TAKE_OVER)
-        _hand_over(trainer)
+        _broadcast_trainer(trainer)
 
 
 @contextlib.contextmanager
@@ -33,14 +33,14 @@ def leading(trainer: Trainer) -> Iterator[None]:
     In the middle of a step, the other ranks would read the command as a gradient. They are not told then; they notice the end
     of this process.
     """
-    hand_over(trainer)
+    broadcast_trainer(trainer)
     try:
         yield
     except BaseException:
         with contextlib.suppress(RankError):  # another rank may be lost
-            _dismiss(trainer)
+            _end_followers(trainer)
         raise
-    _dismiss(trainer)
+    _end_followers(trainer)
 
 
 def follow(trainer: Trainer, batches: Batches, noise_source: NoiseSource) -> None:
@@ -49,17 +49,17 @@ def follow(trainer: Trainer, batches: Batches, noise_source: NoiseSource) -> Non
     assert ranks is not None
     while (order := ranks.receive()) != RankCommand.END:
         if order == RankCommand.TAKE_OVER:
-            _hand_over(trainer)
+            _broadcast_trainer(trainer)
         else:
             trainer.step(batches.at(trainer.images_seen), noise_source.at(trainer.images_seen, trainer.attempts))
 
 
-def _hand_over(trainer: Trainer) -> None:
+def _broadcast_trainer(trainer: Trainer) -> None:
     assert trainer.ranks is not None
     leads = trainer.ranks.leads
     own = json.dumps([trainer.images_seen, trainer.rollbacks, dataclasses.asdict(trainer.spec)])
-    place = trainer.ranks.hand_out(own.encode() if leads else b"")
-    tensors = trainer.ranks.hand_out(tensors_to_bytes(trainer_tensors(trainer)) if leads else b"")
+    place = trainer.ranks.broadcast(own.encode() if leads else b"")
+    tensors = trainer.ranks.broadcast(tensors_to_bytes(trainer_tensors(trainer)) if leads else b"")
     if not leads:
         images_seen, trainer.rollbacks, shape = json.loads(place)
         if (spec := ImageSpec(**shape)) != trainer.spec:
@@ -71,6 +71,6 @@ def _hand_over(trainer: Trainer) -> None:
             )
 
 
-def _dismiss(trainer: Trainer) -> None:
+def _end_followers(trainer: Trainer) -> None:
     if trainer.ranks is not None and not trainer.ranks.in_step:
         trainer.ranks.send(RankCommand.END)

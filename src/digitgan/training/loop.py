@@ -21,36 +21,31 @@ class Stepped:
     report: StepReport
 
 
-@final
 @dataclass(frozen=True)
-class PreviewDue:
-    """A preview is due; the trainer is in the state after the last step."""
+class Due:
+    """Something is due; the trainer is in the state after the last step."""
 
     trainer: Trainer
 
 
 @final
-@dataclass(frozen=True)
-class EvaluationDue:
-    """An evaluation is due; the trainer is in the state after the last step."""
-
-    trainer: Trainer
+class PreviewDue(Due):
+    """A preview is due."""
 
 
 @final
-@dataclass(frozen=True)
-class SnapshotDue:
-    """A snapshot of the model is due; the trainer is in the state after the last step."""
-
-    trainer: Trainer
+class EvaluationDue(Due):
+    """An evaluation is due."""
 
 
 @final
-@dataclass(frozen=True)
-class CheckpointDue:
-    """A checkpoint is due; the trainer is in the state after the last step."""
+class SnapshotDue(Due):
+    """A snapshot of the model is due."""
 
-    trainer: Trainer
+
+@final
+class CheckpointDue(Due):
+    """A checkpoint is due."""
 
 
 @final
@@ -71,7 +66,7 @@ class Ended:
     finished: bool
 
 
-Event = Stepped | PreviewDue | EvaluationDue | SnapshotDue | CheckpointDue | RollbackDue | Ended
+Event = Stepped | Due | RollbackDue | Ended
 
 
 def train_loop(trainer: Trainer, batches: Batches, noise_source: NoiseSource, control: Control) -> Iterator[Event]:

@@ -154,7 +154,7 @@ def _teach_generator(
     optimizer = torch.optim.Adam(trained(generator), rate, BETAS, fused=True)
     error = torch.zeros(())
     for step in range(steps):
-        _stop_if_told(control)
+        _check_stop_request(control)
         whole = batches.at(step * batches.batch_size)
         batch = Batch(whole.images[:MAX_PRETRAINING_BATCH], whole.labels[:MAX_PRETRAINING_BATCH])
         z = noise_source.pretraining_latents(step)[:MAX_PRETRAINING_BATCH]  # for the latent dimensions without a component
@@ -171,7 +171,7 @@ def _teach_discriminator(
     """Train the discriminator to separate real images from noise."""
     separated, accuracies = None, {}
     for step in range(steps):
-        _stop_if_told(control)
+        _check_stop_request(control)
         batch = batches.at(step * batches.batch_size)
         noise = noise_source.pretraining_noise(step, image_set.shape)
         terms = trainer.pretrain(batch, noise, noise_source.pretraining_dropout(step))
@@ -181,6 +181,6 @@ def _teach_discriminator(
     return {"steps": steps, "separated_after": separated, **accuracies}
 
 
-def _stop_if_told(control: Control) -> None:
+def _check_stop_request(control: Control) -> None:
     if control.stop_requested:
         raise StopInPretrainingError

@@ -23,13 +23,10 @@ from digitgan.recipes import Recipe
 from digitgan.session.callbacks.base import Callback
 from digitgan.session.callbacks.history import RunningMeans
 from digitgan.training import (
-    CheckpointDue,
     Control,
+    Due,
     Ended,
-    EvaluationDue,
     Event,
-    PreviewDue,
-    SnapshotDue,
     Stepped,
     StepReport,
     Trainer,
@@ -96,7 +93,7 @@ class Guard(Callback):
         """Check the losses of a step, or the weights before they are used or saved."""
         if isinstance(event, Stepped):
             self._add_step(event.report)
-        elif isinstance(event, PreviewDue | EvaluationDue | SnapshotDue | CheckpointDue | Ended):
+        elif isinstance(event, Due | Ended):
             self._check_weights(event.trainer)
 
     def check_preview(self, images: Picture, labels: npt.NDArray[np.int64], images_seen: int) -> None:

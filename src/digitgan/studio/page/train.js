@@ -58,7 +58,7 @@ async function start(event) {
 const BUTTONS = { // phase -> [action, button text]
   starting: [["stop", "Stop"]],
   training: [["pause", "Pause"], ["stop", "Stop"]],
-  paused: [["go-on", "Continue"], ["step", "Step"], ["stop", "Stop"]],
+  paused: [["continue", "Continue"], ["step", "Step"], ["stop", "Stop"]],
   stopped: [["resume", "Resume"]],
   interrupted: [["resume", "Resume"]],
 };
