@@ -24,14 +24,14 @@ from digitgan.errors import UsageError
 from digitgan.evaluation import METRICS, Comparison, Metric
 from digitgan.evaluation.metrics.bootstrap import Interval
 from digitgan.exporters import FORMATS, Format, Images, Labels, Latents, Package, drawn_directly
-from digitgan.exporters.keras_networks import keras_generator
+from digitgan.exporters.keras_families import keras_generator
 from digitgan.files import replacing
 from digitgan.generation.writers import WRITERS, Writer
 from digitgan.images import Picture
 from digitgan.lookup import Registry
 from digitgan.networks import GENERATORS, Generator, ImageSpec
 from digitgan.recipes import GENERATOR_FAMILIES
-from digitgan.recipes.networks import setting
+from digitgan.recipes.families import setting
 from digitgan.training.losses import LOSSES, Loss
 from digitgan.training.penalties import PENALTIES, LabelledImages, Score
 from tests import tiny

@@ -16,9 +16,9 @@ import pytest
 import torch
 
 from digitgan.errors import ModelFileError, RecipeError
+from digitgan.exporters.keras_families import keras_generator
 from digitgan.exporters.keras_import import read_keras
 from digitgan.exporters.keras_layers import load_keras
-from digitgan.exporters.keras_networks import keras_generator
 from digitgan.model.file import load_model, save_model
 from digitgan.recipes import RECIPES
 from tests.exporters.networks import VARIANTS, generator_of, inputs_of

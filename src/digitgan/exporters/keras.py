@@ -9,8 +9,8 @@ from typing import ClassVar, final
 import numpy as np
 
 from digitgan.exporters.formats import Format, Images, Labels, Latents, Package
+from digitgan.exporters.keras_families import keras_discriminator, keras_generator
 from digitgan.exporters.keras_layers import KerasModel, load_keras
-from digitgan.exporters.keras_networks import keras_discriminator, keras_generator
 
 EXAMPLE = '''"""Generate ten images with Keras alone: python draw.py"""
 

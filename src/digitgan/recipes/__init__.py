@@ -4,7 +4,7 @@
 recipe. This package imports the standard library only, so that listing and checking recipes stays fast.
 """
 
-from digitgan.recipes.networks import (
+from digitgan.recipes.families import (
     DISCRIMINATOR_FAMILIES,
     GENERATOR_FAMILIES,
     ConvolutionalDiscriminatorRecipe,

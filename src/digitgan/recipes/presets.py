@@ -17,7 +17,7 @@ from typing import Final
 
 from digitgan.errors import RecipeError
 from digitgan.lookup import Registry
-from digitgan.recipes.networks import (
+from digitgan.recipes.families import (
     ConvolutionalDiscriminatorRecipe,
     ConvolutionalGeneratorRecipe,
     RecurrentDiscriminatorRecipe,

@@ -1,7 +1,7 @@
 """The sections of a recipe: typed, frozen dataclasses whose settings each have a default and a range.
 
 The defaults define small convolutional networks that train well. The recipe `fast` changes a few of them. The settings of the
-two networks are in `digitgan.recipes.networks`.
+two networks are in `digitgan.recipes.families`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import final
 
-from digitgan.recipes.networks import (
+from digitgan.recipes.families import (
     ConvolutionalDiscriminatorRecipe,
     ConvolutionalGeneratorRecipe,
     DiscriminatorRecipe,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, get_type_hints
 
 from digitgan.errors import RecipeError, nearest
-from digitgan.recipes.networks import FAMILY_SECTIONS
+from digitgan.recipes.families import FAMILY_SECTIONS
 from digitgan.recipes.presets import ALIASES, DEFAULT_RECIPE, RECIPES
 from digitgan.recipes.settings import Recipe
 

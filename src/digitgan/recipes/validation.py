@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from digitgan.errors import RecipeError
-from digitgan.recipes.networks import (
+from digitgan.recipes.families import (
     ConvolutionalDiscriminatorRecipe,
     ConvolutionalGeneratorRecipe,
     KerasGraphGeneratorRecipe,

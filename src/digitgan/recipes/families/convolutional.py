@@ -1,40 +1,11 @@
-"""The settings of the two networks.
-
-The sections `generator` and `discriminator` have a class for each network family. A setting that a family lacks raises an error
-instead of being ignored.
-"""
+"""The settings of the convolutional family."""
 
 from __future__ import annotations
 
-import types
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, final
+from dataclasses import dataclass
+from typing import final
 
-from digitgan.errors import RecipeError
-from digitgan.lookup import Registry
-
-
-def setting(default: Any, *, low: float | None = None, high: float | None = None, names: Iterable[str] = ()) -> Any:
-    """Return a dataclass field with a default and the values it accepts.
-
-    Args:
-        default: the field's default.
-        low: the least number accepted.
-        high: the largest number accepted.
-        names: the names accepted, for a field of text.
-    """
-    return field(default=default, metadata={"low": low, "high": high, "names": tuple(names)})
-
-
-GENERATOR_LABELS: Final = ("none", "one-hot", "embedding", "normalised-embedding")
-"""The ways to join the label to the latent."""
-
-DISCRIMINATOR_LABELS: Final = ("none", "one-hot", "row-plane", "mask-plane", "projection")
-"""The ways to pass the label to the discriminator."""
-
-INITIALISATIONS: Final = ("he", "keras", "torch")
-"""The initial weights: He et al. 2015, for the activation that follows, or the defaults of Keras or of PyTorch."""
+from digitgan.recipes.families.base import DISCRIMINATOR_LABELS, GENERATOR_LABELS, INITIALISATIONS, setting
 
 
 @final
@@ -93,64 +64,6 @@ class ConvolutionalGeneratorRecipe:
 
 @final
 @dataclass(frozen=True)
-class RecurrentGeneratorRecipe:
-    """A recurrent generator: latent and label -> dense layer -> features for each row -> LSTM -> one dense layer for all rows.
-
-    Attributes:
-        family: "recurrent".
-        latent: Width of the latent z, 1 to 4096.
-        label_input: Form in which the label is joined to z, as in `ConvolutionalGeneratorRecipe`.
-        label_embedding: Width of the label embedding, 1 to 4096.
-        row_features: Number of features that the LSTM receives for each row of the image, 1 to 4096.
-        units: Number of units of the LSTM, 1 to 4096.
-        autoregressive: If true, the LSTM also receives the generated row above.
-        output: Activation of the last layer: "tanh", or "sigmoid", whose [0, 1] is scaled to [-1, 1].
-        initialisation: Initial weights: the defaults of "keras" or "torch".
-    """
-
-    family: str = setting("recurrent", names=("recurrent",))
-    latent: int = setting(100, low=1, high=4096)
-    label_input: str = setting("embedding", names=GENERATOR_LABELS)
-    label_embedding: int = setting(16, low=1, high=4096)
-    row_features: int = setting(64, low=1, high=4096)
-    units: int = setting(128, low=1, high=4096)
-    autoregressive: bool = setting(False)
-    output: str = setting("sigmoid", names=("tanh", "sigmoid"))
-    initialisation: str = setting("keras", names=("keras", "torch"))
-
-    @property
-    def conditional(self) -> bool:
-        """Return whether the generated image depends on the label."""
-        return self.label_input != "none"
-
-
-@final
-@dataclass(frozen=True)
-class KerasGraphGeneratorRecipe:
-    """A generator imported from Keras as a graph of layers. Images can be sampled from it; it cannot be trained.
-
-    Attributes:
-        family: "layered".
-        latent: Width of the latent z, 1 to 4096.
-        label_input: Form of the label input: "none", "index", or "one-hot".
-        pixels: Range of the last layer's output: "signed" (-1 to 1), "unit" (0 to 1) or "bytes" (0 to 255).
-        layers: Description of the layers as JSON, see `digitgan.networks.keras_graph.generator`.
-    """
-
-    family: str = setting("layered", names=("layered",))
-    latent: int = setting(100, low=1, high=4096)
-    label_input: str = setting("none", names=("none", "index", "one-hot"))
-    pixels: str = setting("signed", names=("signed", "unit", "bytes"))
-    layers: str = setting("")
-
-    @property
-    def conditional(self) -> bool:
-        """Return whether the generated image depends on the label."""
-        return self.label_input != "none"
-
-
-@final
-@dataclass(frozen=True)
 class ConvolutionalDiscriminatorRecipe:
     """A convolutional discriminator: image and label -> strided convolutions -> dense features, if any -> score.
 
@@ -198,59 +111,3 @@ class ConvolutionalDiscriminatorRecipe:
     def conditional(self) -> bool:
         """Return whether the score depends on the label."""
         return self.label_input != "none" or (self.label_biases and len(self.channels) > 1)
-
-
-@final
-@dataclass(frozen=True)
-class RecurrentDiscriminatorRecipe:
-    """A recurrent discriminator: the rows of image and label -> LSTM -> dense features, if any -> score.
-
-    Attributes:
-        family: "recurrent".
-        label_input: Form of the label input, as in `ConvolutionalDiscriminatorRecipe`.
-        units: Number of units of the LSTM, 1 to 4096.
-        features: Width of a dense layer before the score, 0 to 4096. 0 omits the layer.
-        pixels: Range of the pixels that the layers receive: "signed" (-1 to 1) or "unit" (0 to 1).
-        auxiliary_classifier: If true, the discriminator also predicts the class of an image (Odena et al. 2017).
-        initialisation: Initial weights: the defaults of "keras" or "torch".
-    """
-
-    family: str = setting("recurrent", names=("recurrent",))
-    label_input: str = setting("row-plane", names=DISCRIMINATOR_LABELS)
-    units: int = setting(128, low=1, high=4096)
-    features: int = setting(64, low=0, high=4096)
-    pixels: str = setting("unit", names=("signed", "unit"))
-    auxiliary_classifier: bool = setting(False)
-    initialisation: str = setting("keras", names=("keras", "torch"))
-
-    @property
-    def conditional(self) -> bool:
-        """Return whether the score depends on the label."""
-        return self.label_input != "none"
-
-
-GeneratorRecipe = ConvolutionalGeneratorRecipe | RecurrentGeneratorRecipe | KerasGraphGeneratorRecipe
-DiscriminatorRecipe = ConvolutionalDiscriminatorRecipe | RecurrentDiscriminatorRecipe
-
-GENERATOR_FAMILIES: Final = Registry[type](
-    "generator.family =",
-    {
-        "convolutional": ConvolutionalGeneratorRecipe,
-        "recurrent": RecurrentGeneratorRecipe,
-        "layered": KerasGraphGeneratorRecipe,
-    },
-    RecipeError,
-)
-"""The settings of each family of generators: frozen dataclasses whose fields are made by `setting`."""
-
-DISCRIMINATOR_FAMILIES: Final = Registry[type](
-    "discriminator.family =",
-    {"convolutional": ConvolutionalDiscriminatorRecipe, "recurrent": RecurrentDiscriminatorRecipe},
-    RecipeError,
-)
-"""The settings of each family of discriminators."""
-
-FAMILY_SECTIONS: Final[Mapping[str, Registry[type]]] = types.MappingProxyType(
-    {"generator": GENERATOR_FAMILIES, "discriminator": DISCRIMINATOR_FAMILIES}
-)
-"""The sections of a recipe whose settings depend on their `family`."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from digitgan.exporters.keras_networks import keras_discriminator, keras_generator
+from digitgan.exporters.keras_families import keras_discriminator, keras_generator
 from digitgan.networks import ImageSpec
 from digitgan.recipes import RECIPES, Recipe
 from tests.exporters.networks import VARIANTS, discriminator_of, generator_of, inputs_of
