@@ -21,7 +21,7 @@ from digitgan.training import (
     restore_checkpoint,
     save_checkpoint,
 )
-from digitgan.training.checkpoint import KEPT_CHECKPOINTS, trainer_tensors
+from digitgan.training.checkpoint import CHECKPOINT_FORMAT, KEPT_CHECKPOINTS, trainer_tensors
 
 FILES = ["state.safetensors", "state.json", "manifest.json"]
 CALLBACKS = {"history": {"sums": {"loss": [1.5, 3]}, "seconds": 0.1}}
@@ -248,9 +248,9 @@ def test_a_checkpoint_of_other_networks_is_refused_and_the_trainer_is_unchanged(
 
 def test_a_checkpoint_of_another_format_is_refused(tmp_path: Path, trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as future:
-        future.setattr("digitgan.training.checkpoint.CHECKPOINT_FORMAT", 4)
+        future.setattr("digitgan.training.checkpoint.CHECKPOINT_FORMAT", CHECKPOINT_FORMAT + 1)
         path = save_checkpoint(tmp_path, trainer, {})
-    with pytest.raises(CheckpointError, match=r"00000048: .*\b4\b.*\b3\b"):
+    with pytest.raises(CheckpointError, match=rf"00000048: .*\b{CHECKPOINT_FORMAT + 1}\b.*\b{CHECKPOINT_FORMAT}\b"):
         restore_checkpoint(path, trainer)
 
 

@@ -56,7 +56,9 @@ class Batches:
         images_an_epoch: the number of images in the image set.
     """
 
-    def __init__(self, image_set: ImageSet, batch_size: int, seed: int, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self, image_set: ImageSet, batch_size: int, seed: int, device: torch.device | str = "cpu", *, mirror: bool = False
+    ) -> None:
         """Prepare an image set for batching.
 
         Args:
@@ -64,6 +66,7 @@ class Batches:
             batch_size: the number of images in a batch, 1 or more.
             seed: the seed of the order.
             device: the device of the batches.
+            mirror: whether half of the images are mirrored from left to right, as a function of the seed and the position.
 
         Raises:
             UsageError: if `batch_size` is below 1.
@@ -73,6 +76,7 @@ class Batches:
         self.batch_size = batch_size
         self.images_an_epoch = self._count = len(image_set)
         self._seed = seed
+        self._mirror = mirror
         self._take = _batch_maker(image_set, torch.device(device))
         # A batch across the end of an epoch needs two orders.
         self._order = lru_cache(maxsize=2)(self._draw_order)
@@ -85,7 +89,12 @@ class Batches:
         """
         if images_seen < 0:
             raise UsageError(f"images seen {images_seen}: must be 0 or more")
-        return self._take(self._indices(images_seen))
+        batch = self._take(self._indices(images_seen))
+        if not self._mirror:
+            return batch
+        coins = rng.integers(self._seed, "mirrored images", images_seen, self.batch_size, 2)
+        mirrored = to_device(coins == 1, batch.images.device)[:, None, None, None]
+        return Batch(torch.where(mirrored, batch.images.flip(3), batch.images), batch.labels)
 
     def _indices(self, images_seen: int) -> Indices:
         parts = []

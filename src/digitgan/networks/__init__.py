@@ -14,6 +14,7 @@ from digitgan.networks.base import Discriminator, DiscriminatorOutput, Generator
 from digitgan.networks.convolutional import ConvolutionalDiscriminator, ConvolutionalGenerator
 from digitgan.networks.keras_graph.generator import KerasGraphGenerator
 from digitgan.networks.recurrent import RecurrentDiscriminator, RecurrentGenerator
+from digitgan.networks.residual import ResidualDiscriminator, ResidualGenerator
 from digitgan.recipes import Recipe
 
 __all__ = [
@@ -30,13 +31,24 @@ __all__ = [
 
 GENERATORS: Final = Registry[Callable[[Any, ImageSpec], Generator]](
     "generator.family =",
-    {"convolutional": ConvolutionalGenerator, "recurrent": RecurrentGenerator, "layered": KerasGraphGenerator},
+    {
+        "convolutional": ConvolutionalGenerator,
+        "recurrent": RecurrentGenerator,
+        "residual": ResidualGenerator,
+        "layered": KerasGraphGenerator,
+    },
     RecipeError,
 )
 """The generator classes by family; each takes the `generator` section of a recipe."""
 
 DISCRIMINATORS: Final = Registry[Callable[[Any, ImageSpec], Discriminator]](
-    "discriminator.family =", {"convolutional": ConvolutionalDiscriminator, "recurrent": RecurrentDiscriminator}, RecipeError
+    "discriminator.family =",
+    {
+        "convolutional": ConvolutionalDiscriminator,
+        "recurrent": RecurrentDiscriminator,
+        "residual": ResidualDiscriminator,
+    },
+    RecipeError,
 )
 """The discriminator classes by family; each takes the `discriminator` section of a recipe."""
 

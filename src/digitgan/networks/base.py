@@ -9,6 +9,7 @@ from typing import NamedTuple, final
 from torch import Tensor, nn
 
 from digitgan.device import initialize_vector_math
+from digitgan.networks.growth import GrowthLevel
 
 
 @final
@@ -49,6 +50,7 @@ class Generator(nn.Module, ABC):
         spec: the shape of the images and the number of classes.
         latent: the width of the latent vector z.
         dense: the first layer. Its input is z followed by the label vector.
+        growth: the size that the network has grown to; None for a family that does not grow.
     """
 
     dense: nn.Linear
@@ -58,6 +60,7 @@ class Generator(nn.Module, ABC):
         initialize_vector_math()
         self.spec = spec
         self.latent = latent
+        self.growth: GrowthLevel | None = None
 
     @abstractmethod
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
@@ -82,12 +85,14 @@ class Discriminator(nn.Module, ABC):
 
     Attributes:
         spec: the shape of the images and the number of classes.
+        growth: the size that the network has grown to; None for a family that does not grow.
     """
 
     def __init__(self, spec: ImageSpec) -> None:
         super().__init__()
         initialize_vector_math()
         self.spec = spec
+        self.growth: GrowthLevel | None = None
 
     @abstractmethod
     def forward(self, images: Tensor, labels: Tensor) -> DiscriminatorOutput:

@@ -175,7 +175,7 @@ def initialise(network: nn.Module, kind: str, slope: float) -> None:
         if id(layer) in own:
             continue
         if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-            _start_he(layer, slope) if kind == "he" else nn.init.xavier_uniform_(layer.weight)
+            he_normal(layer, slope) if kind == "he" else nn.init.xavier_uniform_(layer.weight)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
         elif kind == "keras" and isinstance(layer, nn.Embedding):
@@ -184,7 +184,16 @@ def initialise(network: nn.Module, kind: str, slope: float) -> None:
             _start_lstm(layer)
 
 
-def _start_he(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d, slope: float) -> None:
+def he_normal(layer: nn.Module, slope: float) -> None:
+    """Draw the weight of a convolution or dense layer as He et al. 2015 do (arXiv:1502.01852, equation 14).
+
+    Args:
+        layer: the layer; of a padded convolution, the convolution.
+        slope: the slope below zero of the activation between the layers, 1 for none.
+    """
+    if isinstance(layer, nn.Sequential):
+        layer = layer[1]
+    assert isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d)
     if isinstance(layer, nn.ConvTranspose2d):
         # Each output pixel is a sum over (kernel / stride)² taps per channel, which is the fan-in.
         taps = math.prod(size / step for size, step in zip(layer.kernel_size, layer.stride, strict=True))

@@ -14,9 +14,12 @@ from digitgan.recipes.families import (
     KerasGraphGeneratorRecipe,
     RecurrentDiscriminatorRecipe,
     RecurrentGeneratorRecipe,
+    ResidualDiscriminatorRecipe,
+    ResidualGeneratorRecipe,
 )
 from digitgan.recipes.presets import ALIASES, DEFAULT_RECIPE, RECIPES
 from digitgan.recipes.settings import (
+    AugmentationRecipe,
     EmaRecipe,
     GuardRecipe,
     LossRecipe,
@@ -36,6 +39,7 @@ __all__ = [
     "DISCRIMINATOR_FAMILIES",
     "GENERATOR_FAMILIES",
     "RECIPES",
+    "AugmentationRecipe",
     "ConvolutionalDiscriminatorRecipe",
     "ConvolutionalGeneratorRecipe",
     "DiscriminatorRecipe",
@@ -49,6 +53,8 @@ __all__ = [
     "Recipe",
     "RecurrentDiscriminatorRecipe",
     "RecurrentGeneratorRecipe",
+    "ResidualDiscriminatorRecipe",
+    "ResidualGeneratorRecipe",
     "TrainingRecipe",
     "UpdatesRecipe",
     "check_recipe",

@@ -61,6 +61,36 @@ class PenaltyRecipe:
 
 @final
 @dataclass(frozen=True)
+class AugmentationRecipe:
+    """The augmentation of real and fake images before the discriminator scores them.
+
+    It lets a discriminator learn from few images without memorising them. The generator's images are not augmented themselves.
+
+    Attributes:
+        name: "none"; "fixed" (each operation with a constant probability, Zhao et al. 2020); or "adaptive" (a probability that
+            begins at 0 and increases while the discriminator is too sure of the real images, Karras et al. 2020).
+        operations: Names of the operations, separated by commas: brightness, saturation, contrast, translation, cutout.
+            Saturation has no effect on grey images.
+        flips: If true, images are also mirrored from left to right. Generated images may then be mirrored too, which is wrong
+            for digits and letters.
+        probability: Probability of each operation on each image if `name` is "fixed", in [0, 1].
+        target: If `name` is "adaptive": value of 2a - 1 to keep, in [0, 1], where a is the discriminator's accuracy on real
+            images.
+        horizon: If `name` is "adaptive": number of images seen in which the probability can rise from 0 to 1, 1 to 1e9.
+        interval: If `name` is "adaptive": number of steps between two changes of the probability, 1 to 1024.
+    """
+
+    name: str = setting("none", names=("none", "fixed", "adaptive"))
+    operations: str = setting("brightness,saturation,contrast,translation,cutout")
+    flips: bool = setting(False)
+    probability: float = setting(1.0, low=0.0, high=1.0)
+    target: float = setting(0.6, low=0.0, high=1.0)
+    horizon: int = setting(100_000, low=1, high=10**9)
+    interval: int = setting(4, low=1, high=1024)
+
+
+@final
+@dataclass(frozen=True)
 class UpdatesRecipe:
     """The order of the updates and the fake images they use.
 
@@ -141,6 +171,13 @@ class TrainingRecipe:
     Attributes:
         images: Length of the run in images seen (real images shown to the discriminator), 1 to 1e12.
         batch_size: Number of real images in a step, and of fake images, 2 to 65,536.
+        mirror: If true, half of the training images are mirrored from left to right, differently in each epoch. This is wrong
+            for digits and letters.
+        growth: Sizes at which the networks begin, before they grow to the size of the images (Karras et al. 2018), such as
+            "8@100000,16@300000": images of 8 pixels until 100,000 images have been seen, then of 16 until 300,000. A size is a
+            number of pixels of the height or a part of it ("1/4"); its end is a number of images or a share of the run
+            ("30%"). "" trains at the full size from the beginning.
+        growth_fade: Share of each stage after the first over which its new size is faded in, in [0, 1].
         precision: Precision of the forward passes: "float32", "bfloat16" (autocast) or "auto". "auto" takes bfloat16 on a CPU
             that multiplies in it, else float32. The run records the precision it used.
         pretraining: Number of steps before the run in which the discriminator alone learns to tell real images from uniform
@@ -162,6 +199,9 @@ class TrainingRecipe:
 
     images: int = setting(75_000, low=1, high=10**12)
     batch_size: int = setting(64, low=2, high=65_536)
+    mirror: bool = setting(False)
+    growth: str = setting("")
+    growth_fade: float = setting(0.5, low=0.0, high=1.0)
     precision: str = setting("auto", names=("auto", "float32", "bfloat16"))
     pretraining: int = setting(0, low=0, high=10**6)
     generator_pretraining: int = setting(0, low=0, high=10**6)
@@ -208,6 +248,7 @@ class Recipe:
         discriminator: Settings of the discriminator.
         loss: Losses of the two networks.
         penalty: Gradient penalty on the discriminator.
+        augmentation: Augmentation of the images that the discriminator scores.
         updates: Order of the updates and the fake images they use.
         optimizer: Optimisers and learning rates.
         ema: Moving average of the generator's weights.
@@ -221,6 +262,7 @@ class Recipe:
     discriminator: DiscriminatorRecipe = field(default_factory=ConvolutionalDiscriminatorRecipe)
     loss: LossRecipe = LossRecipe()
     penalty: PenaltyRecipe = PenaltyRecipe()
+    augmentation: AugmentationRecipe = AugmentationRecipe()
     updates: UpdatesRecipe = UpdatesRecipe()
     optimizer: OptimizerRecipe = OptimizerRecipe()
     ema: EmaRecipe = EmaRecipe()

@@ -28,6 +28,7 @@ def check_recipe(recipe: Recipe, *, paired: bool, smoothable: bool) -> None:
         *_losses(recipe, smoothable),
         *_updates(recipe, paired),
         *_microbatches(recipe),
+        *_growth(recipe),
     ):
         if wrong:
             raise RecipeError(f"{settings}: {reason}")
@@ -134,6 +135,18 @@ def _updates(recipe: Recipe, paired: bool) -> _Checks:
     ]
 
 
+def _growth(recipe: Recipe) -> _Checks:
+    training = recipe.training
+    return [
+        (
+            bool(training.growth.strip()) and steps > 0,
+            f'training.growth = "{training.growth}" with training.{name} = {steps}',
+            f"pretraining needs networks of the full size. Set {name} = 0",
+        )
+        for name, steps in (("pretraining", training.pretraining), ("generator_pretraining", training.generator_pretraining))
+    ]
+
+
 def _microbatches(recipe: Recipe) -> _Checks:
     count, sizes = recipe.updates.microbatches, (recipe.training.batch_size, recipe.updates.generator_batch)
     discriminator = recipe.discriminator
@@ -165,7 +178,7 @@ def _networks(recipe: Recipe) -> _Checks:
         (
             isinstance(generator, KerasGraphGeneratorRecipe),
             'generator.family = "layered"',
-            'an imported generator cannot be trained. Choose "convolutional" or "recurrent"',
+            'an imported generator cannot be trained. Choose another family, such as "convolutional"',
         )
     ]
     if isinstance(generator, ConvolutionalGeneratorRecipe):

@@ -67,5 +67,7 @@ def build_trainer(plan: TrainPlan) -> tuple[Trainer, Batches, NoiseSource]:
     """Return the untrained trainer of a plan, its batches and its noise."""
     size, spec, recipe = plan.recipe.training.batch_size, plan.spec, plan.recipe
     trainer = Trainer(recipe, spec, plan.seed, plan.device, plan.ranks)
-    batches = Batches(plan.image_set, size, plan.seed, plan.device)
-    return trainer, batches, NoiseSource(plan.seed, trainer.generator.latent, spec.classes, size, plan.device, recipe.updates)
+    batches = Batches(plan.image_set, size, plan.seed, plan.device, mirror=recipe.training.mirror)
+    numbers = trainer.augmenter.numbers
+    latent = trainer.generator.latent
+    return trainer, batches, NoiseSource(plan.seed, latent, spec.classes, size, plan.device, recipe.updates, numbers)

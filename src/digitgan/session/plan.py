@@ -21,6 +21,7 @@ from digitgan.session.callbacks import check_tensorboard
 from digitgan.session.recipe import (
     check_evaluation,
     check_lengths,
+    check_networks,
     checked_recipe,
     image_spec,
     images_for,
@@ -161,10 +162,11 @@ def _new(options: TrainOptions, ranks: Ranks | None, notify: ProgressFn) -> Trai
     image_set = images_for(recipe, labelled)
     check_evaluation(recipe, labelled)
     spec = image_spec(image_set)
-    # Building the networks checks that they fit the images before a run's folder is changed.
+    # Building the networks checks that they fit the images before the speed is measured and a run's folder is changed.
     build_generator(recipe, spec)
     build_discriminator(recipe, spec)
     recipe = with_length(with_precision(recipe, device), options, len(image_set), spec, device, notify)
+    check_networks(recipe, spec)
     run = RunFolder(options.out or free_run_path(RUNS, recipe.name, Path(data.source).stem))
     return TrainPlan(recipe, image_set, labelled, data, seed, device, threads, run, resumed=False, overwrite=options.overwrite)
 
@@ -183,6 +185,7 @@ def _resumed(options: TrainOptions, notify: ProgressFn) -> TrainPlan:
     image_set = images_for(recipe, labelled)
     extended = with_length(recipe, options, len(image_set), image_spec(image_set), device, notify)
     check_unchanged(run, recipe, record, options, image_set)
+    check_networks(extended, image_spec(image_set))
     if saved := checkpoints(run.checkpoints):
         check_length(run, extended, int(saved[-1].name))
     plan = TrainPlan(extended, image_set, labelled, data, record["seed"], device, threads, run, resumed=True, overwrite=False)

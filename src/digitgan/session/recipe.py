@@ -11,12 +11,14 @@ from digitgan import rng
 from digitgan.data import ImageSet, ProgressFn
 from digitgan.device import choose_precision
 from digitgan.errors import RecipeError, UsageError
-from digitgan.networks import ImageSpec
+from digitgan.networks import ImageSpec, build_discriminator, build_generator
 from digitgan.options import TrainOptions
 from digitgan.recipes import DEFAULT_RECIPE, RECIPES, Recipe, check_recipe, find_recipe, read_recipe, with_settings
+from digitgan.training.augmentation import operations_of
+from digitgan.training.growth import growth_of
 from digitgan.training.losses import LOSSES
 from digitgan.training.penalties import PENALTIES
-from digitgan.training.speed import images_within, training_speed
+from digitgan.training.speed import grown_images_within, images_within, training_speed
 
 DISCRIMINATOR_PRETRAINING_STEPS = 50
 """Number of pretraining steps of the discriminator; a convolutional one separates digits from noise in fewer."""
@@ -119,7 +121,8 @@ def with_length(
         notify("measuring the speed of training on this machine …")
         speed = training_speed(recipe, spec, device, 60 * options.minutes)
         seconds = 60 * options.minutes * MINUTES_SHARE - (time.monotonic() - started)
-        images = images_within(seconds, recipe, spec, device, speed)
+        within = grown_images_within if recipe.training.growth.strip() else images_within
+        images = within(seconds, recipe, spec, device, speed)
     else:
         return recipe
     images = max(recipe.training.batch_size, images)
@@ -155,6 +158,21 @@ def check_evaluation(recipe: Recipe, image_set: ImageSet) -> None:
         raise UsageError(
             f"--evaluate-every with data {image_set.name}: the classifier needs at least two classes. Omit the option, or "
             "give data with a folder for each class"
+        )
+
+
+def check_networks(recipe: Recipe, spec: ImageSpec) -> None:
+    """Check that the networks, the growth and the augmentation of a recipe fit the images.
+
+    Raises:
+        RecipeError: if one of them does not.
+    """
+    growth_of(recipe, build_generator(recipe, spec), build_discriminator(recipe, spec))
+    operations_of(recipe.augmentation, spec.channels)
+    if recipe.augmentation.name != "none" and min(spec.height, spec.width) == 1:
+        raise RecipeError(
+            f'augmentation.name = "{recipe.augmentation.name}" with images of {spec.height}x{spec.width}: images with a side '
+            'of one pixel cannot be augmented. Set augmentation.name = "none"'
         )
 
 

@@ -32,7 +32,7 @@ from digitgan.networks import ImageSpec
 from digitgan.recipes import Recipe, to_toml
 from digitgan.training.trainer import Trainer
 
-CHECKPOINT_FORMAT = 3
+CHECKPOINT_FORMAT = 4
 KEPT_CHECKPOINTS = 2
 """Number of checkpoints to keep: the newest, and the previous one in case the newest is damaged."""
 
@@ -152,6 +152,7 @@ def restore_checkpoint(folder: Path, trainer: Trainer) -> dict[str, Any]:
         trainer.begin(spec)
     set_trainer_tensors(trainer, saved)
     trainer.images_seen = state["images_seen"]
+    trainer.grow()
     callbacks: dict[str, Any] = state["callbacks"]
     return callbacks
 
@@ -181,7 +182,7 @@ def newest_discriminator(folder: Path, discriminator: nn.Module) -> None:
 
 
 def trainer_tensors(trainer: Trainer) -> dict[str, Tensor]:
-    """Return CPU copies of all tensors of a trainer: weights, batch-norm statistics, optimiser states, moving average."""
+    """Return CPU copies of all tensors of a trainer: weights, statistics, optimiser states, moving average, augmentation."""
     moments = {weight: moment for *_, optimizer in _optimizers(trainer) for weight, moment in optimizer.state.items()}
     return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in _live_tensors(trainer, moments).items()}
 
@@ -224,6 +225,8 @@ def _live_tensors(trainer: Trainer, moments: AdamMoments) -> dict[str, Tensor]:
         for name, parameter in network.named_parameters():
             for key, tensor in moments.get(parameter, {}).items():
                 tensors[f"{part}_optimizer.{name}.{key}"] = tensor
+    if trainer.augmenter.adaptive:
+        tensors["augmentation.state"] = trainer.augmenter.state
     return tensors
 
 

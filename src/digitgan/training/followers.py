@@ -69,6 +69,7 @@ def _broadcast_trainer(trainer: Trainer) -> None:
             raise RankError(
                 "the networks of the first process belong to another recipe; start all processes with the same version"
             )
+        trainer.grow()
 
 
 def _end_followers(trainer: Trainer) -> None:

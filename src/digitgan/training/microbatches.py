@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -57,10 +58,30 @@ class Microbatch:
     noise: StepNoise
     fake: LabelledImages
 
-    @property
-    def real(self) -> LabelledImages:
-        """The real images as input of the networks, in the precision of the fakes."""
-        return LabelledImages(to_network(self.batch.images).to(self.fake.images.dtype), self.batch.labels)
+    def discriminator_inputs(self) -> tuple[LabelledImages, LabelledImages]:
+        """Return the real images and the fakes that the discriminator learns from, without a graph to the generator."""
+        numbers = self.noise.augmentation
+        real, fake = (None, None) if numbers is None else (numbers.real, numbers.fake)
+        return self._real(real), LabelledImages(self.fake.images.detach(), self.fake.labels, fake)
+
+    def generator_inputs(self) -> tuple[LabelledImages, LabelledImages]:
+        """Return the real images and the fakes that the generator learns from."""
+        numbers = self.noise.augmentation
+        real, fake = (None, None) if numbers is None else (numbers.generator_real, numbers.generator_fake)
+        return self._real(real), dataclasses.replace(self.fake, augmentation=fake)
+
+    def shared_inputs(self) -> tuple[LabelledImages, LabelledImages]:
+        """Return the real images and the fakes that both networks learn from in one pass."""
+        numbers = self.noise.augmentation
+        real, fake = (None, None) if numbers is None else (numbers.real, numbers.fake)
+        return self._real(real), dataclasses.replace(self.fake, augmentation=fake)
+
+    def _real(self, augmentation: Tensor | None) -> LabelledImages:
+        """Return the real images as input of the discriminator, in the precision of the fakes and at its current size."""
+        images = to_network(self.batch.images).to(self.fake.images.dtype)
+        if self.discriminator.growth is not None:
+            images = self.discriminator.growth.resized(images)
+        return LabelledImages(images, self.batch.labels, augmentation)
 
 
 @final

@@ -23,6 +23,29 @@ With 4,096 images, the error of a channel's mean is below 2 % of its standard de
 
 @final
 @dataclass(frozen=True)
+class AugmentationNoise:
+    """The random numbers of a step's augmentation: uniform in [0, 1), (batch, numbers of an image) each.
+
+    Attributes:
+        real: of the real images in the discriminator's update.
+        fake: of the fakes in the discriminator's update.
+        generator_real: of the real images in the generator's update.
+        generator_fake: of the fakes in the generator's update.
+    """
+
+    real: Tensor
+    fake: Tensor
+    generator_real: Tensor
+    generator_fake: Tensor
+
+    def split(self, count: int) -> list[AugmentationNoise]:
+        """Split the noise into `count` equal parts of the batch."""
+        rows = (self.real, self.fake, self.generator_real, self.generator_fake)
+        return [AugmentationNoise(*parts) for parts in zip(*(each.chunk(count) for each in rows), strict=True)]
+
+
+@final
+@dataclass(frozen=True)
 class StepNoise:
     """The random numbers of one step.
 
@@ -34,6 +57,7 @@ class StepNoise:
         label_offset: offsets (batch,) in [1, classes) that turn a label into a wrong one, modulo the number of classes.
         interpolation_alpha: positions (batch,) in [0, 1) between a real and a fake image, for penalties.
         dropout_seed: seed of the dropout masks.
+        augmentation: numbers of the augmentation; None without one.
     """
 
     z: Tensor
@@ -43,12 +67,14 @@ class StepNoise:
     label_offset: Tensor
     interpolation_alpha: Tensor
     dropout_seed: int
+    augmentation: AugmentationNoise | None = None
 
     def split(self, count: int) -> list[StepNoise]:
         """Split the noise into `count` equal parts of the batch."""
         z, label_offset, interpolation_alpha = (
             rows.chunk(count) for rows in (self.z, self.label_offset, self.interpolation_alpha)
         )
+        augmentations = [None] * count if self.augmentation is None else self.augmentation.split(count)
         labels, own_z, own_labels = (_chunks(rows, count) for rows in (self.labels, self.generator_z, self.generator_labels))
         return [
             StepNoise(
@@ -59,6 +85,7 @@ class StepNoise:
                 label_offset[part],
                 interpolation_alpha[part],
                 self.dropout_seed,
+                augmentations[part],
             )
             for part in range(count)
         ]
@@ -76,6 +103,7 @@ class NoiseSource:
         batch_size: number of real images, and of fakes, in each step.
         device: device of the tensors.
         updates: update settings of the recipe.
+        augmentation_numbers: numbers that the augmentation of an image takes; 0 without augmentation.
     """
 
     seed: int
@@ -84,6 +112,7 @@ class NoiseSource:
     batch_size: int
     device: torch.device
     updates: UpdatesRecipe = field(default_factory=UpdatesRecipe)
+    augmentation_numbers: int = 0
 
     def at(self, images_seen: int, rollbacks: int = 0) -> StepNoise:
         """Return the noise of the step that starts at this number of images seen; each rollback changes the noise."""
@@ -102,6 +131,7 @@ class NoiseSource:
             label_offset=self._uniform_labels(f"wrong labels{again}", images_seen, size, max(1, classes - 1)) + 1,
             interpolation_alpha=self._fractions(f"mixtures{again}", images_seen, size),
             dropout_seed=rng.torch_seed(self.seed, f"dropout{again}/{images_seen}"),
+            augmentation=self._augmentation(again, images_seen, start, own) if self.augmentation_numbers else None,
         )
 
     def pretraining_noise(self, step: int, shape: tuple[int, int, int]) -> Tensor:
@@ -145,6 +175,18 @@ class NoiseSource:
 
     def _uniform_labels(self, purpose: str, start: int, count: int, below: int) -> Tensor:
         return to_device(rng.integers(self.seed, purpose, start, count, below), self.device)
+
+    def _augmentation(self, again: str, images_seen: int, generator_start: int, generator_size: int) -> AugmentationNoise:
+        def numbers(purpose: str, start: int, count: int) -> Tensor:
+            words = rng.words(self.seed, f"{purpose}{again}", start, count, self.augmentation_numbers)
+            return to_device(rng.fractions(words), self.device)
+
+        return AugmentationNoise(
+            real=numbers("augmentation of real images", images_seen, self.batch_size),
+            fake=numbers("augmentation of fakes", images_seen, self.batch_size),
+            generator_real=numbers("generator's augmentation of real images", images_seen, self.batch_size),
+            generator_fake=numbers("generator's augmentation of fakes", generator_start, generator_size),
+        )
 
     def _fractions(self, purpose: str, start: int, count: int) -> Tensor:
         return to_device(rng.fractions(rng.words(self.seed, purpose, start, count, 1)[:, 0]), self.device)

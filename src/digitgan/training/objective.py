@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from digitgan.networks import Discriminator, DiscriminatorOutput
 from digitgan.recipes import Recipe
+from digitgan.training.augmentation import Augmenter
 from digitgan.training.losses import LOSSES
 from digitgan.training.noise import StepNoise
 from digitgan.training.penalties import PENALTIES, LabelledImages
@@ -54,12 +55,18 @@ class LossTerms:
 class Objective:
     """The objectives of both networks.
 
+    Args:
+        recipe: recipe of the training.
+        augmenter: augmentation of the images that the discriminator scores.
+        device: device of the networks.
+
     Raises:
         RecipeError: if the recipe names an unknown loss or penalty.
     """
 
-    def __init__(self, recipe: Recipe, device: torch.device) -> None:
+    def __init__(self, recipe: Recipe, augmenter: Augmenter, device: torch.device) -> None:
         self.recipe = recipe
+        self.augmenter = augmenter
         self.device = device
         self.loss = LOSSES.find(recipe.loss.name)
         self.penalty = PENALTIES.find(recipe.penalty.name)
@@ -77,7 +84,7 @@ class Objective:
         """Score batches of images. Training calls the discriminator only here.
 
         If `updates.batches` is "separate", the discriminator receives the batches one by one. Otherwise it receives them
-        stacked, so that batch norm sees all of them. A transformation of both real and fake images before scoring belongs here.
+        stacked, so that batch norm sees all of them. Images with augmentation numbers are augmented first.
 
         Args:
             discriminator: the network, or the copy of a microbatch.
@@ -86,6 +93,9 @@ class Objective:
         Returns:
             The outputs of each batch in float32.
         """
+        batches = tuple(
+            LabelledImages(self.augmenter.augmented(batch.images, batch.augmentation), batch.labels) for batch in batches
+        )
         with self.precision():
             if len(batches) == 1 or self.recipe.updates.batches == "separate":
                 outputs = [discriminator(batch.images, batch.labels) for batch in batches]
@@ -136,9 +146,9 @@ class Objective:
         mismatched = penalty = None
         if self.recipe.loss.matching_aware:
             wrong = (real.labels + noise.label_offset) % discriminator.spec.classes
-            mismatched = self.score(discriminator, LabelledImages(real.images, wrong))[0].logits
+            mismatched = self.score(discriminator, LabelledImages(real.images, wrong, real.augmentation))[0].logits
         if self.penalty and step % self.recipe.penalty.interval == 0:
-            detached = LabelledImages(fake.images.detach(), fake.labels)
+            detached = LabelledImages(fake.images.detach(), fake.labels, fake.augmentation)
             with self.precision():  # the second-order gradient uses the same precision
                 penalty = self.penalty(
                     lambda batch: self.score(discriminator, batch)[0].logits, real, detached, noise.interpolation_alpha

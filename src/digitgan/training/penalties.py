@@ -24,10 +24,12 @@ class LabelledImages:
     Attributes:
         images: images (n, channels, height, width) in [-1, 1].
         labels: labels (n,).
+        augmentation: numbers of the augmentation (n, numbers), uniform in [0, 1); None to score the images as they are.
     """
 
     images: Tensor
     labels: Tensor
+    augmentation: Tensor | None = None
 
 
 Score = Callable[[LabelledImages], Tensor]
@@ -55,7 +57,7 @@ def r1_and_r2(score: Score, real: LabelledImages, fake: LabelledImages, interpol
 def wgan_gp(score: Score, real: LabelledImages, fake: LabelledImages, interpolation_alpha: Tensor) -> Tensor:
     """Compute E (|∇D(x)| - 1)² at random points x between a real and a fake image (Gulrajani et al. 2017, equation 3)."""
     share = interpolation_alpha[:, None, None, None].to(real.images.dtype)
-    between = LabelledImages(share * real.images + (1 - share) * fake.images, real.labels)
+    between = LabelledImages(share * real.images + (1 - share) * fake.images, real.labels, real.augmentation)
     # The gradient of the square root is infinite at 0.
     return ((_squared_gradient(score, between) + 1e-12).sqrt() - 1).square().mean()
 
@@ -63,7 +65,7 @@ def wgan_gp(score: Score, real: LabelledImages, fake: LabelledImages, interpolat
 def _squared_gradient(score: Score, batch: LabelledImages) -> Tensor:
     """Return the squared length (n,) of the score's gradient at each image."""
     images = batch.images.detach().requires_grad_(True)
-    logits = score(LabelledImages(images, batch.labels))
+    logits = score(LabelledImages(images, batch.labels, batch.augmentation))
     (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
     return gradient.float().square().sum(dim=(1, 2, 3))
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 import statistics
 import time
+from collections.abc import Callable, Mapping
 from typing import final
 
 import torch
 
 from digitgan.data import Batch
-from digitgan.networks import ImageSpec
+from digitgan.errors import RecipeError
+from digitgan.networks import ImageSpec, build_discriminator, build_generator
 from digitgan.recipes import Recipe
+from digitgan.training.growth import GrowthSchedule, growth_of
 from digitgan.training.noise import NoiseSource
 from digitgan.training.pretraining import MAX_OF_RUN, MAX_PRETRAINING_BATCH
 from digitgan.training.trainer import Trainer
@@ -23,7 +26,7 @@ SPEED_SHARE = 0.04
 """Largest duration of the measurement, as a share of the budget."""
 
 
-def training_speed(recipe: Recipe, spec: ImageSpec, device: torch.device, budget: float) -> float:
+def training_speed(recipe: Recipe, spec: ImageSpec, device: torch.device, budget: float, stage: int | None = None) -> float:
     """Measure the training speed of a recipe on this machine with a temporary trainer.
 
     Args:
@@ -31,12 +34,13 @@ def training_speed(recipe: Recipe, spec: ImageSpec, device: torch.device, budget
         spec: shape of the images.
         device: device of the training.
         budget: time budget of the training in seconds.
+        stage: stage of growing networks at which the speed is measured; None for the full size.
 
     Returns:
         The speed in images per second.
     """
     enough = min(SPEED_SECONDS, SPEED_SHARE * budget)
-    trial, interval = Trial(recipe, spec, device, recipe.training.precision), recipe.penalty.interval
+    trial, interval = Trial(recipe, spec, device, recipe.training.precision, stage), recipe.penalty.interval
     # Whole intervals include the penalty at its real rate. The first one is slow, because kernels are compiled, and other
     # programs may slow down some: their median is close to the speed of a long training.
     seconds: list[float] = []
@@ -72,17 +76,66 @@ def images_within(seconds: float, recipe: Recipe, spec: ImageSpec, device: torch
     return max(long, min(short, whole))
 
 
+def grown_images_within(seconds: float, recipe: Recipe, spec: ImageSpec, device: torch.device, speed: float) -> int:
+    """Compute the length of a run of a given duration whose networks grow.
+
+    Args:
+        seconds: duration of the run.
+        recipe: recipe with a resolved precision and a growth.
+        spec: shape of the images.
+        device: device of the training.
+        speed: images per second at the full size, from `training_speed`.
+
+    Returns:
+        The length in images.
+
+    Raises:
+        RecipeError: if the growth does not end within this duration.
+    """
+    generator, discriminator = build_generator(recipe, spec), build_discriminator(recipe, spec)
+
+    def schedule(images: int) -> GrowthSchedule:
+        training = dataclasses.replace(recipe.training, images=images)
+        found = growth_of(dataclasses.replace(recipe, training=training), generator, discriminator)
+        assert found is not None
+        return found
+
+    *earlier, last = schedule(10**12).stages
+    speeds = {stage: training_speed(recipe, spec, device, seconds / (1 + len(earlier)), stage) for stage in earlier}
+    speeds[last] = speed
+    low, high = recipe.training.batch_size, max(recipe.training.batch_size, round(seconds * max(speeds.values())))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if _seconds(middle, schedule, speeds) <= seconds:
+            low = middle
+        else:
+            high = middle - 1
+    schedule(low)  # raises if the growth does not end before the run
+    return low
+
+
+def _seconds(images: int, schedule: Callable[[int], GrowthSchedule], speeds: Mapping[int, float]) -> float:
+    """Return the duration of a run of this length; 0 if it ends before its networks are grown."""
+    try:
+        return sum(length / speeds[stage] for stage, length in schedule(images).phases())
+    except RecipeError:
+        return 0.0
+
+
 @final
 class Trial:
     """A temporary trainer for measuring the duration of steps."""
 
-    def __init__(self, recipe: Recipe, spec: ImageSpec, device: torch.device, precision: str) -> None:
-        training = dataclasses.replace(recipe.training, images=10**12, precision=precision)
+    def __init__(self, recipe: Recipe, spec: ImageSpec, device: torch.device, precision: str, stage: int | None = None) -> None:
+        training = dataclasses.replace(recipe.training, images=10**12, precision=precision, growth="")
         self.trainer = Trainer(dataclasses.replace(recipe, training=training), spec, seed=0, device=device)
+        if stage is not None:
+            self.trainer.grow(float(stage))
         size = training.batch_size
         pixels = torch.zeros(size, spec.channels, spec.height, spec.width, dtype=torch.uint8, device=device)
         self.batch = Batch(pixels, torch.arange(size, device=device) % spec.classes)
-        self.noise = NoiseSource(0, self.trainer.generator.latent, spec.classes, size, device, recipe.updates).at(0)
+        numbers = self.trainer.augmenter.numbers
+        self.noise = NoiseSource(0, self.trainer.generator.latent, spec.classes, size, device, recipe.updates, numbers).at(0)
 
     def seconds(self, steps: int) -> float:
         """Measure the duration of training steps in seconds."""

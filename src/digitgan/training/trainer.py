@@ -14,7 +14,9 @@ from digitgan.data import Batch
 from digitgan.images import to_network
 from digitgan.networks import Discriminator, Generator, ImageSpec, build_discriminator, build_generator
 from digitgan.recipes import OptimizerRecipe, Recipe
+from digitgan.training.augmentation import Augmenter
 from digitgan.training.ema import Ema
+from digitgan.training.growth import growth_of
 from digitgan.training.microbatches import Microbatch, Microbatches, backward_into, trained
 from digitgan.training.noise import StepNoise
 from digitgan.training.objective import Objective
@@ -31,7 +33,8 @@ class StepReport:
     Attributes:
         images_seen: number of images seen after the step.
         terms: name -> scalar: `discriminator_loss`, `score_real`, `score_fake`, `accuracy_real`, `accuracy_fake`;
-            `generator_loss` if the generator was updated; `penalty` and `classifier_loss` if the step has them.
+            `generator_loss` if the generator was updated; `penalty`, `classifier_loss` and `augmentation_probability` if the
+            step has them.
     """
 
     images_seen: int
@@ -51,6 +54,8 @@ class Trainer:
         discriminator: (batch, channels, height, width), (batch,) -> `DiscriminatorOutput` of the batch.
         generator_optimizer: Adam optimiser of the generator.
         discriminator_optimizer: Adam optimiser of the discriminator.
+        augmenter: augmentation of the images that the discriminator scores.
+        growth: schedule of the size of growing networks; None if the recipe has none.
         ema: moving average of the generator, from which images are generated.
         images_seen: number of real images that the discriminator has seen: the progress counter.
         rollbacks: numbers of images seen to which the trainer was rolled back, in order.
@@ -65,7 +70,6 @@ class Trainer:
         self.seed = seed
         self.device = device
         self.ranks = ranks
-        self.objective = Objective(recipe, device)
         self.rollbacks: list[int] = []
         self.begin()
 
@@ -83,13 +87,32 @@ class Trainer:
         self.discriminator_optimizer = _adam(self.discriminator, optimizer.discriminator_learning_rate, optimizer)
         count = self.recipe.updates.microbatches
         self.microbatches = Microbatches(self.generator, self.discriminator, count, self.device, self.ranks)
+        self.augmenter = Augmenter(self.recipe.augmentation, self.spec.channels, self.device)
+        self.objective = Objective(self.recipe, self.augmenter, self.device)
         self.begin_average()
+        self.growth = growth_of(self.recipe, self.generator, self.discriminator)
         self.images_seen = 0
+        self.grow()
         self._drops_out = any(isinstance(layer, nn.Dropout) for layer in self.discriminator.modules())
 
     def begin_average(self) -> None:
         """Restart the moving average from the current generator."""
         self.ema = Ema(self.generator, self.recipe.ema)
+
+    def grow(self, level: float | None = None) -> None:
+        """Set the size of growing networks.
+
+        Args:
+            level: level of growth, see `GrowthLevel`; None for that of the number of images seen.
+        """
+        if level is None:
+            if self.growth is None:
+                return
+            level = self.growth.level(self.images_seen)
+        networks: list[Generator | Discriminator] = [*self.microbatches.generators, *self.microbatches.discriminators]
+        for network in (*networks, self.ema.generator):
+            if network.growth is not None:
+                network.growth.set(level)
 
     @property
     def steps_done(self) -> int:
@@ -113,7 +136,11 @@ class Trainer:
         update = self._update_simultaneously if self.recipe.updates.order == "simultaneous" else self._update_in_turn
         with self._seeded(noise.dropout_seed), self.microbatches.at_work():
             terms = update(self.microbatches.split(batch, noise))
+        if self.augmenter.adaptive:
+            terms["augmentation_probability"] = self.augmenter.probability.clone()
+        self.augmenter.follow(terms["accuracy_real"], self.steps_done, len(batch.labels))
         self.images_seen += len(batch.labels)
+        self.grow()
         if self.ranks is not None:
             self.ranks.in_step = False
         return StepReport(self.images_seen, terms)
@@ -126,7 +153,7 @@ class Trainer:
         def discriminator_gradient(part: Microbatch) -> dict[str, Tensor]:
             with torch.set_grad_enabled(shares_fakes):
                 part.fake = self._generate(part, part.noise.z, part.noise.labels)
-            real, fake = part.real, LabelledImages(part.fake.images.detach(), part.fake.labels)
+            real, fake = part.discriminator_inputs()
             scored = self.objective.score_batch(part.discriminator, real, fake)
             scored = self.objective.regularize(scored, part.discriminator, real, fake, part.noise, self.steps_done)
             loss = self.objective.discriminator_loss(scored, real, fake)
@@ -136,8 +163,9 @@ class Trainer:
         def generator_gradient(part: Microbatch) -> dict[str, Tensor]:
             if part.noise.generator_z is not None:
                 part.fake = self._generate(part, part.noise.generator_z, part.noise.generator_labels)
-            scored = self.objective.score_fakes(part.discriminator, part.real, part.fake)
-            loss = self.objective.generator_loss(scored, part.fake)
+            real, fake = part.generator_inputs()
+            scored = self.objective.score_fakes(part.discriminator, real, fake)
+            loss = self.objective.generator_loss(scored, fake)
             backward_into(part.generator, loss.total)
             return loss.terms
 
@@ -152,8 +180,8 @@ class Trainer:
         """Take both gradients from one pass through both networks, then update both networks."""
 
         def both_gradients(part: Microbatch) -> dict[str, Tensor]:
-            part.fake = fake = self._generate(part, part.noise.z, part.noise.labels)
-            real = part.real
+            part.fake = self._generate(part, part.noise.z, part.noise.labels)
+            real, fake = part.shared_inputs()
             scored = self.objective.score_batch(part.discriminator, real, fake)
             further = self.objective.regularize(scored, part.discriminator, real, fake, part.noise, self.steps_done)
             discriminator_loss = self.objective.discriminator_loss(further, real, fake)

@@ -16,6 +16,7 @@ from digitgan.recipes.families.base import setting
 from digitgan.recipes.families.convolutional import ConvolutionalDiscriminatorRecipe, ConvolutionalGeneratorRecipe
 from digitgan.recipes.families.keras_graph import KerasGraphGeneratorRecipe
 from digitgan.recipes.families.recurrent import RecurrentDiscriminatorRecipe, RecurrentGeneratorRecipe
+from digitgan.recipes.families.residual import ResidualDiscriminatorRecipe, ResidualGeneratorRecipe
 
 __all__ = [
     "DISCRIMINATOR_FAMILIES",
@@ -28,17 +29,20 @@ __all__ = [
     "KerasGraphGeneratorRecipe",
     "RecurrentDiscriminatorRecipe",
     "RecurrentGeneratorRecipe",
+    "ResidualDiscriminatorRecipe",
+    "ResidualGeneratorRecipe",
     "setting",
 ]
 
-GeneratorRecipe = ConvolutionalGeneratorRecipe | RecurrentGeneratorRecipe | KerasGraphGeneratorRecipe
-DiscriminatorRecipe = ConvolutionalDiscriminatorRecipe | RecurrentDiscriminatorRecipe
+GeneratorRecipe = ConvolutionalGeneratorRecipe | RecurrentGeneratorRecipe | ResidualGeneratorRecipe | KerasGraphGeneratorRecipe
+DiscriminatorRecipe = ConvolutionalDiscriminatorRecipe | RecurrentDiscriminatorRecipe | ResidualDiscriminatorRecipe
 
 GENERATOR_FAMILIES: Final = Registry[type](
     "generator.family =",
     {
         "convolutional": ConvolutionalGeneratorRecipe,
         "recurrent": RecurrentGeneratorRecipe,
+        "residual": ResidualGeneratorRecipe,
         "layered": KerasGraphGeneratorRecipe,
     },
     RecipeError,
@@ -47,7 +51,11 @@ GENERATOR_FAMILIES: Final = Registry[type](
 
 DISCRIMINATOR_FAMILIES: Final = Registry[type](
     "discriminator.family =",
-    {"convolutional": ConvolutionalDiscriminatorRecipe, "recurrent": RecurrentDiscriminatorRecipe},
+    {
+        "convolutional": ConvolutionalDiscriminatorRecipe,
+        "recurrent": RecurrentDiscriminatorRecipe,
+        "residual": ResidualDiscriminatorRecipe,
+    },
     RecipeError,
 )
 """The settings of each family of discriminators."""

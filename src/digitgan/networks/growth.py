@@ -1,0 +1,133 @@
+"""The size that a network has grown to, and the sizes of its stages (Karras et al. 2018, arXiv:1710.10196)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final, final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from digitgan.errors import RecipeError
+
+MAX_START: Final = 16
+"""Largest side of the smallest maps in pixels. A dense layer makes or reads them, so that larger ones need too many weights."""
+
+
+@final
+class GrowthLevel(nn.Module):
+    """The level of growth of a network, as a number that its state contains.
+
+    Level k shows that stages 0 to k take part. Between k - 1 and k, stage k is being faded in; the fraction is its weight.
+    A network starts fully grown.
+
+    Args:
+        sides: (height, width) of the image at each stage in pixels, beginning with the smallest.
+
+    Attributes:
+        sides: see above.
+        level: the level, a scalar in the state of the network.
+        number: the level as a number, so that reading it does not wait for a device and exported programs have a fixed one.
+    """
+
+    level: Tensor
+
+    def __init__(self, sides: tuple[tuple[int, int], ...]) -> None:
+        super().__init__()
+        self.sides = sides
+        self.number = float(len(sides) - 1)
+        self.register_buffer("level", torch.tensor(self.number))
+
+    @property
+    def stage(self) -> int:
+        """The index of the largest stage that takes part."""
+        return math.ceil(self.number)
+
+    @property
+    def fade(self) -> float:
+        """The weight of the largest stage, in (0, 1]."""
+        return self.number - (self.stage - 1) if self.number < self.stage else 1.0
+
+    @property
+    def grown(self) -> bool:
+        """Whether all stages take part with their full weight."""
+        return self.number == len(self.sides) - 1
+
+    def set(self, level: float) -> None:
+        """Set the level, in [0, number of stages - 1]."""
+        self.number = level
+        self.level.fill_(level)
+
+    def resized(self, images: Tensor) -> Tensor:
+        """Return images of the full size (n, channels, height, width) as the network sees them at this level.
+
+        Pixels are averaged to the size of the current stage. While a stage is faded in, they are mixed with the pixels of the
+        stage before, as the images of the generator are.
+        """
+        if self.grown:
+            return images
+        halvings = len(self.sides) - 1 - self.stage
+        images = functional.avg_pool2d(images, 2**halvings) if halvings else images
+        if self.fade < 1:
+            coarse = enlarged(functional.avg_pool2d(images, 2), 2)
+            images = coarse + self.fade * (images - coarse)
+        return images.contiguous(memory_format=torch.channels_last)
+
+    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *rest: Any) -> None:
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+        self.number = float(self.level)
+
+
+def enlarged(images: Tensor, factor: int) -> Tensor:
+    """Enlarge images (n, channels, height, width) by repeating pixels."""
+    return functional.interpolate(images, scale_factor=float(factor), mode="nearest") if factor > 1 else images
+
+
+def stage_sides(height: int, width: int, smallest: int, patch: int, part: str) -> tuple[tuple[int, int], ...]:
+    """Return (height, width) of the maps of each stage, beginning with the smallest; each stage has twice the sides.
+
+    Args:
+        height: height of the images.
+        width: width of the images.
+        smallest: least side of the smallest maps.
+        patch: side of the pixels that one position of the largest maps makes.
+        part: section of the recipe in messages, "generator" or "discriminator".
+
+    Raises:
+        RecipeError: if the sides of the image cannot be halved to maps of at most `MAX_START`; it names the nearest that can.
+    """
+    found = _halved(height, width, smallest, patch)
+    if found is None:
+        near = " or ".join(f"{high}x{wide}" for high, wide in _nearest(height, width, smallest, patch))
+        raise RecipeError(
+            f"{part}.smallest = {smallest} and {part}.patch = {patch} with images of {height}x{width}: the sides "
+            f"must be {patch} times a number that can be halved down to at most {MAX_START}. "
+            f"Resize the images to {near}, or change these settings"
+        )
+    return found
+
+
+def _halved(height: int, width: int, smallest: int, patch: int) -> tuple[tuple[int, int], ...] | None:
+    if height % patch or width % patch or min(height, width) < patch * smallest:
+        return None
+    sides = [(height // patch, width // patch)]
+    while not (sides[0][0] % 2 or sides[0][1] % 2) and min(sides[0]) >= 2 * smallest:
+        sides.insert(0, (sides[0][0] // 2, sides[0][1] // 2))
+    return tuple(sides) if max(sides[0]) <= MAX_START else None
+
+
+def _nearest(height: int, width: int, smallest: int, patch: int) -> list[tuple[int, int]]:
+    """Return the nearest smaller and larger sizes that the network can make."""
+    found = []
+    for sign in (-1, 1):
+        for step in range(1, height + width + patch * smallest):
+            grid = range(step + 1)
+            sizes = [(height + sign * step, width + sign * other) for other in grid]
+            sizes += [(height + sign * other, width + sign * step) for other in grid]
+            fitting = [size for size in sizes if min(size) > 0 and _halved(*size, smallest, patch)]
+            if fitting:
+                found.append(min(fitting, key=lambda size: abs(size[0] - height) + abs(size[1] - width)))
+                break
+    return found
