@@ -60,7 +60,7 @@ def test_data_comes_as_keras_gives_it() -> None:
 
 def test_a_new_run_gets_a_free_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    names = [digitgan.train(data="digits", images=32, settings=tiny.SETTINGS).run.name for _ in range(2)]
+    names = [digitgan.train("fast", data="digits", images=32, settings=tiny.SETTINGS).run.name for _ in range(2)]
     assert names == ["fast-digits-001", "fast-digits-002"]
 
 
@@ -90,7 +90,7 @@ def test_errors_are_those_of_the_command_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="out=''"):
         digitgan.train(data="digits", out="")
     with pytest.raises(DigitganError, match=r"generator\.channels = \[8, 8, 8\].*\b28x28\b"):
-        digitgan.train(data="digits", settings=["generator.channels=[8, 8, 8]"], images=64, out=tmp_path / "run")
+        digitgan.train("fast", data="digits", settings=["generator.channels=[8, 8, 8]"], images=64, out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 

@@ -28,9 +28,15 @@ SETTINGS = (
 """The settings that make `fast` tiny. If a setting is given twice, the last value counts."""
 
 
-def options(*settings: str, data: str = "digits") -> tuple[str, ...]:
-    """Return the recipe as options of `digitgan train`, with further settings."""
-    return (f"--data={data}", *(f"--set={setting}" for setting in (*SETTINGS, *settings)))
+def options(*settings: str, data: str = "digits", named: bool = True) -> tuple[str, ...]:
+    """Return the recipe as options of `digitgan train`, with further settings.
+
+    Args:
+        settings: further settings.
+        data: training images.
+        named: whether the options include the name of the recipe, which `digitgan compare` takes by itself.
+    """
+    return (*(["fast"] if named else []), f"--data={data}", *(f"--set={setting}" for setting in (*SETTINGS, *settings)))
 
 
 def recipe(*settings: str) -> Recipe:
@@ -40,4 +46,4 @@ def recipe(*settings: str) -> Recipe:
 
 def train(out: Path, *settings: str, data: str = "digits", **further: Any) -> digitgan.TrainingResult:
     """Train the recipe, with further settings and further arguments of `digitgan.train`."""
-    return digitgan.train(data=data, out=out, settings=[*SETTINGS, *settings], **further)
+    return digitgan.train("fast", data=data, out=out, settings=[*SETTINGS, *settings], **further)

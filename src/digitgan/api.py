@@ -50,7 +50,7 @@ def train(recipe: str | None = None, *, progress: ProgressKind | None = None, **
     """Train a GAN and write a run, as `digitgan train` does.
 
     Args:
-        recipe: name of a recipe; "fast" by default.
+        recipe: name of a recipe; by default the one that suits the images, which is "fast" for MNIST.
         progress: "none", "plain" lines, a "live" display, or "auto" (live on a terminal and in a notebook, otherwise plain).
             The default is "auto" in a notebook, otherwise "none".
         options: see below.

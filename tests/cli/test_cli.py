@@ -342,10 +342,10 @@ def test_a_run_without_a_model_yet_says_so(trained: Path, capsys: pytest.Capture
 
 
 def test_a_dry_run_says_what_it_would_do_and_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("train", "--data=digits", "--epochs=2", "--dry-run") == 0
+    assert run("train", "fast", "--data=digits", "--epochs=2", "--dry-run") == 0
     printed = capsys.readouterr().out
     assert re.search(r"\b3,000 images.*\b2\.00 epochs.*seed 0\b", printed)
-    assert run("train", "--data=digits", "--images=640", "--dry-run", "--json") == 0
+    assert run("train", "fast", "--data=digits", "--images=640", "--dry-run", "--json") == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["dry_run"] is True
     assert facts["images"] == 640

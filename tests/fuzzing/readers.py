@@ -211,7 +211,7 @@ def _options(content: bytes) -> None:
     words = _text(content).replace("\0", "").split()
     with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
         try:
-            cli.main(["train", "--data", "digits", *words, *PLANNED])
+            cli.main(["train", "fast", "--data", "digits", *words, *PLANNED])
         except SystemExit as ended:
             if ended.code not in (0, None, 2):
                 raise RuntimeError(f"exit code {ended.code}") from ended

@@ -25,7 +25,7 @@ ARGV = (
     "--images=640",
     "--seeds=1",
     "--draw=200",
-    *tiny.options("training.checkpoints=20", "training.evaluate_every=640"),
+    *tiny.options("training.checkpoints=20", "training.evaluate_every=640", named=False),
 )
 
 

@@ -104,7 +104,13 @@ def test_a_resume_by_other_arithmetic_says_so_and_is_recorded(
 
 def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
-    large = ["--data=digits", "--set=training.batch_size=16384", "--set=training.precision=float32", "--images=10000000"]
+    large = [
+        "fast",
+        "--data=digits",
+        "--set=training.batch_size=16384",
+        "--set=training.precision=float32",
+        "--images=10000000",
+    ]
     command = [sys.executable, "-m", "digitgan", "train", *large, "--out", str(run.path)]
     with processes.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         while not run.record.exists():

@@ -13,6 +13,7 @@ from digitgan.lookup import Registry
 from digitgan.networks.base import Discriminator, DiscriminatorOutput, Generator, ImageSpec
 from digitgan.networks.convolutional import ConvolutionalDiscriminator, ConvolutionalGenerator
 from digitgan.networks.keras_graph.generator import KerasGraphGenerator
+from digitgan.networks.projected import ProjectedDiscriminator
 from digitgan.networks.recurrent import RecurrentDiscriminator, RecurrentGenerator
 from digitgan.networks.residual import ResidualDiscriminator, ResidualGenerator
 from digitgan.recipes import Recipe
@@ -47,6 +48,7 @@ DISCRIMINATORS: Final = Registry[Callable[[Any, ImageSpec], Discriminator]](
         "convolutional": ConvolutionalDiscriminator,
         "recurrent": RecurrentDiscriminator,
         "residual": ResidualDiscriminator,
+        "projected": ProjectedDiscriminator,
     },
     RecipeError,
 )

@@ -17,7 +17,7 @@ class TrainOptions(CommandOptions):
     """The options of `digitgan train`. None means the default for a new run, and the recorded value for a resumed one.
 
     Attributes:
-        recipe: recipe (default: fast), one of {digitgan.recipes:RECIPES}
+        recipe: recipe (default: the one that suits the images, `fast` for MNIST), one of {digitgan.recipes:RECIPES}
         data: images to train on: {digitgan.data:DATASETS}, digits (8x8 digits of scikit-learn, enlarged), a folder, or an NPZ
             file
         out: the run's folder (default: the next free one in runs/)

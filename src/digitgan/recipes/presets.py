@@ -20,10 +20,14 @@ from digitgan.lookup import Registry
 from digitgan.recipes.families import (
     ConvolutionalDiscriminatorRecipe,
     ConvolutionalGeneratorRecipe,
+    ProjectedDiscriminatorRecipe,
     RecurrentDiscriminatorRecipe,
     RecurrentGeneratorRecipe,
+    ResidualDiscriminatorRecipe,
+    ResidualGeneratorRecipe,
 )
 from digitgan.recipes.settings import (
+    AugmentationRecipe,
     EmaRecipe,
     GuardRecipe,
     LossRecipe,
@@ -92,6 +96,49 @@ _QUALITY = Recipe(
     generator=ConvolutionalGeneratorRecipe(channels=(96, 48, 16)),
     discriminator=ConvolutionalDiscriminatorRecipe(channels=(24, 48, 96), features=192),
     training=TrainingRecipe(images=1_000_000, batch_size=128),
+)
+
+_COLOUR = Recipe(
+    name="colour",
+    description="Colour images of about 32x32 on two CPU cores: the discriminator sees the features of a classifier.",
+    generator=ConvolutionalGeneratorRecipe(channels=(128, 64, 32), image_kernel=4, image_stride=2),
+    discriminator=ProjectedDiscriminatorRecipe(),
+    penalty=PenaltyRecipe(gamma=0.1),
+    optimizer=OptimizerRecipe(generator_learning_rate=0.002, discriminator_learning_rate=0.002),
+    ema=EmaRecipe(decay=0.9995),
+    training=TrainingRecipe(images=400_000, batch_size=128, feature_pretraining=1500),
+)
+
+_RESIDUAL = Recipe(
+    name="residual",
+    description="Residual networks for images of 16 to 128 pixels, grey or colour, on a GPU or over hours on a CPU.",
+    generator=ResidualGeneratorRecipe(width=48, max_width=256, patch=2, to_image="sum"),
+    discriminator=ResidualDiscriminatorRecipe(width=48, max_width=256, patch=2, label_biases=True),
+    # A deep discriminator separates the images sooner, and needs a larger penalty than a shallow one.
+    penalty=PenaltyRecipe(gamma=1.0, interval=4),
+    optimizer=OptimizerRecipe(generator_learning_rate=0.001, discriminator_learning_rate=0.001),
+    ema=EmaRecipe(decay=0.9995),
+    training=TrainingRecipe(images=2_000_000, batch_size=128),
+)
+
+_PROGRESSIVE = Recipe(
+    name="progressive",
+    description="Residual networks that begin at a quarter of the size and grow (Karras et al. 2018), for 48 to 128 pixels.",
+    generator=ResidualGeneratorRecipe(width=32, max_width=256, to_image="sum"),
+    discriminator=ResidualDiscriminatorRecipe(width=32, max_width=256, label_biases=True, from_image="each"),
+    penalty=PenaltyRecipe(gamma=1.0, interval=4),
+    optimizer=OptimizerRecipe(generator_learning_rate=0.001, discriminator_learning_rate=0.001),
+    ema=EmaRecipe(decay=0.9995),
+    training=TrainingRecipe(images=600_000, growth="1/4@25%,1/2@50%"),
+)
+
+_FEW_SHOT = Recipe(
+    name="few-shot",
+    description="Few training images, about 20 to 500 of each class: the discriminator sees them augmented (Zhao et al. 2020).",
+    generator=ConvolutionalGeneratorRecipe(channels=(64, 32), image_kernel=4, image_stride=2),
+    optimizer=OptimizerRecipe(generator_learning_rate=0.002, discriminator_learning_rate=0.002),
+    augmentation=AugmentationRecipe(name="fixed", operations="translation,cutout,brightness,saturation,contrast"),
+    training=TrainingRecipe(images=200_000),
 )
 
 _LSTM_CGAN = Recipe(
@@ -272,6 +319,10 @@ _ACGAN = Recipe(
 _TABLE: Final = (
     _FAST,
     _QUALITY,
+    _COLOUR,
+    _RESIDUAL,
+    _PROGRESSIVE,
+    _FEW_SHOT,
     _LSTM_CGAN,
     _LSTM_CGAN_FIXED,
     _ONEHOT_CGAN,

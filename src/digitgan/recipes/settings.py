@@ -182,6 +182,8 @@ class TrainingRecipe:
             that multiplies in it, else float32. The run records the precision it used.
         pretraining: Number of steps before the run in which the discriminator alone learns to tell real images from uniform
             noise, 0 to 1e6.
+        feature_pretraining: Number of steps before the run in which the feature network of a projected discriminator learns to
+            classify the training images, 0 to 1e6. It is limited to the number of steps of the run.
         generator_pretraining: Number of steps before the run in which the generator alone learns by regression, 0 to 1e6. It
             learns to draw training images from their coordinates along the principal components of the image set. It is
             limited to 40 % of the number of steps of the run.
@@ -204,6 +206,7 @@ class TrainingRecipe:
     growth_fade: float = setting(0.5, low=0.0, high=1.0)
     precision: str = setting("auto", names=("auto", "float32", "bfloat16"))
     pretraining: int = setting(0, low=0, high=10**6)
+    feature_pretraining: int = setting(0, low=0, high=10**6)
     generator_pretraining: int = setting(0, low=0, high=10**6)
     previews: int = setting(24, low=1, high=10_000)
     grid: str = setting("classes", names=("classes", "4x4", "5x5", "10x10"))

@@ -7,6 +7,7 @@ from digitgan.recipes.families import (
     ConvolutionalDiscriminatorRecipe,
     ConvolutionalGeneratorRecipe,
     KerasGraphGeneratorRecipe,
+    ProjectedDiscriminatorRecipe,
 )
 from digitgan.recipes.settings import Recipe
 
@@ -180,6 +181,25 @@ def _networks(recipe: Recipe) -> _Checks:
             'generator.family = "layered"',
             'an imported generator cannot be trained. Choose another family, such as "convolutional"',
         )
+    ]
+    steps = recipe.training.feature_pretraining
+    projected = isinstance(discriminator, ProjectedDiscriminatorRecipe)
+    checks += [
+        (
+            projected and steps == 0,
+            'discriminator.family = "projected" with training.feature_pretraining = 0',
+            "the feature network would keep random weights. Set feature_pretraining, for example to 1000",
+        ),
+        (
+            projected and not recipe.conditional,
+            'discriminator.family = "projected" with a generator without labels',
+            "the feature network learns from the labels. Set generator.label_input, or choose another family",
+        ),
+        (
+            not projected and steps > 0,
+            f'training.feature_pretraining = {steps} with discriminator.family = "{discriminator.family}"',
+            'this discriminator has no feature network. Set feature_pretraining = 0, or family = "projected"',
+        ),
     ]
     if isinstance(generator, ConvolutionalGeneratorRecipe):
         strides, ups = generator.strides, len(generator.channels) - 1

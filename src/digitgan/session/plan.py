@@ -15,7 +15,7 @@ from digitgan.device import arithmetic, available_devices, prepare
 from digitgan.errors import DataError, RunError, UsageError
 from digitgan.networks import ImageSpec, build_discriminator, build_generator, trained_parameters
 from digitgan.options import TrainOptions
-from digitgan.recipes import ALIASES, BLANK, Recipe, differences, from_toml, to_toml
+from digitgan.recipes import ALIASES, BLANK, Recipe, differences, find_recipe, from_toml, to_toml
 from digitgan.runs import RunFolder, check_out, free_run_path, open_run
 from digitgan.session.callbacks import check_tensorboard
 from digitgan.session.recipe import (
@@ -26,6 +26,7 @@ from digitgan.session.recipe import (
     image_spec,
     images_for,
     requested_recipe,
+    suitable_recipe,
     with_length,
     with_microbatches,
     with_precision,
@@ -154,11 +155,13 @@ def plan_training(options: TrainOptions, notify: ProgressFn) -> TrainPlan:
 
 
 def _new(options: TrainOptions, ranks: Ranks | None, notify: ProgressFn) -> TrainPlan:
-    recipe = checked_recipe(with_microbatches(requested_recipe(options), 1 if ranks is None else ranks.count, notify))
+    checked_recipe(requested_recipe(options))  # before the data is loaded
     seed = 0 if options.seed is None else options.seed
     device, threads = prepare(options.device)
     data = DataRequest.requested(options.data, options.data_dir, options.per_class_limit)
     labelled = data.load(notify=notify)
+    recipe = _recipe_for(labelled, options, device, notify)
+    recipe = checked_recipe(with_microbatches(recipe, 1 if ranks is None else ranks.count, notify))
     image_set = images_for(recipe, labelled)
     check_evaluation(recipe, labelled)
     spec = image_spec(image_set)
@@ -169,6 +172,15 @@ def _new(options: TrainOptions, ranks: Ranks | None, notify: ProgressFn) -> Trai
     check_networks(recipe, spec)
     run = RunFolder(options.out or free_run_path(RUNS, recipe.name, Path(data.source).stem))
     return TrainPlan(recipe, image_set, labelled, data, seed, device, threads, run, resumed=False, overwrite=options.overwrite)
+
+
+def _recipe_for(image_set: ImageSet, options: TrainOptions, device: torch.device, notify: ProgressFn) -> Recipe:
+    """Return the requested recipe, or the one that suits the images if the options name none."""
+    if options.recipe is not None or options.config is not None:
+        return requested_recipe(options)
+    name, reason = suitable_recipe(image_spec(image_set), len(image_set), device)
+    notify(f"recipe {name}: suits {reason}; `digitgan recipes` lists others")
+    return requested_recipe(options, find_recipe(name))
 
 
 def _resumed(options: TrainOptions, notify: ProgressFn) -> TrainPlan:

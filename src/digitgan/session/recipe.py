@@ -23,6 +23,12 @@ from digitgan.training.speed import grown_images_within, images_within, training
 DISCRIMINATOR_PRETRAINING_STEPS = 50
 """Number of pretraining steps of the discriminator; a convolutional one separates digits from noise in fewer."""
 
+FEW_IMAGES = 500
+"""Number of images of each class below which a discriminator learns them by heart, unless they are augmented."""
+
+LARGE_SIDE = 40
+"""Side in pixels above which images need networks of more stages."""
+
 MAX_RUN_IMAGES = 10**12
 """Longest run, in images, epochs or minutes; a larger number is likely a typing error."""
 
@@ -45,6 +51,38 @@ def check_lengths(options: TrainOptions) -> None:
             raise UsageError(f"--{name} {value}: must be above 0{below}")
     if options.seed is not None:
         rng.check_seed(options.seed)
+
+
+def suitable_recipe(spec: ImageSpec, images: int, device: torch.device) -> tuple[str, str]:
+    """Return the name of the recipe that suits a set of images, and the reason.
+
+    Args:
+        spec: shape and number of classes of the images.
+        images: number of images.
+        device: device of the training.
+    """
+    side, each = max(spec.height, spec.width), images // spec.classes
+    size = f"{spec.height}x{spec.width} {'grey' if spec.channels == 1 else 'colour'} images"
+    candidates = [
+        (each < FEW_IMAGES, "few-shot", f"{each:,} images of each class"),
+        (side > LARGE_SIDE and device.type == "cpu", "progressive", f"{size} on a CPU"),
+        (side > LARGE_SIDE or (spec.channels > 1 and device.type != "cpu"), "residual", size),
+        (spec.channels > 1, "colour", size),
+        (True, "fast", size),
+    ]
+    for suits, name, reason in candidates:
+        if suits and _can_make(find_recipe(name), spec):
+            return name, reason
+    return DEFAULT_RECIPE, size  # its networks refuse the size, and say what fits
+
+
+def _can_make(recipe: Recipe, spec: ImageSpec) -> bool:
+    try:
+        with torch.device("meta"):
+            check_networks(recipe, spec)
+    except RecipeError:
+        return False
+    return True
 
 
 def requested_recipe(options: TrainOptions, base: Recipe | None = None) -> Recipe:

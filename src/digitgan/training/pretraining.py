@@ -21,6 +21,7 @@ from digitgan.data import Batch, Batches, ImageSet, ProgressFn
 from digitgan.images import to_network
 from digitgan.recipes import Recipe
 from digitgan.training.control import Control
+from digitgan.training.feature_pretraining import feature_steps, teach_features
 from digitgan.training.microbatches import trained
 from digitgan.training.noise import NoiseSource
 from digitgan.training.trainer import Trainer
@@ -117,13 +118,23 @@ def pretrain(
         control: read between steps.
 
     Returns:
-        The entry of the run's record: "generator" and "discriminator" -> JSON values, for each network that is pretrained.
+        The entry of the run's record: "features", "generator" and "discriminator" -> JSON values, for each network that is
+        pretrained.
 
     Raises:
         StopInPretrainingError: if a stop is requested.
     """
     training, found = trainer.recipe.training, {}
     with trainer.microbatches.at_work():
+        if training.feature_pretraining:
+            found["features"] = teach_features(
+                trainer, feature_steps(trainer.recipe), batches, notify, lambda: _check_stop_request(control)
+            )
+            notify(
+                "pretraining of the features: {steps} steps, {accuracy:.1%} of the last images right".format(
+                    **found["features"]
+                )
+            )
         steps = generator_steps(trainer.recipe)
         if steps:
             found["generator"] = _teach_generator(trainer, steps, image_set, batches, noise_source, control)

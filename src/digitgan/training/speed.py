@@ -8,12 +8,14 @@ import time
 from collections.abc import Callable, Mapping
 from typing import final
 
+import numpy as np
 import torch
 
-from digitgan.data import Batch
+from digitgan.data import Batch, Batches, ImageSet, silent
 from digitgan.errors import RecipeError
 from digitgan.networks import ImageSpec, build_discriminator, build_generator
 from digitgan.recipes import Recipe
+from digitgan.training import feature_pretraining
 from digitgan.training.growth import GrowthSchedule, growth_of
 from digitgan.training.noise import NoiseSource
 from digitgan.training.pretraining import MAX_OF_RUN, MAX_PRETRAINING_BATCH
@@ -65,14 +67,21 @@ def images_within(seconds: float, recipe: Recipe, spec: ImageSpec, device: torch
     Returns:
         The length in images.
     """
-    whole, size = round(speed * seconds), recipe.training.batch_size
-    if not recipe.training.generator_pretraining:
+    whole, size, training = round(speed * seconds), recipe.training.batch_size, recipe.training
+    if not training.generator_pretraining and not training.feature_pretraining:
         return whole
-    trial = Trial(recipe, spec, device, recipe.training.precision)
-    alone = statistics.median(trial.seconds_alone() for _ in range(5))
-    # A long run has all pretraining steps, a short one at most `MAX_OF_RUN` of its own steps.
-    long = round(speed * (seconds - alone * recipe.training.generator_pretraining))
-    short = round(seconds / (1 / speed + alone * MAX_OF_RUN / size))
+    trial = Trial(recipe, spec, device, training.precision)
+    # A long run has all pretraining steps, a short one at most a share of its own steps.
+    of_long = of_short = 0.0
+    if training.generator_pretraining:
+        alone = statistics.median(trial.seconds_alone() for _ in range(5))
+        of_long += alone * training.generator_pretraining
+        of_short += alone * MAX_OF_RUN / size
+    if training.feature_pretraining:
+        alone = trial.seconds_of_features()
+        of_long += alone * training.feature_pretraining
+        of_short += alone * feature_pretraining.MAX_OF_RUN / size
+    long, short = round(speed * (seconds - of_long)), round(seconds / (1 / speed + of_short))
     return max(long, min(short, whole))
 
 
@@ -152,6 +161,22 @@ class Trial:
         self.trainer.reconstruct(self.noise.z[:MAX_PRETRAINING_BATCH], batch, self.trainer.generator_optimizer)
         _wait(self.trainer.device)
         return time.perf_counter() - started
+
+    def seconds_of_features(self, steps: int = 4) -> float:
+        """Measure the duration of a pretraining step of the feature network in seconds, after one to warm up."""
+        spec, size = self.trainer.spec, len(self.batch.labels)
+        names = tuple(map(str, range(spec.classes)))
+        pixels = np.zeros((size, spec.height, spec.width, spec.channels), dtype=np.uint8)
+        batches = Batches(ImageSet(pixels, self.batch.labels.cpu().numpy(), names, "trial"), size, 0, self.trainer.device)
+        feature_pretraining.teach_features(self.trainer, 1, batches, silent, _go_on)
+        started = time.perf_counter()
+        feature_pretraining.teach_features(self.trainer, steps, batches, silent, _go_on)
+        _wait(self.trainer.device)
+        return (time.perf_counter() - started) / steps
+
+
+def _go_on() -> None:
+    """Return: a measurement is never stopped."""
 
 
 def _wait(device: torch.device) -> None:

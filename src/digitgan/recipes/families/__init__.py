@@ -15,6 +15,7 @@ from digitgan.lookup import Registry
 from digitgan.recipes.families.base import setting
 from digitgan.recipes.families.convolutional import ConvolutionalDiscriminatorRecipe, ConvolutionalGeneratorRecipe
 from digitgan.recipes.families.keras_graph import KerasGraphGeneratorRecipe
+from digitgan.recipes.families.projected import ProjectedDiscriminatorRecipe
 from digitgan.recipes.families.recurrent import RecurrentDiscriminatorRecipe, RecurrentGeneratorRecipe
 from digitgan.recipes.families.residual import ResidualDiscriminatorRecipe, ResidualGeneratorRecipe
 
@@ -27,6 +28,7 @@ __all__ = [
     "DiscriminatorRecipe",
     "GeneratorRecipe",
     "KerasGraphGeneratorRecipe",
+    "ProjectedDiscriminatorRecipe",
     "RecurrentDiscriminatorRecipe",
     "RecurrentGeneratorRecipe",
     "ResidualDiscriminatorRecipe",
@@ -35,7 +37,9 @@ __all__ = [
 ]
 
 GeneratorRecipe = ConvolutionalGeneratorRecipe | RecurrentGeneratorRecipe | ResidualGeneratorRecipe | KerasGraphGeneratorRecipe
-DiscriminatorRecipe = ConvolutionalDiscriminatorRecipe | RecurrentDiscriminatorRecipe | ResidualDiscriminatorRecipe
+DiscriminatorRecipe = (
+    ConvolutionalDiscriminatorRecipe | RecurrentDiscriminatorRecipe | ResidualDiscriminatorRecipe | ProjectedDiscriminatorRecipe
+)
 
 GENERATOR_FAMILIES: Final = Registry[type](
     "generator.family =",
@@ -55,6 +59,7 @@ DISCRIMINATOR_FAMILIES: Final = Registry[type](
         "convolutional": ConvolutionalDiscriminatorRecipe,
         "recurrent": RecurrentDiscriminatorRecipe,
         "residual": ResidualDiscriminatorRecipe,
+        "projected": ProjectedDiscriminatorRecipe,
     },
     RecipeError,
 )

@@ -1,0 +1,143 @@
+"""The projected discriminator: heads on the maps of a frozen network that was trained to classify the training images.
+
+Source: Sauer et al. 2021, "Projected GANs Converge Faster" (arXiv:2111.01007).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final, final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from digitgan.networks.base import Discriminator, DiscriminatorOutput, ImageSpec
+from digitgan.networks.conditioning import Head
+from digitgan.networks.layers import initialise, same_convolution
+from digitgan.recipes import ProjectedDiscriminatorRecipe
+
+LAST_SIDE: Final = 4
+"""Least side of the maps, in pixels: the feature network and the heads halve larger ones."""
+
+WIDTHS: Final = (1, 2, 4, 6)
+"""Number of maps of each layer of the feature network, as multiples of the first; further layers have as many as the last."""
+
+FEATURE_SLOPE: Final = 0.1
+"""Slope below zero of the leaky ReLUs of the feature network."""
+
+
+@final
+class FeatureNetwork(nn.Module):
+    """A convolutional network whose layers each halve the sides, except the first.
+
+    Attributes:
+        convolutions: the layers, each followed by a leaky ReLU.
+        shapes: (channels, height, width) of the maps after each layer except the first.
+    """
+
+    def __init__(self, spec: ImageSpec, width: int) -> None:
+        super().__init__()
+        channels, height, side = width, spec.height, spec.width
+        self.convolutions = nn.ModuleList([same_convolution(spec.channels, width, 3, 1, (height, side))])
+        self.shapes: list[tuple[int, int, int]] = []
+        while max(height, side) > LAST_SIDE or not self.shapes:
+            after = width * WIDTHS[min(len(self.convolutions), len(WIDTHS) - 1)]
+            self.convolutions.append(same_convolution(channels, after, 4, 2, (height, side)))
+            channels, height, side = after, math.ceil(height / 2), math.ceil(side / 2)
+            self.shapes.append((channels, height, side))
+        initialise(self, "he", FEATURE_SLOPE)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Return the maps of `shapes` for images (n, channels, height, width) in [-1, 1]."""
+        found = []
+        maps = images
+        for layer in self.convolutions:
+            maps = functional.leaky_relu(layer(maps), FEATURE_SLOPE)
+            found.append(maps)
+        return found[1:]
+
+
+@final
+class FeatureClassifierHead(nn.Module):
+    """The layers that a feature network needs only while it learns: a batch norm for each layer, and class logits."""
+
+    def __init__(self, network: FeatureNetwork, classes: int) -> None:
+        super().__init__()
+        self.network = network
+        self.norms = nn.ModuleList(nn.BatchNorm2d(unpadded(layer).out_channels) for layer in network.convolutions)
+        self.logits = nn.Linear(network.shapes[-1][0], classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return class logits (n, classes) of images (n, channels, height, width) in [-1, 1]."""
+        maps = images
+        for layer, norm in zip(self.network.convolutions, self.norms, strict=True):
+            maps = functional.leaky_relu(norm(layer(maps)), FEATURE_SLOPE)
+        logits: Tensor = self.logits(maps.mean(dim=(2, 3)))
+        return logits
+
+    @torch.no_grad()
+    def fold(self) -> None:
+        """Fold each batch norm into the layer before it, so that the network alone has the same maps in evaluation mode."""
+        for layer, norm in zip(self.network.convolutions, self.norms, strict=True):
+            convolution = unpadded(layer)
+            assert isinstance(norm, nn.BatchNorm2d)
+            assert norm.running_mean is not None
+            assert norm.running_var is not None
+            assert convolution.bias is not None
+            factor = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+            convolution.weight.mul_(factor[:, None, None, None])
+            convolution.bias.copy_((convolution.bias - norm.running_mean) * factor + norm.bias)
+
+
+@final
+class MapsHead(nn.Module):
+    """A head of the discriminator: maps -> 1x1 convolution -> strided convolutions -> dense features -> score."""
+
+    def __init__(self, recipe: ProjectedDiscriminatorRecipe, classes: int, shape: tuple[int, int, int]) -> None:
+        super().__init__()
+        channels, height, width = shape
+        self.convolutions = nn.ModuleList([nn.Conv2d(channels, recipe.head_width, 1)])
+        while max(height, width) > LAST_SIDE:
+            self.convolutions.append(same_convolution(recipe.head_width, recipe.head_width, 4, 2, (height, width)))
+            height, width = math.ceil(height / 2), math.ceil(width / 2)
+        self.dense = nn.Linear(recipe.head_width * height * width, recipe.features)
+        self.relu = nn.LeakyReLU(recipe.slope)
+        projection = recipe.label_input == "projection"
+        self.score = Head(classes, recipe.features, projection=projection, classifier=False)
+
+    def forward(self, maps: Tensor, labels: Tensor) -> Tensor:
+        """Return scores (n,) of maps (n, channels, height, width) with labels (n,)."""
+        for layer in self.convolutions:
+            maps = self.relu(layer(maps))
+        output: DiscriminatorOutput = self.score(self.relu(self.dense(maps.flatten(start_dim=1))), labels)
+        return output.logits
+
+
+@final
+class ProjectedDiscriminator(Discriminator):
+    """A discriminator: image -> frozen feature network -> heads on its maps; the score is the sum of the heads' scores.
+
+    Attributes:
+        features: the feature network. Its weights are part of the state and are not trained with the heads.
+        heads: a head for each size of the maps.
+    """
+
+    def __init__(self, recipe: ProjectedDiscriminatorRecipe, spec: ImageSpec) -> None:
+        super().__init__(spec)
+        self.features = FeatureNetwork(spec, recipe.width).requires_grad_(False)
+        self.heads = nn.ModuleList(MapsHead(recipe, spec.classes, shape) for shape in self.features.shapes)
+        initialise(self.heads, "he", recipe.slope)
+
+    def forward(self, images: Tensor, labels: Tensor) -> DiscriminatorOutput:
+        """See `Discriminator.forward`."""
+        maps = self.features(images)
+        scores = [head(part, labels) for head, part in zip(self.heads, maps, strict=True)]
+        return DiscriminatorOutput(torch.stack(scores).sum(dim=0), None)
+
+
+def unpadded(layer: nn.Module) -> nn.Conv2d:
+    """Return the convolution of a layer that `same_convolution` made."""
+    convolution = layer[1] if isinstance(layer, nn.Sequential) else layer
+    assert isinstance(convolution, nn.Conv2d)
+    return convolution

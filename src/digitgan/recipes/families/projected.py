@@ -1,0 +1,45 @@
+"""The settings of the projected discriminator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from digitgan.recipes.families.base import setting
+
+
+@final
+@dataclass(frozen=True)
+class ProjectedDiscriminatorRecipe:
+    """A projected discriminator: image -> frozen feature network -> a small head on the maps of each size -> score.
+
+    The feature network learns to classify the training images before the run (`training.feature_pretraining`) and stays as it
+    is. The heads then find differences that matter for the classes much sooner than a network that begins with random weights
+    (Sauer et al. 2021, arXiv:2111.01007, with the training images in place of a second image set).
+
+    Attributes:
+        family: "projected".
+        label_input: Form of the label input: "none" or "projection" (the product of an embedding with the last features of
+            each head, Miyato and Koyama 2018).
+        width: Number of maps of the first layer of the feature network, 1 to 1024. Later layers have 2, 4 and 6 times as many.
+        head_width: Number of maps in the heads, 1 to 4096.
+        features: Width of the last features of each head, 1 to 4096.
+        slope: Slope of the heads' leaky ReLU below zero, in [0, 1].
+    """
+
+    family: str = setting("projected", names=("projected",))
+    label_input: str = setting("projection", names=("none", "projection"))
+    width: int = setting(16, low=1, high=1024)
+    head_width: int = setting(48, low=1, high=4096)
+    features: int = setting(96, low=1, high=4096)
+    slope: float = setting(0.2, low=0.0, high=1.0)
+
+    @property
+    def conditional(self) -> bool:
+        """Return whether the score depends on the label."""
+        return self.label_input != "none"
+
+    @property
+    def auxiliary_classifier(self) -> bool:
+        """Return False: the heads do not predict the class."""
+        return False
