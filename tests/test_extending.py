@@ -18,8 +18,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from digitgan.data import DATASETS, Dataset, ImageSet, RemoteFile, write_idx
-from digitgan.data.sources import READERS, DataSource
+from digitgan.data import DATASETS, READERS, Dataset, DataSource, ImageSet, ProgressFn, RemoteFile, write_idx
 from digitgan.errors import UsageError
 from digitgan.evaluation import METRICS, Comparison, Metric
 from digitgan.evaluation.metrics.bootstrap import Interval
@@ -224,7 +223,7 @@ def csv_file(path: Path) -> DataSource | None:
     if path.suffix != ".csv":
         return None
 
-    def load(split: str) -> ImageSet:
+    def load(split: str, notify: ProgressFn) -> ImageSet:
         with path.open(encoding="utf-8", newline="") as file:
             rows = np.array([[int(value) for value in row] for row in csv.reader(file)])
         side = int((rows.shape[1] - 1) ** 0.5)

@@ -52,7 +52,7 @@ def pictures(folder: Path, *names: str) -> None:
 
 
 def test_an_unknown_source_is_refused_with_the_nearest(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"'mnits': did you mean 'mnist'\?.*FILE\.npz"):
+    with pytest.raises(DataError, match=r"'mnits': did you mean 'mnist'\?.*NPZ.*Parquet"):
         load_image_set("mnits")
     for source in ("", "a\0b", str(tmp_path / "none"), "none.npz"):
         with pytest.raises(DataError, match=r"data source .*known: mnist, digits"):

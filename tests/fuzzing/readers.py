@@ -24,11 +24,12 @@ from PIL import Image
 from safetensors.torch import save as tensors_to_bytes
 
 from digitgan import cli
-from digitgan.data import read_idx, read_npz, read_picture
+from digitgan.data import read_idx, read_npz, read_parquet, read_picture
 from digitgan.errors import DigitganError
 from digitgan.exporters.keras_import import read_keras
 from digitgan.exporters.keras_import.architecture import read_architecture
 from digitgan.generation.labels import parse_labels, weighted_labels
+from digitgan.generation.writers import WRITERS
 from digitgan.model.file import load_model, save_model
 from digitgan.networks import ImageSpec, build_generator
 from digitgan.networks.keras_graph import KINDS
@@ -88,6 +89,7 @@ def readers(folder: Path) -> dict[str, Reader]:
         "weights": Reader(lambda content: weighted_labels(_text(content), NAMES, 100), (b"0:1,1:2.5", b"3:1")),
         "IDX": Reader(_by_file(folder / "images", read_idx), _idx()),
         "NPZ": Reader(_by_file(folder / "images.npz", read_npz), _npz()),
+        "Parquet": Reader(_by_file(folder / "images.parquet", read_parquet), (_parquet(folder / "example.parquet"),)),
         "picture": Reader(_by_file(folder / "picture.png", read_picture), _pictures()),
         "model": Reader(_by_file(model, load_model), (_model(model, recipe), _header())),
         "run": Reader(_run(folder / "run"), (b'{"seed": 1, "data": "digits", "status": "finished"}',)),
@@ -136,6 +138,11 @@ def _npz() -> tuple[bytes, ...]:
         save(content, images=images, labels=labels, class_names=np.array(["a", "b"]))
         made.append(content.getvalue())
     return tuple(made)
+
+
+def _parquet(path: Path) -> bytes:
+    WRITERS["parquet"].write(path, [np.zeros((2, 3, 4), np.uint8)], np.array([1, 0]), NAMES[:2])
+    return path.read_bytes()
 
 
 def _pictures() -> tuple[bytes, ...]:

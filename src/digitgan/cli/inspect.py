@@ -31,7 +31,7 @@ def data_show(
     """Draw the first 25 images of a data source as one picture. Grey images are inverted, so that ink is dark.
 
     Args:
-        source: {digitgan.data:DATASETS}, digits, a folder or an NPZ file
+        source: {digitgan.data:DATASETS}, digits, {digitgan.data:READERS}
         split: split of the source
         out: output picture (default: first-25.png, or the next free name)
     """
@@ -39,13 +39,13 @@ def data_show(
     from digitgan.files import claim_output, free_path
     from digitgan.images import enlarged, grid, save_png
 
-    image_set = load_image_set(source, split, data_dir, per_class_limit=per_class_limit)
+    output = Output(quiet, json_)
+    image_set = load_image_set(source, split, data_dir, notify=output.notify, per_class_limit=per_class_limit)
     path = out or free_path(Path(f"first-{SHOWN_IMAGES}.png"))
     claim_output(path, ".png", overwrite=overwrite)
     first = image_set.images[:SHOWN_IMAGES]
     paper = 255 if first.ndim == 3 else 0  # colour images are not inverted
     save_png(path, enlarged(grid(255 - first if paper else first, columns=5, background=paper), 3))
-    output = Output(quiet, json_)
     if show:
         output.picture(path)
     output.lines(f"first 25 of {image_set.name}  {path}")
@@ -64,12 +64,12 @@ def data_verify(
     """Verify a data source, and print the number of images of each class.
 
     Args:
-        source: {digitgan.data:DATASETS}, digits, a folder or an NPZ file
+        source: {digitgan.data:DATASETS}, digits, {digitgan.data:READERS}
     """
     from digitgan.data import verify
 
-    found = verify(source, data_dir, per_class_limit)
     output = Output(quiet, json_)
+    found = verify(source, data_dir, per_class_limit, output.notify)
     for split, facts in found.items():
         channels, height, width = facts["shape"]
         output.lines(f"{split}: {facts['images']:,} images {height}x{width}x{channels}, SHA-256 {facts['content_hash']}")

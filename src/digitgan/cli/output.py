@@ -81,6 +81,11 @@ class Output:
         if pixels is not None:  # otherwise there is no room
             console.print(pixels)
 
+    def notify(self, line: str) -> None:
+        """Print a line of progress, unless the output is quiet or JSON."""
+        if not self.quiet and not self.json:
+            self.console().print(line, markup=False)
+
     def console(self) -> Console:
         """Return the console for progress."""
         from digitgan.cli.console import PipeSafeConsole

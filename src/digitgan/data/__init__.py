@@ -1,16 +1,19 @@
-"""Data sources (downloads, IDX, folders, NPZ, embedded digits), the `ImageSet` that each is read into, and its batches."""
+"""Data sources (downloads, files, folders, embedded digits), the `ImageSet` that each is read into, and its batches."""
 
 from __future__ import annotations
 
 from digitgan.data.datasets import DATASETS, Dataset, RemoteFile
 from digitgan.data.digits import embedded_digits
 from digitgan.data.download import fetch
-from digitgan.data.files import ProgressFn, silent
-from digitgan.data.folders import read_folder, read_picture
+from digitgan.data.folders import read_folder
 from digitgan.data.idx import read_idx, read_idx_set, write_idx
 from digitgan.data.image_set import SPLITS, ImageSet, Labels, Pixels, Split
 from digitgan.data.loader import Batch, Batches, to_device
 from digitgan.data.npz import read_npz
+from digitgan.data.parquet import read_parquet
+from digitgan.data.pictures import read_picture
+from digitgan.data.progress import ProgressFn, silent
+from digitgan.data.readers import READERS, DataSource
 from digitgan.data.sources import (
     DataRequest,
     SplitFacts,
@@ -23,10 +26,12 @@ from digitgan.data.sources import (
 
 __all__ = [
     "DATASETS",
+    "READERS",
     "SPLITS",
     "Batch",
     "Batches",
     "DataRequest",
+    "DataSource",
     "Dataset",
     "ImageSet",
     "Labels",
@@ -44,6 +49,7 @@ __all__ = [
     "read_idx",
     "read_idx_set",
     "read_npz",
+    "read_parquet",
     "read_picture",
     "silent",
     "splits_of",

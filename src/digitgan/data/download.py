@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from digitgan.data.datasets import Dataset, RemoteFile
-from digitgan.data.files import ProgressFn, content_sha256, silent
+from digitgan.data.files import content_sha256
 from digitgan.data.idx import find_idx
 from digitgan.data.mirrors import MirrorError, pieces_from
+from digitgan.data.progress import ProgressFn, ProgressLines, in_megabytes, silent
 from digitgan.errors import DataError, DownloadError
 from digitgan.files import placed
 
@@ -28,10 +28,6 @@ seconds plus the time at this speed for a file. A server that trickles is abando
 
 GZIP_OVERHEAD = 4096
 """Bytes that gzip may add to incompressible content: 5 in each 16 KiB, a header with a file name, and a trailer."""
-
-SECONDS_BETWEEN_REPORTS = 0.5
-
-MEGABYTE = 1_000_000
 
 
 def fetch(
@@ -140,18 +136,16 @@ def _fetch_file(
 def _fetch_from(address: str, file: RemoteFile, target: Path, seconds: tuple[float, float, float], notify: ProgressFn) -> None:
     received = 0
     begin = b""
-    reported = time.monotonic()
+    progress = ProgressLines(notify, file.name, in_megabytes)
     with placed(target) as output:
         for piece, announced in pieces_from(address, *seconds, most=file.size + file.size // 1000 + GZIP_OVERHEAD):
             begin = begin or piece[:64]
             output.write(piece)
             received += len(piece)
-            if time.monotonic() - reported >= SECONDS_BETWEEN_REPORTS:
-                reported = time.monotonic()
-                notify(f"{file.name}: {_megabytes(received)}{f' of {_megabytes(announced)}' if announced else ''}")
+            progress.report(received, announced)
         output.flush()
         _check(Path(output.name), file, received, begin)
-    notify(f"{file.name}: {_megabytes(received)} from {address}")
+    notify(f"{file.name}: {in_megabytes(received)} from {address} in {progress.seconds:.0f} s")
 
 
 def _check(path: Path, file: RemoteFile, received: int, begin: bytes) -> None:
@@ -165,10 +159,6 @@ def _check(path: Path, file: RemoteFile, received: int, begin: bytes) -> None:
         raise MirrorError(f"sent a damaged gzip file ({received} bytes)") from None
     if found != file.sha256:
         raise MirrorError(f"sent a different content: SHA-256 {found[:12]}… instead of {file.sha256[:12]}…")
-
-
-def _megabytes(count: int) -> str:
-    return f"{count / MEGABYTE:.1f} MB"
 
 
 def _unwritable(folder: Path, error: OSError) -> DownloadError:

@@ -7,7 +7,7 @@ import hashlib
 import lzma
 import os
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedIOBase
@@ -18,9 +18,6 @@ import numpy as np
 import numpy.typing as npt
 
 from digitgan.errors import DataError
-
-ProgressFn = Callable[[str], None]
-"""A function that receives lines of progress."""
 
 CHUNK = 1 << 20
 GZIP_MAGIC = b"\x1f\x8b"
@@ -34,10 +31,6 @@ DEFLATE_LIMIT = 1032
 
 LZMA_LIMIT = 10_000
 """Upper bound of the ratio of unpacked to packed size in xz: a copy of 273 bytes takes about a quarter of a bit."""
-
-
-def silent(line: str) -> None:
-    """Ignore a line of progress."""
 
 
 @final

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from digitgan.data.image_set import UNLABELLED, ImageSet, Pixels
+from digitgan.data.pictures import PictureStack, open_picture, picture_pixels
 from digitgan.errors import DataError, nearest
-
-PICTURE_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
-"""The image formats read. Pillow also reads others, such as EPS, for which it would start an external program."""
-
-GREY_MODES = ("1", "L", "LA")
-COLOUR_MODES = ("RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", "HSV", "P", "PA")
-
-UNREADABLE = (OSError, SyntaxError, ValueError, TypeError, EOFError, LookupError, OverflowError)
-"""The exceptions that Pillow's readers raise for a damaged file."""
 
 
 def read_folder(path: Path | str, class_names: Sequence[str] | None = None, name: str | None = None) -> ImageSet:
@@ -53,27 +43,8 @@ def read_folder(path: Path | str, class_names: Sequence[str] | None = None, name
         if folder_name not in classes:
             raise DataError(f"{path / folder_name}: is not a class of this image set; {nearest(folder_name, classes)}")
     pictures = [(file, label) for label, each in enumerate(classes) if each in found for file in _pictures(path / each)]
-    first, _ = pictures[0]
-    size = _size(first)
-    images = [_read_picture(file, size, first) for file, _ in pictures]
     labels = np.array([label for _, label in pictures], dtype=np.int64)
-    return ImageSet(_stacked(images), labels, classes, name or path.resolve().name)
-
-
-def read_picture(path: Path | str) -> Pixels:
-    """Read one image.
-
-    Returns:
-        uint8 (height, width), or (height, width, 3) for a colour image.
-
-    Raises:
-        DataError: if the file is missing, not an image, damaged, too large, deeper than 8 bits per channel or partly
-            transparent.
-    """
-    file = Path(path)
-    if not file.is_file():
-        raise DataError(f"{file}: {'is not an image file' if file.exists() else 'does not exist'}")
-    return _read_picture(file, _size(file), file)
+    return ImageSet(_read_pictures([file for file, _ in pictures]), labels, classes, name or path.resolve().name)
 
 
 def _read_unlabelled(path: Path, name: str | None) -> ImageSet:
@@ -84,9 +55,8 @@ def _read_unlabelled(path: Path, name: str | None) -> ImageSet:
             f"{path}: has neither class folders nor images; add a folder of images for each class, or images alone for recipes "
             "without labels"
         )
-    size = _size(files[0])
-    images = _stacked([_read_picture(file, size, files[0]) for file in files])
-    return ImageSet(images, np.zeros(len(files), dtype=np.int64), (UNLABELLED,), name or path.resolve().name)
+    labels = np.zeros(len(files), dtype=np.int64)
+    return ImageSet(_read_pictures(files), labels, (UNLABELLED,), name or path.resolve().name)
 
 
 def class_folders(path: Path) -> list[str]:
@@ -117,57 +87,21 @@ def _pictures(folder: Path) -> list[Path]:
     return files
 
 
-def _open(path: Path) -> Image.Image:
-    if not path.is_file():
-        raise DataError(f"{path}: is not an image file; a class folder must hold image files only")
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            return Image.open(path, formats=PICTURE_FORMATS)
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise DataError(f"{path}: is too large ({error})") from error
-    except UNREADABLE as error:
-        raise DataError(f"{path}: is not an image or is damaged; the formats are {', '.join(PICTURE_FORMATS)}") from error
-
-
-def _size(path: Path) -> tuple[int, int]:
-    with _open(path) as picture:
-        return picture.size
-
-
-def _read_picture(path: Path, size: tuple[int, int], first: Path) -> Pixels:
-    """Return pixels (height, width), or (height, width, 3) for a colour image."""
-    with _open(path) as picture:
-        # Before the pixels are decoded, so that one huge image among small ones costs no memory.
-        if picture.size != size:
-            raise DataError(
-                f"images differ in size: {first} is {size[0]} x {size[1]} (width x height), {path} is "
-                f"{picture.size[0]} x {picture.size[1]}; resize all to one size"
-            )
-        if picture.mode not in GREY_MODES + COLOUR_MODES:
-            raise DataError(f"{path}: has mode {picture.mode}, more than 8 bits per channel; convert it to 8 bits")
-        try:
-            with warnings.catch_warnings(action="ignore"):
-                return _pixels(picture, path)
-        except UNREADABLE as error:
-            raise DataError(f"{path}: is a damaged image ({error})") from error
-
-
-def _pixels(picture: Image.Image, path: Path) -> Pixels:
-    picture.load()
-    if picture.has_transparency_data and picture.convert("RGBA").getchannel("A").getextrema() != (255, 255):
-        raise DataError(f"{path}: is partly transparent; save it on an opaque background")
-    return np.array(picture.convert("L" if _is_grey(picture) else "RGB"), dtype=np.uint8)
-
-
-def _is_grey(picture: Image.Image) -> bool:
-    if picture.mode not in ("P", "PA"):
-        return picture.mode in GREY_MODES
-    red, green, blue = picture.convert("RGB").split()
-    return red.tobytes() == green.tobytes() == blue.tobytes()
-
-
-def _stacked(images: list[Pixels]) -> Pixels:
-    if any(image.ndim == 3 for image in images):
-        images = [image if image.ndim == 3 else np.repeat(image[:, :, None], 3, axis=2) for image in images]
-    return np.stack(images)
+def _read_pictures(files: Sequence[Path]) -> Pixels:
+    """Return the images of files, (n, height, width), or (n, height, width, 3) if one of them is a colour image."""
+    size: tuple[int, int] | None = None
+    for file in files:
+        if not file.is_file():
+            raise DataError(f"{file}: is not an image file; a class folder must hold image files only")
+        with open_picture(file, str(file)) as picture:
+            if size is None:
+                size = picture.size
+                stack = PictureStack(len(files), size, str(files[0].parent))
+            # Before the pixels are decoded, so that one huge image among small ones costs no memory.
+            if picture.size != size:
+                raise DataError(
+                    f"images differ in size: {files[0]} is {size[0]} x {size[1]} (width x height), {file} is "
+                    f"{picture.size[0]} x {picture.size[1]}; resize all to one size"
+                )
+            stack.add(picture_pixels(picture, str(file)))
+    return stack.array()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypedDict, final
@@ -11,13 +11,11 @@ from typing import Any, Final, TypedDict, final
 from digitgan.data.datasets import DATASETS, PACKAGED, Dataset
 from digitgan.data.digits import embedded_digits
 from digitgan.data.download import fetch
-from digitgan.data.files import ProgressFn, silent
-from digitgan.data.folders import class_folders, read_folder, sorted_classes
-from digitgan.data.idx import find_idx, idx_sha256, idx_splits, idx_stems, read_idx_pair, read_idx_set
+from digitgan.data.idx import find_idx, idx_sha256, idx_splits, idx_stems, read_idx_pair
 from digitgan.data.image_set import SPLITS, ImageSet, Split, check_split
-from digitgan.data.npz import npz_splits, read_npz
+from digitgan.data.progress import ProgressFn, silent
+from digitgan.data.readers import READERS, DataSource, reader_of
 from digitgan.errors import DataError, UsageError, nearest
-from digitgan.lookup import Registry
 
 DEFAULT_SOURCE: Final = "mnist"
 
@@ -89,15 +87,15 @@ def load_image_set(
     """Load one split of a data source.
 
     Args:
-        source: "mnist", another name in `DATASETS`, "digits", a folder, or an NPZ file. A folder holds files in MNIST's layout,
-            or class folders, or folders `train` and `test` of class folders. Class folders without `train` and `test` are
-            training data, as is an NPZ file without the arrays of Keras' layout (x_train, …). Write "./mnist" for a folder with
-            the name of a data set.
+        source: "mnist", another name in `DATASETS`, "digits", a folder, or an NPZ or Parquet file. A folder holds files in
+            MNIST's layout, Parquet files, class folders, or folders `train` and `test` of class folders. Class folders without
+            `train` and `test` are training data, as are a Parquet file and an NPZ file without the arrays of Keras' layout
+            (x_train, …). Write "./mnist" for a folder with the name of a data set.
         split: "train" or "test".
         data_dir: the folder of downloaded data sets, each in a folder of its name. Files directly in `data_dir` are found too.
             Default: $DIGITGAN_DATA, else the user's cache folder.
         allow_download: download a data set that is missing.
-        notify: a function that receives lines of progress during a download.
+        notify: a function that receives lines of progress.
         per_class_limit: the number of training images of each class to keep, the first ones. It does not apply to test images.
 
     Raises:
@@ -123,7 +121,7 @@ def _load(source: str, split: Split, data_dir: Path | None, allow_download: bool
     if split not in found.splits:
         parts = " or ".join(found.splits)
         raise DataError(f"{source}: has no {split} split{f', only {parts}' if parts else ''}; {found.needs}")
-    return found.load(split)
+    return found.load(split, notify)
 
 
 def splits_of(source: str) -> tuple[Split, ...]:
@@ -135,13 +133,16 @@ def splits_of(source: str) -> tuple[Split, ...]:
     return SPLITS if source in DATASETS else _find(source).splits
 
 
-def verify(source: str, data_dir: Path | None = None, per_class_limit: int | None = None) -> dict[Split, SplitFacts]:
+def verify(
+    source: str, data_dir: Path | None = None, per_class_limit: int | None = None, notify: ProgressFn = silent
+) -> dict[Split, SplitFacts]:
     """Read and check every split of a data source that exists. Nothing is downloaded.
 
     Args:
         source: see `load_image_set`.
         data_dir: see `load_image_set`.
         per_class_limit: see `load_image_set`.
+        notify: a function that receives lines of progress.
 
     Returns:
         For each split: the number of images, their shape (channels, height, width), the number of images by class name, and the
@@ -159,7 +160,7 @@ def verify(source: str, data_dir: Path | None = None, per_class_limit: int | Non
     else:
         splits = _find(source).splits
     limit = per_class_limit
-    sets = {split: load_image_set(source, split, data_dir, False, per_class_limit=limit) for split in splits}
+    sets = {split: load_image_set(source, split, data_dir, False, notify, limit) for split in splits}
     return {
         split: SplitFacts(
             images=len(image_set),
@@ -232,74 +233,13 @@ def _read_dataset(dataset: Dataset, split: Split, folder: Path) -> ImageSet:
     return ImageSet(images, labels, dataset.class_names, f"{dataset.name} ({split})")
 
 
-@final
-@dataclass(frozen=True)
-class DataSource:
-    """A data source that exists.
-
-    Attributes:
-        splits: the splits that it has.
-        load: a function that loads one of them.
-        needs: how to provide the other splits, for the error message.
-    """
-
-    splits: tuple[Split, ...]
-    load: Callable[[Split], ImageSet]
-    needs: str
-
-
 def _find(source: str) -> DataSource:
     if source == DIGITS:
-        return DataSource(SPLITS, embedded_digits, "")
+        return DataSource(SPLITS, lambda split, _: embedded_digits(split), "")
     path = Path(source).expanduser()
     if source and path.exists():
-        for reader in reversed(list(READERS.values())):
-            if (found := reader(path)) is not None:
-                return found
+        if (found := reader_of(path)) is not None:
+            return found
         raise DataError(f"{source}: is not a data source; name {', '.join(READERS)}")
     known = [*DATASETS, DIGITS]
-    raise DataError(f"unknown data source {source!r}: {nearest(source, known)}; or name an existing folder or FILE.npz")
-
-
-def _npz_file(path: Path) -> DataSource | None:
-    if path.is_dir() or path.suffix.lower() != ".npz":
-        return None
-    needs = "an NPZ file is training data unless it has x_train, y_train, x_test and y_test, as in Keras' layout"
-    return DataSource(npz_splits(path), lambda split: read_npz(path, split), needs)
-
-
-def _idx_folder(path: Path) -> DataSource | None:
-    if not path.is_dir() or not any(find_idx(path, stem) for split in SPLITS for stem in idx_stems(split)):
-        return None
-    files = "; ".join(f"{split} needs {' and '.join(idx_stems(split))}" for split in SPLITS)
-    return DataSource(idx_splits(path), lambda split: read_idx_set(path, split), files)
-
-
-def _class_folders(path: Path) -> DataSource | None:
-    if not path.is_dir():
-        return None
-    folders = class_folders(path)
-    parts = tuple(split for split in SPLITS if split in folders)
-    if not parts:
-        needs = "class folders are training data unless they are in folders named train and test"
-        return DataSource(("train",), lambda _: read_folder(path), needs)
-    # Both splits share the class indices, even if one of them lacks a class.
-    classes = sorted_classes({each for part in parts for each in class_folders(path / part)})
-    name = path.resolve().name
-    return DataSource(
-        parts,
-        lambda split: read_folder(path / split, classes, f"{name} ({split})"),
-        "add a folder of that name with class folders in it",
-    )
-
-
-READERS: Final = Registry[Callable[[Path], DataSource | None]](
-    "reader",
-    {
-        "a folder of class folders": _class_folders,
-        "a folder of IDX files": _idx_folder,
-        "an NPZ file": _npz_file,
-    },
-)
-"""The readers of files and folders. Each returns None for a path that it does not read. The last reader is tried first, so that
-registered readers precede those of the package."""
+    raise DataError(f"unknown data source {source!r}: {nearest(source, known)}; or give the path of {', '.join(READERS)}")

@@ -19,7 +19,7 @@ class EvaluateOptions(CommandOptions):
     Attributes:
         source: a run's folder, one of its snapshots (RUN@51200), its best model (RUN@best), a model file, the name of a
             shipped model, or an NPZ file of images
-        data: real images to compare with: {digitgan.data:DATASETS}, digits, a folder or an NPZ file
+        data: real images to compare with: {digitgan.data:DATASETS}, digits, {digitgan.data:READERS}
         images: number of images to generate
         seed: image i is a function of the model, this seed, i and its label
         reference: compare with held-out images (test) or with training images (train)

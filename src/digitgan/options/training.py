@@ -18,8 +18,8 @@ class TrainOptions(CommandOptions):
 
     Attributes:
         recipe: recipe (default: the one that suits the images, `fast` for MNIST), one of {digitgan.recipes:RECIPES}
-        data: images to train on: {digitgan.data:DATASETS}, digits (8x8 digits of scikit-learn, enlarged), a folder, or an NPZ
-            file
+        data: images to train on: {digitgan.data:DATASETS}, digits (8x8 digits of scikit-learn, enlarged),
+            {digitgan.data:READERS}
         out: the run's folder (default: the next free one in runs/)
         seed: seed of the weights, the data order and the noise
         images: train until the discriminator has seen this number of real images

@@ -1,0 +1,177 @@
+"""The layout of Parquet data sets on the Hugging Face Hub: the files of each split, the columns, and the class names."""
+
+from __future__ import annotations
+
+import json
+import re
+import types
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, final
+
+from digitgan.data.image_set import SPLITS, Split
+from digitgan.errors import DataError, nearest
+
+ENDING: Final = ".parquet"
+
+SPLIT_WORDS: Final[Mapping[str, Sequence[str]]] = types.MappingProxyType(
+    {
+        "train": ("train", "training"),
+        "test": ("test", "testing", "eval", "evaluation"),
+        "validation": ("validation", "valid", "val", "dev"),
+    }
+)
+"""The words for each split of the Hub, at the start of a file's name or as the name of its folder."""
+
+IMAGE_COLUMNS: Final = ("image", "img", "images", "picture", "bytes")
+"""The usual names of the column of images, the most common first."""
+
+LABEL_COLUMNS: Final = ("label", "labels", "fine_label", "fine_labels", "class", "target", "digit", "character")
+"""The usual names of the column of labels, the most common first."""
+
+
+def parquet_files(path: Path) -> dict[Split, list[Path]]:
+    """Return the Parquet files of each split, in the order of their names; {} if the path holds none.
+
+    A file alone is training data. In a folder, or in its folder "data", the name of each file starts with its split, such as
+    train-00000-of-00002.parquet; or the file is in a folder of that name. Validation files are the test split if there is no
+    other, and unused otherwise. Files without any split in their names are training data.
+
+    Raises:
+        DataError: if only some files name a split, if the number in a name says that others are missing, or if the Parquet
+            files are in folders of other names.
+    """
+    if not path.is_dir():
+        return {"train": [path]} if path.suffix.lower() == ENDING else {}
+    folders = (path, path / "data", *(path / word for words in SPLIT_WORDS.values() for word in words))
+    by_folder = {folder: _in_folder(folder) for folder in folders}
+    found = by_folder[path] or by_folder[path / "data"] or [file for files in by_folder.values() for file in files]
+    if not found:
+        deeper = sorted({file.parent.name for file in path.glob(f"*/*{ENDING}")})
+        if deeper:
+            raise DataError(f"{path}: has Parquet files only in the folders {', '.join(deeper)}; name one of these folders")
+        return {}
+    of_split: dict[str, list[Path]] = {}
+    for file in found:
+        of_split.setdefault(_split_of(file), []).append(file)
+    if "" in of_split and len(of_split) > 1:
+        raise DataError(
+            f"{of_split[''][0]}: its name does not start with a split, as others do; rename it to train-… or test-…"
+        )
+    for files in of_split.values():
+        _check_complete(files)
+    train, test = of_split.get("train") or of_split.get(""), of_split.get("test") or of_split.get("validation")
+    return {split: files for split, files in zip(SPLITS, (train, test), strict=True) if files}
+
+
+def _in_folder(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.glob(f"*{ENDING}") if file.is_file() and not file.name.startswith("."))
+
+
+def _split_of(file: Path) -> str:
+    """Return the split that a file names, or ""."""
+    for name in (re.split(r"[-._]", file.name)[0], file.parent.name):
+        for split, words in SPLIT_WORDS.items():
+            if name.lower() in words:
+                return split
+    return ""
+
+
+def _check_complete(files: Sequence[Path]) -> None:
+    """Check that all files of names such as train-00000-of-00002.parquet exist."""
+    numbered = [found for file in files if (found := re.fullmatch(r"(.*)(\d{5})-of-(\d{5})", file.stem))]
+    names = {file.stem for file in files}
+    for start, count in sorted({(each[1], each[3]) for each in numbered}):
+        missing = [name for index in range(int(count)) if (name := f"{start}{index:05d}-of-{count}") not in names]
+        if missing:
+            raise DataError(
+                f"{files[0].parent / missing[0]}{ENDING}: is missing, as are {len(missing) - 1} other files of {int(count)}; "
+                "download or copy them again"
+            )
+
+
+@final
+@dataclass(frozen=True)
+class ParquetColumns:
+    """The columns of a Parquet file that are read.
+
+    Attributes:
+        image: the column of images.
+        label: the column of labels; None if the file holds images alone.
+        class_names: the class names in the metadata; None without them.
+    """
+
+    image: str
+    label: str | None
+    class_names: tuple[str, ...] | None
+
+
+def columns_of(schema: Any, path: Path) -> ParquetColumns:
+    """Return the columns of a Parquet file.
+
+    Args:
+        schema: its pyarrow schema.
+        path: its path, for messages.
+
+    Raises:
+        DataError: if there is no column of images, or none of labels beside other columns; or if the metadata is damaged.
+    """
+    import pyarrow as pa
+
+    def holds_images(name: str) -> bool:
+        kind = schema.field(name).type
+        if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
+            kind = kind.field("bytes").type
+        return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+    features = _features(schema, path)
+    names = [name for name in dict.fromkeys(schema.names) if schema.names.count(name) == 1]
+    possible = [name for name in names if holds_images(name)]
+    image = _preferred([name for name in possible if features.get(name, {}).get("_type") == "Image"], IMAGE_COLUMNS)
+    image = image or next((name for name in IMAGE_COLUMNS if name in possible), None)
+    image = image or (possible[0] if len(possible) == 1 else None)
+    if image is None:
+        raise DataError(
+            f"{path}: has no column of images ({', '.join(names)}); add a column `{IMAGE_COLUMNS[0]}` of encoded images, "
+            "binary or as structs with the field `bytes`"
+        )
+    classes = [name for name in names if features.get(name, {}).get("_type") == "ClassLabel"]
+    label = _preferred(classes, LABEL_COLUMNS) or next(
+        (name for name in LABEL_COLUMNS if name in names and name != image), None
+    )
+    others = [name for name in names if name != image]
+    if label is None and others:
+        raise DataError(
+            f"{path}: has no column of labels; {nearest(LABEL_COLUMNS[0], others)}. Rename the column of the classes to "
+            f"`{LABEL_COLUMNS[0]}`, or remove all columns but `{image}` for recipes without labels"
+        )
+    return ParquetColumns(image, label, _class_names(features.get(label or "", {}), path))
+
+
+def _preferred(names: Sequence[str], order: Sequence[str]) -> str | None:
+    """Return the name that comes first in `order`, else the first name; None if there is none."""
+    return next((name for name in order if name in names), names[0] if names else None)
+
+
+def _features(schema: Any, path: Path) -> dict[str, dict[str, Any]]:
+    """Return the types of the columns in the metadata of the package `datasets`, by name; {} without metadata."""
+    content = (schema.metadata or {}).get(b"huggingface")
+    if content is None:
+        return {}
+    try:
+        features = json.loads(content)["info"]["features"]
+        return {str(name): kind for name, kind in features.items() if isinstance(kind, dict)}
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise DataError(f"{path}: its metadata `huggingface` is damaged ({error}); write the file again") from error
+
+
+def _class_names(feature: Mapping[str, Any], path: Path) -> tuple[str, ...] | None:
+    names = feature.get("names")
+    if names is None:
+        return None
+    if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names) or not names:
+        raise DataError(f"{path}: the class names of its metadata are not a list of texts; write the file again")
+    if len(set(names)) < len(names):
+        raise DataError(f"{path}: two classes of its metadata have the same name; rename one")
+    return tuple(names)
