@@ -25,8 +25,9 @@ def _empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def planned(said: list[str] | None = None, **options: Any) -> TrainPlan:
-    """Return the plan of options; the data is that of the digits unless the options name another."""
-    return plan_training(TrainOptions(**{"data": "digits", **options}), (said if said is not None else []).append)
+    """Return the plan of options: of `fast` and the digits unless the options name others."""
+    named = {} if "config" in options else {"recipe": "fast"}
+    return plan_training(TrainOptions(**{"data": "digits", **named, **options}), (said if said is not None else []).append)
 
 
 @pytest.mark.parametrize(

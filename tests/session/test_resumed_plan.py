@@ -24,7 +24,10 @@ SETTINGS = ("penalty.gamma=0.25", "training.precision=float32")
 
 def begun(path: Path, **options: Any) -> RunFolder:
     """Return a run whose training has started and has been stopped."""
-    plan = plan_training(TrainOptions("fast", data="digits", seed=3, images=640, out=path, **options), lambda line: None)
+    plan = plan_training(
+        TrainOptions(**{"recipe": "fast", "data": "digits", "seed": 3, "images": 640, "out": path, **options}),
+        lambda line: None,
+    )
     run = new_run(path, overwrite=False)
     run.write_recipe(plan.recipe)
     run.write_record({**plan.facts(), "status": "stopped"})

@@ -52,7 +52,7 @@ class GrowthLevel(nn.Module):
 
     @property
     def grown(self) -> bool:
-        """Whether all stages take part with their full weight."""
+        """True if all stages take part with their full weight."""
         return self.number == len(self.sides) - 1
 
     def set(self, level: float) -> None:

@@ -101,7 +101,7 @@ _QUALITY = Recipe(
 _COLOUR = Recipe(
     name="colour",
     description="Colour images of about 32x32 on two CPU cores: the discriminator sees the features of a classifier.",
-    generator=ConvolutionalGeneratorRecipe(channels=(128, 64, 32), image_kernel=4, image_stride=2),
+    generator=ConvolutionalGeneratorRecipe(channels=(96, 48), image_kernel=4, image_stride=2),
     discriminator=ProjectedDiscriminatorRecipe(),
     penalty=PenaltyRecipe(gamma=0.1),
     optimizer=OptimizerRecipe(generator_learning_rate=0.002, discriminator_learning_rate=0.002),

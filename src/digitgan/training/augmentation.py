@@ -200,7 +200,7 @@ class Augmenter:
 
     @property
     def adaptive(self) -> bool:
-        """Whether the probability follows the discriminator."""
+        """True if the probability follows the discriminator."""
         return self.recipe.name == "adaptive"
 
     @property

@@ -1,0 +1,63 @@
+"""Tests of the recipe that suits a set of images: by size, colour, number of images and device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from digitgan.networks import ImageSpec
+from digitgan.options import TrainOptions
+from digitgan.session.plan import plan_training
+from digitgan.session.recipe import suitable_recipe
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
+
+
+@pytest.mark.parametrize(
+    ("spec", "images", "device", "expected"),
+    [
+        (ImageSpec(1, 28, 28, 10), 60_000, CPU, "fast"),
+        (ImageSpec(1, 28, 28, 10), 60_000, GPU, "fast"),
+        (ImageSpec(3, 32, 32, 10), 50_000, CPU, "colour"),
+        (ImageSpec(3, 32, 32, 10), 50_000, GPU, "residual"),
+        (ImageSpec(3, 64, 64, 10), 50_000, CPU, "progressive"),
+        (ImageSpec(1, 128, 96, 4), 50_000, CPU, "progressive"),
+        (ImageSpec(3, 64, 64, 10), 50_000, GPU, "residual"),
+        (ImageSpec(3, 32, 32, 10), 2_000, CPU, "few-shot"),
+        (ImageSpec(1, 64, 64, 10), 2_000, GPU, "few-shot"),
+    ],
+)
+def test_the_recipe_suits_size_colour_number_and_device(
+    spec: ImageSpec, images: int, device: torch.device, expected: str
+) -> None:
+    name, reason = suitable_recipe(spec, images, device)
+    assert name == expected
+    assert str(images // spec.classes) in reason.replace(",", "") or str(spec.height) in reason
+
+
+def test_a_recipe_that_cannot_make_the_size_is_passed_over() -> None:
+    # `few-shot` makes multiples of four only, and `residual` twice any side of up to sixteen pixels.
+    assert suitable_recipe(ImageSpec(3, 30, 30, 2), 100_000, CPU)[0] == "fast"
+    assert suitable_recipe(ImageSpec(3, 30, 30, 2), 100, GPU)[0] == "residual"
+
+
+def test_the_choice_is_said_in_one_line_and_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    pixels = np.random.default_rng(0).integers(0, 256, (1200, 16, 16, 3), dtype=np.uint8)
+    np.savez("set.npz", images=pixels, labels=np.arange(1200) % 2)
+    said: list[str] = []
+    plan = plan_training(TrainOptions(data="set.npz", images=128), said.append)
+    assert plan.recipe.name == "colour"
+    assert [line for line in said if "colour" in line and "16x16" in line] == said
+    named = plan_training(TrainOptions("fast", data="set.npz", images=128), said.append)
+    assert named.recipe.name == "fast"
+    assert len(said) == 1
+
+
+def test_settings_change_the_chosen_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    plan = plan_training(TrainOptions(data="digits", images=64, settings=("augmentation.name=adaptive",)), lambda line: None)
+    assert (plan.recipe.name, plan.recipe.augmentation.name) == ("few-shot", "adaptive")
