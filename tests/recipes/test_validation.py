@@ -54,6 +54,10 @@ NONSENSE = [
         "updates.microbatches",
         "discriminator.spectral_norm",
     ),
+    ("colour", ["training.feature_pretraining=0"], "discriminator.family", "training.feature_pretraining"),
+    ("fast", ["training.feature_pretraining=100"], "training.feature_pretraining", "discriminator.family"),
+    ("progressive", ["training.generator_pretraining=50"], "training.growth", "training.generator_pretraining"),
+    ("progressive", ["training.pretraining=50"], "training.growth", "training.pretraining"),
     ("onehot-cgan", ["discriminator.label_input=mask-plane"], "discriminator.entry_channels", "discriminator.label_input"),
 ]
 

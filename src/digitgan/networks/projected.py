@@ -92,16 +92,36 @@ class FeatureClassifierHead(nn.Module):
 
 @final
 class MapsHead(nn.Module):
-    """A head of the discriminator: maps -> 1x1 convolution -> strided convolutions -> dense features -> score."""
+    """A head of the discriminator: maps -> strided convolutions -> dense features -> score.
 
-    def __init__(self, recipe: ProjectedDiscriminatorRecipe, classes: int, shape: tuple[int, int, int]) -> None:
+    Args:
+        recipe: settings of the discriminator.
+        classes: number of classes.
+        shape: (channels, height, width) of the maps.
+        widths: number of maps of each strided convolution; further ones have as many as the last.
+        reduce: whether a 1x1 convolution to the first of these numbers comes first.
+    """
+
+    def __init__(
+        self,
+        recipe: ProjectedDiscriminatorRecipe,
+        classes: int,
+        shape: tuple[int, int, int],
+        widths: tuple[int, ...],
+        *,
+        reduce: bool,
+    ) -> None:
         super().__init__()
         channels, height, width = shape
-        self.convolutions = nn.ModuleList([nn.Conv2d(channels, recipe.head_width, 1)])
+        self.convolutions = nn.ModuleList([nn.Conv2d(channels, widths[0], 1)] if reduce else [])
+        channels = widths[0] if reduce else channels
+        halvings = 0
         while max(height, width) > LAST_SIDE:
-            self.convolutions.append(same_convolution(recipe.head_width, recipe.head_width, 4, 2, (height, width)))
-            height, width = math.ceil(height / 2), math.ceil(width / 2)
-        self.dense = nn.Linear(recipe.head_width * height * width, recipe.features)
+            after = widths[min(halvings, len(widths) - 1)]
+            self.convolutions.append(same_convolution(channels, after, 4, 2, (height, width)))
+            channels, height, width = after, math.ceil(height / 2), math.ceil(width / 2)
+            halvings += 1
+        self.dense = nn.Linear(channels * height * width, recipe.features)
         self.relu = nn.LeakyReLU(recipe.slope)
         projection = recipe.label_input == "projection"
         self.score = Head(classes, recipe.features, projection=projection, classifier=False)
@@ -116,23 +136,33 @@ class MapsHead(nn.Module):
 
 @final
 class ProjectedDiscriminator(Discriminator):
-    """A discriminator: image -> frozen feature network -> heads on its maps; the score is the sum of the heads' scores.
+    """A discriminator: image -> frozen feature network -> heads on its maps and on the image -> sum of their scores.
 
     Attributes:
         features: the feature network. Its weights are part of the state and are not trained with the heads.
         heads: a head for each size of the maps.
+        image_head: a head on the image itself, or None.
     """
 
     def __init__(self, recipe: ProjectedDiscriminatorRecipe, spec: ImageSpec) -> None:
         super().__init__(spec)
         self.features = FeatureNetwork(spec, recipe.width).requires_grad_(False)
-        self.heads = nn.ModuleList(MapsHead(recipe, spec.classes, shape) for shape in self.features.shapes)
+        widths: tuple[int, ...] = (recipe.head_width,)
+        self.heads = nn.ModuleList(MapsHead(recipe, spec.classes, shape, widths, reduce=True) for shape in self.features.shapes)
         initialise(self.heads, "he", recipe.slope)
+        self.image_head = None
+        if recipe.image_width:
+            widths = tuple(recipe.image_width * factor for factor in (1, 2, 4))
+            pixels = (spec.channels, spec.height, spec.width)
+            self.image_head = MapsHead(recipe, spec.classes, pixels, widths, reduce=False)
+            initialise(self.image_head, "he", recipe.slope)
 
     def forward(self, images: Tensor, labels: Tensor) -> DiscriminatorOutput:
         """See `Discriminator.forward`."""
         maps = self.features(images)
         scores = [head(part, labels) for head, part in zip(self.heads, maps, strict=True)]
+        if self.image_head is not None:
+            scores.append(self.image_head(images, labels))
         return DiscriminatorOutput(torch.stack(scores).sum(dim=0), None)
 
 

@@ -52,18 +52,32 @@ def planes_of(build: KerasBuilder, planes: LabelPlanes, labels: KerasTensor | No
 
 
 def discriminator_output(
-    build: KerasBuilder, head: Head, features: KerasTensor, labels: KerasTensor | None, inputs: Places | None = None
+    build: KerasBuilder,
+    head: Head,
+    features: KerasTensor,
+    labels: KerasTensor | None,
+    inputs: Places | None = None,
+    name: str = "",
 ) -> Any:
-    """Return the score, and the logits of an auxiliary classifier; `inputs` is the PyTorch index of each feature."""
-    score = build.dense(head.linear, features, "score", inputs=inputs)
+    """Return the score, and the logits of an auxiliary classifier.
+
+    Args:
+        build: The builder.
+        head: The output layers.
+        features: The last features.
+        labels: The labels.
+        inputs: PyTorch index of each feature; None for the same order.
+        name: First part of the layers' names.
+    """
+    score = build.dense(head.linear, features, f"{name}score", inputs=inputs)
     if head.table is not None:
         rows = array(head.table.weight)
-        row = build.table(labels, rows if inputs is None else rows[:, inputs], "projection")
-        along = build.layers.Dot(axes=1, name="along_label")([features, row])
-        score = build.layers.Add(name="score_with_label")([score, along])
+        row = build.table(labels, rows if inputs is None else rows[:, inputs], f"{name}projection")
+        along = build.layers.Dot(axes=1, name=f"{name}along_label")([features, row])
+        score = build.layers.Add(name=f"{name}score_with_label")([score, along])
     if head.classifier is None:
         return score
-    return [score, build.dense(head.classifier, features, "classes", inputs=inputs)]
+    return [score, build.dense(head.classifier, features, f"{name}classes", inputs=inputs)]
 
 
 def slope_of(layer: nn.Module) -> float:

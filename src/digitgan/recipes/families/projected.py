@@ -11,7 +11,7 @@ from digitgan.recipes.families.base import setting
 @final
 @dataclass(frozen=True)
 class ProjectedDiscriminatorRecipe:
-    """A projected discriminator: image -> frozen feature network -> a small head on the maps of each size -> score.
+    """A projected discriminator: image -> frozen feature network -> a head on the maps of each size -> sum of the scores.
 
     The feature network learns to classify the training images before the run (`training.feature_pretraining`) and stays as it
     is. The heads then find differences that matter for the classes much sooner than a network that begins with random weights
@@ -23,6 +23,8 @@ class ProjectedDiscriminatorRecipe:
             each head, Miyato and Koyama 2018).
         width: Number of maps of the first layer of the feature network, 1 to 1024. Later layers have 2, 4 and 6 times as many.
         head_width: Number of maps in the heads, 1 to 4096.
+        image_width: Number of maps of the first layer of a further head on the image itself, 0 to 1024; later layers have 2 and
+            4 times as many. It sees the texture that the feature network ignores. 0 omits it.
         features: Width of the last features of each head, 1 to 4096.
         slope: Slope of the heads' leaky ReLU below zero, in [0, 1].
     """
@@ -31,6 +33,7 @@ class ProjectedDiscriminatorRecipe:
     label_input: str = setting("projection", names=("none", "projection"))
     width: int = setting(16, low=1, high=1024)
     head_width: int = setting(48, low=1, high=4096)
+    image_width: int = setting(16, low=0, high=1024)
     features: int = setting(96, low=1, high=4096)
     slope: float = setting(0.2, low=0.0, high=1.0)
 

@@ -1,0 +1,36 @@
+"""The projected discriminator as a Keras model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from digitgan.exporters.keras_families.parts import discriminator_output
+from digitgan.exporters.keras_layers import KerasBuilder, KerasTensor, channels_last
+from digitgan.networks.projected import FEATURE_SLOPE, MapsHead, ProjectedDiscriminator
+
+
+def projected_discriminator(
+    build: KerasBuilder, discriminator: ProjectedDiscriminator, maps: KerasTensor, labels: KerasTensor | None
+) -> Any:
+    """Convert a discriminator; see `keras_discriminator`."""
+    scores = []
+    images = maps
+    for number, layer in enumerate(discriminator.features.convolutions):
+        maps = build.relu(FEATURE_SLOPE, build.convolution(layer, maps, f"features_{number}"), f"features_{number}_relu")
+        if number:
+            head = discriminator.heads[number - 1]
+            assert isinstance(head, MapsHead)
+            scores.append(_head(build, head, maps, labels, f"head_{number}"))
+    if discriminator.image_head is not None:
+        scores.append(_head(build, discriminator.image_head, images, labels, "image_head"))
+    return build.layers.Add(name="all_scores")(scores)
+
+
+def _head(build: KerasBuilder, head: MapsHead, maps: KerasTensor, labels: KerasTensor | None, name: str) -> KerasTensor:
+    slope = head.relu.negative_slope
+    for number, layer in enumerate(head.convolutions):
+        maps = build.relu(slope, build.convolution(layer, maps, f"{name}_{number}"), f"{name}_{number}_relu")
+    _, height, width, channels = maps.shape
+    values, inputs = build.layers.Flatten(name=f"{name}_flat")(maps), channels_last(channels, height, width)
+    features = build.relu(slope, build.dense(head.dense, values, f"{name}_features", inputs=inputs), f"{name}_features_relu")
+    return discriminator_output(build, head.score, features, labels, name=f"{name}_")
