@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -11,6 +10,7 @@ from torch.nn import functional
 
 from digitgan import rng
 from digitgan.data import Batches, ProgressFn
+from digitgan.data.progress import ProgressLines, in_thousands
 from digitgan.images import to_network
 from digitgan.networks.projected import FeatureClassifierHead, ProjectedDiscriminator
 from digitgan.recipes import Recipe
@@ -28,8 +28,6 @@ MAX_SHIFT: Final = 2
 
 MAX_OF_RUN: Final = 1.0
 """Largest number of steps, as a share of the steps of the run. A step takes about a third of a step of the run."""
-
-SECONDS_BETWEEN_REPORTS: Final = 5.0
 
 
 def feature_steps(recipe: Recipe) -> int:
@@ -64,7 +62,7 @@ def teach_features(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, MAX_LEARNING_RATE, total_steps=max(2, steps), pct_start=RISE)
     shifts = rng.integers(trainer.seed, "feature shifts", 0, 2 * steps, 2 * MAX_SHIFT + 1).reshape(steps, 2) - MAX_SHIFT
     right: list[torch.Tensor] = []
-    started = reported = time.monotonic()
+    progress = ProgressLines(notify, "pretraining of the features, steps", in_thousands)
     for step in range(steps):
         check_stop()
         batch = batches.at(step * batches.batch_size)
@@ -77,10 +75,7 @@ def teach_features(
         optimizer.step()
         schedule.step()
         right.append((logits.argmax(dim=1) == batch.labels).float().mean())
-        if time.monotonic() - reported >= SECONDS_BETWEEN_REPORTS:
-            reported = time.monotonic()
-            left = (reported - started) / (step + 1) * (steps - step - 1)
-            notify(f"pretraining of the features: step {step + 1:,} of {steps:,}, {left:.0f} s left")
+        progress.report(step + 1, steps)
     classifier.fold()
     discriminator.features.requires_grad_(False)
     last = torch.stack(right[-max(1, steps // 10) :])
