@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from digitgan.data import ImageSet, embedded_digits
 from digitgan.errors import ModelFileError, OutputError
@@ -22,7 +24,7 @@ from digitgan.evaluation import (
     save_classifier,
     train_classifier,
 )
-from digitgan.evaluation.classifier import folded
+from digitgan.evaluation.feature_networks import folded
 from digitgan.model.file import Model, save_model
 from digitgan.networks import ImageSpec
 
@@ -164,3 +166,69 @@ def test_a_folded_classifier_predicts_the_same(classifier: FeatureClassifier, di
     for folded_array, array in zip(classify_images(faster, images), classify_images(classifier, images), strict=True):
         np.testing.assert_allclose(folded_array, array, atol=1e-4)
     assert classifier.state_dict().keys() == before.keys(), "the original classifier is unchanged"
+
+
+# --- colour and larger images -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("spec", "network"),
+    [
+        (ImageSpec(1, 28, 28, 10), "small"),
+        (ImageSpec(1, 32, 32, 10), "small"),
+        (ImageSpec(1, 33, 28, 10), "residual"),
+        (ImageSpec(3, 8, 8, 2), "residual"),
+        (ImageSpec(3, 32, 32, 10), "residual"),
+        (ImageSpec(3, 128, 96, 100), "residual"),
+    ],
+)
+def test_colour_and_larger_images_have_the_residual_network(spec: ImageSpec, network: str) -> None:
+    classifier = FeatureClassifier(spec).eval()
+    assert classifier.network == network
+    images = torch.randn(2, spec.channels, spec.height, spec.width)
+    assert classifier.features(images).shape == (2, 128)
+    assert classifier(images).shape == (2, spec.classes)
+    torch.testing.assert_close(folded(classifier).features(images), classifier.features(images), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("side", [64, 128])
+def test_larger_images_cost_little_more_than_those_of_32_pixels(side: int) -> None:
+    def operations(side: int) -> int:
+        with FlopCounterMode(display=False) as counter:
+            FeatureClassifier(ImageSpec(3, side, side, 10)).eval()(torch.zeros(1, 3, side, side))
+        return counter.get_total_flops()
+
+    assert operations(side) < 2 * operations(32)
+
+
+@pytest.fixture(scope="module")
+def coloured() -> ImageSet:
+    """Images of two classes, which differ by the colour of a square, as images of 16×16 pixels."""
+    numbers = np.random.default_rng(1)
+    labels = np.arange(512) % 2
+    images = numbers.integers(0, 256, (512, 16, 16, 3))
+    images[:, 4:12, 4:12] = np.where(labels[:, None] == 0, [200, 40, 40], [40, 40, 200])[:, None, None]
+    return ImageSet(images.astype(np.uint8), labels, ("red", "blue"), "squares")
+
+
+def test_a_residual_classifier_is_read_back_exactly_from_a_small_file(tmp_path: Path, coloured: ImageSet) -> None:
+    made = train_classifier(coloured, epochs=12)
+    assert class_accuracy(made, coloured.images, coloured.labels) > 0.95
+    path = tmp_path / "colours.safetensors"
+    save_classifier(path, made)
+    assert path.stat().st_size < 2_000_000
+    loaded = load_classifier(path)
+    assert loaded.network == "residual"
+    expected, state = made.state_dict(), loaded.state_dict()
+    assert all(torch.equal(state[name], expected[name]) for name in expected)
+    again = train_classifier(coloured, epochs=12).state_dict()
+    assert all(torch.equal(again[name], expected[name]) for name in expected)
+
+
+def test_a_long_training_reports_its_progress(coloured: ImageSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("digitgan.data.progress.SECONDS_BETWEEN_REPORTS", 0.0)
+    said: list[str] = []
+    train_classifier(coloured, epochs=2, notify=said.append)
+    assert len(said) == 4
+    assert all("squares" in line and "1,024" in line for line in said)
+    assert re.search(r"\b0 s left", said[-1])

@@ -2,15 +2,15 @@
 
 from digitgan.evaluation.classifier import (
     CachedClassifier,
-    FeatureClassifier,
     class_accuracy,
     classifier_for,
     classify_images,
     load_classifier,
     predicted_labels,
     save_classifier,
-    train_classifier,
 )
+from digitgan.evaluation.classifier_training import train_classifier
+from digitgan.evaluation.feature_networks import FeatureClassifier
 from digitgan.evaluation.inception import Inception, InceptionMetrics, check_inception, measure_inception
 from digitgan.evaluation.measure import (
     Evaluation,

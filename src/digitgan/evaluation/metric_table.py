@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from digitgan import rng
-from digitgan.evaluation.classifier import FEATURES
+from digitgan.evaluation.feature_networks import FEATURES
 from digitgan.evaluation.metrics import (
     ClassificationSummary,
     FeatureMoments,

@@ -10,7 +10,8 @@ import numpy as np
 from digitgan import rng
 from digitgan.data import ImageSet
 from digitgan.errors import UsageError
-from digitgan.evaluation.classifier import class_accuracy, train_classifier
+from digitgan.evaluation.classifier import class_accuracy
+from digitgan.evaluation.classifier_training import train_classifier
 from digitgan.evaluation.measure import EvaluationSource
 from digitgan.evaluation.reference import evenly
 
