@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from archives import idx_bytes
 from serving import Answer, Handler, Mirror, Serve, Server
 
-from digitgan.data import Dataset, ImageSet, RemoteFile
+from digitgan.data import Dataset, IdxFiles, ImageSet, RemoteFile
 
 
 @pytest.fixture
@@ -35,12 +36,6 @@ def serve() -> Iterator[Serve]:
         server.server_close()
 
 
-def idx_bytes(array: np.ndarray) -> bytes:
-    """Return the content of an IDX file. It is built here so that the reader is not tested against the writer alone."""
-    sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
-    return bytes([0, 0, 8, array.ndim]) + sizes + array.tobytes()
-
-
 @pytest.fixture(scope="session")
 def contents() -> dict[str, bytes]:
     """Return the unpacked files of a small data set in MNIST's layout: 12 and 5 images of 4×3, three classes."""
@@ -58,7 +53,7 @@ def small(contents: dict[str, bytes]) -> Dataset:
     files = tuple(
         RemoteFile(f"{stem}.gz", len(content), hashlib.sha256(content).hexdigest()) for stem, content in contents.items()
     )
-    return Dataset("small", "made for tests", ("zero", "one", "two"), files, ())
+    return Dataset("small", "made for tests", IdxFiles(("zero", "one", "two")), files)
 
 
 @pytest.fixture

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import gzip
+import os
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
 from pathlib import Path
 
+import archives
 import pytest
 from serving import Answer, Handler, Serve
 
@@ -173,8 +177,9 @@ def test_files_arrive_whole_and_are_reported(
     assert {path.name: gzip.decompress(path.read_bytes()) for path in folder.iterdir()} == {
         f"{stem}.gz": content for stem, content in contents.items()
     }
-    assert len(lines) == 4
-    assert lines[0].startswith(f"train-images-idx3-ubyte.gz: 0.0 MB from {mirror.address}train-images-idx3-ubyte.gz in ")
+    assert len(lines) == 5
+    assert all(part in lines[0] for part in ("small: ", str(folder), "made for tests"))
+    assert lines[1].startswith(f"train-images-idx3-ubyte.gz: 0.0 MB from {mirror.address}train-images-idx3-ubyte.gz in ")
 
 
 def test_unpacked_content_is_welcome_too(tmp_path: Path, small: Dataset, serve: Serve, contents: dict[str, bytes]) -> None:
@@ -251,8 +256,9 @@ def test_a_folder_that_cannot_be_written_to_is_named(small: Dataset, serve: Serv
 
 
 def test_an_interruption_leaves_nothing(tmp_path: Path, small: Dataset, serve: Serve, correct: Answer) -> None:
-    def interrupt(_: str) -> None:
-        raise KeyboardInterrupt
+    def interrupt(line: str) -> None:
+        if line.startswith("train-images"):
+            raise KeyboardInterrupt
 
     mirror = serve(correct)
     folder = tmp_path / "small"
@@ -260,3 +266,63 @@ def test_an_interruption_leaves_nothing(tmp_path: Path, small: Dataset, serve: S
         fetch(replace(small, mirrors=(mirror.address,)), folder, notify=interrupt)
     # The first report follows a complete file. The folder then holds that file only.
     assert [path.name for path in folder.iterdir()] == ["train-images-idx3-ubyte.gz"]
+
+
+def test_leftovers_of_killed_downloads_are_removed(tmp_path: Path, small: Dataset, serve: Serve, correct: Answer) -> None:
+    folder = tmp_path / "small"
+    folder.mkdir()
+    old, new, other = (
+        folder / f".{name}.1.part" for name in ("train-images-idx3-ubyte.gz", "t10k-images-idx3-ubyte.gz", "mine")
+    )
+    for path in (old, new, other):
+        path.write_bytes(b"part")
+    for path in (old, other):
+        os.utime(path, (0, 0))
+    fetch(small, folder, [serve(correct).address])
+    assert {path.name for path in folder.iterdir()} == {new.name, other.name, *NAMES}
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from digitgan.data import CifarArchive, Dataset, RemoteFile, fetch
+
+layout = CifarArchive(("train.bin",), ("test.bin",), "names.txt")
+dataset = Dataset("large", "made for tests", layout, (RemoteFile("large.tar.gz", 10**6, md5="0" * 32),), (sys.argv[2],))
+fetch(dataset, Path(sys.argv[1]), timeout=60)
+"""
+
+
+def test_a_killed_download_leaves_nothing_under_the_name(tmp_path: Path, serve: Serve) -> None:
+    def half(handler: Handler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", "1000000")
+        handler.end_headers()
+        handler.wfile.write(bytes(500_000))
+        stall(handler)
+
+    process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path / "data"), serve(half).address])
+    try:
+        deadline = time.monotonic() + 60
+        while not any(part.stat().st_size > 100_000 for part in (tmp_path / "data").glob(".*.part")):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        process.kill()
+        process.wait()
+    assert [path.name for path in (tmp_path / "data").iterdir() if not path.name.startswith(".")] == []
+
+
+def test_a_file_with_another_hash_than_the_publisher_states_is_refused(tmp_path: Path, serve: Serve) -> None:
+    content = archives.tarred(archives.cifar_members())
+    for body, reason in (
+        (content[:-1] + b"!", r"MD5"),
+        (content[:-9], rf"{len(content) - 9} bytes.*MD5"),
+        (b"<!DOCTYPE html>", "web page"),
+        (b"", "empty"),
+    ):
+        dataset = archives.cifar(content, serve(respond(body)).address)
+        with pytest.raises(DownloadError, match=rf"(?s)cifar10: .*cifar-10-binary\.tar\.gz: .*{reason}.*copy.*--data-dir"):
+            fetch(dataset, tmp_path / "cifar10")
+        assert not list(tmp_path.iterdir())

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from digitgan.cli.output import Output
 from digitgan.errors import DataError
-from digitgan.options import DataDir, Device, Json, Out, Overwrite, PerClassLimit, Quiet, Show
+from digitgan.options import DataDir, Device, Flag, Json, Out, Overwrite, PerClassLimit, Quiet, Show
 
 SHOWN_IMAGES = 25
 """Images that `digitgan data show` draws."""
@@ -58,6 +58,7 @@ def data_verify(
     *,
     data_dir: DataDir = None,
     per_class_limit: PerClassLimit = None,
+    download: Flag = False,
     quiet: Quiet = False,
     json_: Json = False,
 ) -> None:
@@ -65,11 +66,12 @@ def data_verify(
 
     Args:
         source: {digitgan.data:DATASETS}, digits, {digitgan.data:READERS}
+        download: first download a data set that is missing
     """
     from digitgan.data import verify
 
     output = Output(quiet, json_)
-    found = verify(source, data_dir, per_class_limit, output.notify)
+    found = verify(source, data_dir, per_class_limit, output.notify, download)
     for split, facts in found.items():
         channels, height, width = facts["shape"]
         output.lines(f"{split}: {facts['images']:,} images {height}x{width}x{channels}, SHA-256 {facts['content_hash']}")

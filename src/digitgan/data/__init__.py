@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from digitgan.data.datasets import DATASETS, Dataset, RemoteFile
+from digitgan.data.datasets import DATASETS, Dataset
 from digitgan.data.digits import embedded_digits
 from digitgan.data.download import fetch
 from digitgan.data.folders import read_folder
 from digitgan.data.idx import read_idx, read_idx_set, write_idx
 from digitgan.data.image_set import SPLITS, ImageSet, Labels, Pixels, Split
+from digitgan.data.layouts import CifarArchive, EmnistArchive, IdxFiles, Layout
 from digitgan.data.loader import Batch, Batches, to_device
+from digitgan.data.named import cache_folder, data_folder
 from digitgan.data.npz import read_npz
 from digitgan.data.parquet import read_parquet
 from digitgan.data.pictures import read_picture
 from digitgan.data.progress import ProgressFn, silent
 from digitgan.data.readers import READERS, DataSource
+from digitgan.data.remote import RemoteFile
 from digitgan.data.sources import (
     DataRequest,
     SplitFacts,
-    cache_folder,
-    data_folder,
     load_image_set,
     splits_of,
     verify,
@@ -30,11 +31,15 @@ __all__ = [
     "SPLITS",
     "Batch",
     "Batches",
+    "CifarArchive",
     "DataRequest",
     "DataSource",
     "Dataset",
+    "EmnistArchive",
+    "IdxFiles",
     "ImageSet",
     "Labels",
+    "Layout",
     "Pixels",
     "ProgressFn",
     "RemoteFile",

@@ -1,6 +1,6 @@
 """The table of data sets with a name: MNIST, which is part of the package, and those that can be downloaded.
 
-Another data set in MNIST's layout is one more entry.
+Another data set is one more entry, with one of the layouts in `digitgan.data.layouts`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, final
 
+from digitgan.data.layouts import CifarArchive, EmnistArchive, IdxFiles, Layout
+from digitgan.data.remote import RemoteFile
 from digitgan.errors import DataError
 from digitgan.lookup import Registry
 
@@ -18,51 +20,38 @@ PACKAGED: Final = Path(__file__).parent / "packaged"
 
 @final
 @dataclass(frozen=True)
-class RemoteFile:
-    """A file of a data set, identified by its unpacked content because mirrors compress it differently.
-
-    Attributes:
-        name: the name on the mirrors and on disk, such as "train-images-idx3-ubyte.gz".
-        size: the size of the unpacked content in bytes.
-        sha256: the SHA-256 of the unpacked content, in hexadecimal.
-    """
-
-    name: str
-    size: int
-    sha256: str
-
-    @property
-    def stem(self) -> str:
-        """The name without ".gz"."""
-        return self.name.removesuffix(".gz")
-
-
-@final
-@dataclass(frozen=True)
 class Dataset:
-    """A data set in MNIST's layout: an image file and a label file for each split.
+    """A data set with a name.
 
     Attributes:
         name: the name of the data set for `--data`.
         credit: the authors and the licence.
-        class_names: the class names in the order of the labels.
-        files: the four files.
+        layout: the layout of the files, which reads them.
+        files: the files.
         mirrors: the addresses of folders that hold the files, in the order in which they are tried.
         packaged: whether the files are part of the package, in a folder of `PACKAGED`.
+        shared_folder: the folder of the files, below the folder of downloaded data sets; "" for the name of the data set. Data
+            sets in the same archive share it.
     """
 
     name: str
     credit: str
-    class_names: tuple[str, ...]
+    layout: Layout
     files: tuple[RemoteFile, ...]
     mirrors: tuple[str, ...] = ()
     packaged: bool = False
+    shared_folder: str = ""
+
+    @property
+    def folder(self) -> str:
+        """The name of the folder that holds the files."""
+        return self.shared_folder or self.name
 
 
 MNIST = Dataset(
     name="mnist",
     credit="MNIST, by Yann LeCun, Corinna Cortes and Christopher Burges; CC BY-SA 3.0",
-    class_names=tuple("0123456789"),
+    layout=IdxFiles(tuple("0123456789")),
     files=(
         RemoteFile(
             "train-images-idx3-ubyte.gz", 47_040_016, "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"
@@ -74,5 +63,88 @@ MNIST = Dataset(
     packaged=True,
 )
 
-DATASETS: Final = Registry[Dataset]("data set", {dataset.name: dataset for dataset in (MNIST,)}, DataError)
+FASHION_MNIST = Dataset(
+    name="fashion-mnist",
+    credit="Fashion-MNIST, by Han Xiao, Kashif Rasul and Roland Vollgraf, 2017; MIT",
+    # The publisher's "T-shirt/top" would be two folders where images are written by class.
+    layout=IdxFiles(("T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")),
+    files=(
+        RemoteFile("train-images-idx3-ubyte.gz", 26_421_880, md5="8d4fb7e6c68d591d4c3dfef9ec88bf0d"),
+        RemoteFile("train-labels-idx1-ubyte.gz", 29_515, md5="25c81989df183df01b3e8a0aad5dffbe"),
+        RemoteFile("t10k-images-idx3-ubyte.gz", 4_422_102, md5="bef4ecab320f06d8554ea6380940ec79"),
+        RemoteFile("t10k-labels-idx1-ubyte.gz", 5_148, md5="bb300cfdad3c16e7a12a480ee83cd310"),
+    ),
+    mirrors=(
+        "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+    ),
+)
+
+KMNIST = Dataset(
+    name="kmnist",
+    credit=(
+        "KMNIST Dataset (created by CODH), adapted from Kuzushiji Dataset (created by NIJL and others), "
+        "doi:10.20676/00000341; CC BY-SA 4.0"
+    ),
+    # In Latin letters: few fonts of plots have the hiragana.
+    layout=IdxFiles(("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")),
+    files=(
+        RemoteFile("train-images-idx3-ubyte.gz", 18_165_135, md5="bdb82020997e1d708af4cf47b453dcf7"),
+        RemoteFile("train-labels-idx1-ubyte.gz", 29_497, md5="e144d726b3acfaa3e44228e80efcd344"),
+        RemoteFile("t10k-images-idx3-ubyte.gz", 3_041_136, md5="5c965bf0a639b31b8f53240b1b52f4d7"),
+        RemoteFile("t10k-labels-idx1-ubyte.gz", 5_120, md5="7320c461ea6c1c855c0b718fb2a4b134"),
+    ),
+    mirrors=(
+        "https://codh.rois.ac.jp/kmnist/dataset/kmnist/",
+        "http://codh.rois.ac.jp/kmnist/dataset/kmnist/",
+    ),
+)
+
+
+def _emnist(part: str) -> Dataset:
+    """Return a part of EMNIST. All parts are in one archive, which is downloaded once."""
+    return Dataset(
+        name=f"emnist-{part}",
+        credit=(
+            "EMNIST, by Gregory Cohen, Saeed Afshar, Jonathan Tapson and André van Schaik, 2017, "
+            "from NIST Special Database 19; the publisher states no licence"
+        ),
+        layout=EmnistArchive(part),
+        files=(RemoteFile("gzip.zip", 561_753_746, md5="58c8d27c78d21e728a6bc7b3cc06412e"),),
+        mirrors=("https://biometrics.nist.gov/cs_links/EMNIST/",),
+        shared_folder="emnist",
+    )
+
+
+CIFAR_CREDIT: Final = "by Alex Krizhevsky, Vinod Nair and Geoffrey Hinton, 2009; the publisher states no licence"
+
+CIFAR_MIRRORS: Final = ("https://www.cs.toronto.edu/~kriz/", "https://cave.cs.toronto.edu/kriz/")
+
+CIFAR10 = Dataset(
+    name="cifar10",
+    credit=f"CIFAR-10, {CIFAR_CREDIT}",
+    layout=CifarArchive(
+        train=tuple(f"data_batch_{number}.bin" for number in range(1, 6)), test=("test_batch.bin",), names="batches.meta.txt"
+    ),
+    files=(RemoteFile("cifar-10-binary.tar.gz", 170_052_171, md5="c32a1d4ab5d03f1284b67883e8d87530"),),
+    mirrors=CIFAR_MIRRORS,
+)
+
+CIFAR100 = Dataset(
+    name="cifar100",
+    credit=f"CIFAR-100, {CIFAR_CREDIT}",
+    # The first label of an image is one of 20 groups of classes, the second one of the 100 classes.
+    layout=CifarArchive(train=("train.bin",), test=("test.bin",), names="fine_label_names.txt", label_bytes=2),
+    files=(RemoteFile("cifar-100-binary.tar.gz", 168_513_733, md5="03b5dce01913d631647c71ecec9e9cb8"),),
+    mirrors=CIFAR_MIRRORS,
+)
+
+DATASETS: Final = Registry[Dataset](
+    "data set",
+    {
+        dataset.name: dataset
+        for dataset in (MNIST, FASHION_MNIST, KMNIST, _emnist("letters"), _emnist("balanced"), CIFAR10, CIFAR100)
+    },
+    DataError,
+)
 """The data sets by name."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from digitgan.data.datasets import Dataset, RemoteFile
-from digitgan.data.files import content_sha256
-from digitgan.data.idx import find_idx
+from digitgan.data.datasets import Dataset
 from digitgan.data.mirrors import MirrorError, pieces_from
 from digitgan.data.progress import ProgressFn, ProgressLines, in_megabytes, silent
-from digitgan.errors import DataError, DownloadError
+from digitgan.data.remote import ContentError, RemoteFile
+from digitgan.errors import DataError, DownloadError, why_not_written
 from digitgan.files import placed
 
 TIMEOUT = 5.0
@@ -25,6 +25,9 @@ DEADLINE_BASE = 20.0
 MIN_SPEED = 200_000
 """Least speed in unpacked bytes per second: about 40 kB/s on the network for MNIST's images. A mirror has `DEADLINE_BASE`
 seconds plus the time at this speed for a file. A server that trickles is abandoned; a slow connection is not."""
+
+LEFTOVER_SECONDS = 600.0
+"""Age from which an unfinished download is one of a process that was killed."""
 
 GZIP_OVERHEAD = 4096
 """Bytes that gzip may add to incompressible content: 5 in each 16 KiB, a header with a file name, and a trailer."""
@@ -40,8 +43,8 @@ def fetch(
 ) -> None:
     """Download the files of a data set that are missing from a folder.
 
-    Each file is requested from the mirrors in turn and checked by the SHA-256 of its unpacked content. It appears in the folder
-    completely or not at all. Existing files are checked too. A file with another content is kept and raises an error.
+    Each file is requested from the mirrors in turn and checked by its hash. It appears in the folder completely or not at all.
+    Existing files are checked too. A file with another content is kept and raises an error.
 
     Args:
         dataset: the data set.
@@ -65,8 +68,11 @@ def fetch(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _unwritable(folder, error) from error
+    size = in_megabytes(sum(file.size for file in missing))
+    notify(f"{dataset.name}: downloading {size} to {folder} ({dataset.credit})")
     try:
         for file in missing:
+            _remove_leftovers(file, folder)
             working = _fetch_file(dataset, file, folder, addresses, timeout, deadline, notify)
             # The next file starts with this mirror, so that mirrors that do not answer cost their timeout once.
             addresses.remove(working)
@@ -79,20 +85,25 @@ def fetch(
 
 
 def is_there(dataset: Dataset, file: RemoteFile, folder: Path) -> bool:
-    """Return whether a folder holds a file of a data set, compressed or not.
+    """Return whether a folder holds a file of a data set.
 
     Raises:
         DataError: if the file exists but is damaged or has another content.
     """
-    path = find_idx(folder, file.stem)
+    path = file.find(folder)
     if path is None:
         return False
-    if content_sha256(path, file.size) != file.sha256:
-        raise DataError(
-            f"{path}: is not {dataset.name}'s {file.stem}: its content has another SHA-256. "
-            f"Remove it to download it again, or use it as your own data with --data {folder}"
-        )
+    try:
+        file.check(path, dataset.name)
+    except ContentError as error:
+        raise DataError(f"{error}. {remedy(dataset, folder)}") from error
     return True
+
+
+def remedy(dataset: Dataset, folder: Path) -> str:
+    """Return the remedy for a file in a folder that is not that of the data set."""
+    own = f", or use it as your own data with --data {folder}" if dataset.layout.own_data else ""
+    return f"Remove it to download it again, name another folder with --data-dir{own}"
 
 
 def _fetch_file(
@@ -116,7 +127,7 @@ def _fetch_file(
             failures.append(f"  {address}: {error}")
             notify(f"{address}: {error}")
         except OSError as error:
-            raise _unwritable(folder, error) from error
+            raise _unwritable(folder, error, file.size) from error
         else:
             return mirror
     files = ", ".join(each.name for each in dataset.files)
@@ -154,15 +165,27 @@ def _check(path: Path, file: RemoteFile, received: int, begin: bytes) -> None:
     if begin.lstrip().startswith(b"<"):
         raise MirrorError("sent a web page instead of the file")
     try:
-        found = content_sha256(path, file.size)
+        difference = file.difference(path)
     except DataError:
         raise MirrorError(f"sent a damaged gzip file ({received} bytes)") from None
-    if found != file.sha256:
-        raise MirrorError(f"sent a different content: SHA-256 {found[:12]}… instead of {file.sha256[:12]}…")
+    if difference:
+        raise MirrorError(f"sent another file: {received} bytes with {difference}")
 
 
-def _unwritable(folder: Path, error: OSError) -> DownloadError:
+def _remove_leftovers(file: RemoteFile, folder: Path) -> None:
+    """Remove the unfinished downloads of a file by processes that were killed.
+
+    A download in progress, such as that of another process, writes to its file every few seconds.
+    """
+    for part in folder.glob(f".{file.name}.*.part"):
+        with suppress(OSError):  # another process removed it
+            if time.time() - part.stat().st_mtime > LEFTOVER_SECONDS:
+                part.unlink()
+
+
+def _unwritable(folder: Path, error: OSError, size: int = 0) -> DownloadError:
+    reason = why_not_written(error, folder / "file", size)
     return DownloadError(
-        f"{folder}: cannot be written to ({error.strerror or error}), and it lacks files of the data set; "
+        f"{folder}: cannot be written to ({reason}), and it lacks files of the data set; "
         "name another folder with --data-dir or DIGITGAN_DATA"
     )

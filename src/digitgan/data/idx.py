@@ -44,20 +44,36 @@ def read_idx(path: Path | str) -> Pixels:
     """
     path = Path(path)
     with open_content(path) as content:
-        shape = _read_shape(content, path)
-        promised = math.prod(shape)
-        room = content.at_most - len(_header(shape))
-        if promised == room >= files.MAPPED_FROM and not content.compressed:
-            return files.mapped(path, len(_header(shape)), shape)
-        values = read_at_most(content.stream, promised + 1) if promised <= room else None
+        shape = _read_shape(content, str(path))
+        begin = len(_header(shape))
+        if math.prod(shape) == content.at_most - begin >= files.MAPPED_FROM and not content.compressed:
+            return files.mapped(path, begin, shape)
+        return _read_values(content, shape, str(path))
+
+
+def read_idx_content(content: Content, name: str) -> Pixels:
+    """Read the content of an IDX file, for example from an archive, see `read_idx`.
+
+    Args:
+        content: the unpacked content.
+        name: the name of the file in messages.
+    """
+    return _read_values(content, _read_shape(content, name), name)
+
+
+def _read_values(content: Content, shape: tuple[int, ...], name: str) -> Pixels:
+    """Read the values behind a header."""
+    promised = math.prod(shape)
+    room = content.at_most - len(_header(shape))
+    values = read_at_most(content.stream, promised + 1) if promised <= room else None
     described = f"{' x '.join(map(str, shape))} = {promised} bytes"
     if values is None:
         held = "cannot hold more than" if content.compressed else "holds only"
-        raise DataError(f"{path}: truncated: its header promises {described}, the file {held} {room}; download it again")
+        raise DataError(f"{name}: truncated: its header promises {described}, the file {held} {room}; download it again")
     if len(values) < promised:
-        raise DataError(f"{path}: truncated: its header promises {described}, {len(values)} follow; download it again")
+        raise DataError(f"{name}: truncated: its header promises {described}, {len(values)} follow; download it again")
     if len(values) > promised:
-        raise DataError(f"{path}: too long: its header promises {described}, but more follow; download it again")
+        raise DataError(f"{name}: too long: its header promises {described}, but more follow; download it again")
     return np.frombuffer(values, dtype=np.uint8).reshape(shape)
 
 
@@ -157,22 +173,22 @@ def _header(shape: tuple[int, ...]) -> bytes:
     return struct.pack(f">BBBB{len(shape)}I", 0, 0, UINT8, len(shape), *shape)
 
 
-def _read_shape(content: Content, path: Path) -> tuple[int, ...]:
+def _read_shape(content: Content, name: str) -> tuple[int, ...]:
     magic = read_at_most(content.stream, 4)
     if len(magic) < 4 or magic[:2] != b"\0\0":
-        raise DataError(f"{path}: is not an IDX file: it begins with {bytes(magic)!r}, not b'\\x00\\x00\\x08'")
+        raise DataError(f"{name}: is not an IDX file: it begins with {bytes(magic)!r}, not b'\\x00\\x00\\x08'")
     if magic[2] != UINT8:
         held = dict(TYPES).get(magic[2], "of an unknown type")
-        raise DataError(f"{path}: its values are {held} (type byte 0x{magic[2]:02x}); they must be uint8 (0x08)")
+        raise DataError(f"{name}: its values are {held} (type byte 0x{magic[2]:02x}); they must be uint8 (0x08)")
     dimensions = magic[3]
     if not 1 <= dimensions <= MAX_DIMENSIONS:
-        raise DataError(f"{path}: its header states {dimensions} dimensions; it must be 1 to {MAX_DIMENSIONS}")
+        raise DataError(f"{name}: its header states {dimensions} dimensions; it must be 1 to {MAX_DIMENSIONS}")
     sizes = read_at_most(content.stream, 4 * dimensions)
     if len(sizes) < 4 * dimensions:
-        raise DataError(f"{path}: truncated: it ends within its header; download it again")
+        raise DataError(f"{name}: truncated: it ends within its header; download it again")
     shape = struct.unpack(f">{dimensions}I", sizes)
     if 0 in shape:
-        raise DataError(f"{path}: is empty: its header states {' x '.join(map(str, shape))}")
+        raise DataError(f"{name}: is empty: its header states {' x '.join(map(str, shape))}")
     return shape
 
 
@@ -180,6 +196,15 @@ def _read_part(folder: Path, stem: str, dimensions: int) -> Pixels:
     path = find_idx(folder, stem)
     if path is None:
         raise DataError(f"{folder}: has no {stem} or {stem}.gz; copy the file to this folder")
+    return read_idx_part(path, dimensions)
+
+
+def read_idx_part(path: Path, dimensions: int) -> Pixels:
+    """Read an IDX file of images (3 dimensions) or of labels (1 dimension), see `read_idx`.
+
+    Raises:
+        DataError: if it has another number of dimensions, as when images and labels are swapped.
+    """
     array = read_idx(path)
     if array.ndim != dimensions:
         wanted = "images must be idx3 (count x height x width)" if dimensions == 3 else "labels must be idx1 (count)"

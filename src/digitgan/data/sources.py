@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypedDict, final
 
-from digitgan.data.datasets import DATASETS, PACKAGED, Dataset
+from digitgan.data.datasets import DATASETS
 from digitgan.data.digits import embedded_digits
-from digitgan.data.download import fetch
-from digitgan.data.idx import find_idx, idx_sha256, idx_splits, idx_stems, read_idx_pair
 from digitgan.data.image_set import SPLITS, ImageSet, Split, check_split
+from digitgan.data.named import load_dataset, splits_on_disk
 from digitgan.data.progress import ProgressFn, silent
 from digitgan.data.readers import READERS, DataSource, reader_of
 from digitgan.errors import DataError, UsageError, nearest
@@ -116,7 +114,7 @@ def load_image_set(
 
 def _load(source: str, split: Split, data_dir: Path | None, allow_download: bool, notify: ProgressFn) -> ImageSet:
     if source in DATASETS:
-        return _load_dataset(DATASETS[source], split, data_dir, allow_download, notify)
+        return load_dataset(DATASETS[source], split, data_dir, allow_download, notify)
     found = _find(source)
     if split not in found.splits:
         parts = " or ".join(found.splits)
@@ -134,15 +132,20 @@ def splits_of(source: str) -> tuple[Split, ...]:
 
 
 def verify(
-    source: str, data_dir: Path | None = None, per_class_limit: int | None = None, notify: ProgressFn = silent
+    source: str,
+    data_dir: Path | None = None,
+    per_class_limit: int | None = None,
+    notify: ProgressFn = silent,
+    allow_download: bool = False,
 ) -> dict[Split, SplitFacts]:
-    """Read and check every split of a data source that exists. Nothing is downloaded.
+    """Read and check every split of a data source that exists.
 
     Args:
         source: see `load_image_set`.
         data_dir: see `load_image_set`.
         per_class_limit: see `load_image_set`.
         notify: a function that receives lines of progress.
+        allow_download: download a data set that is missing, and check both splits.
 
     Returns:
         For each split: the number of images, their shape (channels, height, width), the number of images by class name, and the
@@ -152,15 +155,10 @@ def verify(
         DataError: if a file of a split is missing or damaged, or has another content than its name states; or if a class has
             fewer training images than the limit.
     """
-    if source in DATASETS:
-        dataset = DATASETS[source]
-        splits = tuple(split for split in SPLITS if _folder_with(split, dataset, data_dir) is not None)
-        if not splits:
-            raise _absent(dataset, data_dir)
-    else:
-        splits = _find(source).splits
+    on_disk_only = source in DATASETS and not allow_download
+    splits = splits_on_disk(DATASETS[source], data_dir) if on_disk_only else splits_of(source)
     limit = per_class_limit
-    sets = {split: load_image_set(source, split, data_dir, False, notify, limit) for split in splits}
+    sets = {split: load_image_set(source, split, data_dir, allow_download, notify, limit) for split in splits}
     return {
         split: SplitFacts(
             images=len(image_set),
@@ -170,67 +168,6 @@ def verify(
         )
         for split, image_set in sets.items()
     }
-
-
-def data_folder(data_dir: Path | None = None, environment: Mapping[str, str] = os.environ) -> Path:
-    """Return the folder of downloaded data sets: `data_dir`, else $DIGITGAN_DATA, else the user's cache folder."""
-    if data_dir is not None:
-        return data_dir.expanduser()
-    if named := environment.get("DIGITGAN_DATA"):
-        return Path(named).expanduser()
-    return cache_folder(environment)
-
-
-def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Return the user's cache folder for digitgan: $XDG_CACHE_HOME/digitgan, else ~/.cache/digitgan."""
-    cache = environment.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "digitgan"
-
-
-def _folder_with(split: Split, dataset: Dataset, data_dir: Path | None) -> Path | None:
-    if dataset.packaged:
-        return PACKAGED / dataset.name
-    kept = data_folder(data_dir)
-    return next((folder for folder in (kept / dataset.name, kept) if split in idx_splits(folder)), None)
-
-
-def _absent(dataset: Dataset, data_dir: Path | None) -> DataError:
-    files = ", ".join(file.name for file in dataset.files)
-    return DataError(
-        f"{dataset.name} is not in {data_folder(data_dir)}, and downloading is off; copy {files} there, "
-        "name the folder that holds them with --data-dir or DIGITGAN_DATA, or use --data mnist, which is part of digitgan"
-    )
-
-
-def _load_dataset(dataset: Dataset, split: Split, data_dir: Path | None, allow_download: bool, notify: ProgressFn) -> ImageSet:
-    if dataset.packaged:
-        try:
-            return _read_dataset(dataset, split, PACKAGED / dataset.name)
-        except DataError as error:
-            raise DataError(f"{error}. {dataset.name} is part of digitgan: install digitgan again") from error
-    folder = _folder_with(split, dataset, data_dir)
-    if folder is None:
-        if not allow_download:
-            raise _absent(dataset, data_dir)
-        folder = data_folder(data_dir) / dataset.name
-        fetch(dataset, folder, notify=notify)
-    try:
-        return _read_dataset(dataset, split, folder)
-    except _ContentError as error:
-        raise DataError(f"{error}. Remove it to download it again, or use it as your own data with --data {folder}") from error
-
-
-class _ContentError(DataError):
-    """A file of a data set that is intact but has another content."""
-
-
-def _read_dataset(dataset: Dataset, split: Split, folder: Path) -> ImageSet:
-    images, labels = read_idx_pair(folder, split)
-    hashes = {file.stem: file.sha256 for file in dataset.files}
-    for stem, array in zip(idx_stems(split), (images, labels.astype("uint8")), strict=True):
-        if idx_sha256(array) != hashes[stem]:
-            raise _ContentError(f"{find_idx(folder, stem)}: is not {dataset.name}'s {stem}: its content has another SHA-256")
-    return ImageSet(images, labels, dataset.class_names, f"{dataset.name} ({split})")
 
 
 def _find(source: str) -> DataSource:

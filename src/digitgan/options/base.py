@@ -56,7 +56,7 @@ ModelName = Annotated[
 DataDir = Annotated[
     Path | None,
     arg(
-        help="folder of downloaded data sets",
+        help="folder of downloaded data sets, each in a folder of its name",
         help_behavior_hint="(default: $DIGITGAN_DATA, or the user's cache folder)",
     ),
 ]
