@@ -39,6 +39,27 @@ def options(*settings: str, data: str = "digits", named: bool = True) -> tuple[s
     return (*(["fast"] if named else []), f"--data={data}", *(f"--set={setting}" for setting in (*SETTINGS, *settings)))
 
 
+STYLE = (
+    "generator.latent=8",
+    "generator.label_embedding=8",
+    "generator.style=8",
+    "generator.width=4",
+    "generator.max_width=8",
+    "generator.patch=1",
+    "discriminator.width=4",
+    "discriminator.max_width=8",
+    "discriminator.patch=1",
+    "discriminator.features=16",
+    *(setting for setting in SETTINGS if setting.startswith("training.")),
+)
+"""The settings that make the recipe `style` tiny."""
+
+
+def style(*settings: str) -> Recipe:
+    """Return the tiny recipe of the style family, with further settings."""
+    return with_settings(find_recipe("style"), [*STYLE, *settings])
+
+
 def recipe(*settings: str) -> Recipe:
     """Return the recipe, with further settings."""
     return with_settings(find_recipe("fast"), [*SETTINGS, *settings])

@@ -16,6 +16,8 @@ from digitgan.networks.keras_graph.generator import KerasGraphGenerator
 from digitgan.networks.projected import ProjectedDiscriminator
 from digitgan.networks.recurrent import RecurrentDiscriminator, RecurrentGenerator
 from digitgan.networks.residual import ResidualDiscriminator, ResidualGenerator
+from digitgan.networks.style import StyleGenerator
+from digitgan.networks.style_discriminator import StyleDiscriminator
 from digitgan.recipes import Recipe
 
 __all__ = [
@@ -36,6 +38,7 @@ GENERATORS: Final = Registry[Callable[[Any, ImageSpec], Generator]](
         "convolutional": ConvolutionalGenerator,
         "recurrent": RecurrentGenerator,
         "residual": ResidualGenerator,
+        "style": StyleGenerator,
         "layered": KerasGraphGenerator,
     },
     RecipeError,
@@ -49,6 +52,7 @@ DISCRIMINATORS: Final = Registry[Callable[[Any, ImageSpec], Discriminator]](
         "recurrent": RecurrentDiscriminator,
         "residual": ResidualDiscriminator,
         "projected": ProjectedDiscriminator,
+        "style": StyleDiscriminator,
     },
     RecipeError,
 )

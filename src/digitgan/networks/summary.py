@@ -160,7 +160,8 @@ def score_untrained(recipe_name: str, seed: int = 0) -> dict[str, float]:
     spec = ImageSpec(1, 28, 28, 10)
     labels = torch.zeros(1, dtype=torch.int64)
     with torch.no_grad():
-        z = torch.from_numpy(rng.normals(seed, "drawn latents", 0, 1, recipe.generator.latent))
-        image = build_generator(recipe, spec, seed).eval()(z, labels)
+        generator = build_generator(recipe, spec, seed).eval()
+        z = torch.from_numpy(rng.normals(seed, "drawn latents", 0, 1, generator.latent))
+        image = generator(z, labels)
         score = build_discriminator(recipe, spec, seed).eval()(image, labels).logits
     return {"score": round(float(score), 6), "probability": round(float(score.sigmoid()), 6)}

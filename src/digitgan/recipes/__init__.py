@@ -17,6 +17,8 @@ from digitgan.recipes.families import (
     RecurrentGeneratorRecipe,
     ResidualDiscriminatorRecipe,
     ResidualGeneratorRecipe,
+    StyleDiscriminatorRecipe,
+    StyleGeneratorRecipe,
 )
 from digitgan.recipes.presets import ALIASES, DEFAULT_RECIPE, RECIPES
 from digitgan.recipes.settings import (
@@ -57,6 +59,8 @@ __all__ = [
     "RecurrentGeneratorRecipe",
     "ResidualDiscriminatorRecipe",
     "ResidualGeneratorRecipe",
+    "StyleDiscriminatorRecipe",
+    "StyleGeneratorRecipe",
     "TrainingRecipe",
     "UpdatesRecipe",
     "check_recipe",

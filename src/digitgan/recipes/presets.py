@@ -25,6 +25,8 @@ from digitgan.recipes.families import (
     RecurrentGeneratorRecipe,
     ResidualDiscriminatorRecipe,
     ResidualGeneratorRecipe,
+    StyleDiscriminatorRecipe,
+    StyleGeneratorRecipe,
 )
 from digitgan.recipes.settings import (
     AugmentationRecipe,
@@ -316,6 +318,14 @@ _ACGAN = Recipe(
     training=TrainingRecipe(images=300_000),
 )
 
+_STYLE = Recipe(
+    name="style",
+    description="StyleGAN2 in small: mapping network, styles and noise for each layer, residual discriminator.",
+    generator=StyleGeneratorRecipe(),
+    discriminator=StyleDiscriminatorRecipe(),
+    training=TrainingRecipe(images=300_000),
+)
+
 _TABLE: Final = (
     _FAST,
     _QUALITY,
@@ -333,6 +343,7 @@ _TABLE: Final = (
     _DCGAN,
     _WGAN_GP,
     _ACGAN,
+    _STYLE,
 )
 
 RECIPES: Final = Registry[Recipe]("unknown recipe", {recipe.name: recipe for recipe in _TABLE}, RecipeError)

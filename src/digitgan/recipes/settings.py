@@ -44,7 +44,7 @@ class LossRecipe:
 @final
 @dataclass(frozen=True)
 class PenaltyRecipe:
-    """The penalty on the gradient of the discriminator's score with respect to the images.
+    """The penalties: on the gradient of the discriminator's score, and on the path lengths of a style generator.
 
     Attributes:
         name: "none"; "r1" at real images or "r2" at fake images (Mescheder et al. 2018, equations 9 and 10); "r1+r2", the sum
@@ -52,11 +52,18 @@ class PenaltyRecipe:
         gamma: Factor of the penalty in the discriminator's loss, in [0, 10000].
         interval: Number of steps from one application of the penalty to the next, 1 to 1024. The penalty is multiplied by the
             same number (lazy regularisation, Karras et al. 2020).
+        path_length: Factor of the path-length penalty in the generator's loss, in [0, 10000] (Karras et al. 2020, equation 4).
+            It keeps the size of the change of the image for a change of the style constant. 0 turns it off; any other value
+            requires `generator.family = "style"`.
+        path_length_interval: Number of updates of the generator from one path-length penalty to the next, 1 to 1024. The
+            penalty is multiplied by the same number.
     """
 
     name: str = setting("r1")
     gamma: float = setting(0.05, low=0.0, high=1e4)
     interval: int = setting(8, low=1, high=1024)
+    path_length: float = setting(0.0, low=0.0, high=1e4)
+    path_length_interval: int = setting(4, low=1, high=1024)
 
 
 @final

@@ -8,6 +8,8 @@ from digitgan.recipes.families import (
     ConvolutionalGeneratorRecipe,
     KerasGraphGeneratorRecipe,
     ProjectedDiscriminatorRecipe,
+    StyleDiscriminatorRecipe,
+    StyleGeneratorRecipe,
 )
 from digitgan.recipes.settings import Recipe
 
@@ -30,6 +32,7 @@ def check_recipe(recipe: Recipe, *, paired: bool, smoothable: bool) -> None:
         *_updates(recipe, paired),
         *_microbatches(recipe),
         *_growth(recipe),
+        *_styles(recipe),
     ):
         if wrong:
             raise RecipeError(f"{settings}: {reason}")
@@ -146,6 +149,36 @@ def _growth(recipe: Recipe) -> _Checks:
         )
         for name, steps in (("pretraining", training.pretraining), ("generator_pretraining", training.generator_pretraining))
     ]
+
+
+def _styles(recipe: Recipe) -> _Checks:
+    generator, discriminator, penalty = recipe.generator, recipe.discriminator, recipe.penalty
+    count, batch, own = recipe.updates.microbatches, recipe.training.batch_size, recipe.updates.generator_batch
+    asked = f"penalty.path_length = {penalty.path_length:g} with"
+    checks: _Checks = [
+        (
+            penalty.path_length > 0 and not isinstance(generator, StyleGeneratorRecipe),
+            f'{asked} generator.family = "{generator.family}"',
+            'this generator has no styles. Set path_length to 0, or use generator.family = "style"',
+        ),
+        (
+            penalty.path_length > 0 and count > 1,
+            f"{asked} updates.microbatches = {count}",
+            "each part would have its own mean of the lengths, and a checkpoint stores one. Set path_length to 0 or "
+            "microbatches to 1",
+        ),
+    ]
+    if isinstance(discriminator, StyleDiscriminatorRecipe) and discriminator.deviation_group > 1:
+        group = discriminator.deviation_group
+        checks.append(
+            (
+                any(size % (count * group) for size in (batch, own)),
+                f"discriminator.deviation_group = {group} with training.batch_size = {batch}, updates.generator_batch = {own} "
+                f"and updates.microbatches = {count}",
+                "a group would hold real and fake images. Set a number that divides each part of the batches, or 0",
+            )
+        )
+    return checks
 
 
 def _microbatches(recipe: Recipe) -> _Checks:

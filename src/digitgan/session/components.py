@@ -65,9 +65,7 @@ class TrainingComponents:
 
 def build_trainer(plan: TrainPlan) -> tuple[Trainer, Batches, NoiseSource]:
     """Return the untrained trainer of a plan, its batches and its noise."""
-    size, spec, recipe = plan.recipe.training.batch_size, plan.spec, plan.recipe
-    trainer = Trainer(recipe, spec, plan.seed, plan.device, plan.ranks)
+    size, recipe = plan.recipe.training.batch_size, plan.recipe
+    trainer = Trainer(recipe, plan.spec, plan.seed, plan.device, plan.ranks)
     batches = Batches(plan.image_set, size, plan.seed, plan.device, mirror=recipe.training.mirror)
-    numbers = trainer.augmenter.numbers
-    latent = trainer.generator.latent
-    return trainer, batches, NoiseSource(plan.seed, latent, spec.classes, size, plan.device, recipe.updates, numbers)
+    return trainer, batches, trainer.noise_source()

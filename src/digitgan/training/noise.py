@@ -50,7 +50,7 @@ class StepNoise:
     """The random numbers of one step.
 
     Attributes:
-        z: latents of the fakes (batch, latent).
+        z: latents of the fakes (batch, latent + mixing numbers).
         labels: labels of the fakes (batch,); None for the labels of the real batch.
         generator_z: separate latents of the fakes for the generator's update; None if it reuses the fakes.
         generator_labels: labels of these fakes; None for the labels of the real batch.
@@ -58,6 +58,7 @@ class StepNoise:
         interpolation_alpha: positions (batch,) in [0, 1) between a real and a fake image, for penalties.
         dropout_seed: seed of the dropout masks.
         augmentation: numbers of the augmentation; None without one.
+        path_pixels: normal numbers (batch / 2, pixels) of the path-length penalty; None if it is not due.
     """
 
     z: Tensor
@@ -68,6 +69,7 @@ class StepNoise:
     interpolation_alpha: Tensor
     dropout_seed: int
     augmentation: AugmentationNoise | None = None
+    path_pixels: Tensor | None = None
 
     def split(self, count: int) -> list[StepNoise]:
         """Split the noise into `count` equal parts of the batch."""
@@ -86,6 +88,7 @@ class StepNoise:
                 interpolation_alpha[part],
                 self.dropout_seed,
                 augmentations[part],
+                self.path_pixels,  # with a path-length penalty, the batch is one part
             )
             for part in range(count)
         ]
@@ -104,6 +107,9 @@ class NoiseSource:
         device: device of the tensors.
         updates: update settings of the recipe.
         augmentation_numbers: numbers that the augmentation of an image takes; 0 without augmentation.
+        mixing_numbers: normal numbers that follow a latent in a step, see `Generator.mixing_numbers`.
+        path_numbers: normal numbers of the path-length penalty for each image, its number of pixels; 0 without this penalty.
+        path_interval: number of steps from one path-length penalty to the next.
     """
 
     seed: int
@@ -113,6 +119,9 @@ class NoiseSource:
     device: torch.device
     updates: UpdatesRecipe = field(default_factory=UpdatesRecipe)
     augmentation_numbers: int = 0
+    mixing_numbers: int = 0
+    path_numbers: int = 0
+    path_interval: int = 1
 
     def at(self, images_seen: int, rollbacks: int = 0) -> StepNoise:
         """Return the noise of the step that starts at this number of images seen; each rollback changes the noise."""
@@ -124,14 +133,15 @@ class NoiseSource:
         # The batch may be larger than the real batch: count its own images, so that latents do not repeat.
         start = images_seen // size * own
         return StepNoise(
-            z=self._latents(f"training latents{again}", images_seen, size),
+            z=self._latents(f"training latents{again}", images_seen, size, self.mixing_numbers),
             labels=self._uniform_labels(f"fake labels{again}", images_seen, size, classes) if uniform else None,
-            generator_z=self._latents(f"generator latents{again}", start, own) if fresh else None,
+            generator_z=self._latents(f"generator latents{again}", start, own, self.mixing_numbers) if fresh else None,
             generator_labels=self._uniform_labels(f"generator labels{again}", start, own, classes) if own_uniform else None,
             label_offset=self._uniform_labels(f"wrong labels{again}", images_seen, size, max(1, classes - 1)) + 1,
             interpolation_alpha=self._fractions(f"mixtures{again}", images_seen, size),
             dropout_seed=rng.torch_seed(self.seed, f"dropout{again}/{images_seen}"),
             augmentation=self._augmentation(again, images_seen, start, own) if self.augmentation_numbers else None,
+            path_pixels=self._path_pixels(again, images_seen // size, max(1, own // 2)) if self.path_numbers else None,
         )
 
     def pretraining_noise(self, step: int, shape: tuple[int, int, int]) -> Tensor:
@@ -170,11 +180,19 @@ class NoiseSource:
         for chunk in range(chunks):
             yield self._latents("settling latents", chunk * size, size), labels
 
-    def _latents(self, purpose: str, start: int, count: int) -> Tensor:
-        return to_device(rng.normals(self.seed, purpose, start, count, self.latent), self.device)
+    def _latents(self, purpose: str, start: int, count: int, further: int = 0) -> Tensor:
+        return to_device(rng.normals(self.seed, purpose, start, count, self.latent + further), self.device)
 
     def _uniform_labels(self, purpose: str, start: int, count: int, below: int) -> Tensor:
         return to_device(rng.integers(self.seed, purpose, start, count, below), self.device)
+
+    def _path_pixels(self, again: str, step: int, count: int) -> Tensor | None:
+        """Return the numbers of the path-length penalty (count, pixels) if it is due in a step, counted from 0."""
+        updates, learns = divmod(step + 1, self.updates.discriminator_steps)
+        if learns or (updates - 1) % self.path_interval:
+            return None
+        start = (updates - 1) * count
+        return to_device(rng.normals(self.seed, f"path lengths{again}", start, count, self.path_numbers), self.device)
 
     def _augmentation(self, again: str, images_seen: int, generator_start: int, generator_size: int) -> AugmentationNoise:
         def numbers(purpose: str, start: int, count: int) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from digitgan.networks import Discriminator, DiscriminatorOutput
+from digitgan.networks import Discriminator, DiscriminatorOutput, Generator
 from digitgan.recipes import Recipe
 from digitgan.training.augmentation import Augmenter
 from digitgan.training.losses import LOSSES
@@ -183,6 +183,26 @@ class Objective:
             of_fake = functional.cross_entropy(scored.fake.class_logits, fake.labels)
             total = total + self.recipe.loss.classifier_weight * of_fake
         return LossTerms(total, terms)
+
+    def regularize_paths(self, loss: LossTerms, generator: Generator, noise: StepNoise, labels: Tensor) -> LossTerms:
+        """Add the path-length penalty to the loss of a style generator, if the noise of the step has numbers for it.
+
+        Args:
+            loss: loss of the generator.
+            generator: the network that learns.
+            noise: noise of the step: its latents, and the numbers of the penalty for the first images.
+            labels: labels of the fakes.
+        """
+        if noise.path_pixels is None:
+            return loss
+        settings, z = self.recipe.penalty, noise.z if noise.generator_z is None else noise.generator_z
+        pixels = noise.path_pixels.view(-1, generator.spec.channels, generator.spec.height, generator.spec.width)
+        with self.precision():
+            lengths, mean = generator.path_lengths(z[: len(pixels)], labels[: len(pixels)], pixels)
+        penalty = (lengths - mean).square().mean()
+        terms = {"path_length": lengths.detach().mean(), "path_length_penalty": penalty.detach()}
+        total = loss.total + settings.path_length * settings.path_length_interval * penalty
+        return LossTerms(total, loss.terms | terms)
 
 
 def _in_float32(output: DiscriminatorOutput) -> DiscriminatorOutput:

@@ -159,7 +159,7 @@ def _teach_generator(
     recipe, generator = trainer.recipe, trainer.generator
     some = min(len(image_set), max(2, MAX_PIXELS // math.prod(image_set.shape)))
     looked_at = Batches(image_set, some, trainer.seed).at(0)
-    components = principal_components(looked_at, trainer.spec.classes, generator.latent, trainer.seed).to(trainer.device)
+    components = principal_components(looked_at, trainer.spec.classes, generator.components, trainer.seed).to(trainer.device)
     taken = len(components.deviations)
     rate = recipe.optimizer.generator_learning_rate
     optimizer = torch.optim.Adam(trained(generator), rate, BETAS, fused=True)

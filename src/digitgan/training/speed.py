@@ -17,7 +17,6 @@ from digitgan.networks import ImageSpec, build_discriminator, build_generator
 from digitgan.recipes import Recipe
 from digitgan.training import feature_pretraining
 from digitgan.training.growth import GrowthSchedule, growth_of
-from digitgan.training.noise import NoiseSource
 from digitgan.training.pretraining import MAX_OF_RUN, MAX_PRETRAINING_BATCH
 from digitgan.training.trainer import Trainer
 
@@ -143,8 +142,7 @@ class Trial:
         size = training.batch_size
         pixels = torch.zeros(size, spec.channels, spec.height, spec.width, dtype=torch.uint8, device=device)
         self.batch = Batch(pixels, torch.arange(size, device=device) % spec.classes)
-        numbers = self.trainer.augmenter.numbers
-        self.noise = NoiseSource(0, self.trainer.generator.latent, spec.classes, size, device, recipe.updates, numbers).at(0)
+        self.noise = self.trainer.noise_source().at(0)
 
     def seconds(self, steps: int) -> float:
         """Measure the duration of training steps in seconds."""

@@ -18,7 +18,7 @@ from digitgan.training.augmentation import Augmenter
 from digitgan.training.ema import Ema
 from digitgan.training.growth import growth_of
 from digitgan.training.microbatches import Microbatch, Microbatches, backward_into, trained
-from digitgan.training.noise import StepNoise
+from digitgan.training.noise import NoiseSource, StepNoise
 from digitgan.training.objective import Objective
 from digitgan.training.penalties import LabelledImages
 from digitgan.training.ranks import RankCommand, Ranks
@@ -33,8 +33,8 @@ class StepReport:
     Attributes:
         images_seen: number of images seen after the step.
         terms: name -> scalar: `discriminator_loss`, `score_real`, `score_fake`, `accuracy_real`, `accuracy_fake`;
-            `generator_loss` if the generator was updated; `penalty`, `classifier_loss` and `augmentation_probability` if the
-            step has them.
+            `generator_loss` if the generator was updated; `penalty`, `classifier_loss`, `augmentation_probability`,
+            `path_length` and `path_length_penalty` if the step has them.
     """
 
     images_seen: int
@@ -114,6 +114,23 @@ class Trainer:
             if network.growth is not None:
                 network.growth.set(level)
 
+    def noise_source(self) -> NoiseSource:
+        """Return the random numbers of the training."""
+        recipe, generator, spec = self.recipe, self.generator, self.spec
+        penalty = recipe.penalty
+        return NoiseSource(
+            self.seed,
+            generator.latent,
+            spec.classes,
+            recipe.training.batch_size,
+            self.device,
+            recipe.updates,
+            augmentation_numbers=self.augmenter.numbers,
+            mixing_numbers=generator.mixing_numbers,
+            path_numbers=spec.channels * spec.height * spec.width if penalty.path_length > 0 else 0,
+            path_interval=penalty.path_length_interval,
+        )
+
     @property
     def steps_done(self) -> int:
         """Number of steps so far."""
@@ -166,6 +183,7 @@ class Trainer:
             real, fake = part.generator_inputs()
             scored = self.objective.score_fakes(part.discriminator, real, fake)
             loss = self.objective.generator_loss(scored, fake)
+            loss = self.objective.regularize_paths(loss, part.generator, part.noise, part.fake.labels)
             backward_into(part.generator, loss.total)
             return loss.terms
 
@@ -186,6 +204,7 @@ class Trainer:
             further = self.objective.regularize(scored, part.discriminator, real, fake, part.noise, self.steps_done)
             discriminator_loss = self.objective.discriminator_loss(further, real, fake)
             generator_loss = self.objective.generator_loss(scored, fake)
+            generator_loss = self.objective.regularize_paths(generator_loss, part.generator, part.noise, fake.labels)
             backward_into(part.discriminator, discriminator_loss.total, again=True)
             backward_into(part.generator, generator_loss.total)
             return discriminator_loss.terms | generator_loss.terms

@@ -18,6 +18,7 @@ from digitgan.recipes.families.keras_graph import KerasGraphGeneratorRecipe
 from digitgan.recipes.families.projected import ProjectedDiscriminatorRecipe
 from digitgan.recipes.families.recurrent import RecurrentDiscriminatorRecipe, RecurrentGeneratorRecipe
 from digitgan.recipes.families.residual import ResidualDiscriminatorRecipe, ResidualGeneratorRecipe
+from digitgan.recipes.families.style import StyleDiscriminatorRecipe, StyleGeneratorRecipe
 
 __all__ = [
     "DISCRIMINATOR_FAMILIES",
@@ -33,12 +34,24 @@ __all__ = [
     "RecurrentGeneratorRecipe",
     "ResidualDiscriminatorRecipe",
     "ResidualGeneratorRecipe",
+    "StyleDiscriminatorRecipe",
+    "StyleGeneratorRecipe",
     "setting",
 ]
 
-GeneratorRecipe = ConvolutionalGeneratorRecipe | RecurrentGeneratorRecipe | ResidualGeneratorRecipe | KerasGraphGeneratorRecipe
+GeneratorRecipe = (
+    ConvolutionalGeneratorRecipe
+    | RecurrentGeneratorRecipe
+    | ResidualGeneratorRecipe
+    | StyleGeneratorRecipe
+    | KerasGraphGeneratorRecipe
+)
 DiscriminatorRecipe = (
-    ConvolutionalDiscriminatorRecipe | RecurrentDiscriminatorRecipe | ResidualDiscriminatorRecipe | ProjectedDiscriminatorRecipe
+    ConvolutionalDiscriminatorRecipe
+    | RecurrentDiscriminatorRecipe
+    | ResidualDiscriminatorRecipe
+    | ProjectedDiscriminatorRecipe
+    | StyleDiscriminatorRecipe
 )
 
 GENERATOR_FAMILIES: Final = Registry[type](
@@ -47,6 +60,7 @@ GENERATOR_FAMILIES: Final = Registry[type](
         "convolutional": ConvolutionalGeneratorRecipe,
         "recurrent": RecurrentGeneratorRecipe,
         "residual": ResidualGeneratorRecipe,
+        "style": StyleGeneratorRecipe,
         "layered": KerasGraphGeneratorRecipe,
     },
     RecipeError,
@@ -60,6 +74,7 @@ DISCRIMINATOR_FAMILIES: Final = Registry[type](
         "recurrent": RecurrentDiscriminatorRecipe,
         "residual": ResidualDiscriminatorRecipe,
         "projected": ProjectedDiscriminatorRecipe,
+        "style": StyleDiscriminatorRecipe,
     },
     RecipeError,
 )
