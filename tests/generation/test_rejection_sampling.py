@@ -11,7 +11,8 @@ from digitgan.generation.labels import Labels
 from digitgan.generation.rejection_sampling import MAX_ATTEMPTS, Accepted, Block, Filter, rejection_sampler
 from digitgan.images import Picture
 from digitgan.model.batching import BLOCK, side_by_side, spans
-from digitgan.model.file import Model, truncated
+from digitgan.model.file import Model
+from digitgan.networks.latents import truncated
 
 
 class Bright(Filter):

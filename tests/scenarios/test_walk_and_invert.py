@@ -21,8 +21,11 @@ from digitgan.model.file import Model
 from digitgan.options import WalkOptions, WriteOptions, help_of
 from tests.scenarios.conftest import Digitgan
 
+COMMON = [kind for kind in WALKS if kind != "style-mix"]
+"""The walks of every family; style-mix is tested with the style family."""
 
-@pytest.mark.parametrize("kind", WALKS)
+
+@pytest.mark.parametrize("kind", COMMON)
 def test_a_walk_is_an_animation_that_moves(here: Digitgan, tmp_path: Path, kind: str) -> None:
     steps = ("--steps", "4") if "steps" in WALKS[kind].takes else ()
     done = here("walk", "--kind", kind, *steps, "--json")
@@ -58,7 +61,7 @@ def test_a_long_walks_picture_reports_the_columns_that_it_has(here: Digitgan, tm
 OPTIONAL = {"steps": ("--steps", "4"), "interpolation": ("--interpolation", "linear")}
 
 
-@pytest.mark.parametrize("kind", WALKS)
+@pytest.mark.parametrize("kind", COMMON)
 @pytest.mark.parametrize("option", OPTIONAL)
 def test_an_option_that_a_kind_of_walk_ignores_is_refused(here: Digitgan, tmp_path: Path, kind: str, option: str) -> None:
     done = here("walk", "--kind", kind, "--labels", "3,8", *OPTIONAL[option])
@@ -71,7 +74,7 @@ def test_an_option_that_a_kind_of_walk_ignores_is_refused(here: Digitgan, tmp_pa
 
 
 @pytest.mark.parametrize("option", OPTIONAL)
-@pytest.mark.parametrize("kind", WALKS)
+@pytest.mark.parametrize("kind", COMMON)
 def test_a_kind_of_walk_takes_the_options_that_change_it(small_model: Model, kind: str, option: str) -> None:
     usual = Start(small_model, (3, 8), seed=0, steps=4, interpolation="spherical", latent=None)
     changed = dataclasses.replace(usual, **{option: {"steps": 6, "interpolation": "linear"}[option]})  # type: ignore[arg-type]

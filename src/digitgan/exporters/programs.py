@@ -70,7 +70,8 @@ def exported_program(model: Model, *, half: bool = False, by_shares: bool = Fals
     Args:
         model: The model.
         half: Use float16 weights and activations.
-        by_shares: Take class weights float32 (n, classes), named `shares`, instead of labels.
+        by_shares: Take latent codes instead of latents, and class weights float32 (n, classes), named `shares`, instead of
+            labels.
     """
     generator = build_again(model)
     network: nn.Module = _Drawing(generator.half() if half else generator, half=half).eval()
@@ -79,7 +80,8 @@ def exported_program(model: Model, *, half: bool = False, by_shares: bool = Fals
     free: dict[str, Any] = {"z": {0: batch}, "labels": {0: batch}}
     if by_shares:
         network = _Mixing(generator).eval()
-        some, free = (some[0], torch.zeros(2, len(model.class_names))), {"z": {0: batch}, "shares": {0: batch}}
+        some = (torch.zeros(2, model.generator.code), torch.zeros(2, len(model.class_names)))
+        free = {"z": {0: batch}, "shares": {0: batch}}
     elif not model.recipe.conditional:
         some, free = some[:1], {"z": {0: batch}}
     with _quiet():

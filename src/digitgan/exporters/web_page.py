@@ -1,7 +1,7 @@
 """Export to a stand-alone web page: a folder for any static server, with the generator running in the browser.
 
-The folder holds the generator as ONNX with class weights as input, its facts as JSON, and ONNX Runtime Web, which is bundled
-with this package (see web/vendor/README.md). The page loads nothing from other servers.
+The folder holds the generator as ONNX with latent codes and class weights as input, its facts as JSON, and ONNX Runtime Web,
+which is bundled with this package (see web/vendor/README.md). The page loads nothing from other servers.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, ClassVar, Final, final
 
 import numpy as np
+import torch
 
 from digitgan.exporters.formats import Format, Images, Labels, Latents, Package, facts
 from digitgan.exporters.programs import Onnx, onnx_model
 from digitgan.generation.text import MARKS, PEN, UNSTEADINESS
-from digitgan.generation.walking import principal_directions
 
 NETWORK: Final = "generator.onnx"
 FACTS: Final = "model.json"
@@ -55,9 +55,11 @@ class Web(Format):
         """See `Format.draw`; computed by ONNX Runtime outside a browser."""
         import onnxruntime
 
-        classes = len(json.loads((path / FACTS).read_text(encoding="utf-8"))["class_names"])
+        known = json.loads((path / FACTS).read_text(encoding="utf-8"))
+        classes = len(known["class_names"])
         session = onnxruntime.InferenceSession((path / NETWORK).read_bytes(), providers=["CPUExecutionProvider"])
-        given = {"z": z, "shares": np.eye(classes, dtype=np.float32)[labels]}
+        further = np.tile(np.asarray(known["further"], dtype=np.float32), (len(z), 1))
+        given = {"z": np.concatenate([z, further], axis=1), "shares": np.eye(classes, dtype=np.float32)[labels]}
         images: Images = session.run(["images"], {each.name: given[each.name] for each in session.get_inputs()})[0]
         return images
 
@@ -65,13 +67,15 @@ class Web(Format):
 def _facts(package: Package) -> dict[str, Any]:
     """Return the facts about the model that the page needs, as JSON values."""
     known = facts(package)
-    directions, _ = principal_directions(package.model, 2)
+    generator = package.model.generator
+    directions, _ = generator.principal_directions(2)
     return {
         **{
             name: known[name]
             for name in ("recipe", "class_names", "conditional", "latent", "image_spec", "model_sha256", "digitgan")
         },
         "source": package.source if "/" not in package.source else Path(package.source).name,
+        "further": generator.extended(torch.zeros(1, generator.latent))[0, generator.latent :].tolist(),
         "directions": np.round(directions.astype(np.float64), 7).tolist(),
         "writing": {
             "unsteadiness": UNSTEADINESS,

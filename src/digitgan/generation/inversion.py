@@ -27,8 +27,8 @@ DESCENT_STEPS: Final = 200
 LEARNING_RATE: Final = 0.1
 
 PRIOR_WEIGHT: Final = 2e-3
-"""Weight of the mean square of the latent in the loss, which keeps the latent where the prior has mass. Without it an unusual
-image is matched by latents far outside the prior, whose neighbours do not decode to digits."""
+"""Weight of the mean square of the variables in the loss, which keeps the latent where the prior has mass. Without it an
+unusual image is matched by latents far outside the prior, whose neighbours do not decode to digits."""
 
 
 @final
@@ -37,7 +37,7 @@ class Inversion:
     """The result of an inversion.
 
     Attributes:
-        z: The latent, float32 (latent,).
+        z: The latent code, float32 (code,): the latent itself for most generators, a style for those with styles.
         label: The class index.
         image: The reconstruction from `z` and `label`, uint8 (height, width[, channels]).
         error: Root mean squared difference of the pixels, in levels of 255.
@@ -52,7 +52,8 @@ class Inversion:
 def invert(model: Model, image: Picture, label: int | None = None, seed: int = 0) -> Inversion:
     """Find the latent and the class that best reconstruct an image.
 
-    Adam minimises the squared error of the pixels with respect to the latent, from several starting latents per class.
+    Adam minimises the squared error of the pixels with respect to the latent, from several starting latents per class. For a
+    generator with styles, it varies the style instead of the latent; see `Generator.inversion_start`.
 
     Args:
         model: Model whose generator reconstructs the image.
@@ -76,9 +77,11 @@ def invert(model: Model, image: Picture, label: int | None = None, seed: int = 0
     classes = range(spec.classes) if label is None else [label]
     labels = torch.tensor([each for each in classes for _ in range(STARTS_PER_CLASS)], device=device)
     z = to_device(rng.normals(seed, "starts of an inversion", 0, len(labels), model.generator.latent), device)
-    z, labels, errors = _descend(model, to_network(pixels), z, labels, FIRST_STEPS)
+    variables = model.generator.inversion_start(z, labels)
+    variables, labels, errors = _descend(model, to_network(pixels), variables, labels, FIRST_STEPS)
     best = errors.argsort()[:KEPT_CANDIDATES]
-    z, labels, _ = _descend(model, to_network(pixels), z[best], labels[best], DESCENT_STEPS - FIRST_STEPS)
+    variables, labels, _ = _descend(model, to_network(pixels), variables[best], labels[best], DESCENT_STEPS - FIRST_STEPS)
+    z = model.generator.inverted(variables)
     drawn = model.draw_many(z.cpu(), labels.cpu())
     differences = (drawn.astype(np.float64) - image) ** 2
     found = np.sqrt(differences.reshape(len(drawn), -1).mean(axis=1))
@@ -86,17 +89,18 @@ def invert(model: Model, image: Picture, label: int | None = None, seed: int = 0
     return Inversion(z[winner].cpu().numpy(), int(labels[winner]), drawn[winner], float(found[winner]))
 
 
-def _descend(model: Model, image: Tensor, z: Tensor, labels: Tensor, steps: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Run `steps` of Adam on the latents; return the latents, their labels, and the errors (n,) at the last step."""
-    z = z.clone().requires_grad_()
-    optimizer = torch.optim.Adam([z], lr=LEARNING_RATE)
-    errors = torch.zeros(len(z))
+def _descend(model: Model, image: Tensor, variables: Tensor, labels: Tensor, steps: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Run `steps` of Adam on the variables; return them, their labels, and the errors (n,) at the last step."""
+    variables = variables.clone().requires_grad_()
+    optimizer = torch.optim.Adam([variables], lr=LEARNING_RATE)
+    errors = torch.zeros(len(variables))
     for _ in range(steps):
-        errors = (model.generator(z, labels) - image).square().flatten(start_dim=1).mean(dim=1)
-        total = (errors + PRIOR_WEIGHT * z.square().mean(dim=1)).sum()
-        (z.grad,) = torch.autograd.grad(total, [z])
+        images = model.generator(model.generator.inverted(variables), labels)
+        errors = (images - image).square().flatten(start_dim=1).mean(dim=1)
+        total = (errors + PRIOR_WEIGHT * variables.square().mean(dim=1)).sum()
+        (variables.grad,) = torch.autograd.grad(total, [variables])
         optimizer.step()
-    return z.detach(), labels, errors.detach()
+    return variables.detach(), labels, errors.detach()
 
 
 def _size(shape: tuple[int, ...]) -> str:

@@ -84,8 +84,6 @@ def check_options(options: SampleOptions) -> None:
         UsageError: If a value is out of range, or options are mutually exclusive.
     """
     rng.check_seed(options.seed)
-    if options.truncation is not None and not 0.1 <= options.truncation <= 100:
-        raise UsageError(f"--truncation {options.truncation:g}: must be between 0.1 and 100; typical values are 1 to 2")
     if options.min_confidence is not None and not 0 < options.min_confidence <= 1:
         raise UsageError(f"--min-confidence {options.min_confidence:g}: must be a probability above 0 and at most 1")
     if options.workers < 1 or options.workers > 256:
@@ -129,7 +127,7 @@ class SetPlan:
         shape: (height, width) or (height, width, channels) of an image.
         labelling: The label of each image.
         seed: Seed; image i is a function of the model, the seed, i, its label and the filters.
-        truncation: Bound on the absolute value of the latents' elements; None for no bound.
+        truncation: Truncation of the latents, see `Generator.truncate`; None for none.
         min_confidence: Minimum probability that the classifier gives the requested class; None for no filter.
         unique: Whether near-duplicates of training images are resampled.
         classifier: Source of the real images for the filters; None without filters.

@@ -139,6 +139,8 @@ def sample_to_files(options: SampleOptions, console: Console, notify: ProgressFn
     writer = WRITERS.find(options.format)
     out = _claimed_path(options, writer)
     model = load(options.model, options.device)
+    if options.truncation is not None:
+        model.generator.check_truncation(options.truncation)
     labelling = labelling_of(options, model)
     if labelling.count > MAX_IN_ONE_FILE and not is_sharded(options):
         raise UsageError(

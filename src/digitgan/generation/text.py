@@ -17,7 +17,6 @@ from torch import Tensor
 from digitgan import rng
 from digitgan.errors import UsageError
 from digitgan.files import claim_output, free_path, whole_folder
-from digitgan.generation.walking import principal_directions
 from digitgan.images import Picture, enlarged, save_png
 from digitgan.model.file import Model
 from digitgan.model.registry import load
@@ -44,7 +43,7 @@ PEN = 0.09
 """Width of the strokes, as a fraction of the square: about that of MNIST digits."""
 
 
-def write(model: Model, text: str, seed: int = 0, style: int = 0) -> Picture:
+def write(model: Model, text: str, seed: int = 0, style: int = 0, truncation: float | None = None) -> Picture:
     """Generate each character of a text and join them into one picture, dark on white for grey models.
 
     All characters share the latent of the style, which `seed` and `style` determine; each deviates from it slightly.
@@ -54,6 +53,7 @@ def write(model: Model, text: str, seed: int = 0, style: int = 0) -> Picture:
         text: Class names, or characters of `MARKS`; a space is left blank.
         seed: Seed of the styles.
         style: Index of the style, 0 or more.
+        truncation: Lower values give more typical styles; see `Generator.truncate`.
 
     Returns:
         uint8 (height, width * len(text)[, channels]).
@@ -62,7 +62,7 @@ def write(model: Model, text: str, seed: int = 0, style: int = 0) -> Picture:
         UsageError: If the text is empty or too long, or holds a character that the model cannot generate.
     """
     sheet = Sheet(model, text)
-    return sheet.joined(model.draw_many(sheet.latents(seed, style), sheet.labels))
+    return sheet.joined(model.draw_many(sheet.latents(seed, style, truncation=truncation), sheet.labels))
 
 
 @final
@@ -99,8 +99,10 @@ class Sheet:
         self.text = text
         self.labels = torch.tensor([known.get(character, 0) for character in text])
 
-    def latents(self, seed: int, style: int, moved: tuple[float, float] = (0.0, 0.0)) -> Tensor:
-        """Return the latent of each character, (len(text), latent).
+    def latents(
+        self, seed: int, style: int, moved: tuple[float, float] = (0.0, 0.0), truncation: float | None = None
+    ) -> Tensor:
+        """Return the latent code of each character, (len(text), code).
 
         Each is a mixture of the style's latent and a latent of its own, with unit variance in total.
 
@@ -108,19 +110,25 @@ class Sheet:
             seed: See `write`.
             style: See `write`.
             moved: Shift of the style along the two main directions of the latent, in standard deviations.
+            truncation: See `write`.
 
         Raises:
-            UsageError: If `style` is below 0.
+            UsageError: If `style` is below 0, or `truncation` is out of range.
         """
         if style < 0:
             raise UsageError(f"--style {style}: must be 0 or more")
-        latent = self.model.generator.latent
+        generator, latent = self.model.generator, self.model.generator.latent
         # The purposes of the random numbers keep their first names, since they determine the numbers.
         common = rng.normals(seed, "hand", style, 1, latent)
-        if any(moved):
-            common = common + np.array(moved, dtype=np.float32) @ principal_directions(self.model, len(moved))[0]
         own = rng.normals(seed, "strays of the hand" if style == 0 else f"strays of hand {style}", 0, len(self.text), latent)
-        return torch.from_numpy(math.sqrt(1 - UNSTEADINESS**2) * common + UNSTEADINESS * own)
+        kept = math.sqrt(1 - UNSTEADINESS**2)
+        z = torch.from_numpy(kept * common + UNSTEADINESS * own)
+        if truncation is not None:
+            z = generator.truncate(z, truncation)
+        if any(moved):
+            directions, _ = generator.principal_directions(len(moved))
+            z = generator.extended(z) + kept * (torch.tensor(moved) @ torch.from_numpy(directions))
+        return z
 
     def joined(self, drawn: Picture) -> Picture:
         """Join the images of the characters into one line, dark on white for grey models.
@@ -169,12 +177,12 @@ def write_to_file(options: WriteOptions) -> Path:
     Raises:
         DigitganError: If the text or an option is invalid, the model cannot be read, or the path cannot be written.
     """
-    text, seed, style, repeat = options.text, options.seed, options.style, options.repeat
+    text, seed, style, repeat, truncation = options.text, options.seed, options.style, options.repeat, options.truncation
     rng.check_seed(seed)
     if repeat is not None and not 1 <= repeat <= MAX_WRITINGS:
         raise UsageError(f"--repeat {repeat}: must be between 1 and {MAX_WRITINGS:,}")
     loaded = load(options.model, options.device)
-    first = enlarged(write(loaded, text, seed, style), WRITING_ENLARGEMENT if repeat is None else 1)
+    first = enlarged(write(loaded, text, seed, style, truncation), WRITING_ENLARGEMENT if repeat is None else 1)
     plain = "".join(character if character.isalnum() else "-" for character in text)[:40]
     path = options.out or free_path(Path(plain if repeat else f"{plain}.png"))
     ending, remedy = (".png", "") if repeat is None else ("", "remove --repeat")
@@ -187,6 +195,6 @@ def write_to_file(options: WriteOptions) -> Path:
         rows.writerow(("file", "text", "seed", "style"))
         for number in range(repeat):
             name = f"{number:05d}.png"
-            save_png(folder / name, write(loaded, text, seed, style + number) if number else first)
+            save_png(folder / name, write(loaded, text, seed, style + number, truncation) if number else first)
             rows.writerow((name, text, seed, style + number))
     return path

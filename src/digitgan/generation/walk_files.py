@@ -168,10 +168,12 @@ def _read_latent(path: Path, model: Model) -> npt.NDArray[np.float32]:
         raise DataError(
             f"--latent {path}: is not a NumPy file (.npy) of numbers; create one with `digitgan invert`"
         ) from problem
-    width = model.generator.latent
-    if not isinstance(z, np.ndarray) or z.shape != (width,) or z.dtype.kind != "f" or not np.isfinite(z).all():
-        raise DataError(f"--latent {path}: must be {width} finite floats, shape ({width},); create it with `digitgan invert`")
-    return z.astype(np.float32)
+    widths = tuple(dict.fromkeys((model.generator.latent, model.generator.code)))
+    fits = isinstance(z, np.ndarray) and z.ndim == 1 and len(z) in widths
+    if not fits or z.dtype.kind != "f" or not np.isfinite(z).all():
+        wanted = " or ".join(map(str, widths))
+        raise DataError(f"--latent {path}: must be one row of {wanted} finite floats; create it with `digitgan invert`")
+    return np.asarray(z, dtype=np.float32)
 
 
 def _as_drawn(pixels: Picture, model: Model, path: Path) -> Picture:

@@ -1,7 +1,7 @@
 """Walks: paths through latents and classes, and the images along them.
 
-A walk moves several cells at once: latents (steps, cells, latent) and class weights (steps, cells, classes). An animation has
-a frame per step; a sheet has a row per cell and a column per step.
+A walk moves several cells at once: latents or latent codes (steps, cells, code) and class weights (steps, cells, classes). An
+animation has a frame per step; a sheet has a row per cell and a column per step.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Walk:
     """The latents and class weights of a walk.
 
     Attributes:
-        z: Latents, (steps, cells, latent).
+        z: Latents (steps, cells, latent), or latent codes (steps, cells, code).
         shares: Class weights, (steps, cells, classes); they sum to 1 over the classes.
         names: Name of each cell.
     """
@@ -63,7 +63,7 @@ class Start:
         seed: Seed of the latents.
         steps: Steps between two stops, or between the two ends.
         interpolation: Interpolation between latents.
-        latent: A latent (latent,) that replaces the first one of the seed; None to keep it.
+        latent: A latent (latent,) or latent code (code,) that replaces the first one of the seed; None to keep it.
     """
 
     model: Model
@@ -74,11 +74,30 @@ class Start:
     latent: Numbers | None
 
     def latents(self, count: int) -> Numbers:
-        """Return the latents of the first images of the seed, (count, latent), the first replaced by `latent` if given."""
-        found = rng.normals(self.seed, "drawn latents", 0, count, self.model.generator.latent)
-        if self.latent is not None:
-            found[0] = self.latent
-        return found
+        """Return the latents of the first images of the seed, (count, latent), the first replaced by `latent` if given.
+
+        If that one is a latent code, all are (count, code).
+        """
+        return self._as_given(rng.normals(self.seed, "drawn latents", 0, count, self.model.generator.latent), first=True)
+
+    def neighbours(self, count: int, sign: float) -> Numbers:
+        """Return further latents, (count, latent), multiplied by a sign; codes (count, code) if `latent` is a code."""
+        return self._as_given(np.float32(sign) * rng.normals(self.seed, "neighbours", 0, count, self.model.generator.latent))
+
+    def _as_given(self, z: Numbers, *, first: bool = False) -> Numbers:
+        if self.latent is None:
+            return z
+        if len(self.latent) != z.shape[1]:
+            z = self.model.generator.extended(torch.from_numpy(z)).numpy()
+        if first:
+            z[0] = self.latent
+        return z
+
+    def along_arc(self, one: Numbers, other: Numbers, share: float) -> Numbers:
+        """Interpolate between latents or codes (…, code): spherically in the latents, linearly in what a code adds to them."""
+        latent = self.model.generator.latent
+        arc = spherical(one[..., :latent], other[..., :latent], share)
+        return np.concatenate([arc, linear(one[..., latent:], other[..., latent:], share)], axis=-1)
 
     def stay(self, steps: int) -> Numbers:
         """Return constant class weights, (steps, labels, classes): each cell keeps its class."""
@@ -122,28 +141,10 @@ def linear(first: Numbers, second: Numbers, share: float) -> Numbers:
     return between
 
 
-def principal_directions(model: Model, count: int = DIRECTIONS) -> tuple[Numbers, Numbers]:
-    """Compute the latent directions that change the generator's first layer most.
-
-    These are the principal components of the first layer's activations, as in GANSpace (Härkönen et al. 2020,
-    arXiv:2004.02546). The layer is W z + b with standard normal z, so its covariance is W Wᵀ and no sampling is needed. The
-    directions are the right singular vectors of W's columns for z, and the squared singular values are their variances.
-
-    Returns:
-        Directions (count, latent) of norm 1, each signed so that its element of largest magnitude is positive; and (count,),
-        the fraction of the total variance that each explains.
-    """
-    weight = model.generator.dense.weight[:, : model.generator.latent].detach().double().cpu().numpy()
-    _, sizes, vectors = np.linalg.svd(weight, full_matrices=False)
-    signs = np.sign(vectors[np.arange(len(vectors)), np.abs(vectors).argmax(axis=1)])
-    shares = sizes**2 / (sizes**2).sum()
-    return (vectors * signs[:, None])[:count].astype(np.float32), shares[:count].astype(np.float32)
-
-
 def _through_latents(start: Start) -> Walk:
     """Walk from latent to latent and back to the first, in all classes at once."""
     stops = start.latents(LATENTS)
-    z = _loop(stops, start.steps, spherical if start.interpolation == "spherical" else linear)
+    z = _loop(stops, start.steps, start.along_arc if start.interpolation == "spherical" else linear)
     cells = len(start.labels)
     return Walk(np.repeat(z[:, None], cells, axis=1), start.stay(len(z)), start.class_names)
 
@@ -176,17 +177,19 @@ def _grid(start: Start) -> Walk:
 
 
 def _from_origin(start: Start) -> Walk:
-    """Walk from the all-zero latent to twice the seed's latent, in all classes."""
-    z = np.linspace(0, 2, start.steps + 1, dtype=np.float32)[:, None] * start.latents(1)
+    """Walk from the centre of the latents to twice the seed's latent, in all classes."""
+    there = torch.from_numpy(start.latents(1))
+    shares = np.linspace(0, 2, start.steps + 1, dtype=np.float32)
+    z = np.concatenate([start.model.generator.scaled(there, float(share)).numpy() for share in shares])
     return Walk(np.repeat(z[:, None], len(start.labels), axis=1), start.stay(len(z)), start.class_names)
 
 
 def _neighbours(start: Start) -> Walk:
     """Walk from a latent towards and away from several others."""
     here = start.latents(1)[0]
-    others = rng.normals(start.seed, "neighbours", 0, WALK_NEIGHBOURS, len(here))
     shares = np.linspace(-0.5, 0.5, start.steps + 1)
-    z = np.stack([[spherical(here, np.sign(share) * other, abs(share)) for other in others] for share in shares])
+    others = {sign: start.neighbours(WALK_NEIGHBOURS, sign) for sign in np.sign(shares)}
+    z = np.stack([[start.along_arc(here, other, abs(share)) for other in others[np.sign(share)]] for share in shares])
     label = start.one_hot(start.labels[:1])
     return Walk(
         z.astype(np.float32),
@@ -197,9 +200,10 @@ def _neighbours(start: Start) -> Walk:
 
 def _directions(start: Start) -> Walk:
     """Move a latent along the principal directions of the generator."""
-    here = start.latents(1)[0]
-    directions, variances = principal_directions(start.model)
-    along = directions @ here
+    generator = start.model.generator
+    here = generator.extended(torch.from_numpy(start.latents(1)))[0].numpy()
+    directions, variances = generator.principal_directions(DIRECTIONS)
+    along = directions @ here / np.square(directions).sum(axis=1)
     places = np.linspace(-REACH, REACH, start.steps + 1, dtype=np.float32)
     z = here + (places[:, None] - along[None])[:, :, None] * directions[None]
     label = start.one_hot(start.labels[:1])
@@ -207,6 +211,18 @@ def _directions(start: Start) -> Walk:
         z.astype(np.float32),
         np.broadcast_to(label, (*z.shape[:2], label.shape[1])).copy(),
         tuple(f"direction {number} ({share:.0%} of the variance)" for number, share in enumerate(variances, 1)),
+    )
+
+
+def _style_mix(start: Start) -> Walk:
+    """Mix every pair of several latents: the coarse styles of the row's and the fine styles of the column's."""
+    z = torch.from_numpy(start.latents(2 * LATENTS))
+    steps = [start.model.generator.mixed(z, fine.expand(len(z), -1)).numpy() for fine in z]
+    label = start.one_hot(start.labels[:1])
+    return Walk(
+        np.stack(steps),
+        np.broadcast_to(label, (len(steps), len(z), label.shape[1])).copy(),
+        tuple(f"coarse styles of latent {number}" for number in range(len(z))),
     )
 
 
@@ -237,6 +253,7 @@ WALKS: Final = Registry[WalkKind](
         "origin": WalkKind(_from_origin),
         "neighbours": WalkKind(_neighbours),
         "directions": WalkKind(_directions),
+        "style-mix": WalkKind(_style_mix, takes=()),
     },
 )
 """The kinds of walks, by their `--kind`."""

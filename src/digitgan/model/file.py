@@ -74,14 +74,14 @@ class Model:
             labels: class indices, each in [0, len(class_names)).
             seed: the random seed. Image i of a call is a function of (model, seed, start + i, labels[i]) only.
             start: the index of the first image in the infinite sequence of the seed.
-            truncation: the bound of the absolute values of the latents; see `truncated`.
+            truncation: lower values give more typical and less varied images; see `Generator.truncate`.
 
         Returns:
             uint8 (n, height, width), or (n, height, width, channels) for colour. A notebook shows the array as a picture.
 
         Raises:
-            UsageError: if there are no labels, a label has no class, `seed` or `start` is negative, or `truncation` is not
-                positive.
+            UsageError: if there are no labels, a label has no class, `seed` or `start` is negative, or `truncation` is out of
+                the range of the generator's family.
         """
         return as_pictures(np.concatenate(list(self.sample_blocks(labels, seed, start, truncation))))
 
@@ -97,8 +97,8 @@ class Model:
         rng.check_seed(seed)
         if start < 0:
             raise UsageError(f"start {start}: must be 0 or more")
-        if truncation is not None and not truncation > 0:
-            raise UsageError(f"truncation {truncation}: must be above 0; values from 1 to 2 are common")
+        if truncation is not None:
+            self.generator.check_truncation(truncation)
 
         def drawn(span: range) -> Picture:
             z = self.latents(seed, span, truncation)
@@ -125,7 +125,7 @@ class Model:
         return wanted.astype(np.int64)
 
     def latents(self, seed: int, span: range, truncation: float | None = None, attempt: int = 0) -> Tensor:
-        """Return the latents (n, latent) of the images `span` of a seed.
+        """Return the latents (n, latent), or with a truncation the latent codes (n, code), of the images `span` of a seed.
 
         Args:
             seed: see `sample`.
@@ -134,20 +134,23 @@ class Model:
             attempt: 0 for the image itself, 1 for its replacement if a filter rejects it, and so on.
         """
         purpose = "drawn latents" if attempt == 0 else f"drawn latents, attempt {attempt}"
-        z = rng.normals(seed, purpose, span.start, len(span), self.generator.latent)
-        return torch.from_numpy(z if truncation is None else truncated(z, truncation))
+        z = torch.from_numpy(rng.normals(seed, purpose, span.start, len(span), self.generator.latent))
+        return z if truncation is None else self.generator.truncate(z, truncation)
 
     def at_origin(self, labels: Sequence[int] | npt.NDArray[np.int64]) -> Iterator[Picture]:
-        """Yield the image of the zero latent, the mean of the distribution, for each label, in blocks of at most `BLOCK`."""
+        """Yield the image at the centre of the latents for each label, in blocks of at most `BLOCK`.
+
+        The centre is the zero latent, or the average style of the class.
+        """
         for chunk in torch.split(torch.from_numpy(self.checked(labels)), BLOCK):
-            yield self.draw(torch.zeros(len(chunk), self.generator.latent), chunk)
+            yield self.draw(self.generator.scaled(torch.zeros(len(chunk), self.generator.latent), 0.0), chunk)
 
     @torch.inference_mode()
     def draw(self, z: Tensor, labels: Tensor, place: int = 0) -> Picture:
         """Generate images for at most `BLOCK` latents.
 
         Args:
-            z: latents (n, latent).
+            z: latents (n, latent) or latent codes (n, code).
             labels: class indices (n,), or class weights (n, classes) to interpolate between classes.
             place: the position of the first image in its block.
 
@@ -178,20 +181,6 @@ class Model:
     def to(self, device: torch.device) -> Model:
         """Return the model on another device."""
         return dataclasses.replace(self, generator=self.generator.to(device))
-
-
-def truncated(z: npt.NDArray[np.float32], reach: float) -> npt.NDArray[np.float32]:
-    """Map standard normal numbers to the normal distribution truncated to [-reach, reach], preserving their order.
-
-    This is the truncation trick (Brock et al. 2019, arXiv:1809.11096, section 3.1) without resampling. It maps the p-quantile
-    of the normal distribution to the p-quantile of the truncated distribution. An image therefore keeps its identity and
-    moves towards the mean image.
-    """
-    from scipy.special import ndtr, ndtri
-
-    outside = ndtr(-reach)
-    squeezed: npt.NDArray[np.float32] = ndtri(outside + ndtr(z.astype(np.float64)) * (1 - 2 * outside)).astype(np.float32)
-    return squeezed.clip(-reach, reach)
 
 
 def save_model(path: Path, model: Model) -> None:

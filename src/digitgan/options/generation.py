@@ -23,7 +23,8 @@ class SampleOptions(CommandOptions):
         weights: proportions of the classes in --count, which is required; not with --labels
         zero_latent: generate from the all-zero latent, one image of each class
         seed: image i is a function of the model, this seed, i, its label, and the filters
-        truncation: limit the latents to plus and minus this value; lower values give more typical and less varied images
+        truncation: lower values give more typical and less varied images; limits the latents to plus and minus this value, or
+            for a model with styles their distance from the average style to this share, at most 1
         min_confidence: reject images to which the classifier gives a lower probability of their class, and generate others;
             for conditional models
         unique: reject images that are nearer to a training image than the nearest held-out image, and generate others
@@ -71,6 +72,7 @@ class WriteOptions(CommandOptions):
         text: text to write, such as 2026 or 2026-11-22
         seed: seed of the styles
         style: number of the style
+        truncation: lower values give more typical styles, as in `digitgan sample`
         repeat: write a folder of this number of pictures in consecutive styles, starting at --style, with truth.csv; they have
             the size of the model's images, whereas a single picture is enlarged 3 times
         out: output picture or folder (default: TEXT.png or TEXT, or the next free name)
@@ -81,6 +83,7 @@ class WriteOptions(CommandOptions):
     model: ModelName = "mnist"
     seed: int = 0
     style: int = 0
+    truncation: Annotated[float | None, Unset] = None
     repeat: Annotated[int | None, Unset] = None
     out: Out = None
     overwrite: Overwrite = False
@@ -93,10 +96,10 @@ class WalkOptions(CommandOptions):
     """The options of `digitgan walk`.
 
     Attributes:
-        kind: kind of walk, one of {digitgan.generation.walking:WALKS}
-        labels: classes in the order of the walk; neighbours and directions use the first one only
+        kind: kind of walk, one of {digitgan.generation.walking:WALKS}; style-mix is for models with styles
+        labels: classes in the order of the walk; neighbours, directions and style-mix use the first one only
         latent: file of the first latent, as written by `digitgan invert` (default: the first latent of the seed)
-        steps: number of steps from one stop to the next, or from one end to the other; not for grid
+        steps: number of steps from one stop to the next, or from one end to the other; not for grid and style-mix
         interpolation: interpolation between latents; only for the kind latents
         format: an animation (gif), a picture of at most 24 evenly spaced steps (png), or a folder of frames (frames)
         out: output path (default: walk.gif or similar, or the next free name)

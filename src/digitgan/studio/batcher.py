@@ -47,7 +47,7 @@ class _Piece:
 
     Attributes:
         model: model that generates the images.
-        z: latents, shape (n, latent).
+        z: latents, shape (n, latent), or latent codes, shape (n, code).
         labels: class indices, shape (n,), or class shares, shape (n, classes).
         place: position of the first image in its block.
         drawn: future that receives the images.
@@ -61,7 +61,8 @@ class _Piece:
 
     def is_compatible_with(self, other: _Piece) -> bool:
         """Return whether both chunks can share a batch."""
-        return self.model is other.model and self.labels.shape[1:] == other.labels.shape[1:]
+        same_model, own, others = self.model is other.model, (self.z, self.labels), (other.z, other.labels)
+        return same_model and all(one.shape[1:] == two.shape[1:] for one, two in zip(own, others, strict=True))
 
 
 @final

@@ -31,6 +31,11 @@ Seed = Annotated[
 ]
 Scale = Annotated[int, Query(ge=1, le=16, description="integer factor that enlarges each pixel")]
 
+TRUNCATION = (
+    "bound on the latent or, for a model with styles, share of the distance from the average style, at most 1; smaller: "
+    "typical images, less variety"
+)
+
 PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}, "description": "a PNG image"}}
 
 
@@ -74,9 +79,7 @@ async def sample(
     ] = None,
     seed: Seed = 0,
     start: Annotated[int, Query(ge=0, lt=2**53, description="index of the first image in the sequence of the seed")] = 0,
-    truncation: Annotated[
-        float | None, Query(gt=0, le=100, description="bound on the latent; smaller: typical images, less variety")
-    ] = None,
+    truncation: Annotated[float | None, Query(gt=0, le=100, description=TRUNCATION)] = None,
     format: Literal["png", "npz", "json"] = "png",
     scale: Scale = 1,
 ) -> Response:
@@ -108,13 +111,14 @@ async def written(
     style: Annotated[int, Query(ge=0, lt=2**31, description="index of the style")] = 0,
     x: Annotated[float, Query(ge=-REACH, le=REACH, description="style: first principal direction")] = 0.0,
     y: Annotated[float, Query(ge=-REACH, le=REACH, description="style: second principal direction")] = 0.0,
+    truncation: Annotated[float | None, Query(gt=0, le=100, description=TRUNCATION)] = None,
     scale: Scale = 3,
 ) -> Response:
     """Generate a text of digits as one image in one style, as `digitgan write` does."""
     services = services_of(request)
     loaded = await services.model(model)
     sheet = Sheet(loaded, text)
-    images = await services.batcher.draw(loaded, sheet.latents(checked_seed(seed), style, (x, y)), sheet.labels)
+    images = await services.batcher.draw(loaded, sheet.latents(checked_seed(seed), style, (x, y), truncation), sheet.labels)
     return await _picture(sheet.joined(images), scale)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from digitgan import rng
 from digitgan.errors import UsageError
-from digitgan.generation.walking import REACH, principal_directions
+from digitgan.generation.walking import REACH
 from digitgan.images import Picture, encode_png, enlarged
 from digitgan.model.file import Model
 
@@ -45,9 +45,9 @@ class Spot:
     share: float
 
     def latent(self, model: Model) -> Tensor:
-        """Return the latent, moved to (x, y), shape (1, latent)."""
-        z = model.latents(self.seed, range(self.index, self.index + 1)).numpy().copy()
-        directions, _ = principal_directions(model, 2)
+        """Return the latent code, moved to (x, y), shape (1, code)."""
+        z = model.generator.extended(model.latents(self.seed, range(self.index, self.index + 1))).numpy().copy()
+        directions, _ = model.generator.principal_directions(2)
         for wanted, direction in zip((self.x, self.y), directions, strict=False):
             if wanted is not None:
                 z += (wanted - z @ direction)[:, None] * direction
@@ -55,8 +55,8 @@ class Spot:
 
     def where(self, model: Model) -> tuple[float, float]:
         """Return the coordinates (x, y) of the unmoved latent, clipped to [-`REACH`, `REACH`]."""
-        z = model.latents(self.seed, range(self.index, self.index + 1)).numpy()
-        directions, _ = principal_directions(model, 2)
+        z = model.generator.extended(model.latents(self.seed, range(self.index, self.index + 1))).numpy()
+        directions, _ = model.generator.principal_directions(2)
         x, y = (float(np.clip(z[0] @ direction, -REACH, REACH)) for direction in directions)
         return x, y
 

@@ -10,12 +10,17 @@ const network = await (await fetch("generator.onnx")).arrayBuffer();
 const session = await ort.InferenceSession.create(network, { executionProviders: ["wasm"] });
 let last = Promise.resolve(); // a session runs one call at a time
 
-// Generates images from z (n × latent) and class weights (n × classes).
+const width = model.latent + model.further.length;
+
+// Returns a latent as a latent code, with what most generators lack: styles that can be mixed and moved.
+export const extended = (z) => [...z, ...model.further];
+
+// Generates images from latent codes z (n × width) and class weights (n × classes).
 // Returns bytes (n × channels × height × width), rounded as in Python.
 export async function draw(z, shares) {
-  const { latent, class_names: names } = model;
-  const count = z.length / latent;
-  const given = { z: new ort.Tensor("float32", Float32Array.from(z), [count, latent]) };
+  const { class_names: names } = model;
+  const count = z.length / width;
+  const given = { z: new ort.Tensor("float32", Float32Array.from(z), [count, width]) };
   if (session.inputNames.includes("shares")) given.shares = new ort.Tensor("float32", Float32Array.from(shares), [count, names.length]);
   const turn = last.then(() => session.run(given));
   last = turn.catch(() => {});
@@ -49,10 +54,10 @@ export function normals(seed, count) {
 
 const along = (z, direction) => z.reduce((sum, value, n) => sum + value * direction[n], 0);
 
-// Returns the coordinates of a latent along the two main directions, in standard deviations.
+// Returns the coordinates of a latent code along the two main directions, in standard deviations.
 export const placeOf = (z) => model.directions.map((direction) => along(z, direction));
 
-// Moves a latent along the two main directions, to the given coordinates or by them.
+// Moves a latent code along the two main directions, to the given coordinates or by them.
 export function moved(z, [x, y], { by = false } = {}) {
   let there = [...z];
   for (const [wanted, direction] of [[x, model.directions[0]], [y, model.directions[1]]]) {

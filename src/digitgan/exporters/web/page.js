@@ -1,6 +1,6 @@
 // The two sections of the exported page. All computation happens in the browser.
 
-import { draw, model, moved, normals, placeOf } from "./generator.js";
+import { draw, extended, model, moved, normals, placeOf } from "./generator.js";
 import * as pads from "./pad.js";
 import { byId, options, read, remember, tell } from "./place.js";
 
@@ -66,10 +66,13 @@ const write = newest(async () => {
   if (unknown.length) throw new Error(`Unsupported characters: ${unknown.join(" ")}. This model supports ${names.join("")}.`);
   if (!text.trim()) return;
   const characters = [...text];
-  const steady = moved(normals(style, latent), [x, y], { by: true });
+  const steady = normals(style, latent);
   const own = normals(1_000_003 + style, latent * characters.length);
   const kept = Math.sqrt(1 - hand.unsteadiness ** 2);
-  const z = characters.flatMap((_, n) => steady.map((value, d) => kept * value + hand.unsteadiness * own[n * latent + d]));
+  const z = characters.flatMap((_, n) => {
+    const mixed = steady.map((value, d) => kept * value + hand.unsteadiness * own[n * latent + d]);
+    return moved(extended(mixed), [kept * x, kept * y], { by: true });
+  });
   const bytes = await draw(z, characters.flatMap((each) => oneHot(known.get(each) ?? 0)));
   const canvas = byId("write-picture"), ink = spec.channels === 1, size = spec.channels * spec.width * spec.height;
   canvas.width = spec.width * characters.length;
@@ -91,7 +94,7 @@ const write = newest(async () => {
 
 const explore = newest(async () => {
   const { seed, first, second, share, x, y } = exploring;
-  const z = moved(normals(seed, latent), [x, y]);
+  const z = moved(extended(normals(seed, latent)), [x, y]);
   const between = second !== "" && Number(second) !== first;
   const shares = oneHot(first).map((value, n) => (between ? (1 - share) * value + share * (n === Number(second) ? 1 : 0) : value));
   const every = model.conditional ? names.map((_, label) => label) : [0];
@@ -111,7 +114,7 @@ const explore = newest(async () => {
 });
 
 function begin() {
-  [exploring.x, exploring.y] = placeOf(normals(exploring.seed, latent)).map(pads.within);
+  [exploring.x, exploring.y] = placeOf(extended(normals(exploring.seed, latent))).map(pads.within);
   explore();
 }
 
