@@ -115,11 +115,11 @@ def caches(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
 
 def _fill(cache: Path) -> None:
     from digitgan.data import embedded_digits, load_image_set
-    from digitgan.evaluation import cached_reference_statistics, classifier, classifier_for
+    from digitgan.evaluation import cached_reference_statistics, classifier_for, classifier_training
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(cache))
-        patch.setattr(classifier, "MAX_EPOCHS", 6)
+        patch.setattr(classifier_training, "SMALL_EPOCHS", 6)
         classifier_for(embedded_digits("train"), lambda line: None)
         training, held_out = (load_image_set("mnist", split) for split in ("train", "test"))
         known = classifier_for(training, lambda line: None)

@@ -24,6 +24,7 @@ from digitgan.evaluation import (
     save_classifier,
     train_classifier,
 )
+from digitgan.evaluation.classifier import LOOKALIKES, shipped_for
 from digitgan.evaluation.feature_networks import folded
 from digitgan.model.file import Model, save_model
 from digitgan.networks import ImageSpec
@@ -232,3 +233,19 @@ def test_a_long_training_reports_its_progress(coloured: ImageSet, monkeypatch: p
     assert len(said) == 4
     assert all("squares" in line and "1,024" in line for line in said)
     assert re.search(r"\b0 s left", said[-1])
+
+
+def lookalike(name: str = "cifar10 (train)", level: int = 0, per_class: int = 5000) -> ImageSet:
+    """Return black images in the classes of CIFAR-10, except for one pixel, so that the channels have given means."""
+    (known,) = LOOKALIKES
+    labels = np.repeat(np.arange(10), per_class)
+    images = np.empty((len(labels), 1, 1, 3), dtype=np.uint8)
+    images[:] = np.rint(known.means).astype(np.uint8) + level
+    return ImageSet(images, labels, tuple(known.counts), name)
+
+
+def test_a_copy_of_a_data_set_has_its_shipped_classifier() -> None:
+    assert shipped_for(lookalike()) == "cifar10.safetensors"
+    assert shipped_for(lookalike(level=1)) is None, "other pixels"
+    assert shipped_for(lookalike(per_class=4999)) is None, "other counts"
+    assert shipped_for(lookalike(name="photos")) is None, "another name"

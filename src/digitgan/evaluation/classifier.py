@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.resources
-from collections.abc import Iterator
+import types
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, final
@@ -36,8 +37,46 @@ from digitgan.networks import ImageSpec
 _NETWORK: Final = "network"
 """The entry of a file's header that names the network; without it, the network is the small one."""
 
-SHIPPED: Final = {"fc30b55971f250c50fdd9f4575adc48b73f2415edc5e937aff5e4bf5acfd38c8": "mnist.safetensors"}
+SHIPPED: Final = {
+    "fc30b55971f250c50fdd9f4575adc48b73f2415edc5e937aff5e4bf5acfd38c8": "mnist.safetensors",
+    # A copy of the Hugging Face Hub, whose images are JPEG.
+    "62fcc3dcdcdb94cf386586f136dc10dbce1d4a49d3354fa41ae8a2c191187998": "cifar10.safetensors",
+}
 """The shipped classifiers: the content hash of the training images -> the file."""
+
+
+@final
+@dataclass(frozen=True)
+class Lookalike:
+    """A data set whose copies differ slightly, such as by JPEG compression, but have one shipped classifier.
+
+    Attributes:
+        name: the name of the training images.
+        counts: the number of images by class name.
+        means: the mean of each channel, 0 to 255, to within `MEAN_TOLERANCE`.
+        file: the file of the classifier.
+    """
+
+    name: str
+    counts: Mapping[str, int]
+    means: tuple[float, ...]
+    file: str
+
+
+MEAN_TOLERANCE: Final = 0.5
+"""The largest difference of a channel's mean between copies of a data set, in levels of 255."""
+
+_CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+LOOKALIKES: Final = (
+    Lookalike(
+        "cifar10 (train)",
+        types.MappingProxyType(dict.fromkeys(_CIFAR10_CLASSES, 5000)),
+        (125.3, 123.0, 113.9),
+        "cifar10.safetensors",
+    ),
+)
+"""The data sets that are recognised by these facts if their content hash is not in `SHIPPED`."""
 
 
 @torch.inference_mode()
@@ -136,6 +175,17 @@ class CachedClassifier:
     sha256: str
 
 
+def shipped_for(training: ImageSet) -> str | None:
+    """Return the file of the shipped classifier of a set of training images, or None."""
+    for other in LOOKALIKES:
+        counts = dict(zip(training.class_names, training.counts, strict=True))
+        if training.name == other.name and counts == other.counts and training.shape[0] == len(other.means):
+            means = training.images.mean(axis=(0, 1, 2))
+            if np.abs(means - other.means).max() < MEAN_TOLERANCE:
+                return other.file
+    return SHIPPED.get(training.content_hash)
+
+
 def classifier_for(training: ImageSet, notify: ProgressFn) -> CachedClassifier:
     """Return the classifier of a set of training images. If none exists, train one and cache it.
 
@@ -152,8 +202,8 @@ def classifier_for(training: ImageSet, notify: ProgressFn) -> CachedClassifier:
         raise UsageError(
             f"{training.name}: {size_text(training.shape)} images are too small for the classifier; use images of at least 8x8"
         )
-    if training.content_hash in SHIPPED:
-        shipped = importlib.resources.files("digitgan") / "pretrained" / "classifiers" / SHIPPED[training.content_hash]
+    if (file := shipped_for(training)) is not None:
+        shipped = importlib.resources.files("digitgan") / "pretrained" / "classifiers" / file
         with importlib.resources.as_file(shipped) as path:
             return _known(load_classifier(path), "shipped with the package")
     network = network_for(spec_of(training))
