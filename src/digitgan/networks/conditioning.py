@@ -211,8 +211,8 @@ class LabelBias(nn.Module):
         nn.init.zeros_(self.table.weight)
 
     def forward(self, maps: Tensor, labels: Tensor) -> Tensor:
-        """Add the biases of labels (n,) to maps (n, channels, height, width)."""
-        biased: Tensor = maps + self.table(labels)[:, :, None, None]
+        """Add the biases of labels (n,) or class weights (n, classes) to maps (n, channels, height, width)."""
+        biased: Tensor = maps + rows_of(self.table, labels)[:, :, None, None]
         return biased
 
 

@@ -66,7 +66,7 @@ class ConvolutionalGenerator(Generator):
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
         """See `Generator.forward`."""
-        maps = self.dense(torch.cat([z, self.label(labels)], dim=1))
+        maps = self.dense(torch.cat([z, self.label(labels).to(z.dtype)], dim=1))
         if self.units_first:
             maps = self.relu(self.norms[0](maps, labels))
         maps = maps.view(-1, self.channels[0], *self.start).contiguous(memory_format=torch.channels_last)

@@ -56,9 +56,9 @@ class GrowthLevel(nn.Module):
         return self.number == len(self.sides) - 1
 
     def set(self, level: float) -> None:
-        """Set the level, in [0, number of stages - 1]."""
-        self.number = level
-        self.level.fill_(level)
+        """Set the level, in [0, number of stages - 1], rounded as the state stores it."""
+        self.number = float(torch.tensor(level))
+        self.level.fill_(self.number)
 
     def resized(self, images: Tensor) -> Tensor:
         """Return images of the full size (n, channels, height, width) as the network sees them at this level.
@@ -68,12 +68,16 @@ class GrowthLevel(nn.Module):
         """
         if self.grown:
             return images
-        halvings = len(self.sides) - 1 - self.stage
-        images = functional.avg_pool2d(images, 2**halvings) if halvings else images
+        images = self.reduced(images)
         if self.fade < 1:
             coarse = enlarged(functional.avg_pool2d(images, 2), 2)
             images = coarse + self.fade * (images - coarse)
         return images.contiguous(memory_format=torch.channels_last)
+
+    def reduced(self, images: Tensor) -> Tensor:
+        """Average images of the full size (n, channels, height, width) to the size of the current stage."""
+        halvings = len(self.sides) - 1 - self.stage
+        return functional.avg_pool2d(images, 2**halvings) if halvings else images
 
     def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *rest: Any) -> None:
         super()._load_from_state_dict(state_dict, prefix, *rest)

@@ -38,7 +38,7 @@ class RecurrentGenerator(Generator):
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
         """See `Generator.forward`."""
-        features = torch.relu(self.dense(torch.cat([z, self.label(labels)], dim=1)))
+        features = torch.relu(self.dense(torch.cat([z, self.label(labels).to(z.dtype)], dim=1)))
         features = features.view(-1, self.spec.height, self.row_features)
         rows = self._one_after_another(features) if self.autoregressive else self.output(self.pixels(self.lstm(features)[0]))
         return rows.reshape(-1, self.spec.height, self.spec.channels, self.spec.width).transpose(1, 2)

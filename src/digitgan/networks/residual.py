@@ -184,7 +184,7 @@ class ResidualGenerator(Generator):
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
         """See `Generator.forward`."""
-        maps = self.dense(torch.cat([z, self.label(labels)], dim=1))
+        maps = self.dense(torch.cat([z, self.label(labels).to(z.dtype)], dim=1))
         maps = maps.view(-1, self.first_width, *self.start).contiguous(memory_format=torch.channels_last)
         last = len(self.stages) - 1 if self.growth is None else self.growth.stage
         pixels: Tensor | None = None
@@ -207,7 +207,8 @@ class ResidualGenerator(Generator):
 class ResidualDiscriminator(Discriminator):
     """A discriminator: image -> stages of residual blocks, each of half the sides -> optional dense features -> score.
 
-    While the network grows, it scores images of the size of the current stage.
+    While the network grows and is in training mode, it scores images of the size of the current stage. In evaluation mode it
+    takes images of the full size, whose pixels it averages.
     """
 
     def __init__(self, recipe: ResidualDiscriminatorRecipe, spec: ImageSpec) -> None:
@@ -239,13 +240,16 @@ class ResidualDiscriminator(Discriminator):
         initialise(self, "he", recipe.slope)
         for layer in (*self.images, *self.downs):
             he_normal(layer, LINEAR)
-        _start_as_identity(self)
         if recipe.spectral_norm:
-            apply_spectral_norm(self)
+            apply_spectral_norm(self)  # it divides by the norm of each weight, which must not be zero
+        else:
+            _start_as_identity(self)
 
     def forward(self, images: Tensor, labels: Tensor) -> DiscriminatorOutput:
         """See `Discriminator.forward`."""
         last = len(self.stages) - 1 if self.growth is None else self.growth.stage
+        if self.growth is not None and not self.training:
+            images = self.growth.reduced(images)
         maps = self._from_image(images, last)
         for place in range(last, -1, -1):
             maps = self.stages[place](maps, labels)
