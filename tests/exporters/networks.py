@@ -9,13 +9,64 @@ from torch import nn
 
 from digitgan.model.file import Model
 from digitgan.networks import Discriminator, Generator, ImageSpec, build_discriminator, build_generator
+from digitgan.networks.residual import SelfAttention
 from digitgan.recipes import RECIPES, Recipe, with_settings
 
 FORM = ImageSpec(1, 28, 28, 10)
 Network = TypeVar("Network", Generator, Discriminator)
 
+RESIDUAL_SETTINGS = (
+    *(f"{network}.family=residual" for network in ("generator", "discriminator")),
+    *(f"{network}.width=8" for network in ("generator", "discriminator")),
+    *(f"{network}.max_width=16" for network in ("generator", "discriminator")),
+    "generator.latent=16",
+    "generator.label_embedding=8",
+    "discriminator.features=16",
+    "ema.statistics=running",
+)
+"""The settings that make small residual networks of `fast`."""
+
+
+def residual(*settings: str) -> Recipe:
+    """Return a recipe with small residual networks, with further settings."""
+    return with_settings(RECIPES["fast"], [*RESIDUAL_SETTINGS, *settings])
+
+
+BOTTLENECKS = ("generator.block=bottleneck", "generator.expansion=2", "generator.group_width=4", "generator.norm=none")
+BOTTLENECKS += ("discriminator.block=bottleneck", "discriminator.expansion=1.5", "discriminator.group_width=4")
+
+RESIDUAL: dict[str, Recipe] = {
+    "residual": residual("generator.slope=0.2", "generator.blocks=2", "discriminator.blocks=2"),
+    "residual, bottlenecks, sum": residual(*BOTTLENECKS, "generator.to_image=sum", "discriminator.from_image=each"),
+    "residual, patches of 2, attention": residual(
+        "generator.norm=batch",
+        "generator.patch=2",
+        "generator.attention=14",
+        "generator.label_biases=true",
+        "generator.label_input=one-hot",
+        "discriminator.patch=2",
+        "discriminator.attention=7",
+        "discriminator.label_biases=true",
+        "discriminator.features=0",
+        "discriminator.auxiliary_classifier=true",
+        "loss.name=hinge",
+    ),
+    "residual, patches of 4, sum": residual(
+        "generator.patch=4",
+        "generator.smallest=2",
+        "generator.to_image=sum",
+        "discriminator.patch=4",
+        "discriminator.spectral_norm=true",
+    ),
+    "residual, without labels": residual(
+        "generator.norm=none", "generator.label_input=none", "discriminator.label_input=none", "discriminator.features=0"
+    ),
+}
+"""Small residual networks that together have every setting of the family."""
+
 VARIANTS: dict[str, Recipe] = {
     **RECIPES,
+    **RESIDUAL,
     "autoregressive": with_settings(RECIPES["lstm-cgan"], ["generator.autoregressive=true"]),
     "autoregressive, tanh": with_settings(RECIPES["lstm-cgan"], ["generator.autoregressive=true", "generator.output=tanh"]),
     "five stages, odd kernels": with_settings(
@@ -44,6 +95,10 @@ def shaken(network: Network) -> Network:
                 layer.weight.add_(torch.randn(layer.weight.shape, generator=generator), alpha=0.2)
             if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d) and layer.bias is not None:
                 layer.bias.uniform_(-0.2, 0.2, generator=generator)
+            if isinstance(layer, nn.Conv2d) and not layer.weight.any():
+                layer.weight.normal_(0, 0.1, generator=generator)
+            if isinstance(layer, SelfAttention):
+                layer.gamma.fill_(0.7)
     return network.eval()
 
 

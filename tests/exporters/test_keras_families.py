@@ -8,8 +8,8 @@ import torch
 
 from digitgan.exporters.keras_families import keras_discriminator, keras_generator
 from digitgan.networks import ImageSpec
-from digitgan.recipes import RECIPES, Recipe
-from tests.exporters.networks import VARIANTS, discriminator_of, generator_of, inputs_of
+from digitgan.recipes import Recipe, with_settings
+from tests.exporters.networks import RESIDUAL, VARIANTS, discriminator_of, generator_of, inputs_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # raised within Keras
 
@@ -43,9 +43,9 @@ def test_both_networks_give_the_same_numbers(name: str) -> None:
         np.testing.assert_allclose(found[1], judged.class_logits.numpy(), atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["fast", "lstm-cgan", "onehot-cgan", "mask-cgan", "plain-gan"])
+@pytest.mark.parametrize("name", ["fast", "lstm-cgan", "onehot-cgan", "mask-cgan", "plain-gan", *list(RESIDUAL)[:2]])
 def test_colour_and_other_sizes_too(name: str) -> None:
-    recipe, spec = RECIPES[name], ImageSpec(3, 32, 16, 4)
+    recipe, spec = VARIANTS[name], ImageSpec(3, 32, 16, 4)
     generator, discriminator = generator_of(recipe, spec), discriminator_of(recipe, spec)
     z, labels = torch.randn(3, generator.latent), torch.tensor([0, 3, 1])
     with torch.no_grad():
@@ -59,6 +59,40 @@ def test_colour_and_other_sizes_too(name: str) -> None:
     model = keras_discriminator(discriminator, conditional=told)
     found = model.predict([pixels, labels.numpy()[:, None]] if told else pixels, verbose=0)
     np.testing.assert_allclose(found[:, 0], scores.numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("patch", [2, 4])
+def test_the_channels_of_colour_patches_keep_their_order(patch: int) -> None:
+    settings = [f"generator.patch={patch}", f"discriminator.patch={patch}", "generator.to_image=sum"]
+    recipe, spec = with_settings(RESIDUAL["residual"], settings), ImageSpec(3, 64, 32, 4)
+    generator, discriminator = generator_of(recipe, spec), discriminator_of(recipe, spec)
+    z, labels = torch.randn(3, generator.latent), torch.tensor([0, 3, 1])
+    with torch.no_grad():
+        images = generator(z, labels)
+        scores = discriminator(images, labels).logits
+    np.testing.assert_allclose(drawn_by_keras(keras_generator(generator, conditional=True), z, labels), images, atol=1e-5)
+    pixels = images.permute(0, 2, 3, 1).numpy()
+    found = keras_discriminator(discriminator, conditional=True).predict([pixels, labels.numpy()[:, None]], verbose=0)
+    np.testing.assert_allclose(found[:, 0], scores.numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("level", [0.0, 0.4, 1.0, 1.7])
+def test_networks_in_the_middle_of_their_growth_keep_their_level(level: float) -> None:
+    recipe, spec = RESIDUAL["residual, bottlenecks, sum"], ImageSpec(3, 16, 32, 4)
+    generator, discriminator = generator_of(recipe, spec), discriminator_of(recipe, spec)
+    for network in (generator, discriminator):
+        assert network.growth is not None
+        assert network.growth.sides == ((4, 8), (8, 16), (16, 32))
+        network.growth.set(level)
+    z, labels = torch.randn(3, generator.latent), torch.tensor([0, 3, 1])
+    with torch.no_grad():
+        images, noise = generator(z, labels), torch.rand(3, 3, 16, 32) * 2 - 1
+        scores = [discriminator(each, labels).logits.numpy() for each in (images, noise)]
+    np.testing.assert_allclose(drawn_by_keras(keras_generator(generator, conditional=True), z, labels), images, atol=1e-5)
+    model = keras_discriminator(discriminator, conditional=True)
+    for each, expected in zip((images, noise), scores, strict=True):
+        found = model.predict([each.permute(0, 2, 3, 1).numpy(), labels.numpy()[:, None]], verbose=0)
+        np.testing.assert_allclose(found[:, 0], expected, atol=1e-5)
 
 
 def test_no_layer_is_anything_but_keras_own() -> None:

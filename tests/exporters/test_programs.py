@@ -13,18 +13,19 @@ import torch
 
 from digitgan.exporters import FORMATS, Package, largest_difference
 from digitgan.recipes import RECIPES
-from tests.exporters.networks import VARIANTS, inputs_of, model_of
+from tests.exporters.networks import RESIDUAL, VARIANTS, inputs_of, model_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+
+
+RESIDUALS = [pytest.param(name, marks=[] if "sum" in name or "attention" in name else pytest.mark.long) for name in RESIDUAL]
+LEVELS = [pytest.param(0.0, marks=pytest.mark.long), 0.6, pytest.param(1.0, marks=pytest.mark.long)]
 
 
 def exported(name: str, path: Path, format_name: str, quantize: str | None = None) -> Package:
     package = Package(model_of(VARIANTS[name]), None, "0" * 64, name)
     FORMATS[format_name].write(package, path, quantize)
     return package
-
-
-AUTOREGRESSIVE = pytest.param("autoregressive", marks=pytest.mark.long)
 
 
 @pytest.mark.parametrize(
@@ -36,6 +37,7 @@ AUTOREGRESSIVE = pytest.param("autoregressive", marks=pytest.mark.long)
         "mask-cgan",
         "plain-gan",
         "dcgan",
+        *RESIDUALS,
         pytest.param("autoregressive", marks=pytest.mark.long),
     ],
 )
@@ -59,6 +61,37 @@ def test_onnx_draws_the_same_images_in_any_number(name: str, tmp_path: Path) -> 
     assert json.loads(told["class_names"]) == list(model.class_names)
     assert told["images"] == "float32 NCHW in [-1, 1]"
     assert "/" not in str(sorted(told)), "no path of this machine"
+
+
+@pytest.mark.parametrize("format_name", ["onnx", "torch", "web"])
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_generator_in_the_middle_of_its_growth_keeps_its_level(level: float, format_name: str, tmp_path: Path) -> None:
+    model = model_of(RESIDUAL["residual, bottlenecks, sum"])
+    assert model.generator.growth is not None
+    model.generator.growth.set(level)
+    path = tmp_path / f"generator{FORMATS[format_name].ending}"
+    if not FORMATS[format_name].ending:
+        path.mkdir()
+    FORMATS[format_name].write(Package(model, None, "0" * 64, "growing"), path, None)
+    assert largest_difference(FORMATS[format_name], path, model) < 1e-5
+
+
+@pytest.mark.parametrize("name", RESIDUALS)
+def test_the_page_draws_what_residual_networks_draw(name: str, tmp_path: Path) -> None:
+    model = model_of(RESIDUAL[name])
+    FORMATS["web"].write(Package(model, None, "0" * 64, name), tmp_path, None)
+    assert largest_difference(FORMATS["web"], tmp_path, model) < 1e-5
+
+
+@pytest.mark.parametrize("name", RESIDUALS)
+def test_a_program_of_residual_networks_takes_any_number(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "generator.pt2"
+    generator = exported(name, path, "torch").model.generator
+    for count in (1, 3, 257):
+        z, labels = inputs_of(generator, count)
+        with torch.no_grad():
+            images = generator(z, labels).numpy()
+        np.testing.assert_allclose(FORMATS["torch"].draw(path, z.numpy(), labels.numpy()), images, atol=1e-5)
 
 
 @pytest.mark.parametrize(("quantize", "most"), [("fp16", 0.02), ("int8", 1.0)])
@@ -98,6 +131,12 @@ print(images.shape, float(images.double().sum()))
         images = model.generator(z, torch.tensor([1, 2, 3]))
     assert done.stdout.startswith("torch.Size([3, 1, 28, 28])")
     assert float(done.stdout.split()[-1]) == pytest.approx(float(images.double().sum()), abs=1e-2)
+
+
+@pytest.mark.parametrize("name", ["onehot-cgan", "plain-gan", "residual, patches of 2, attention"])
+def test_half_precision_takes_every_label_vector(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "half.onnx"
+    assert largest_difference(FORMATS["onnx"], path, exported(name, path, "onnx", "fp16").model) < 0.05
 
 
 def test_the_model_is_as_before(tmp_path: Path) -> None:

@@ -91,8 +91,28 @@ class KerasBuilder:
         made = self.layers.Dense(kernel.shape[1], use_bias=bias is not None, name=name)
         return self._weighted(made, values, [kernel] if bias is None else [kernel, bias])
 
-    def convolution(self, layer: nn.Module, maps: KerasTensor, name: str) -> KerasTensor:
-        """Apply a convolution or transposed convolution with "same" padding; both frameworks put an odd padding pixel last."""
+    def convolution(
+        self,
+        layer: nn.Module,
+        maps: KerasTensor,
+        name: str,
+        *,
+        inputs: Places | None = None,
+        outputs: Places | None = None,
+        scale: float = 1.0,
+    ) -> KerasTensor:
+        """Apply a convolution or transposed convolution with "same" padding, optionally with reordered channels.
+
+        Both frameworks put an odd padding pixel last.
+
+        Args:
+            layer: The PyTorch layer.
+            maps: The input.
+            name: Name of the Keras layer.
+            inputs: PyTorch index of each Keras input channel; None for the same order.
+            outputs: PyTorch index of each Keras output channel; None for the same order.
+            scale: Factor of the weights.
+        """
         if isinstance(layer, nn.Sequential):  # the odd padding pixel, then the convolution
             layer = layer[1]
         assert isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)
@@ -105,11 +125,17 @@ class KerasBuilder:
             padding="same",
             use_bias=layer.bias is not None,
             name=name,
+            **({} if up else {"groups": layer.groups}),
         )
         # PyTorch: (in, out, height, width) if transposed, else (out, in, height, width). Keras: (height, width, out, in) and
         # (height, width, in, out).
-        weights = [array(layer.weight).transpose(2, 3, 1, 0)]
-        return self._weighted(made, maps, weights if layer.bias is None else [*weights, array(layer.bias)])
+        kernel = scale * array(layer.weight).transpose(2, 3, 1, 0)
+        bias = None if layer.bias is None else scale * array(layer.bias)
+        if inputs is not None:
+            kernel = kernel[:, :, inputs]
+        if outputs is not None:
+            kernel, bias = kernel[..., outputs], None if bias is None else bias[outputs]
+        return self._weighted(made, maps, [kernel] if bias is None else [kernel, bias])
 
     def norm(
         self, layer: nn.Module, maps: KerasTensor, labels: KerasTensor | None, name: str, order: Places | None = None

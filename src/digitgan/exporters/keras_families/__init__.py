@@ -14,12 +14,13 @@ from digitgan.errors import UsageError
 from digitgan.exporters.keras_families.convolutional import convolutional_discriminator, convolutional_generator
 from digitgan.exporters.keras_families.keras_graph import keras_graph_generator
 from digitgan.exporters.keras_families.recurrent import recurrent_discriminator, recurrent_generator
+from digitgan.exporters.keras_families.residual import residual_discriminator, residual_generator
 from digitgan.exporters.keras_layers import KerasBuilder, KerasModel, KerasTensor
 from digitgan.networks import Discriminator, Generator
 from digitgan.networks.convolutional import ConvolutionalDiscriminator, ConvolutionalGenerator
 from digitgan.networks.keras_graph.generator import KerasGraphGenerator
-from digitgan.networks.layers import ToUnit
 from digitgan.networks.recurrent import RecurrentDiscriminator, RecurrentGenerator
+from digitgan.networks.residual import ResidualDiscriminator, ResidualGenerator
 
 
 def keras_generator(generator: Generator, *, conditional: bool) -> KerasModel:
@@ -67,8 +68,7 @@ def keras_discriminator(discriminator: Discriminator, *, conditional: bool) -> K
     convert, build, spec = _version_of(discriminator, KERAS_DISCRIMINATORS), KerasBuilder(), discriminator.spec
     images = build.input((spec.height, spec.width, spec.channels), "images")
     labels = build.labels() if conditional else None
-    maps = build.layers.Rescaling(0.5, offset=0.5, name="unit")(images) if isinstance(discriminator.input, ToUnit) else images
-    output = convert(build, discriminator, maps, labels)
+    output = convert(build, discriminator, images, labels)
     return build.model([images] if labels is None else [images, labels], output, "discriminator")
 
 
@@ -77,6 +77,7 @@ KERAS_GENERATORS: Final[Mapping[type[Any], Callable[[KerasBuilder, Any, KerasTen
         {
             ConvolutionalGenerator: convolutional_generator,
             RecurrentGenerator: recurrent_generator,
+            ResidualGenerator: residual_generator,
             KerasGraphGenerator: keras_graph_generator,
         }
     )
@@ -85,7 +86,11 @@ KERAS_GENERATORS: Final[Mapping[type[Any], Callable[[KerasBuilder, Any, KerasTen
 
 KERAS_DISCRIMINATORS: Final[Mapping[type[Any], Callable[[KerasBuilder, Any, KerasTensor, KerasTensor | None], Any]]] = (
     types.MappingProxyType(
-        {ConvolutionalDiscriminator: convolutional_discriminator, RecurrentDiscriminator: recurrent_discriminator}
+        {
+            ConvolutionalDiscriminator: convolutional_discriminator,
+            RecurrentDiscriminator: recurrent_discriminator,
+            ResidualDiscriminator: residual_discriminator,
+        }
     )
 )
 """The conversion of each family of discriminators."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from digitgan.exporters.keras_families.parts import discriminator_output, planes_of, slope_of, unit_rows, with_label
+from digitgan.exporters.keras_families.parts import discriminator_output, pixels_of, planes_of, slope_of, unit_rows, with_label
 from digitgan.exporters.keras_layers import KerasBuilder, KerasTensor, array, channels_last
 from digitgan.networks.conditioning import LabelBias
 from digitgan.networks.convolutional import ConvolutionalDiscriminator, ConvolutionalGenerator
@@ -32,10 +32,11 @@ def convolutional_generator(
 
 
 def convolutional_discriminator(
-    build: KerasBuilder, discriminator: ConvolutionalDiscriminator, maps: KerasTensor, labels: KerasTensor | None
+    build: KerasBuilder, discriminator: ConvolutionalDiscriminator, images: KerasTensor, labels: KerasTensor | None
 ) -> Any:
     """Convert a discriminator; see `keras_discriminator`."""
     spec, layers, slope = discriminator.spec, build.layers, discriminator.relu.negative_slope
+    maps = pixels_of(build, discriminator.input, images)
     if discriminator.entry is not None:
         values = layers.Flatten(name="pixels")(maps)
         inputs = channels_last(spec.channels, spec.height, spec.width)

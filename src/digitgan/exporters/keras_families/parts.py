@@ -1,4 +1,4 @@
-"""The parts that several families share: labels and the output of a discriminator."""
+"""The parts that several families share: labels, the input and the output of a discriminator."""
 
 from __future__ import annotations
 
@@ -11,11 +11,16 @@ from torch import nn
 from digitgan.exporters.keras_layers import Array, KerasBuilder, KerasTensor, Places, array
 from digitgan.networks.conditioning import Head, LabelPlanes, LabelVector, MaskPlane, NoLabel, OneHotPlanes, RowPlane
 from digitgan.networks.convolutional import ConvolutionalGenerator
+from digitgan.networks.layers import ToUnit
 from digitgan.networks.recurrent import RecurrentGenerator
+from digitgan.networks.residual import ResidualGenerator
 
 
 def with_label(
-    build: KerasBuilder, generator: ConvolutionalGenerator | RecurrentGenerator, z: KerasTensor, labels: KerasTensor | None
+    build: KerasBuilder,
+    generator: ConvolutionalGenerator | RecurrentGenerator | ResidualGenerator,
+    z: KerasTensor,
+    labels: KerasTensor | None,
 ) -> KerasTensor:
     """Return the latent, joined with the vector of the label if the generator has one."""
     if isinstance(generator.label, NoLabel):
@@ -32,6 +37,11 @@ def rows_of(label: LabelVector, classes: int) -> Array:
 def unit_rows(classes: int) -> Array:
     """Return the one-hot vector of each label, (classes, classes)."""
     return np.eye(classes, dtype=np.float32)
+
+
+def pixels_of(build: KerasBuilder, layer: nn.Module, images: KerasTensor) -> KerasTensor:
+    """Return images in [-1, 1] in the range that the first layer of a discriminator gives them."""
+    return build.layers.Rescaling(0.5, offset=0.5, name="unit")(images) if isinstance(layer, ToUnit) else images
 
 
 def planes_of(build: KerasBuilder, planes: LabelPlanes, labels: KerasTensor | None) -> KerasTensor:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from digitgan.exporters.keras_families.parts import discriminator_output, planes_of, with_label
+from digitgan.exporters.keras_families.parts import discriminator_output, pixels_of, planes_of, with_label
 from digitgan.exporters.keras_layers import KerasBuilder, KerasTensor, array
 from digitgan.networks.recurrent import RecurrentDiscriminator, RecurrentGenerator
 
@@ -50,10 +50,11 @@ def _one_after_another(build: KerasBuilder, generator: RecurrentGenerator, featu
 
 
 def recurrent_discriminator(
-    build: KerasBuilder, discriminator: RecurrentDiscriminator, maps: KerasTensor, labels: KerasTensor | None
+    build: KerasBuilder, discriminator: RecurrentDiscriminator, images: KerasTensor, labels: KerasTensor | None
 ) -> Any:
     """Convert a discriminator; see `keras_discriminator`."""
     spec, layers = discriminator.spec, build.layers
+    maps = pixels_of(build, discriminator.input, images)
     if discriminator.planes is not None:
         maps = build.joined(maps, planes_of(build, discriminator.planes, labels), "image_and_label")
     rows = layers.Permute((1, 3, 2), name="channels_in_rows")(maps)
