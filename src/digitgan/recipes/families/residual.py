@@ -23,7 +23,7 @@ class ResidualGeneratorRecipe:
         width: Number of feature maps of the last stage, 1 to 4096. Each earlier stage has twice as many, up to `max_width`.
         max_width: Largest number of feature maps of a stage, 1 to 4096.
         smallest: Least side of the maps of the first stage in pixels, 2 to 32.
-        patch: Side of the square of pixels that one position of the last maps makes, 1, 2 or 4. Above 1 the last maps are
+        patch: Side of the square of pixels that one position of the last maps makes, 1 to 4. Above 1 the last maps are
             smaller than the image by this factor, which makes the network faster (sub-pixel convolution, Shi et al. 2016).
         blocks: Number of residual blocks of each stage, 1 to 16.
         block: Layers of a block: "basic" (two 3x3 convolutions, Miyato et al. 2018) or "bottleneck" (a 1x1, a grouped 3x3 and
@@ -31,7 +31,7 @@ class ResidualGeneratorRecipe:
         expansion: Number of maps inside a bottleneck block, as a multiple of its width, in [0.25, 8].
         group_width: Number of maps of each group of the grouped convolution, 1 to 4096.
         norm: Normalisation before the convolutions: "none" (with the initial weights of Zhang et al. 2019, "Fixup"), "batch" or
-            "class-batch". Blocks with a norm must be basic.
+            "class-batch".
         label_biases: If true, the maps of each stage have a bias for each class.
         attention: Side of the maps after which a self-attention layer follows (Zhang et al. 2019, "SAGAN"), 0 to 64. 0 omits
             the layer.
@@ -79,7 +79,7 @@ class ResidualDiscriminatorRecipe:
         width: Number of feature maps of the first stage, 1 to 4096. Each later stage has twice as many, up to `max_width`.
         max_width: Largest number of feature maps of a stage, 1 to 4096.
         smallest: Least side of the maps of the last stage in pixels, 2 to 32.
-        patch: Side of the square of pixels that the first layer joins to one position, 1, 2 or 4 (space to depth).
+        patch: Side of the square of pixels that the first layer joins to one position, 1 to 4 (space to depth).
         blocks: Number of residual blocks of each stage, 1 to 16.
         block: Layers of a block: "basic" or "bottleneck", as in `ResidualGeneratorRecipe`.
         expansion: Number of maps inside a bottleneck block, as a multiple of its width, in [0.25, 8].
