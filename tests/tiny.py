@@ -60,6 +60,28 @@ def style(*settings: str) -> Recipe:
     return with_settings(find_recipe("style"), [*STYLE, *settings])
 
 
+RESIDUAL = (
+    *(f"{network}.family=residual" for network in ("generator", "discriminator")),
+    *(f"{network}.width=8" for network in ("generator", "discriminator")),
+    *(f"{network}.max_width=16" for network in ("generator", "discriminator")),
+    "generator.latent=16",
+    "generator.label_embedding=8",
+    "discriminator.features=16",
+    "ema.statistics=running",
+)
+"""The settings that make small residual networks of `fast`."""
+
+GROWING = (
+    *RESIDUAL,
+    "generator.to_image=sum",
+    "discriminator.from_image=each",
+    "training.growth=7@48,14@96",
+    "training.generator_pretraining=0",
+    *SETTINGS[-4:],
+)
+"""The settings of residual networks that grow from 7 over 14 to 28 pixels in ten steps; each size fades in for a half."""
+
+
 def recipe(*settings: str) -> Recipe:
     """Return the recipe, with further settings."""
     return with_settings(find_recipe("fast"), [*SETTINGS, *settings])

@@ -11,25 +11,15 @@ from digitgan.model.file import Model
 from digitgan.networks import Discriminator, Generator, ImageSpec, build_discriminator, build_generator
 from digitgan.networks.residual import SelfAttention
 from digitgan.recipes import RECIPES, Recipe, with_settings
+from tests import tiny
 
 FORM = ImageSpec(1, 28, 28, 10)
 Network = TypeVar("Network", Generator, Discriminator)
 
-RESIDUAL_SETTINGS = (
-    *(f"{network}.family=residual" for network in ("generator", "discriminator")),
-    *(f"{network}.width=8" for network in ("generator", "discriminator")),
-    *(f"{network}.max_width=16" for network in ("generator", "discriminator")),
-    "generator.latent=16",
-    "generator.label_embedding=8",
-    "discriminator.features=16",
-    "ema.statistics=running",
-)
-"""The settings that make small residual networks of `fast`."""
-
 
 def residual(*settings: str) -> Recipe:
     """Return a recipe with small residual networks, with further settings."""
-    return with_settings(RECIPES["fast"], [*RESIDUAL_SETTINGS, *settings])
+    return with_settings(RECIPES["fast"], [*tiny.RESIDUAL, *settings])
 
 
 BOTTLENECKS = ("generator.block=bottleneck", "generator.expansion=2", "generator.group_width=4", "generator.norm=none")

@@ -16,15 +16,11 @@ from digitgan.errors import RecipeError
 from digitgan.model.file import Model, load_model, save_model
 from digitgan.networks import Discriminator, Generator, ImageSpec, build_discriminator, build_generator
 from digitgan.networks.residual import ResidualBlock, ResidualDiscriminator, ResidualGenerator, SelfAttention
-from digitgan.recipes import Recipe, find_recipe, with_settings
-from tests.exporters.networks import RESIDUAL, RESIDUAL_SETTINGS, shaken
+from digitgan.recipes import Recipe
+from tests.exporters.networks import RESIDUAL, residual, shaken
 
 GREY = ImageSpec(channels=1, height=28, width=28, classes=10)
 GROWING = ("generator.to_image=sum", "discriminator.from_image=each")
-
-
-def small(*settings: str) -> Recipe:
-    return with_settings(find_recipe("fast"), [*RESIDUAL_SETTINGS, *settings])
 
 
 def networks_of(recipe: Recipe, spec: ImageSpec) -> tuple[ResidualGenerator, ResidualDiscriminator]:
@@ -56,7 +52,7 @@ def inputs_of(generator: Generator, count: int) -> tuple[torch.Tensor, torch.Ten
 )
 @pytest.mark.parametrize("growing", [False, True])
 def test_shapes_and_range(height: int, width: int, smallest: tuple[int, int], growing: bool) -> None:
-    recipe, spec = small(*GROWING) if growing else small(), ImageSpec(3, height, width, 5)
+    recipe, spec = residual(*GROWING) if growing else residual(), ImageSpec(3, height, width, 5)
     generator, discriminator = networks_of(recipe, spec)
     images = generator(*inputs_of(generator, 3))
     assert images.shape == (3, 3, height, width)
@@ -70,7 +66,7 @@ def test_shapes_and_range(height: int, width: int, smallest: tuple[int, int], gr
 
 def test_patches_of_three_pixels_and_bottlenecks_with_norms_work_too() -> None:
     settings = ("generator.patch=3", "discriminator.patch=3", "generator.block=bottleneck", "generator.norm=class-batch")
-    generator, discriminator = networks_of(small(*settings), ImageSpec(1, 48, 24, 10))
+    generator, discriminator = networks_of(residual(*settings), ImageSpec(1, 48, 24, 10))
     images = generator(*inputs_of(generator, 2))
     assert images.shape == (2, 1, 48, 24)
     assert discriminator(images, torch.arange(2)).logits.isfinite().all()
@@ -107,36 +103,36 @@ def test_every_setting_gives_images_scores_and_gradients(name: str) -> None:
 )
 def test_sizes_that_cannot_be_made_are_refused_with_the_nearest(settings: list[str], spec: ImageSpec, named: list[str]) -> None:
     with pytest.raises(RecipeError) as refused:
-        build_generator(small(*settings), spec)
+        build_generator(residual(*settings), spec)
     for each in named:
         assert each in str(refused.value)
     others = [setting.replace("generator.", "discriminator.") for setting in settings]
     with pytest.raises(RecipeError, match=named[0].replace("generator.", r"discriminator\.")):
-        build_discriminator(small(*others), spec)
+        build_discriminator(residual(*others), spec)
 
 
 def test_a_nearest_size_can_be_made() -> None:
     for height, width in ((34, 34), (100, 100), (64, 65), (3, 8), (37, 91)):
         with pytest.raises(RecipeError) as refused:
-            build_generator(small(), ImageSpec(1, height, width, 10))
+            build_generator(residual(), ImageSpec(1, height, width, 10))
         named = str(refused.value).split("Resize the images to ")[1].split(",")[0].split(" or ")
         for size in named:
             high, wide = map(int, size.split("x"))
-            build_generator(small(), ImageSpec(1, high, wide, 10))
+            build_generator(residual(), ImageSpec(1, high, wide, 10))
         assert named
 
 
 def test_attention_at_a_side_that_no_maps_have_is_refused_with_those_that_exist() -> None:
     for part, build in (("generator", build_generator), ("discriminator", build_discriminator)):
         with pytest.raises(RecipeError, match=rf"{part}\.attention = 8: .*7, 14, 28"):
-            build(small(f"{part}.attention=8"), GREY)
+            build(residual(f"{part}.attention=8"), GREY)
 
 
 # --- weights ----------------------------------------------------------------------------------------------------------
 
 
 def test_parameter_counts_of_basic_blocks() -> None:
-    generator, discriminator = networks_of(small(), GREY)
+    generator, discriminator = networks_of(residual(), GREY)
     widths = (16, 16, 8)  # of the maps of 7, 14 and 28 pixels: 8 doubled, at most 16
     expected = 10 * 8 + (16 + 8 + 1) * 49 * 16  # the label embedding, the dense layer
     expected += 16 * (16 * 16 + 1) + 8 * (16 * 16) + 8  # two transposed convolutions 4x4
@@ -155,8 +151,10 @@ def test_parameter_counts_of_bottlenecks_attention_and_biases() -> None:
         return sum(weight.numel() for weight in network.parameters())
 
     bottleneck = ("block=bottleneck", "expansion=1.5", "group_width=4", "label_biases=true", "attention=14")
-    recipe = small("generator.norm=none", *(f"{part}.{each}" for part in ("generator", "discriminator") for each in bottleneck))
-    plain = small("generator.norm=none")
+    recipe = residual(
+        "generator.norm=none", *(f"{part}.{each}" for part in ("generator", "discriminator") for each in bottleneck)
+    )
+    plain = residual("generator.norm=none")
     pairs = zip(networks_of(recipe, GREY), networks_of(plain, GREY), strict=True)
     generator, discriminator = (count(ours) - count(theirs) for ours, theirs in pairs)
     expected = 0
@@ -172,7 +170,7 @@ def test_parameter_counts_of_bottlenecks_attention_and_biases() -> None:
 @pytest.mark.parametrize(("group_width", "groups"), [(1, 24), (4, 6), (5, 4), (7, 3), (16, 1), (100, 1)])
 def test_groups_have_at_least_the_width_that_was_asked_for(group_width: int, groups: int) -> None:
     settings = ("generator.norm=none", "generator.block=bottleneck", "generator.width=24", "generator.max_width=24")
-    generator, _ = networks_of(small(*settings, f"generator.group_width={group_width}"), GREY)
+    generator, _ = networks_of(residual(*settings, f"generator.group_width={group_width}"), GREY)
     block = generator.stages[0].blocks[0]  # type: ignore[union-attr, index]
     assert isinstance(block, ResidualBlock)
     assert block.convolutions[1].groups == groups
@@ -180,7 +178,7 @@ def test_groups_have_at_least_the_width_that_was_asked_for(group_width: int, gro
 
 @pytest.mark.parametrize("block", ["basic", "bottleneck"])
 def test_blocks_without_norms_start_as_the_identity(block: str) -> None:
-    recipe = small("generator.norm=none", f"generator.block={block}", f"discriminator.block={block}", "generator.blocks=2")
+    recipe = residual("generator.norm=none", f"generator.block={block}", f"discriminator.block={block}", "generator.blocks=2")
     for network in networks_of(recipe, GREY):
         blocks = [layer for layer in network.modules() if isinstance(layer, ResidualBlock)]
         assert len(blocks) in (3, 6)
@@ -197,13 +195,13 @@ def test_blocks_without_norms_start_as_the_identity(block: str) -> None:
 
 
 def test_blocks_with_norms_do_not_start_as_the_identity() -> None:
-    generator, _ = networks_of(small(), GREY)
+    generator, _ = networks_of(residual(), GREY)
     for block in (layer for layer in generator.modules() if isinstance(layer, ResidualBlock)):
         assert all(bool(layer.weight.any()) for layer in block.convolutions)
 
 
 def test_spectral_norm_gives_scores_that_are_numbers_and_weights_of_norm_one() -> None:
-    _, discriminator = networks_of(small("discriminator.spectral_norm=true"), GREY)
+    _, discriminator = networks_of(residual("discriminator.spectral_norm=true"), GREY)
     for _ in range(30):
         scores = discriminator(torch.randn(4, 1, 28, 28), torch.arange(4)).logits
     assert scores.isfinite().all()
@@ -243,7 +241,7 @@ def test_maps_and_images_start_at_about_unit_scale() -> None:
     spec = ImageSpec(1, 64, 64, 10)
     for norm in ("none", "batch", "class-batch"):
         generator, discriminator = networks_of(
-            small(f"generator.norm={norm}", "generator.blocks=2", "discriminator.blocks=2"), spec
+            residual(f"generator.norm={norm}", "generator.blocks=2", "discriminator.blocks=2"), spec
         )
         found = deviations(*generator.ups, *discriminator.downs, *discriminator.images)
         with torch.no_grad():
@@ -256,7 +254,7 @@ def test_maps_and_images_start_at_about_unit_scale() -> None:
 
 def test_weights_are_a_function_of_the_seed() -> None:
     for build in (build_generator, build_discriminator):
-        first, again, other = (build(small(), GREY, seed).state_dict() for seed in (1, 1, 2))  # type: ignore[operator]
+        first, again, other = (build(residual(), GREY, seed).state_dict() for seed in (1, 1, 2))  # type: ignore[operator]
         assert all(torch.equal(first[name], again[name]) for name in first)
         assert not all(torch.equal(first[name], other[name]) for name in first)
 
@@ -274,7 +272,7 @@ def test_weights_are_a_function_of_the_seed() -> None:
     ids=["latent, biases", "norm, projection", "biases, projection"],
 )
 def test_the_label_reaches_both_networks(settings: list[str]) -> None:
-    generator, discriminator = networks_of(small(*settings), GREY)
+    generator, discriminator = networks_of(residual(*settings), GREY)
     shaken(generator), shaken(discriminator)
     z, labels = torch.randn(1, generator.latent).repeat(10, 1), torch.arange(10)
     with torch.no_grad():
@@ -282,7 +280,7 @@ def test_the_label_reaches_both_networks(settings: list[str]) -> None:
         scores = discriminator(images[:1].repeat(10, 1, 1, 1), labels).logits
     assert torch.pdist(images.flatten(start_dim=1)).min() > 1e-3
     assert scores.unique().numel() == 10
-    assert small(*settings).conditional
+    assert residual(*settings).conditional
 
 
 def test_without_labels_the_label_changes_nothing() -> None:
@@ -323,7 +321,7 @@ def grown_to(level: float, *networks: Generator | Discriminator) -> None:
 @pytest.fixture
 def growing() -> tuple[ResidualGenerator, ResidualDiscriminator]:
     """Return networks with the sizes 4x8, 8x16 and 16x32."""
-    generator, discriminator = networks_of(small(*GROWING, "generator.norm=none"), WIDE)
+    generator, discriminator = networks_of(residual(*GROWING, "generator.norm=none"), WIDE)
     shaken(generator), shaken(discriminator)
     return generator, discriminator
 
@@ -374,7 +372,7 @@ def test_images_and_scores_are_continuous_in_the_level(
 
 
 def test_the_level_survives_the_state_a_copy_and_a_model_file(tmp_path: Path) -> None:
-    recipe = small(*GROWING)
+    recipe = residual(*GROWING)
     generator, _ = networks_of(recipe, WIDE)
     shaken(generator)
     grown_to(1.3, generator)

@@ -17,7 +17,8 @@ from safetensors.torch import load_file
 
 from digitgan.runs import RunFolder
 from tests import processes, tiny
-from tests.trainings import PATIENCE
+from tests.faults.victims import Signals
+from tests.trainings import PATIENCE, ROOT, assert_same, history
 
 OPTIONS = (*tiny.options("updates.microbatches=4"), "--seed=3")
 
@@ -80,6 +81,33 @@ def test_any_number_of_processes_makes_the_same_training(tmp_path: Path, alone: 
     one, other = load_file(alone.model), load_file(together.model)
     assert one.keys() == other.keys()
     assert [name for name, tensor in one.items() if not torch.equal(other[name], tensor)] == []
+
+
+GROWING = ("fast", "--data=digits", "--seed=3", *(f"--set={setting}" for setting in (*tiny.GROWING, "updates.microbatches=4")))
+
+
+def test_several_processes_grow_and_adapt_their_augmentation_as_one_does(tmp_path: Path) -> None:
+    options = (*GROWING, "--set=augmentation.name=adaptive", "--set=augmentation.horizon=200")
+    runs = [RunFolder(tmp_path / name) for name in ("alone", "together")]
+    for count, run in enumerate(runs, 1):
+        finish(start(count, run.path, *options))
+    alone, together = (history(run) for run in runs)
+    assert together == alone
+    assert any(line["augmentation_probability"] > 0 for line in alone)
+    one, other = (load_file(run.model) for run in runs)
+    assert one.keys() == other.keys()
+    assert [name for name, tensor in one.items() if not torch.equal(other[name], tensor)] == []
+
+
+@pytest.mark.long
+def test_processes_that_resume_in_the_middle_of_a_fade_have_its_level(tmp_path: Path) -> None:
+    whole, parted = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "parted")
+    finish(start(2, whole.path, *GROWING))
+    stop = Signals(signal.SIGTERM, "History", "Stepped", 112)
+    ended = processes.run(stop.command("train", *GROWING, "--out", str(parted.path), "--quiet"), cwd=ROOT)
+    assert ended.returncode == 128 + signal.SIGTERM
+    finish(start(2, parted.path, "--resume"))
+    assert_same(parted, whole)
 
 
 @pytest.mark.long

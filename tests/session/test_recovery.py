@@ -12,7 +12,8 @@ from digitgan.model.file import load_model
 from digitgan.runs import RunFolder
 from digitgan.session.callbacks import Guard, history
 from digitgan.session.plan import TrainPlan
-from digitgan.training import Control, Stepped, Trainer, checkpoints
+from digitgan.training import Control, Stepped, StepReport, Trainer, checkpoints
+from tests import tiny
 from tests.session.conftest import NewPlan, When, contents, execute, resume
 from tests.trainings import assert_same
 
@@ -150,3 +151,36 @@ def test_a_stop_in_the_pretraining_after_a_rollback_can_be_resumed(
     assert (record["status"], record["images_seen"], len(record["rollbacks"])) == ("stopped", 0, 1)
     assert resume(stopped)[0].finished
     assert_same(stopped.run, whole.run)
+
+
+# --- growing networks and adaptive augmentation -----------------------------------------------------------------------
+
+
+def test_a_rollback_over_the_border_of_a_size_returns_to_the_size_before(
+    new_plan: NewPlan, when: When, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adaptive = ("augmentation.name=adaptive", "augmentation.horizon=100", "augmentation.interval=1", "augmentation.target=0")
+    plan = new_plan(*tiny.GROWING, "training.checkpoints=2", *adaptive)
+    steps: list[tuple[int, float, float]] = []
+    step = Trainer.step
+
+    def noted(trainer: Trainer, *inputs: object) -> StepReport:
+        growth = trainer.generator.growth
+        assert growth is not None
+        steps.append((trainer.images_seen, growth.number, float(trainer.augmenter.probability)))
+        return step(trainer, *inputs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Trainer, "step", noted)
+    when(Guard, Stepped, 128, raise_alarm)  # after the checkpoint at 80 images, while the last size is faded in
+    result, _ = execute(plan)
+    assert (result.finished, result.rollbacks) == (True, 1)
+    assert seen(plan.run) == WHOLE
+    levels = [(images, level) for images, level, _ in steps]
+    expected = {80: 1.0, 96: 1.0, 112: 1.5}
+    assert levels[5:8] == list(expected.items())
+    assert levels[8:] == [*expected.items(), (128, 2.0), (144, 2.0)]
+    assert steps[8] == steps[5], "the probability of the augmentation returns too"
+    assert any(probability > 0 for *_, probability in steps)
+    generator = load_model(plan.run.model).generator
+    assert generator.growth is not None
+    assert generator.growth.grown
