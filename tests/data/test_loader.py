@@ -137,3 +137,27 @@ def test_the_order_on_a_gpu_is_the_same() -> None:
         assert there.at(seen).images.device.type == "cuda"
         assert torch.equal(here.at(seen).images, there.at(seen).images.cpu())
         assert torch.equal(here.at(seen).labels, there.at(seen).labels.cpu())
+
+
+def test_half_of_the_images_are_mirrored_by_seed_and_position(digits: ImageSet) -> None:
+    plain, mirrored = Batches(digits, 500, 3), Batches(digits, 500, 3, mirror=True)
+    count, epochs = 0, []
+    for epoch in range(3):
+        flags = []
+        for first in range(0, 1500, 500):
+            seen = 1500 * epoch + first
+            batch, other = plain.at(seen), mirrored.at(seen)
+            assert torch.equal(batch.labels, other.labels)
+            same = (batch.images == other.images).flatten(start_dim=1).all(dim=1)
+            flipped = (batch.images.flip(3) == other.images).flatten(start_dim=1).all(dim=1)
+            assert (same | flipped).all()
+            flags.append(flipped & ~same)
+        epochs.append(torch.cat(flags))
+        count += int(epochs[-1].sum())
+    assert count / 4500 == pytest.approx(0.5, abs=0.04)
+    assert not torch.equal(epochs[0], epochs[1])
+    again = Batches(digits, 500, 3, mirror=True)
+    assert torch.equal(again.at(2000).images, mirrored.at(2000).images)
+    assert not torch.equal(again.at(2000).images, Batches(digits, 500, 4, mirror=True).at(2000).images)
+    narrow = torch.cat([Batches(digits, 100, 3, mirror=True).at(2000 + first).images for first in range(0, 500, 100)])
+    assert torch.equal(narrow, again.at(2000).images), "a function of the position, not of the batch"

@@ -153,14 +153,29 @@ def test_a_stop_in_the_pretraining_after_a_rollback_can_be_resumed(
     assert_same(stopped.run, whole.run)
 
 
-# --- growing networks and adaptive augmentation -----------------------------------------------------------------------
+# --- growing networks, adaptive augmentation, mirrored images ---------------------------------------------------------
+
+ADAPTIVE = ("augmentation.name=adaptive", "augmentation.horizon=100", "augmentation.interval=3", "augmentation.target=0")
+
+
+@pytest.mark.parametrize("at", [64, 112])
+def test_a_stopped_run_with_changing_probability_and_mirrored_images_goes_on_the_same(
+    new_plan: NewPlan, when: When, at: int
+) -> None:
+    settings = (*tiny.GROWING, *ADAPTIVE, "augmentation.flips=true", "training.mirror=true", "training.checkpoints=2")
+    whole, stopped, control = new_plan(*settings, name="whole"), new_plan(*settings, name="stopped"), Control()
+    execute(whole)
+    when(Guard, Stepped, at, lambda _: control.stop())
+    assert not execute(stopped, control)[0].finished
+    assert resume(stopped)[0].finished
+    assert_same(stopped.run, whole.run)
+    assert any(line["augmentation_probability"] > 0 for line in whole.run.read_history())
 
 
 def test_a_rollback_over_the_border_of_a_size_returns_to_the_size_before(
     new_plan: NewPlan, when: When, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    adaptive = ("augmentation.name=adaptive", "augmentation.horizon=100", "augmentation.interval=1", "augmentation.target=0")
-    plan = new_plan(*tiny.GROWING, "training.checkpoints=2", *adaptive)
+    plan = new_plan(*tiny.GROWING, "training.checkpoints=2", *ADAPTIVE)
     steps: list[tuple[int, float, float]] = []
     step = Trainer.step
 
