@@ -20,7 +20,7 @@ from tests.faults.victims import Signals
 from tests.trainings import ROOT, assert_same, finish
 
 SETTINGS = (*tiny.GROWING, "training.checkpoints=10", "training.previews=5", "training.snapshots=2")
-OPTIONS = ("--data=digits", "--seed=3", *(f"--set={setting}" for setting in SETTINGS))
+OPTIONS = ("fast", "--data=digits", "--seed=3", *(f"--set={setting}" for setting in SETTINGS))
 
 pytestmark = pytest.mark.usefixtures("isolated_home")
 

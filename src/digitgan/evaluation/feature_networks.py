@@ -46,7 +46,7 @@ def small_features(spec: ImageSpec) -> nn.Sequential:
 
 
 def residual_features(spec: ImageSpec) -> nn.Sequential:
-    """Return a stem and three stages, each halving the size, two of them with a residual block, and a hidden layer.
+    """Return a stem, three stages that halve the size and have a residual block each, and a hidden layer.
 
     The cost for an image does not depend on its size above `LARGEST_SIDE`.
     """
@@ -58,9 +58,8 @@ def residual_features(spec: ImageSpec) -> nn.Sequential:
         before, side = first, (side + 1) // 2
     layers += _convolution(before, first)
     for place, width in enumerate(others):
-        layers += _convolution(first if place == 0 else others[place - 1], width, stride=2)
-        if place:
-            layers.append(_Residual(width))
+        layers += _convolution(RESIDUAL_WIDTHS[place], width, stride=2)
+        layers.append(_Residual(width))
     return nn.Sequential(*layers, nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(others[-1], FEATURES), nn.ReLU())
 
 

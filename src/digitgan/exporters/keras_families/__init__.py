@@ -13,12 +13,14 @@ from typing import Any, Final
 from digitgan.errors import UsageError
 from digitgan.exporters.keras_families.convolutional import convolutional_discriminator, convolutional_generator
 from digitgan.exporters.keras_families.keras_graph import keras_graph_generator
+from digitgan.exporters.keras_families.projected import projected_discriminator
 from digitgan.exporters.keras_families.recurrent import recurrent_discriminator, recurrent_generator
 from digitgan.exporters.keras_families.residual import residual_discriminator, residual_generator
 from digitgan.exporters.keras_layers import KerasBuilder, KerasModel, KerasTensor
 from digitgan.networks import Discriminator, Generator
 from digitgan.networks.convolutional import ConvolutionalDiscriminator, ConvolutionalGenerator
 from digitgan.networks.keras_graph.generator import KerasGraphGenerator
+from digitgan.networks.projected import ProjectedDiscriminator
 from digitgan.networks.recurrent import RecurrentDiscriminator, RecurrentGenerator
 from digitgan.networks.residual import ResidualDiscriminator, ResidualGenerator
 
@@ -90,6 +92,7 @@ KERAS_DISCRIMINATORS: Final[Mapping[type[Any], Callable[[KerasBuilder, Any, Kera
             ConvolutionalDiscriminator: convolutional_discriminator,
             RecurrentDiscriminator: recurrent_discriminator,
             ResidualDiscriminator: residual_discriminator,
+            ProjectedDiscriminator: projected_discriminator,
         }
     )
 )
