@@ -57,6 +57,12 @@ NONSENSE = [
     ("colour", ["training.feature_pretraining=0"], "discriminator.family", "training.feature_pretraining"),
     ("fast", ["training.feature_pretraining=100"], "training.feature_pretraining", "discriminator.family"),
     ("progressive", ["training.generator_pretraining=50"], "training.growth", "training.generator_pretraining"),
+    (
+        "style",
+        ["training.growth=1/2@50%", "discriminator.from_image=each", "penalty.path_length=1"],
+        "training.growth",
+        "penalty.path_length",
+    ),
     ("progressive", ["training.pretraining=50"], "training.growth", "training.pretraining"),
     ("onehot-cgan", ["discriminator.label_input=mask-plane"], "discriminator.entry_channels", "discriminator.label_input"),
 ]

@@ -89,6 +89,11 @@ def enlarged(images: Tensor, factor: int) -> Tensor:
     return functional.interpolate(images, scale_factor=float(factor), mode="nearest") if factor > 1 else images
 
 
+def image_growth(sides: tuple[tuple[int, int], ...], patch: int) -> GrowthLevel:
+    """Return the level of growth of a network whose maps have these sides, where a position makes `patch` pixels a side."""
+    return GrowthLevel(tuple((height * patch, width * patch) for height, width in sides))
+
+
 def stage_sides(height: int, width: int, smallest: int, patch: int, part: str) -> tuple[tuple[int, int], ...]:
     """Return (height, width) of the maps of each stage, beginning with the smallest; each stage has twice the sides.
 

@@ -16,7 +16,7 @@ from torch.nn import functional
 from digitgan.errors import RecipeError
 from digitgan.networks.base import Discriminator, DiscriminatorOutput, Generator, ImageSpec
 from digitgan.networks.conditioning import ClassConditionalBatchNorm, Head, LabelBias, label_vector
-from digitgan.networks.growth import GrowthLevel, enlarged, stage_sides
+from digitgan.networks.growth import enlarged, image_growth, stage_sides
 from digitgan.networks.layers import (
     IgnoreLabel,
     ImageConvolution,
@@ -175,7 +175,7 @@ class ResidualGenerator(Generator):
         )
         drawing = widths if recipe.to_image == "sum" else widths[-1:]
         self.images = nn.ModuleList(ToImage(recipe, spec, width) for width in drawing)
-        self.growth = _growth(sides, recipe.patch) if recipe.to_image == "sum" else None
+        self.growth = image_growth(sides, recipe.patch) if recipe.to_image == "sum" else None
         initialise(self, "he", recipe.slope)
         for layer in (self.dense, *self.ups, *(image.convolution for image in self.images)):
             he_normal(layer, LINEAR)
@@ -230,7 +230,7 @@ class ResidualDiscriminator(Discriminator):
             same_convolution(before, after, 4, 2, size)
             for after, before, size in zip(widths, widths[1:], sides[1:], strict=False)
         )
-        self.growth = _growth(sides, recipe.patch) if recipe.from_image == "each" else None
+        self.growth = image_growth(sides, recipe.patch) if recipe.from_image == "each" else None
         self.relu = nn.LeakyReLU(recipe.slope)
         flat = widths[0] * math.prod(sides[0])
         self.dense = nn.Linear(flat, recipe.features) if recipe.features else None
@@ -268,10 +268,6 @@ class ResidualDiscriminator(Discriminator):
             images = functional.pixel_unshuffle(images, self.patch).contiguous(memory_format=torch.channels_last)
         maps: Tensor = self.images[place if len(self.images) > 1 else 0](images)
         return maps
-
-
-def _growth(sides: tuple[tuple[int, int], ...], patch: int) -> GrowthLevel:
-    return GrowthLevel(tuple((height * patch, width * patch) for height, width in sides))
 
 
 def _norm(recipe: ResidualRecipe, spec: ImageSpec, channels: int) -> nn.Module:

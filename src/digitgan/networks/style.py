@@ -17,7 +17,7 @@ from digitgan import rng
 from digitgan.errors import UsageError
 from digitgan.networks.base import Generator, ImageSpec
 from digitgan.networks.conditioning import label_vector
-from digitgan.networks.growth import stage_sides
+from digitgan.networks.growth import enlarged, image_growth, stage_sides
 from digitgan.networks.latents import Numbers, signed
 from digitgan.networks.layers import he_normal, output_layer
 from digitgan.networks.style_codes import CodeLayout, StyleCode, StyleInput
@@ -82,7 +82,8 @@ class StyleGenerator(Generator):
     """A generator: latent and label -> mapping network -> styles, which modulate each layer from a constant to the image.
 
     A latent is z followed by the noise of all layers, so that an image is a function of its latent and its label. See
-    `CodeLayout` for further inputs.
+    `CodeLayout` for further inputs. While the network grows and is in training mode, the images have the size of the current
+    stage. In evaluation mode they are enlarged to the full size.
 
     Attributes:
         layout: columns of latents and codes.
@@ -117,6 +118,7 @@ class StyleGenerator(Generator):
             StyleStage(recipe, spec, widths, place, noise=noise_sizes[2 * place] != (0, 0)) for place in range(len(sides))
         )
         self.output = output_layer(recipe.output)
+        self.growth = image_growth(sides, recipe.patch) if recipe.to_image == "sum" else None
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
         """See `Generator.forward`."""
@@ -147,15 +149,20 @@ class StyleGenerator(Generator):
             noises.append(row.reshape(-1, 1, *size) if size != (0, 0) else None)
         maps: Tensor = self.constant
         pixels: Tensor | None = None
+        top = len(self.stages) - 1
+        last, fade = (top, 1.0) if self.growth is None else (self.growth.stage, self.growth.fade)
         for place, stage in enumerate(self.stages):
+            if place > last:
+                break
             assert isinstance(stage, StyleStage)
             layers = slice(2 * place - 1 if place else 0, 2 * place + 1)
             maps = stage(maps, styles[layers], noises[layers])
             if stage.image is not None:
                 drawn = stage.image(maps, styles[2 * place + 1])
+                drawn = fade * drawn if place == last and fade < 1 else drawn
                 pixels = drawn if pixels is None else _interpolated(pixels) + drawn
         images: Tensor = self.output(pixels)
-        return images
+        return images if self.training else enlarged(images, 2 ** (top - last))
 
     def averages(self, labels: Tensor) -> Tensor:
         """Return the average styles (n, style) of labels (n,), or weighted sums for class weights (n, classes)."""

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from digitgan.networks.base import Discriminator, DiscriminatorOutput, ImageSpec
 from digitgan.networks.conditioning import Head, label_planes
-from digitgan.networks.growth import stage_sides
+from digitgan.networks.growth import image_growth, stage_sides
 from digitgan.networks.layers import he_normal, initialise
 from digitgan.networks.style_layers import SLOPE, MinibatchDeviation, stage_widths
 from digitgan.recipes import StyleDiscriminatorRecipe
@@ -47,8 +47,11 @@ class StyleBlock(nn.Module):
 class StyleDiscriminator(Discriminator):
     """A discriminator: image -> residual blocks that halve the sides -> convolution -> dense features -> score.
 
+    While the network grows and is in training mode, it scores images of the size of the current stage. In evaluation mode it
+    takes images of the full size, whose pixels it averages.
+
     Attributes:
-        image: layer that receives the image and the planes of the label.
+        images: layers that receive the image and the planes of the label: one, or one for each stage from the largest.
         blocks: the residual blocks, from the largest to the smallest maps.
     """
 
@@ -59,7 +62,9 @@ class StyleDiscriminator(Discriminator):
         self.input = nn.Identity()
         self.planes = label_planes(recipe.label_input, spec)
         channels = spec.channels + (self.planes.channels if self.planes is not None else 0)
-        self.image = nn.Conv2d(channels, widths[0], recipe.patch, recipe.patch)
+        receiving = widths if recipe.from_image == "each" else widths[:1]
+        self.images = nn.ModuleList(nn.Conv2d(channels, width, recipe.patch, recipe.patch) for width in receiving)
+        self.growth = image_growth(sides, recipe.patch) if recipe.from_image == "each" else None
         self.blocks = nn.ModuleList(StyleBlock(before, after) for before, after in pairwise(widths))
         compares = recipe.deviation_group > 1
         self.deviation = MinibatchDeviation(recipe.deviation_group) if compares else None
@@ -75,13 +80,20 @@ class StyleDiscriminator(Discriminator):
 
     def forward(self, images: Tensor, labels: Tensor) -> DiscriminatorOutput:
         """See `Discriminator.forward`."""
-        maps = images
+        first, fade = (0, 1.0) if self.growth is None else (len(self.blocks) - self.growth.stage, self.growth.fade)
+        if self.growth is not None and not self.training:
+            images = self.growth.reduced(images)
+        received = images
         if self.planes is not None:
-            maps = torch.cat([maps, self.planes(labels).to(maps.dtype)], dim=1)
-            maps = maps.contiguous(memory_format=torch.channels_last)
-        maps = self.relu(self.image(maps))
-        for block in self.blocks:
-            maps = block(maps)
+            planes = self.planes(labels).to(images.dtype)
+            received = torch.cat([images, planes if self.growth is None else self.growth.reduced(planes)], dim=1)
+            received = received.contiguous(memory_format=torch.channels_last)
+        maps = self.relu(self.images[first](received))
+        for place in range(first, len(self.blocks)):
+            maps = self.blocks[place](maps)
+            if place == first and fade < 1:
+                coarse = self.relu(self.images[first + 1](functional.avg_pool2d(received, 2)))
+                maps = coarse + fade * (maps - coarse)
         if self.deviation is not None:
             maps = self.deviation(maps)
         features = self.relu(self.dense(self.relu(self.last(maps)).flatten(start_dim=1)))

@@ -11,7 +11,7 @@ from digitgan.recipes.families import (
     StyleDiscriminatorRecipe,
     StyleGeneratorRecipe,
 )
-from digitgan.recipes.settings import Recipe
+from digitgan.recipes.settings import Recipe, TrainingRecipe
 
 
 def check_recipe(recipe: Recipe, *, paired: bool, smoothable: bool) -> None:
@@ -140,7 +140,18 @@ def _updates(recipe: Recipe, paired: bool) -> _Checks:
 
 
 def _growth(recipe: Recipe) -> _Checks:
-    training = recipe.training
+    training, path_length = recipe.training, recipe.penalty.path_length
+    return [
+        (
+            bool(training.growth.strip()) and path_length > 0,
+            f'training.growth = "{training.growth}" with penalty.path_length = {path_length:g}',
+            "the mean of the path lengths is that of one image size. Set path_length = 0",
+        ),
+        *_grown_pretraining(training),
+    ]
+
+
+def _grown_pretraining(training: TrainingRecipe) -> _Checks:
     return [
         (
             bool(training.growth.strip()) and steps > 0,

@@ -66,8 +66,8 @@ def growth_of(recipe: Recipe, generator: Generator, discriminator: Discriminator
             needs = 'generator.to_image = "sum"' if part == "generator" else 'discriminator.from_image = "each"'
             family = getattr(recipe, part).family
             raise RecipeError(
-                f'{asked} with {part}.family = "{family}": this network cannot grow. Use family = "residual" with {needs}, '
-                'or set growth = ""'
+                f'{asked} with {part}.family = "{family}": this network cannot grow. Use family = "residual" or "style" with '
+                f'{needs}, or set growth = ""'
             )
     assert generator.growth is not None
     assert discriminator.growth is not None

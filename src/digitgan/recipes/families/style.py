@@ -75,6 +75,8 @@ class StyleDiscriminatorRecipe:
         patch: Side of the square of pixels that the first layer joins to one position, 1, 2 or 4 (space to depth).
         deviation_group: Number of images of a group whose standard deviation the last convolution receives as a further map
             (minibatch standard deviation, Karras et al. 2018), 0 to 1024. 0 or 1 omits the map.
+        from_image: Layer that receives the image: "first" (one layer, at the full size) or "each" (one layer for each stage,
+            so that the network can begin at a smaller size). `training.growth` needs "each".
         features: Width of the dense layer before the score, 1 to 4096.
         auxiliary_classifier: If true, the discriminator also predicts the class of an image (Odena et al. 2017).
     """
@@ -86,6 +88,7 @@ class StyleDiscriminatorRecipe:
     smallest: int = setting(4, low=2, high=32)
     patch: int = setting(1, low=1, high=4)
     deviation_group: int = setting(4, low=0, high=1024)
+    from_image: str = setting("first", names=("first", "each"))
     features: int = setting(128, low=1, high=4096)
     auxiliary_classifier: bool = setting(False)
 
