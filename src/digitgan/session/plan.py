@@ -22,6 +22,7 @@ from digitgan.session.recipe import (
     check_evaluation,
     check_lengths,
     check_networks,
+    check_still_grown,
     checked_recipe,
     image_spec,
     images_for,
@@ -200,6 +201,7 @@ def _resumed(options: TrainOptions, notify: ProgressFn) -> TrainPlan:
     check_networks(extended, image_spec(image_set))
     if saved := checkpoints(run.checkpoints):
         check_length(run, extended, int(saved[-1].name))
+        check_still_grown(recipe, extended, image_spec(image_set), int(saved[-1].name))
     plan = TrainPlan(extended, image_set, labelled, data, record["seed"], device, threads, run, resumed=True, overwrite=False)
     return dataclasses.replace(plan, tensorboard=record.get("tensorboard", False))
 

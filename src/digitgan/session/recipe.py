@@ -14,7 +14,7 @@ from digitgan.errors import RecipeError, UsageError
 from digitgan.networks import ImageSpec, build_discriminator, build_generator
 from digitgan.options import TrainOptions
 from digitgan.recipes import DEFAULT_RECIPE, RECIPES, Recipe, check_recipe, find_recipe, read_recipe, with_settings
-from digitgan.training.augmentation import operations_of
+from digitgan.training.augmentation import check_operations, operations_of
 from digitgan.training.growth import growth_of
 from digitgan.training.losses import LOSSES
 from digitgan.training.penalties import PENALTIES
@@ -110,6 +110,7 @@ def requested_recipe(options: TrainOptions, base: Recipe | None = None) -> Recip
 
 def checked_recipe(recipe: Recipe) -> Recipe:
     """Return the recipe if its names exist and its parts are compatible; otherwise raise `RecipeError`."""
+    check_operations(recipe.augmentation)
     loss = LOSSES.find(recipe.loss.name)
     PENALTIES.find(recipe.penalty.name)
     check_recipe(recipe, paired=loss.paired, smoothable=loss.smoothable)
@@ -196,6 +197,28 @@ def check_evaluation(recipe: Recipe, image_set: ImageSet) -> None:
         raise UsageError(
             f"--evaluate-every with data {image_set.name}: the classifier needs at least two classes. Omit the option, or "
             "give data with a folder for each class"
+        )
+
+
+def check_still_grown(before: Recipe, extended: Recipe, spec: ImageSpec, images_seen: int) -> None:
+    """Check that the networks of a resumed run keep their size if the run becomes longer.
+
+    Args:
+        before: recipe of the run.
+        extended: recipe with the new length.
+        spec: shape of the images.
+        images_seen: number of images that the run has seen.
+
+    Raises:
+        RecipeError: if the networks would return to an earlier stage of their growth.
+    """
+    generator, discriminator = build_generator(before, spec), build_discriminator(before, spec)
+    old, new = (growth_of(recipe, generator, discriminator) for recipe in (before, extended))
+    if old is not None and new is not None and new.level(images_seen) < old.level(images_seen):
+        raise RecipeError(
+            f'training.growth = "{before.training.growth}" with a run of {extended.training.images:,} images instead of '
+            f"{before.training.images:,}: the networks would shrink, because parts of their growth are shares of the run. Make "
+            "the run less long, or start a new one"
         )
 
 

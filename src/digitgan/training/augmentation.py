@@ -153,6 +153,20 @@ AUGMENTATIONS: Final = Registry[Operation](
 """The operations that `augmentation.operations` may list, in the order in which they are applied."""
 
 
+def check_operations(recipe: AugmentationRecipe) -> list[str]:
+    """Return the names of the operations of a recipe.
+
+    Raises:
+        RecipeError: if an operation is unknown or named twice.
+    """
+    names = [name.strip() for name in recipe.operations.split(",") if name.strip()]
+    for name in names:
+        AUGMENTATIONS.find(name)
+        if names.count(name) > 1:
+            raise RecipeError(f"augmentation.operations: names {name!r} twice; name each operation once")
+    return names
+
+
 def operations_of(recipe: AugmentationRecipe, channels: int) -> list[Operation]:
     """Return the operations of a recipe for images with this number of channels; none if it has no augmentation.
 
@@ -161,11 +175,7 @@ def operations_of(recipe: AugmentationRecipe, channels: int) -> list[Operation]:
     """
     if recipe.name == "none":
         return []
-    names = [name.strip() for name in recipe.operations.split(",") if name.strip()]
-    for name in names:
-        AUGMENTATIONS.find(name)
-        if names.count(name) > 1:
-            raise RecipeError(f"augmentation.operations: names {name!r} twice; name each operation once")
+    names = check_operations(recipe)
     found: list[Operation] = [Flips()] if recipe.flips else []
     chosen = [AUGMENTATIONS.find(name) for name in AUGMENTATIONS if name in names]
     found += [operation for operation in chosen if channels > 1 or not operation.colour]

@@ -12,7 +12,7 @@ from digitgan.errors import RecipeError
 from digitgan.networks import Discriminator, Generator
 from digitgan.recipes import Recipe
 
-ENTRY: Final = re.compile(r"\s*(\d{1,6}|1/\d{1,3})\s*@\s*(\d{1,12}|\d{1,3}(?:\.\d{1,6})?%)\s*")
+ENTRY: Final = re.compile(r"\s*(\d{1,6}|1/[1-9]\d{0,2})\s*@\s*(\d{1,12}|\d{1,3}(?:\.\d{1,6})?%)\s*")
 """An entry of `training.growth`: a size in pixels or as a part of the height, and its end in images or as a share."""
 
 

@@ -88,7 +88,7 @@ def grown_images_within(seconds: float, recipe: Recipe, spec: ImageSpec, device:
     """Compute the length of a run of a given duration whose networks grow.
 
     Args:
-        seconds: duration of the run.
+        seconds: duration of the run, with the measurement at the smaller sizes.
         recipe: recipe with a resolved precision and a growth.
         spec: shape of the images.
         device: device of the training.
@@ -100,6 +100,7 @@ def grown_images_within(seconds: float, recipe: Recipe, spec: ImageSpec, device:
     Raises:
         RecipeError: if the growth does not end within this duration.
     """
+    started = time.perf_counter()
     generator, discriminator = build_generator(recipe, spec), build_discriminator(recipe, spec)
 
     def schedule(images: int) -> GrowthSchedule:
@@ -111,6 +112,7 @@ def grown_images_within(seconds: float, recipe: Recipe, spec: ImageSpec, device:
     *earlier, last = schedule(10**12).stages
     speeds = {stage: training_speed(recipe, spec, device, seconds / (1 + len(earlier)), stage) for stage in earlier}
     speeds[last] = speed
+    seconds -= time.perf_counter() - started
     low, high = recipe.training.batch_size, max(recipe.training.batch_size, round(seconds * max(speeds.values())))
     while low < high:
         middle = (low + high + 1) // 2
