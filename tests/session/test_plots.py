@@ -13,7 +13,7 @@ from digitgan.errors import OutputError, RunError
 from digitgan.files import file_hash
 from digitgan.recipes import Recipe
 from digitgan.runs import RunFolder, history_line, new_run
-from digitgan.session.plots import DISCRIMINATOR, GENERATOR, plot
+from digitgan.session.plots import AUGMENTATION, DISCRIMINATOR, GENERATOR, plot
 
 
 @pytest.fixture
@@ -62,6 +62,20 @@ def test_both_networks_have_a_curve_in_each_third(run: RunFolder) -> None:
         assert rows[:270].any()
         assert rows[270:530].any()
         assert rows[530:].any()
+
+
+def test_the_probability_of_the_augmentation_has_a_curve_if_it_changes(run: RunFolder) -> None:
+    write_history(run, 20)
+    plot(run, run.curves)
+    assert not rows_of(pixels(run.curves), AUGMENTATION).any()
+    heights = []
+    for probability in (0.2, 0.9):
+        write_history(run, 20, augmentation_probability=probability)
+        plot(run, run.curves)
+        rows = rows_of(pixels(run.curves)[:, 300:600], AUGMENTATION)
+        assert not rows[:530].any()
+        heights.append(np.nonzero(rows)[0].mean())
+    assert heights[1] < heights[0], "higher up in the picture"
 
 
 def test_a_curve_shows_the_numbers_of_the_history(run: RunFolder) -> None:

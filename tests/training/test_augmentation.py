@@ -250,6 +250,15 @@ def test_without_numbers_or_operations_the_images_are_the_same() -> None:
     assert augmenter_of(AugmentationRecipe()).numbers == 0
 
 
+def test_a_probability_of_0_applies_nothing_and_one_of_1_everything() -> None:
+    """Test the smallest and the largest number."""
+    images = torch.ones(2, 3, 6, 6)
+    numbers = torch.tensor([[0.0, 0.25], [1 - 2.0**-24, 0.25]])
+    for probability, expected in ((0.0, images), (1.0, images - 0.25)):
+        augmenter = augmenter_of(AugmentationRecipe("fixed", "brightness", probability=probability))
+        torch.testing.assert_close(augmenter.augmented(images, numbers), expected)
+
+
 def test_images_keep_their_type() -> None:
     augmenter = augmenter_of(AugmentationRecipe("fixed", flips=True))
     for kind in (torch.float32, torch.bfloat16, torch.float64):

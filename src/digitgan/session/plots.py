@@ -62,8 +62,8 @@ def plot_run(folder: Path, *, out: Path | None, overwrite: bool) -> Path:
     return path
 
 
-DISCRIMINATOR, GENERATOR = "#0072b2", "#d55e00"
-"""Two colours of the palette of Okabe and Ito, distinguishable with any colour vision; the line styles differ too."""
+DISCRIMINATOR, GENERATOR, AUGMENTATION = "#0072b2", "#d55e00", "#009e73"
+"""Three colours of the palette of Okabe and Ito, distinguishable with any colour vision; the line styles differ too."""
 
 
 def plot(run: RunFolder, path: Path) -> None:
@@ -98,6 +98,9 @@ def plot(run: RunFolder, path: Path) -> None:
     for axes, name in ((scores, "score"), (accuracies, "accuracy")):
         axes.plot(images, course(f"{name}_real"), color=DISCRIMINATOR, label="real images")
         axes.plot(images, course(f"{name}_fake"), color=GENERATOR, linestyle="--", label="fake images")
+    if any("augmentation_probability" in line for line in history):
+        probability = course("augmentation_probability")
+        accuracies.plot(images, probability, color=AUGMENTATION, linestyle=":", label="augmentation's probability")
     scores.set_ylabel("discriminator's mean score")
     accuracies.set_ylabel("discriminator's accuracy")
     accuracies.set_ylim(-0.03, 1.03)

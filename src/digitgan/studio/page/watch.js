@@ -96,6 +96,9 @@ class Panel {
       chart("Discriminator scores", [{ name: "real", key: "score_real", of: "first" }, { name: "generated", key: "score_fake", of: "second" }], this.history, this.length, mark),
       chart("Discriminator accuracy", [{ name: "real", key: "accuracy_real", of: "first" }, { name: "generated", key: "accuracy_fake", of: "second" }], this.history, this.length, mark, [0, 1]),
     ];
+    if (this.history.some((line) => line.augmentation_probability !== undefined)) {
+      charts.push(chart("Augmentation", [{ name: "probability", key: "augmentation_probability", of: "first" }], this.history, this.length, mark, [0, 1]));
+    }
     if (facts?.scores?.length) {
       charts.push(chart("Class accuracy", [{ name: "class accuracy", key: "class_accuracy", of: "first" }], facts.scores, this.length, mark, [0, 1]));
     }
