@@ -23,7 +23,7 @@ def projected_discriminator(
             scores.append(_head(build, head, maps, labels, f"head_{number}"))
     if discriminator.image_head is not None:
         scores.append(_head(build, discriminator.image_head, images, labels, "image_head"))
-    return build.layers.Add(name="all_scores")(scores)
+    return build.layers.Add(name="all_scores")(scores) if len(scores) > 1 else scores[0]
 
 
 def _head(build: KerasBuilder, head: MapsHead, maps: KerasTensor, labels: KerasTensor | None, name: str) -> KerasTensor:
