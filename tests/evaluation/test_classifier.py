@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.resources
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +25,7 @@ from digitgan.evaluation import (
     save_classifier,
     train_classifier,
 )
-from digitgan.evaluation.classifier import LOOKALIKES, shipped_for
+from digitgan.evaluation.classifier import LOOKALIKES, SHIPPED, shipped_for
 from digitgan.evaluation.feature_networks import folded
 from digitgan.model.file import Model, save_model
 from digitgan.networks import ImageSpec
@@ -249,3 +250,11 @@ def test_a_copy_of_a_data_set_has_its_shipped_classifier() -> None:
     assert shipped_for(lookalike(level=1)) is None, "other pixels"
     assert shipped_for(lookalike(per_class=4999)) is None, "other counts"
     assert shipped_for(lookalike(name="photos")) is None, "another name"
+
+
+def test_every_shipped_classifier_is_there_and_small() -> None:
+    folder = importlib.resources.files("digitgan") / "pretrained" / "classifiers"
+    for file in {*SHIPPED.values(), *(known.file for known in LOOKALIKES)}:
+        with importlib.resources.as_file(folder / file) as path:
+            assert path.stat().st_size < 2_000_000
+            assert load_classifier(path).spec.classes == 10
