@@ -42,12 +42,23 @@ SETTINGS = [
 ]
 
 
+_NARROW = [f"{network}.{width}" for network in ("generator", "discriminator") for width in ("width=8", "max_width=16")]
+
 NARROWER = {
     "quality": ["generator.channels=[32, 16, 8]", "discriminator.channels=[16, 32, 64]"],
+    "colour": [
+        "generator.channels=[16, 8]",
+        "discriminator.width=4",
+        "discriminator.head_width=8",
+        "discriminator.image_width=4",
+        "training.feature_pretraining=5",
+    ],
+    "residual": _NARROW,
+    "progressive": _NARROW,
     "onehot-cgan-fixed": ["generator.channels=[32, 16, 8]", "discriminator.channels=[16, 32]"],
     "mask-cgan-fixed": ["generator.channels=[32, 16, 8]", "discriminator.channels=[16, 32]"],
 }
-"""Smaller networks for recipes that recompute batch-norm statistics, which takes a minute at full width."""
+"""Smaller networks for recipes that recompute batch-norm statistics, which takes a minute at full width, and for deep ones."""
 
 
 def settings_of(name: str) -> list[str]:
