@@ -10,6 +10,7 @@ from torch import nn
 from digitgan.model.file import Model
 from digitgan.networks import Discriminator, Generator, ImageSpec, build_discriminator, build_generator
 from digitgan.networks.residual import SelfAttention
+from digitgan.networks.style_layers import MinibatchDeviation, ModulatedConvolution, ScaledLinear, ToImage
 from digitgan.recipes import RECIPES, Recipe, with_settings
 from tests import tiny
 
@@ -67,6 +68,21 @@ VARIANTS: dict[str, Recipe] = {
         RECIPES["fast"],
         ["discriminator.spectral_norm=true", "discriminator.label_input=one-hot", "discriminator.label_biases=false"],
     ),
+    "style, last maps, planes": with_settings(
+        RECIPES["style"],
+        [
+            "generator.to_image=last",
+            "generator.patch=1",
+            "generator.width=16",
+            "generator.noise_sides=28",
+            "generator.label_input=one-hot",
+            "discriminator.patch=1",
+            "discriminator.width=16",
+            "discriminator.label_input=row-plane",
+            "discriminator.auxiliary_classifier=true",
+            "discriminator.deviation_group=0",
+        ],
+    ),
 }
 """Every recipe, and combinations of settings that no recipe has."""
 
@@ -89,6 +105,12 @@ def shaken(network: Network) -> Network:
                 layer.weight.normal_(0, 0.1, generator=generator)
             if isinstance(layer, SelfAttention):
                 layer.gamma.fill_(0.7)
+            if isinstance(layer, ModulatedConvolution | ToImage | ScaledLinear):
+                layer.bias.uniform_(-0.2, 0.2, generator=generator)
+            if isinstance(layer, ModulatedConvolution) and layer.strength is not None:
+                layer.strength.uniform_(0.1, 0.3, generator=generator)
+            if isinstance(layer, MinibatchDeviation):
+                layer.mean.uniform_(0.5, 1, generator=generator)
     return network.eval()
 
 

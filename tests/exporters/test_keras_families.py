@@ -9,6 +9,7 @@ import torch
 from digitgan.exporters.keras_families import keras_discriminator, keras_generator
 from digitgan.networks import ImageSpec
 from digitgan.recipes import Recipe, with_settings
+from tests import tiny
 from tests.exporters.networks import RESIDUAL, VARIANTS, discriminator_of, generator_of, inputs_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # raised within Keras
@@ -43,7 +44,7 @@ def test_both_networks_give_the_same_numbers(name: str) -> None:
         np.testing.assert_allclose(found[1], judged.class_logits.numpy(), atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["fast", "lstm-cgan", "onehot-cgan", "mask-cgan", "plain-gan", *list(RESIDUAL)[:2]])
+@pytest.mark.parametrize("name", ["fast", "lstm-cgan", "onehot-cgan", "mask-cgan", "plain-gan", "style", *list(RESIDUAL)[:2]])
 def test_colour_and_other_sizes_too(name: str) -> None:
     recipe, spec = VARIANTS[name], ImageSpec(3, 32, 16, 4)
     generator, discriminator = generator_of(recipe, spec), discriminator_of(recipe, spec)
@@ -76,9 +77,16 @@ def test_the_channels_of_colour_patches_keep_their_order(patch: int) -> None:
     np.testing.assert_allclose(found[:, 0], scores.numpy(), atol=1e-5)
 
 
+GROWING = {
+    "residual": RESIDUAL["residual, bottlenecks, sum"],
+    "style": tiny.style("discriminator.from_image=each", "discriminator.label_input=row-plane"),
+}
+
+
+@pytest.mark.parametrize("family", GROWING)
 @pytest.mark.parametrize("level", [0.0, 0.4, 1.0, 1.7])
-def test_networks_in_the_middle_of_their_growth_keep_their_level(level: float) -> None:
-    recipe, spec = RESIDUAL["residual, bottlenecks, sum"], ImageSpec(3, 16, 32, 4)
+def test_networks_in_the_middle_of_their_growth_keep_their_level(level: float, family: str) -> None:
+    recipe, spec = GROWING[family], ImageSpec(3, 16, 32, 4)
     generator, discriminator = generator_of(recipe, spec), discriminator_of(recipe, spec)
     for network in (generator, discriminator):
         assert network.growth is not None

@@ -38,6 +38,7 @@ def exported(name: str, path: Path, format_name: str, quantize: str | None = Non
         "plain-gan",
         "dcgan",
         *RESIDUALS,
+        "style",
         pytest.param("autoregressive", marks=pytest.mark.long),
     ],
 )
@@ -94,12 +95,16 @@ def test_a_program_of_residual_networks_takes_any_number(name: str, tmp_path: Pa
         np.testing.assert_allclose(FORMATS["torch"].draw(path, z.numpy(), labels.numpy()), images, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["fast", pytest.param("style", marks=pytest.mark.long)])
 @pytest.mark.parametrize(("quantize", "most"), [("fp16", 0.02), ("int8", 1.0)])
-def test_smaller_numbers_make_smaller_files_of_much_the_same_images(tmp_path: Path, quantize: str, most: float) -> None:
+def test_smaller_numbers_make_smaller_files_of_much_the_same_images(
+    tmp_path: Path, name: str, quantize: str, most: float
+) -> None:
     whole, small = tmp_path / "whole.onnx", tmp_path / "small.onnx"
-    package = exported("fast", whole, "onnx")
-    exported("fast", small, "onnx", quantize)
-    assert small.stat().st_size < 0.6 * whole.stat().st_size
+    package = exported(name, whole, "onnx")
+    exported(name, small, "onnx", quantize)
+    # The operations of the modulation are a third of the file of a small style generator.
+    assert small.stat().st_size < (0.6 if name == "fast" else 0.75) * whole.stat().st_size
     z, labels = (values.numpy() for values in inputs_of(package.model.generator, 64))
     drawn, exact = (FORMATS["onnx"].draw(path, z, labels) for path in (small, whole))
     assert 0 < np.abs(drawn - exact).max() < most
@@ -107,7 +112,13 @@ def test_smaller_numbers_make_smaller_files_of_much_the_same_images(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    "name", ["fast", pytest.param("plain-gan", marks=pytest.mark.long), pytest.param("autoregressive", marks=pytest.mark.long)]
+    "name",
+    [
+        "fast",
+        "style",
+        pytest.param("plain-gan", marks=pytest.mark.long),
+        pytest.param("autoregressive", marks=pytest.mark.long),
+    ],
 )
 def test_a_torch_program_runs_without_this_package(name: str, tmp_path: Path) -> None:
     path = tmp_path / "generator.pt2"

@@ -59,7 +59,6 @@ class StyleDiscriminator(Discriminator):
         super().__init__(spec)
         sides = stage_sides(spec.height, spec.width, recipe.smallest, recipe.patch, "discriminator")
         widths = stage_widths(recipe, len(sides))[::-1]
-        self.input = nn.Identity()
         self.planes = label_planes(recipe.label_input, spec)
         channels = spec.channels + (self.planes.channels if self.planes is not None else 0)
         receiving = widths if recipe.from_image == "each" else widths[:1]

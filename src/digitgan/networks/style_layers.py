@@ -169,16 +169,16 @@ class ToImage(nn.Module):
         nn.init.ones_(self.style.bias)
         self.patch = patch
         self.weight = nn.Parameter(torch.randn(after * patch**2, before) / math.sqrt(before * images))
-        self.bias = nn.Parameter(torch.zeros(after * patch**2))
+        self.bias = nn.Parameter(torch.zeros(after))
 
     def forward(self, maps: Tensor, w: Tensor) -> Tensor:
         """Map (n, before, height, width) and styles (n, style) to pixels (n, after, height * patch, width * patch)."""
         # Scaling the few weights is faster than scaling the maps.
         weight = self.style(w)[:, :, None] * self.weight.T
         positions = maps.permute(0, 2, 3, 1).flatten(start_dim=1, end_dim=2)
-        pixels = (positions @ weight.to(maps.dtype)).float() + self.bias
-        pixels = pixels.transpose(1, 2).unflatten(2, maps.shape[2:])
-        return functional.pixel_shuffle(pixels, self.patch) if self.patch > 1 else pixels
+        pixels = (positions @ weight.to(maps.dtype)).float().transpose(1, 2).unflatten(2, maps.shape[2:])
+        pixels = functional.pixel_shuffle(pixels, self.patch) if self.patch > 1 else pixels
+        return pixels + self.bias[:, None, None]
 
 
 @final

@@ -16,6 +16,7 @@ from digitgan.exporters.keras_families.keras_graph import keras_graph_generator
 from digitgan.exporters.keras_families.projected import projected_discriminator
 from digitgan.exporters.keras_families.recurrent import recurrent_discriminator, recurrent_generator
 from digitgan.exporters.keras_families.residual import residual_discriminator, residual_generator
+from digitgan.exporters.keras_families.style import style_discriminator, style_generator
 from digitgan.exporters.keras_layers import KerasBuilder, KerasModel, KerasTensor
 from digitgan.networks import Discriminator, Generator
 from digitgan.networks.convolutional import ConvolutionalDiscriminator, ConvolutionalGenerator
@@ -23,6 +24,8 @@ from digitgan.networks.keras_graph.generator import KerasGraphGenerator
 from digitgan.networks.projected import ProjectedDiscriminator
 from digitgan.networks.recurrent import RecurrentDiscriminator, RecurrentGenerator
 from digitgan.networks.residual import ResidualDiscriminator, ResidualGenerator
+from digitgan.networks.style import StyleGenerator
+from digitgan.networks.style_discriminator import StyleDiscriminator
 
 
 def keras_generator(generator: Generator, *, conditional: bool) -> KerasModel:
@@ -80,6 +83,7 @@ KERAS_GENERATORS: Final[Mapping[type[Any], Callable[[KerasBuilder, Any, KerasTen
             ConvolutionalGenerator: convolutional_generator,
             RecurrentGenerator: recurrent_generator,
             ResidualGenerator: residual_generator,
+            StyleGenerator: style_generator,
             KerasGraphGenerator: keras_graph_generator,
         }
     )
@@ -93,6 +97,7 @@ KERAS_DISCRIMINATORS: Final[Mapping[type[Any], Callable[[KerasBuilder, Any, Kera
             RecurrentDiscriminator: recurrent_discriminator,
             ResidualDiscriminator: residual_discriminator,
             ProjectedDiscriminator: projected_discriminator,
+            StyleDiscriminator: style_discriminator,
         }
     )
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 from digitgan.exporters.keras_families.parts import unit_rows
 from digitgan.exporters.keras_layers import KerasBuilder, KerasTensor, array
-from digitgan.networks.keras_graph import Add, Concatenate, Layer, Lstm, Multiply
+from digitgan.networks.keras_graph import Add, Concatenate, Layer, Lstm, Multiply, Rsqrt
 from digitgan.networks.keras_graph.generator import KerasGraphGenerator
 
 
@@ -24,6 +24,9 @@ def keras_graph_generator(
     for place, inputs in generator.calls:
         given = [results[each][part] if isinstance(results[each], list) else results[each] for each, part in inputs]
         described, layer = generator.described[place], generator.layers[place]
+        if isinstance(layer, Rsqrt):  # an operation, which Keras has no layer for
+            results.append(build.keras.ops.rsqrt(given[0]))
+            continue
         if place not in made:
             made[place] = getattr(layers, described["kind"])(**described["settings"], name=described["name"])
         if isinstance(layer, Lstm):

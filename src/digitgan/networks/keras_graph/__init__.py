@@ -22,11 +22,22 @@ from digitgan.networks.keras_graph.plain import (
     ReLU,
     Rescaling,
     Reshape,
+    Rsqrt,
+    UnitNormalization,
     UpSampling2D,
+    ZeroPadding2D,
 )
-from digitgan.networks.keras_graph.weighted import BatchNorm, Convolution, ConvolutionUp, Dense, Embedding, Lstm
+from digitgan.networks.keras_graph.weighted import (
+    BatchNorm,
+    Convolution,
+    ConvolutionUp,
+    Dense,
+    DepthwiseConvolution,
+    Embedding,
+    Lstm,
+)
 
-__all__ = ["KINDS", "Add", "Concatenate", "Dense", "Layer", "Lstm", "Multiply", "Numbers", "Shape"]
+__all__ = ["KINDS", "Add", "Concatenate", "Dense", "Layer", "Lstm", "Multiply", "Numbers", "Rsqrt", "Shape"]
 
 KINDS: Final[Mapping[str, Callable[[Settings, Sequence[Shape]], Layer]]] = types.MappingProxyType(
     {
@@ -38,6 +49,7 @@ KINDS: Final[Mapping[str, Callable[[Settings, Sequence[Shape]], Layer]]] = types
         "Conv2DTranspose": ConvolutionUp,
         "Cropping1D": Cropping1D,
         "Dense": Dense,
+        "DepthwiseConv2D": DepthwiseConvolution,
         "Dropout": Identity,
         "Embedding": Embedding,
         "Flatten": Reshape,
@@ -50,7 +62,10 @@ KINDS: Final[Mapping[str, Callable[[Settings, Sequence[Shape]], Layer]]] = types
         "ReLU": ReLU,
         "Rescaling": Rescaling,
         "Reshape": Reshape,
+        "Rsqrt": Rsqrt,
+        "UnitNormalization": UnitNormalization,
         "UpSampling2D": UpSampling2D,
+        "ZeroPadding2D": ZeroPadding2D,
     }
 )
 """The supported layers by their Keras class names."""

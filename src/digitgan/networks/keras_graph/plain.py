@@ -185,6 +185,52 @@ class Cropping1D(Layer):
 
 
 @final
+class ZeroPadding2D(Layer):
+    """The Keras layer `ZeroPadding2D`."""
+
+    def __init__(self, settings: Settings, shapes: Sequence[Shape]) -> None:
+        super().__init__(settings, shapes)
+        check_only(settings, data_format="channels_last")
+        height, width, _ = shape_of_maps(shapes)
+        padding = settings.get("padding", 1)
+        pairs = [padding, padding] if isinstance(padding, int) else padding
+        sides = [side for pair in pairs for side in ([pair, pair] if isinstance(pair, int) else pair)]
+        if len(sides) != 4 or not all(isinstance(side, int) and 0 <= side <= max(height, width) for side in sides):
+            raise ValueError(f"padding = {padding!r}: must be 1, 2 or 2x2 integers, from 0 to the sides of the maps")
+        self.padding = (sides[2], sides[3], sides[0], sides[1])
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Pad maps (n, height, width, channels) with zeros."""
+        return functional.pad(maps, (0, 0, *self.padding))
+
+
+@final
+class UnitNormalization(Layer):
+    """The Keras layer `UnitNormalization` of the last axis."""
+
+    def __init__(self, settings: Settings, shapes: Sequence[Shape]) -> None:
+        super().__init__(settings, shapes)
+        if settings.get("axis", -1) not in (-1, [-1], len(shapes[0])):
+            raise ValueError(f"axis = {settings['axis']!r}: must be the last axis")
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Scale values to norm 1."""
+        return functional.normalize(values, dim=-1, eps=1e-6)  # Keras bounds the squared norm by 1e-12
+
+
+@final
+class Rsqrt(Layer):
+    """The Keras operation `keras.ops.rsqrt`."""
+
+    def __init__(self, settings: Settings, shapes: Sequence[Shape]) -> None:
+        super().__init__(settings, shapes)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Return 1 / sqrt(values)."""
+        return torch.rsqrt(values)
+
+
+@final
 class Identity(Layer):
     """The Keras layers `Dropout`, `GaussianNoise` and `GaussianDropout`, which are the identity outside training."""
 

@@ -97,6 +97,34 @@ class Convolution(Layer):
 
 
 @final
+class DepthwiseConvolution(Layer):
+    """The Keras layer `DepthwiseConv2D`, with one kernel for each channel and without dilation."""
+
+    def __init__(self, settings: Settings, shapes: Sequence[Shape]) -> None:
+        super().__init__(settings, shapes)
+        check_only(settings, data_format="channels_last", depth_multiplier=1)
+        if sizes_of(settings.get("dilation_rate", 1)) != (1, 1):
+            raise ValueError(f"dilation_rate = {settings['dilation_rate']!r} is not supported; must be 1")
+        height, width, channels = shape_of_maps(shapes)
+        kernel, strides = sizes_of(settings.get("kernel_size")), sizes_of(settings.get("strides", 1))
+        self.padding = padding_of(settings, (height, width), kernel, strides)
+        bias = settings.get("use_bias", True)
+        self.inner = nn.Conv2d(channels, channels, kernel, strides, groups=channels, bias=bias)  # type: ignore[arg-type]
+        self.activation = activation_of(settings)
+        self.stored = [(*kernel, channels, 1), (channels,)][: 2 - (self.inner.bias is None)]
+
+    def own_weights(self) -> Sequence[Tensor]:
+        """See `Layer.own_weights`."""
+        weight = self.inner.weight.permute(2, 3, 0, 1)
+        return [weight] if self.inner.bias is None else [weight, self.inner.bias]
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Apply the layer to maps (n, height, width, channels); return (n, new height, new width, channels)."""
+        padded = functional.pad(maps.permute(0, 3, 1, 2), self.padding)
+        return self.activation(self.inner(padded).permute(0, 2, 3, 1))
+
+
+@final
 class ConvolutionUp(Layer):
     """The Keras layer `Conv2DTranspose`, without output padding or dilation."""
 
