@@ -126,11 +126,11 @@ def test_the_layer_of_the_image_is_a_modulated_convolution(patch: int) -> None:
     maps, w = torch.randn(2, 5, 4, 6), torch.randn(2, 6)
     expected = torch.cat(
         [
-            functional.conv2d(image[None] * scales[:, None, None], layer.weight[:, :, None, None], layer.bias)
+            functional.conv2d(image[None] * scales[:, None, None], layer.weight[:, :, None, None])
             for image, scales in zip(maps, layer.style(w), strict=True)
         ]
     )
-    expected = functional.pixel_shuffle(expected, patch)
+    expected = functional.pixel_shuffle(expected, patch) + layer.bias[:, None, None]
     torch.testing.assert_close(layer(maps, w), expected, rtol=1e-4, atol=1e-5)
 
 
@@ -250,7 +250,7 @@ def test_mixed_styles_have_the_coarse_layers_of_one_and_the_fine_layers_of_the_o
     own = [style[0] for style in generator.styles(generator.layout.parts(z[:1]), labels[:1])]
     other = [style[0] for style in generator.styles(generator.layout.parts(z[1:]), labels[1:])]
     mixed = generator.styles(generator.layout.parts(generator.mixed(z[:1], z[1:])), labels[:1])
-    half = len(mixed) // 2
+    half = len(mixed) // 3
     assert all(torch.equal(style[0], expected) for style, expected in zip(mixed, [*own[:half], *other[half:]], strict=True))
     for share in (0.0, 0.6):  # truncated and inverted codes can be mixed too
         coarse, fine = generator.scaled(z[:1], share), generator.truncate(z[1:], 0.4)

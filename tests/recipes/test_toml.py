@@ -51,6 +51,8 @@ def test_settings_change_only_what_they_name() -> None:
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
+        ("generator.mixing=0.5", "'mixing'.*'convolutional'"),
+        ("penalty.path_length=-1", "-1.*0 to 10000"),
         ("penalty.gama=1", "'gama'.*'penalty'.*did you mean 'gamma'"),
         ("penlty.gamma=1", "'penlty': did you mean 'penalty'"),
         ("penalty.gamma", "section.key=value"),

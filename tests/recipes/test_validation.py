@@ -65,6 +65,12 @@ NONSENSE = [
     ),
     ("progressive", ["training.pretraining=50"], "training.growth", "training.pretraining"),
     ("onehot-cgan", ["discriminator.label_input=mask-plane"], "discriminator.entry_channels", "discriminator.label_input"),
+    ("fast", ["penalty.path_length=2"], "penalty.path_length", "generator.family"),
+    ("style", ["penalty.path_length=2", "updates.microbatches=2"], "penalty.path_length", "updates.microbatches"),
+    ("style", ["training.batch_size=6"], "discriminator.deviation_group", "training.batch_size = 6"),
+    ("style", ["updates.microbatches=32"], "discriminator.deviation_group", "updates.microbatches = 32"),
+    ("style", ["discriminator.label_input=none"], "generator.label_input", "discriminator.label_input"),
+    ("style", ["generator.label_input=none"], "generator.label_input", "discriminator.label_input"),
 ]
 
 
@@ -96,6 +102,14 @@ def test_every_recipe_of_the_table_makes_sense(name: str) -> None:
         ["discriminator.norm=batch", "updates.batches=separate"],
         ["discriminator.label_input=none", "discriminator.label_biases=false", "discriminator.auxiliary_classifier=true"],
         ["generator.label_input=one-hot", "generator.norm=batch", "discriminator.label_input=one-hot"],
+        ["generator.family=style", "penalty.path_length=2"],
+        ["discriminator.family=style", "discriminator.deviation_group=0", "training.batch_size=6"],
+        [
+            "generator.family=style",
+            "generator.label_input=none",
+            "discriminator.family=style",
+            "discriminator.label_input=none",
+        ],
     ],
 )
 def test_what_makes_sense_is_not_refused(settings: list[str]) -> None:

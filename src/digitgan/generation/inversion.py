@@ -26,9 +26,8 @@ KEPT_CANDIDATES: Final = 8
 DESCENT_STEPS: Final = 200
 LEARNING_RATE: Final = 0.1
 
-PRIOR_WEIGHT: Final = 2e-3
-"""Weight of the mean square of the variables in the loss, which keeps the latent where the prior has mass. Without it an
-unusual image is matched by latents far outside the prior, whose neighbours do not decode to digits."""
+HALF_RANGE: Final = 127.5
+"""Levels of 255 that are 1 in the range of the networks."""
 
 
 @final
@@ -62,7 +61,8 @@ def invert(model: Model, image: Picture, label: int | None = None, seed: int = 0
         seed: Seed of the starting latents.
 
     Returns:
-        The reconstruction of lowest error.
+        The reconstruction of lowest loss: the squared error and the prior of the latent, so that the class is the one that
+        needs the least unusual latent.
 
     Raises:
         UsageError: If the image has another size or number of channels, or the seed is negative.
@@ -78,29 +78,33 @@ def invert(model: Model, image: Picture, label: int | None = None, seed: int = 0
     labels = torch.tensor([each for each in classes for _ in range(STARTS_PER_CLASS)], device=device)
     z = to_device(rng.normals(seed, "starts of an inversion", 0, len(labels), model.generator.latent), device)
     variables = model.generator.inversion_start(z, labels)
-    variables, labels, errors = _descend(model, to_network(pixels), variables, labels, FIRST_STEPS)
-    best = errors.argsort()[:KEPT_CANDIDATES]
+    variables, labels, losses = _descend(model, to_network(pixels), variables, labels, FIRST_STEPS)
+    best = losses.argsort()[:KEPT_CANDIDATES]
     variables, labels, _ = _descend(model, to_network(pixels), variables[best], labels[best], DESCENT_STEPS - FIRST_STEPS)
     z = model.generator.inverted(variables)
     drawn = model.draw_many(z.cpu(), labels.cpu())
     differences = (drawn.astype(np.float64) - image) ** 2
     found = np.sqrt(differences.reshape(len(drawn), -1).mean(axis=1))
-    winner = int(found.argmin())
+    winner = int(((found / HALF_RANGE) ** 2 + _priors(model, variables).cpu().numpy()).argmin())
     return Inversion(z[winner].cpu().numpy(), int(labels[winner]), drawn[winner], float(found[winner]))
 
 
 def _descend(model: Model, image: Tensor, variables: Tensor, labels: Tensor, steps: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Run `steps` of Adam on the variables; return them, their labels, and the errors (n,) at the last step."""
+    """Run `steps` of Adam on the variables; return them, their labels, and the losses (n,) at the last step."""
     variables = variables.clone().requires_grad_()
     optimizer = torch.optim.Adam([variables], lr=LEARNING_RATE)
-    errors = torch.zeros(len(variables))
+    losses = torch.zeros(len(variables))
     for _ in range(steps):
         images = model.generator(model.generator.inverted(variables), labels)
-        errors = (images - image).square().flatten(start_dim=1).mean(dim=1)
-        total = (errors + PRIOR_WEIGHT * variables.square().mean(dim=1)).sum()
-        (variables.grad,) = torch.autograd.grad(total, [variables])
+        losses = (images - image).square().flatten(start_dim=1).mean(dim=1) + _priors(model, variables)
+        (variables.grad,) = torch.autograd.grad(losses.sum(), [variables])
         optimizer.step()
-    return variables.detach(), labels, errors.detach()
+    return variables.detach(), labels, losses.detach()
+
+
+def _priors(model: Model, variables: Tensor) -> Tensor:
+    """Return the part of the loss (n,) that keeps the variables where their prior has mass."""
+    return model.generator.inversion_prior * variables.square().mean(dim=1)
 
 
 def _size(shape: tuple[int, ...]) -> str:

@@ -201,9 +201,13 @@ def _neighbours(start: Start) -> Walk:
 def _directions(start: Start) -> Walk:
     """Move a latent along the principal directions of the generator."""
     generator = start.model.generator
-    here = generator.extended(torch.from_numpy(start.latents(1)))[0].numpy()
+    code = generator.extended(torch.from_numpy(start.latents(1)))
+    here = code[0].numpy()
     directions, variances = generator.principal_directions(DIRECTIONS)
-    along = directions @ here / np.square(directions).sum(axis=1)
+    device = next(generator.parameters()).device
+    given = (code, torch.tensor(start.labels[:1]), torch.from_numpy(directions))
+    with torch.no_grad():
+        along = generator.coordinates(*(each.to(device) for each in given))[0].cpu().numpy()
     places = np.linspace(-REACH, REACH, start.steps + 1, dtype=np.float32)
     z = here + (places[:, None] - along[None])[:, :, None] * directions[None]
     label = start.one_hot(start.labels[:1])

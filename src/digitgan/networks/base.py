@@ -67,10 +67,13 @@ class Generator(nn.Module, ABC):
         mixing_numbers: the number of further standard normal numbers that follow a latent in training, for style mixing.
         dense: the first layer, whose input is z followed by the label vector; a family without it overrides
             `principal_directions`.
+        inversion_prior: the weight of the mean square of the variables in the loss of an inversion. Without it, an unusual
+            image is matched by latents far outside the prior, whose neighbours are no plausible images.
         growth: the size that the network has grown to; None for a family that does not grow.
     """
 
     dense: nn.Linear
+    inversion_prior: float = 2e-3
 
     def __init__(self, spec: ImageSpec, latent: int) -> None:
         super().__init__()
@@ -162,6 +165,16 @@ class Generator(nn.Module, ABC):
             RecipeError: if the family has no styles.
         """
         raise RecipeError(f"penalty.path_length: {type(self).__name__} has no styles; set it to 0, or use {WITH_STYLES}")
+
+    def coordinates(self, z: Tensor, labels: Tensor, directions: Tensor) -> Tensor:
+        """Return the coordinates (n, count) of latents or codes along principal directions, in standard deviations.
+
+        Args:
+            z: latents (n, latent) or codes (n, code).
+            labels: class indices (n,).
+            directions: the directions (count, code).
+        """
+        return z @ directions.T
 
     def principal_directions(self, count: int) -> tuple[Numbers, Numbers]:
         """Compute the directions of latent codes that change the image most; see `directions_of_layer`.
