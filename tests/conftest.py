@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 import fcntl
 import json
 import os
@@ -119,7 +120,8 @@ def _fill(cache: Path) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(cache))
-        patch.setattr(classifier_training, "SMALL_EPOCHS", 6)
+        briefer = {name: dataclasses.replace(each, max_epochs=6) for name, each in classifier_training.SETTINGS.items()}
+        patch.setattr(classifier_training, "SETTINGS", briefer)
         classifier_for(embedded_digits("train"), lambda line: None)
         training, held_out = (load_image_set("mnist", split) for split in ("train", "test"))
         known = classifier_for(training, lambda line: None)

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+import digitgan
 from digitgan.data import ImageSet, embedded_digits
 from digitgan.errors import ModelFileError, OutputError
 from digitgan.evaluation import (
@@ -26,8 +27,8 @@ from digitgan.evaluation import (
     train_classifier,
 )
 from digitgan.evaluation.classifier import LOOKALIKES, SHIPPED, shipped_for
-from digitgan.evaluation.feature_networks import folded
-from digitgan.model.file import Model, save_model
+from digitgan.evaluation.feature_networks import folded, set_patch_components
+from digitgan.model.file import Model, save_model, tensors_sha256
 from digitgan.networks import ImageSpec
 
 FORM = ImageSpec(channels=1, height=16, width=16, classes=10)
@@ -180,6 +181,8 @@ def test_a_folded_classifier_predicts_the_same(classifier: FeatureClassifier, di
         (ImageSpec(1, 32, 32, 10), "small"),
         (ImageSpec(1, 33, 28, 10), "residual"),
         (ImageSpec(3, 8, 8, 2), "residual"),
+        (ImageSpec(3, 8, 128, 2), "residual"),
+        (ImageSpec(3, 17, 30, 2), "residual"),
         (ImageSpec(3, 32, 32, 10), "residual"),
         (ImageSpec(3, 128, 96, 100), "residual"),
     ],
@@ -201,6 +204,35 @@ def test_larger_images_cost_little_more_than_those_of_32_pixels(side: int) -> No
         return counter.get_total_flops()
 
     assert operations(side) < 2 * operations(32)
+
+
+@pytest.mark.parametrize("side", [16, 32, 64, 128])
+def test_the_first_layer_decorrelates_the_patches_of_the_training_images(side: int) -> None:
+    """The images are sums of smooth waves, whose pixels depend on each other."""
+    numbers = np.random.default_rng(0)
+    waves = np.cumsum(numbers.standard_normal((50, 3, side, side)), axis=3)
+    images = torch.from_numpy(waves / np.abs(waves).max()).float()
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        classifier = FeatureClassifier(ImageSpec(3, side, side, 10))
+    set_patch_components(classifier, images)
+    convolution = classifier.features[0]
+    assert isinstance(convolution, nn.Conv2d)
+    assert not convolution.weight.requires_grad
+    inner = nn.functional.conv2d(images, convolution.weight, stride=convolution.stride).permute(0, 2, 3, 1).flatten(0, 2)
+    positive, negative = inner.chunk(2, dim=1)
+    torch.testing.assert_close(positive, -negative)
+    correlations = np.corrcoef(positive.numpy().T)
+    np.testing.assert_allclose(correlations, np.eye(len(correlations)), atol=0.01)
+    assert 0.5 < positive[:, 0].std() < 1.01
+
+
+def test_the_shipped_classifier_of_mnist_stays_the_same() -> None:
+    """Metrics are comparable only if the weights are."""
+    path = Path(digitgan.__file__).parent / "pretrained" / "classifiers" / "mnist.safetensors"
+    loaded = load_classifier(path)
+    assert loaded.network == "small"
+    assert tensors_sha256(loaded.state_dict()) == "7d27d6319548c3a356ddb0c1a2c8a1bbba64a45d7042879e1bff9ce34ab6392c"
 
 
 @pytest.fixture(scope="module")

@@ -25,10 +25,11 @@ class ProgressLines:
         notify: a function that receives the lines.
         what: the operation, at the start of each line.
         describe: a function that describes an amount, such as `in_megabytes`.
+        before: the amount that an earlier part of the operation has done, on which the time left must not depend.
     """
 
-    def __init__(self, notify: ProgressFn, what: str, describe: Callable[[int], str]) -> None:
-        self._notify, self._what, self._describe = notify, what, describe
+    def __init__(self, notify: ProgressFn, what: str, describe: Callable[[int], str], before: int = 0) -> None:
+        self._notify, self._what, self._describe, self._before = notify, what, describe, before
         self._began = self._reported = time.monotonic()
 
     @property
@@ -49,7 +50,7 @@ class ProgressLines:
         self._reported = now
         line = f"{self._what}: {self._describe(done)}"
         if total:
-            left = (now - self._began) * max(0, total - done) / max(1, done)
+            left = (now - self._began) * max(0, total - done) / max(1, done - self._before)
             line += f" of {self._describe(total)}, {left:.0f} s left"
         self._notify(line)
 

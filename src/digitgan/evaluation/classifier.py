@@ -28,6 +28,7 @@ from digitgan.evaluation.feature_networks import (
     folded,
     in_channels_last,
     network_for,
+    stored,
 )
 from digitgan.files import replacing
 from digitgan.images import Picture, to_network
@@ -125,10 +126,9 @@ def save_classifier(path: Path, classifier: FeatureClassifier) -> None:
     from safetensors.torch import save
 
     header = {name: str(value) for name, value in dataclasses.asdict(classifier.spec).items()}
-    tensors = {name: tensor.contiguous() for name, tensor in classifier.state_dict().items()}
     if classifier.network != SMALL:
         header[_NETWORK] = classifier.network
-        tensors = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+    tensors = {name: stored(tensor, classifier.network).contiguous() for name, tensor in classifier.state_dict().items()}
     with replacing(path) as file:
         file.write(save(tensors, metadata=header))
 
@@ -189,6 +189,8 @@ def shipped_for(training: ImageSet) -> str | None:
 def classifier_for(training: ImageSet, notify: ProgressFn) -> CachedClassifier:
     """Return the classifier of a set of training images. If none exists, train one and cache it.
 
+    A training that was killed continues from its state in the cache.
+
     Args:
         training: labelled images.
         notify: a function that receives lines of progress of a training, which takes one to six minutes.
@@ -213,9 +215,11 @@ def classifier_for(training: ImageSet, notify: ProgressFn) -> CachedClassifier:
         return _known(load_classifier(path), f"cached in {path}")
     except ModelFileError:
         notify(f"training a classifier of {training.name}, cached in {path} …")
-    classifier = train_classifier(training, epochs=epochs_for(training), notify=notify)
+    state = path.with_name(f"{path.stem}.unfinished.safetensors")
+    classifier = train_classifier(training, epochs=epochs_for(training), notify=notify, state=state)
     try:
         save_classifier(path, classifier)
+        state.unlink(missing_ok=True)
     except OutputError as problem:
         notify(f"{problem}; the classifier is not cached")
     return _known(classifier, f"trained on {training.name}")

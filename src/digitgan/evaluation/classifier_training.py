@@ -2,41 +2,172 @@
 
 from __future__ import annotations
 
-from typing import Final
+import hashlib
+import math
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, final
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from digitgan import rng
-from digitgan.data import Batches, ImageSet, ProgressFn, silent
+from digitgan.data import Batch, Batches, ImageSet, ProgressFn, silent
 from digitgan.data.progress import ProgressLines, in_thousands
 from digitgan.device import choose_precision
-from digitgan.evaluation.feature_networks import RESIDUAL, FeatureClassifier, in_channels_last, network_for
+from digitgan.evaluation.classifier_state import UnfinishedTraining
+from digitgan.evaluation.feature_networks import (
+    RESIDUAL,
+    SMALL,
+    FeatureClassifier,
+    in_channels_last,
+    network_for,
+    patch_images,
+    set_patch_components,
+    stored,
+)
 from digitgan.images import to_network
 from digitgan.networks import ImageSpec
 
-SMALL_BATCH: Final = 128
-RESIDUAL_BATCH: Final = 256
+Positions = npt.NDArray[np.int64]
 
 MAX_SHIFT: Final = 2
-"""The greatest random shift of training images, in pixels, since digits are not always centred."""
+"""The greatest random shift of small grey images, in pixels, since digits are not always centred."""
 
-SMALL_IMAGES: Final = 180_000
-"""The number of images on which a small network is trained, with repetition: three epochs of MNIST."""
+SHIFT_SHARE: Final = 1 / 16
+"""The greatest random shift of other images, as a share of the longer side: 2 pixels of 32."""
 
-RESIDUAL_IMAGES: Final = 500_000
-"""The number of images on which a residual network is trained, with repetition: ten epochs of CIFAR-10."""
 
-SMALL_EPOCHS, RESIDUAL_EPOCHS = 30, 60
-"""The greatest number of epochs; more do not improve a classifier."""
+@final
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How the classifiers with one network are trained.
+
+    Attributes:
+        batch_size: the number of images of a step.
+        images: the number of images of the whole training, with repetition.
+        least_images: the least such number, for small image sets.
+        max_epochs: the greatest number of epochs beyond `least_images`; more do not improve a classifier.
+        label_smoothing: the share of the target that all classes have in common, 0 to 1.
+        optimizer: a function that makes the optimiser of a classifier.
+        schedule: a function that returns the learning rate and the momentum of a step of so many steps.
+        augment: a function of a batch, the seed and the step. It returns images (n, channels, height, width) in [-1, 1].
+        bfloat16: whether the network computes in bfloat16 where the processor multiplies in it.
+    """
+
+    batch_size: int
+    images: int
+    least_images: int
+    max_epochs: int
+    label_smoothing: float
+    optimizer: Callable[[FeatureClassifier], torch.optim.Optimizer]
+    schedule: Callable[[int, int], tuple[float, float]]
+    augment: Callable[[Batch, int, int], Tensor]
+    bfloat16: bool
+
+
+def one_cycle(step: int, steps: int) -> tuple[float, float]:
+    """Return the learning rate and the momentum of a step by the one-cycle policy (Smith and Topin 2019).
+
+    The learning rate rises along a cosine from 1/25 of its peak for three tenths of the steps, and then falls to 1/250,000 of
+    the peak. The momentum falls from 0.95 to 0.85 and rises again. The values equal those of PyTorch's `OneCycleLR`, bit for
+    bit.
+
+    Args:
+        step: the step, from 0.
+        steps: the number of steps of the training.
+    """
+    steps = max(2, steps)  # a single step has the rate of the first of two
+    peak = 4e-3
+    first, last = peak / 25, peak / 25 / 1e4
+    turn, end = 0.3 * steps - 1, steps - 1
+
+    def between(begin: float, finish: float, share: float) -> float:
+        return finish + (begin - finish) / 2.0 * (math.cos(math.pi * share) + 1)
+
+    if step <= turn:
+        return between(first, peak, step / turn), between(0.95, 0.85, step / turn)
+    share = (step - turn) / (end - turn)
+    return between(peak, last, share), between(0.85, 0.95, share)
+
+
+PEAK_RATE, RISE = 0.25, 0.2
+"""The largest learning rate of a residual network, and the share of the steps before it is reached."""
+
+
+def triangle(step: int, steps: int) -> tuple[float, float]:
+    """Return a learning rate that rises linearly to `PEAK_RATE` and falls linearly to 0, and a constant momentum."""
+    done = step / steps
+    return PEAK_RATE * min(done / RISE, (1 - done) / (1 - RISE)), 0.9
+
+
+def shifted_together(batch: Batch, seed: int, step: int) -> Tensor:
+    """Return the images of a batch, moved by the same random number of pixels; what leaves at one side enters at the other."""
+    # The purposes of random numbers keep their first names: another word would give other weights.
+    down, right = (int(shift) for shift in rng.integers(seed, "judge shifts", 2 * step, 2, 2 * MAX_SHIFT + 1) - MAX_SHIFT)
+    return torch.roll(to_network(batch.images), (down, right), dims=(2, 3))
+
+
+def shifted_and_mirrored(batch: Batch, seed: int, step: int) -> Tensor:
+    """Return the images of a batch, each moved by random numbers of pixels, and half of the RGB images mirrored.
+
+    Pixels beyond the border are those inside of it, mirrored. Grey images are not mirrored from left to right, because they
+    are often characters.
+    """
+    count, channels, height, width = batch.images.shape
+    furthest = max(1, round(SHIFT_SHARE * max(height, width)))
+    words = rng.words(seed, "classifier augmentation", step * count, count, 3)
+    down, right = ((words[:, place] % np.uint64(2 * furthest + 1)).astype(np.int64) - furthest for place in (0, 1))
+    mirrored = (words[:, 2] & np.uint64(1)).astype(bool) & (channels == 3)
+    rows, columns = _reflected(down, height), _reflected(right, width)
+    columns[mirrored] = columns[mirrored, ::-1]
+    numbers = torch.arange(count)[:, None, None]
+    taken = batch.images[numbers, :, torch.from_numpy(rows)[:, :, None], torch.from_numpy(columns)[:, None, :]]
+    return to_network(taken.permute(0, 3, 1, 2))
+
+
+def _reflected(shifts: Positions, length: int) -> Positions:
+    """Return the positions (n, length) from which shifted lines take their pixels; those outside are reflected inside."""
+    places = np.abs(np.arange(length) - shifts[:, None])
+    reflected: Positions = np.minimum(places, 2 * (length - 1) - places)
+    return reflected
+
+
+def _adamw(classifier: FeatureClassifier) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(classifier.parameters(), weight_decay=1e-2)
+
+
+def _nesterov(classifier: FeatureClassifier) -> torch.optim.Optimizer:
+    """Return SGD with Nesterov momentum; only kernels decay, since biases and scales of batch norm need no restraint."""
+    parameters = list(classifier.parameters())
+    groups = [
+        {"params": [parameter for parameter in parameters if parameter.ndim > 1], "weight_decay": 5e-4},
+        {"params": [parameter for parameter in parameters if parameter.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.SGD(groups, lr=PEAK_RATE, momentum=0.9, nesterov=True)
+
+
+SETTINGS: Final[Mapping[str, TrainingSettings]] = types.MappingProxyType(
+    {
+        # 180,000 images are three epochs of MNIST.
+        SMALL: TrainingSettings(128, 180_000, 0, 30, 0.05, _adamw, one_cycle, shifted_together, bfloat16=False),
+        # 750,000 images are 15 epochs of CIFAR-10; 51,200 are 200 steps.
+        RESIDUAL: TrainingSettings(256, 750_000, 51_200, 60, 0.1, _nesterov, triangle, shifted_and_mirrored, bfloat16=True),
+    }
+)
+"""The settings of the training by the name of the network."""
 
 
 def epochs_for(image_set: ImageSet) -> int:
     """Return the number of epochs for a set of training images."""
-    residual = network_for(spec_of(image_set)) == RESIDUAL
-    images, most = (RESIDUAL_IMAGES, RESIDUAL_EPOCHS) if residual else (SMALL_IMAGES, SMALL_EPOCHS)
-    return min(most, max(1, round(images / len(image_set))))
+    settings = SETTINGS[network_for(spec_of(image_set))]
+    most = max(settings.max_epochs, math.ceil(settings.least_images / len(image_set)))
+    return min(most, max(1, round(settings.images / len(image_set))))
 
 
 def spec_of(image_set: ImageSet) -> ImageSpec:
@@ -44,68 +175,65 @@ def spec_of(image_set: ImageSet) -> ImageSpec:
     return ImageSpec(*image_set.shape, classes=len(image_set.class_names))
 
 
-def train_classifier(image_set: ImageSet, seed: int = 0, epochs: int = 3, notify: ProgressFn = silent) -> FeatureClassifier:
-    """Train a classifier on real images, with a one-cycle learning rate, label smoothing and small random shifts.
+def train_classifier(
+    image_set: ImageSet, seed: int = 0, epochs: int = 3, notify: ProgressFn = silent, state: Path | None = None
+) -> FeatureClassifier:
+    """Train a classifier on real images, by the `SETTINGS` of its network, with cross-entropy and label smoothing.
 
-    A small network learns with AdamW. A residual one learns with SGD and Nesterov momentum, in bfloat16 if the processor
-    multiplies in it, and RGB images are also mirrored. Its weights are rounded to float16, in which they are stored.
+    The kernels of a residual network are rounded to float16 at the end, as they are stored.
 
     Args:
         image_set: labelled real images.
-        seed: the seed of the weights, the order of the images, the shifts and the mirrored images.
+        seed: the seed of the weights, the order of the images and the augmentation.
         epochs: the number of passes over the images; at least one step is made.
         notify: a function that receives lines of progress.
+        state: a file that holds the state of the unfinished training. If it exists, the training continues. The caller
+            removes it.
 
     Returns:
         The classifier in evaluation mode.
     """
     spec = spec_of(image_set)
-    residual = network_for(spec) == RESIDUAL
+    network = network_for(spec)
+    settings = SETTINGS[network]
+    size = settings.batch_size
+    steps = max(1, epochs * len(image_set) // size)
     with torch.random.fork_rng(devices=[]):
-        # The purposes keep their first names: another word would give other weights.
         torch.manual_seed(rng.torch_seed(seed, "judge weights"))
         classifier = in_channels_last(FeatureClassifier(spec))
-    size = RESIDUAL_BATCH if residual else SMALL_BATCH
-    batches = Batches(image_set, size, seed, mirror=residual and spec.channels == 3)
-    steps = max(1, epochs * len(image_set) // size)
-    optimizer = _optimizer(classifier, residual=residual)
-    peak = 0.25 if residual else 4e-3
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=peak, total_steps=max(steps, 2), pct_start=0.2 if residual else 0.3
-    )
-    shifts = rng.integers(seed, "judge shifts", 0, 2 * steps, 2 * MAX_SHIFT + 1).reshape(steps, 2) - MAX_SHIFT
-    half = residual and choose_precision(torch.device("cpu")) == "bfloat16"
-    progress = ProgressLines(notify, f"training a classifier of {image_set.name}, images", in_thousands)
-    for step in range(steps):
+    batches = Batches(image_set, size, seed)
+    if network == RESIDUAL:
+        sample = Batches(image_set, min(patch_images(spec), len(image_set)), seed).at(0)
+        set_patch_components(classifier, to_network(sample.images))
+    optimizer = settings.optimizer(classifier)
+    key = "" if state is None else f"{image_set.content_hash} {network} {seed} {steps}"
+    unfinished = UnfinishedTraining(state, hashlib.sha256(key.encode()).hexdigest(), notify)
+    first = unfinished.restore(classifier, optimizer)
+    if first:
+        notify(f"training a classifier of {image_set.name}: continues after {in_thousands(first * size)} images")
+    progress = ProgressLines(notify, f"training a classifier of {image_set.name}, images", in_thousands, first * size)
+    half = settings.bfloat16 and choose_precision(torch.device("cpu")) == "bfloat16"
+    for step in range(first, steps):
         batch = batches.at(step * size)
-        down, right = (int(shift) for shift in shifts[step])
-        images = to_network(batch.images)
-        images = _shifted(images, down, right) if residual else torch.roll(images, (down, right), dims=(2, 3))
+        _set_rates(optimizer, *settings.schedule(step, steps))
         with torch.autocast("cpu", torch.bfloat16, enabled=half):
-            logits = classifier(images)
-        loss = functional.cross_entropy(logits.float(), batch.labels, label_smoothing=0.1 if residual else 0.05)
+            logits = classifier(settings.augment(batch, seed, step))
+        loss = functional.cross_entropy(logits.float(), batch.labels, label_smoothing=settings.label_smoothing)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        schedule.step()
         progress.report((step + 1) * size, steps * size)
-    if residual:
-        with torch.no_grad():
-            for tensor in classifier.state_dict().values():
-                if tensor.is_floating_point():
-                    tensor.copy_(tensor.half())
+        unfinished.save_if_due(classifier, optimizer, step + 1)
+    with torch.no_grad():
+        for tensor in classifier.state_dict().values():
+            tensor.copy_(stored(tensor, network))
     return classifier.eval()
 
 
-def _optimizer(classifier: FeatureClassifier, *, residual: bool) -> torch.optim.Optimizer:
-    if residual:
-        return torch.optim.SGD(classifier.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4)
-    return torch.optim.AdamW(classifier.parameters(), weight_decay=1e-2)
-
-
-def _shifted(images: Tensor, down: int, right: int) -> Tensor:
-    """Return images moved by whole pixels; the pixels at the border are mirrored."""
-    height, width = images.shape[2:]
-    wide = functional.pad(images, (MAX_SHIFT,) * 4, mode="reflect")
-    top, left = MAX_SHIFT - down, MAX_SHIFT - right
-    return wide[:, :, top : top + height, left : left + width].contiguous(memory_format=torch.channels_last)
+def _set_rates(optimizer: torch.optim.Optimizer, rate: float, momentum: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+        if "betas" in group:
+            group["betas"] = (momentum, group["betas"][1])
+        else:
+            group["momentum"] = momentum

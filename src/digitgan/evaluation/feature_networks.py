@@ -9,6 +9,7 @@ from typing import Final, final
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from digitgan.device import initialize_vector_math
@@ -17,14 +18,35 @@ from digitgan.networks import ImageSpec
 WIDTHS: Final = (24, 48, 64)
 """The number of maps of each stage of the small network."""
 
-RESIDUAL_WIDTHS: Final = (24, 64, 128, 192)
+RESIDUAL_WIDTHS: Final = (64, 128, 256)
 """The number of maps of each stage of the residual network."""
 
 MIN_SIDE: Final = 8
 """The least height and width of an image, in pixels: the stages halve it three times."""
 
 LARGEST_SIDE: Final = 32
-"""The largest side, in pixels, at which the residual network computes its first maps. It halves larger images before."""
+"""The largest side, in pixels, of the grey images that have the small network."""
+
+LOGITS_SCALE: Final = 1 / 8
+"""The factor of the features in the logits of the residual network. Without it, the first steps overshoot."""
+
+NORM_MOMENTUM: Final = 0.2
+"""The share of each batch in the statistics of batch norm of the residual network, whose training may have only some steps."""
+
+STAGE_SIDE: Final = 16
+"""The largest side, in pixels, of the maps in the first stage of the residual network."""
+
+LARGEST_FIRST_SIDE: Final = 32
+"""The largest side, in pixels, of its first maps. They are computed from larger patches, further apart, of larger images."""
+
+PATCH_COMPONENTS: Final = 24
+"""The number of principal components of patches that the first layer of the residual network computes."""
+
+PATCH_NOISE: Final = 5e-4
+"""A variance that is added to those of the components, so that rare patterns and noise are not amplified without limit."""
+
+PATCH_PIXELS: Final = 1_000_000
+"""The number of pixels from which the principal components are computed."""
 
 FEATURES: Final = 128
 """The width of the last hidden layer, which the metrics compare."""
@@ -46,25 +68,61 @@ def small_features(spec: ImageSpec) -> nn.Sequential:
 
 
 def residual_features(spec: ImageSpec) -> nn.Sequential:
-    """Return a stem, three stages that halve the size and have a residual block each, and a hidden layer.
+    """Return a first layer of principal components of patches, three stages, one with a residual block, and a maximum.
 
-    The cost for an image does not depend on its size above `LARGEST_SIDE`.
+    The weights of the first layer are set by `set_patch_components` and not trained: a network with decorrelated input learns
+    in half the time. The cost for an image hardly depends on its size above `STAGE_SIDE`.
     """
-    first, *others = RESIDUAL_WIDTHS
-    layers: list[nn.Module] = []
-    before, side = spec.channels, max(spec.height, spec.width)
-    while side > LARGEST_SIDE:
-        layers += _convolution(before, first, stride=2)
-        before, side = first, (side + 1) // 2
-    layers += _convolution(before, first)
-    for place, width in enumerate(others):
-        layers += _convolution(RESIDUAL_WIDTHS[place], width, stride=2)
-        layers.append(_Residual(width))
-    return nn.Sequential(*layers, nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(others[-1], FEATURES), nn.ReLU())
+    first, second, third = RESIDUAL_WIDTHS
+    side, stride = max(spec.height, spec.width), 1
+    while side > (STAGE_SIDE if stride == 1 else LARGEST_FIRST_SIDE):
+        side, stride = side // 2, 2 * stride
+    kernel = 3 if stride == 1 else 2 * stride
+    # Maps larger than those of the first stage are half as many.
+    components = min(PATCH_COMPONENTS // (2 if side > STAGE_SIDE else 1), spec.channels * kernel**2)
+    before = 2 * components
+    layers: list[nn.Module] = [
+        nn.Conv2d(spec.channels, before, kernel, stride, (kernel - stride + 1) // 2, bias=False),
+        nn.ReLU(),
+    ]
+    layers[0].requires_grad_(False)
+    if side > STAGE_SIDE:
+        layers += _convolution(before, 2 * PATCH_COMPONENTS, stride=2)
+        before = 2 * PATCH_COMPONENTS
+    layers += [*_convolution(before, first), nn.MaxPool2d(2, ceil_mode=True)]
+    layers += [*_convolution(first, second), _Residual(second), nn.MaxPool2d(2, ceil_mode=True)]
+    layers += [*_convolution(second, third), *_convolution(third, FEATURES)]
+    return nn.Sequential(*layers, nn.AdaptiveMaxPool2d(1), nn.Flatten())
+
+
+def patch_images(spec: ImageSpec) -> int:
+    """Return the number of images of which `set_patch_components` needs the patches."""
+    return max(1, PATCH_PIXELS // (spec.height * spec.width))
+
+
+def set_patch_components(classifier: FeatureClassifier, images: Tensor) -> None:
+    """Set the first layer of a residual network to the principal components of patches of its training images.
+
+    Each component is scaled to unit variance, and there is one map for it and one for its negative, which ReLU would remove.
+
+    Args:
+        classifier: the classifier, whose other layers stay as they are.
+        images: images (n, channels, height, width) in [-1, 1].
+    """
+    convolution = classifier.features[0]
+    assert isinstance(convolution, nn.Conv2d)
+    patches = functional.unfold(images, convolution.kernel_size, stride=convolution.stride).transpose(1, 2).flatten(0, 1)
+    patches = patches - patches.mean(dim=0)
+    variances, components = torch.linalg.eigh(patches.T @ patches / len(patches))
+    kept = convolution.out_channels // 2
+    scaled = (components / (variances.clamp(min=0) + PATCH_NOISE).sqrt()).T.flip(0)[:kept]
+    with torch.no_grad():
+        convolution.weight.copy_(torch.cat([scaled, -scaled]).reshape(convolution.weight.shape))
 
 
 def _convolution(before: int, after: int, stride: int = 1) -> list[nn.Module]:
-    return [nn.Conv2d(before, after, 3, stride, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU(inplace=True)]
+    norm = nn.BatchNorm2d(after, momentum=NORM_MOMENTUM)
+    return [nn.Conv2d(before, after, 3, stride, padding=1, bias=False), norm, nn.ReLU(inplace=True)]
 
 
 @final
@@ -78,6 +136,14 @@ class _Residual(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         added: Tensor = maps + self.branch(maps)
         return added
+
+
+@final
+class _ScaledLinear(nn.Linear):
+    """A linear layer whose inputs are multiplied by `LOGITS_SCALE`, which suits the large features of a maximum."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        return super().forward(features * LOGITS_SCALE)
 
 
 FEATURE_NETWORKS: Final[Mapping[str, Callable[[ImageSpec], nn.Sequential]]] = types.MappingProxyType(
@@ -110,7 +176,7 @@ class FeatureClassifier(nn.Module):
         self.spec = spec
         self.network = network or network_for(spec)
         self.features = FEATURE_NETWORKS[self.network](spec)
-        self.logits = nn.Linear(FEATURES, spec.classes)
+        self.logits = (nn.Linear if self.network == SMALL else _ScaledLinear)(FEATURES, spec.classes)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits (n, classes) of images (n, channels, height, width) in [-1, 1]."""
@@ -131,6 +197,11 @@ def folded(classifier: FeatureClassifier) -> FeatureClassifier:
                 layers[place] = fuse_conv_bn_eval(convolution, norm)
                 layers[place + 1] = nn.Identity()
     return in_channels_last(faster)
+
+
+def stored(tensor: Tensor, network: str) -> Tensor:
+    """Return a tensor of a network as its file holds it: the kernels of a residual network in float16, others as they are."""
+    return tensor.half() if network != SMALL and tensor.ndim > 1 else tensor
 
 
 def in_channels_last(classifier: FeatureClassifier) -> FeatureClassifier:
