@@ -156,8 +156,8 @@ SETTINGS: Final[Mapping[str, TrainingSettings]] = types.MappingProxyType(
     {
         # 180,000 images are three epochs of MNIST.
         SMALL: TrainingSettings(128, 180_000, 0, 30, 0.05, _adamw, one_cycle, shifted_together, bfloat16=False),
-        # 750,000 images are 15 epochs of CIFAR-10; 51,200 are 200 steps.
-        RESIDUAL: TrainingSettings(256, 750_000, 51_200, 60, 0.1, _nesterov, triangle, shifted_and_mirrored, bfloat16=True),
+        # 800,000 images are 16 epochs of CIFAR-10; 51,200 are 200 steps.
+        RESIDUAL: TrainingSettings(256, 800_000, 51_200, 60, 0.1, _nesterov, triangle, shifted_and_mirrored, bfloat16=True),
     }
 )
 """The settings of the training by the name of the network."""
