@@ -46,7 +46,7 @@ SHIFT_SHARE: Final = 1 / 16
 @final
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How the classifiers with one network are trained.
+    """The settings of the training of classifiers with one network.
 
     Attributes:
         batch_size: the number of images of a step.

@@ -28,7 +28,8 @@ SAMPLED_STYLES: Final = 4096
 """Number of styles from which the principal components are computed."""
 
 FIRST_STYLES: Final = 64
-"""Number of styles of each class in the average at the start."""
+MAX_FIRST_STYLES: Final = 65_536
+"""Number of styles of each class in the average at the start, and of all classes; each class has at least 2."""
 
 COARSE: Final = 3
 """Part of the layers with coarse styles: a third. With half of them, the fine styles of a small network change little."""
@@ -282,8 +283,9 @@ class StyleGenerator(Generator):
 @torch.no_grad()
 def _first_styles(mapping: Mapping, latent: int, classes: int) -> tuple[Tensor, Tensor]:
     """Return the average style of each class and the variance before the training, so that short trainings know them too."""
-    z = torch.randn(FIRST_STYLES * classes, latent)
-    styles = mapping(z, torch.arange(len(z)) % classes).view(FIRST_STYLES, classes, -1)
+    count = max(2, min(FIRST_STYLES, MAX_FIRST_STYLES // classes))
+    z = torch.randn(count * classes, latent)
+    styles = mapping(z, torch.arange(len(z)) % classes).view(count, classes, -1)
     return styles.mean(dim=0), styles.var(dim=0).mean(dim=0)
 
 
