@@ -66,11 +66,15 @@ def main(data: str = "mnist", seeds: int = 1, held_out: int = 0, out: Path = RES
             save_classifier(CLASSIFIERS / file, classifier)
             weights = tensors_sha256(classifier.state_dict())
             print(f"SHA-256 of the file: {file_hash(CLASSIFIERS / file)}, of its weights: {weights}")
-    if not held_out:
-        report: dict[str, Any] = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {}
-        megabytes = round((CLASSIFIERS / file).stat().st_size / 1e6, 2)
-        report[file] = {"test_images": test.name, "megabytes": megabytes, "runs": runs, "machine": machine()}
-        out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        if not held_out:
+            _write_row(out, file, {"test_images": test.name, "runs": runs})
+
+
+def _write_row(out: Path, file: str, row: dict[str, Any]) -> None:
+    """Write the row of a classifier after each seed, so that an interrupted measurement keeps its results."""
+    report: dict[str, Any] = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {}
+    report[file] = {"megabytes": round((CLASSIFIERS / file).stat().st_size / 1e6, 2), **row, "machine": machine()}
+    out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
 def _part(images: digitgan.ImageSet, places: slice) -> digitgan.ImageSet:
