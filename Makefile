@@ -6,6 +6,7 @@ MINUTES ?= 1
 DEMO ?= runs/demo
 FUZZ_MINUTES ?= 10
 WORKERS ?= 3
+DATA ?= mnist
 
 VENV := .venv
 TOOLS := build/tools
@@ -58,8 +59,8 @@ tensorflow: $(TENSORFLOW)/.done ## an environment with TensorFlow for the tests 
 pretrained: $(VENV)/.core ## train the shipped model `mnist` again
 	$(VENV)/bin/python benchmarks/pretrained.py
 
-classifier: $(VENV)/.core ## train the shipped classifier of MNIST again
-	$(VENV)/bin/python benchmarks/train_classifier.py
+classifier: $(VENV)/.core ## train the shipped classifier of DATA again: mnist, or cifar10, or a folder of its images
+	$(VENV)/bin/python benchmarks/train_classifier.py --data $(DATA)
 
 constraints: ## pin every dependency at the newest version that pyproject.toml allows
 	@$(call check_python)
