@@ -79,6 +79,9 @@ class ProcessGroup:
             with self._losses():
                 _join()
                 self._group = dist.new_group(timeout=deadline)
+            # After an exception, its traceback keeps this object until the interpreter shuts down. The group would then outlive
+            # `_leave`, with threads that abort the process; handlers run in the reverse order, so this one runs before it.
+            atexit.register(self._forget)
 
     def sum_of(self, values: Tensor) -> Tensor:
         """Return the sum of a tensor over all ranks; the tensor may be changed in place.
@@ -110,6 +113,10 @@ class ProcessGroup:
     def wait(self) -> None:
         """Wait until all ranks have called this method."""
         self.sum_of(torch.zeros(1))  # on the CPU: a barrier would use NCCL if there is a GPU
+
+    def _forget(self) -> None:
+        """Release the group, so that `_leave` can end its threads."""
+        self._group = None
 
     @contextlib.contextmanager
     def _losses(self) -> Iterator[None]:
