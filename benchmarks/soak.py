@@ -5,8 +5,9 @@
 `digitgan train` runs on MNIST in a folder that `digitgan serve` shows. It writes a preview every 10,000 images, a checkpoint
 every 20,000 and an evaluation every 50,000. One client follows the events of the run. Another requests the run, its history,
 its newest preview and images of its best model in a loop. Every five seconds, the benchmark records the anonymous memory and
-the open file handles of both processes. It compares the median of the second fifth with that of the last fifth, because caches
-fill in the first fifth. Write the results to benchmarks/results/soak.json, and a table to standard output.
+the open file handles of both processes. It compares the least memory of the second fifth with that of the last fifth: caches
+fill in the first fifth, and an evaluation or a checkpoint needs memory for a moment, while a leak raises the least too. Write
+the results to benchmarks/results/soak.json, and a table to standard output.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -163,15 +163,15 @@ def state_of(process: int) -> dict[str, float]:
 
 
 def growth(looks: list[dict[str, float]]) -> dict[str, Any]:
-    """Compare the second fifth with the last."""
+    """Compare the least memory of the second fifth with that of the last."""
     fifth = len(looks) // 5
     before, after = looks[fifth : 2 * fifth], looks[-fifth:]
-    middle = [statistics.median(look["mb"] for look in part) for part in (before, after)]
+    least = [min(look["mb"] for look in part) for part in (before, after)]
     handles = [sorted({look["handles"] for look in part}) for part in (before, after)]
     return {
-        "mb_before": middle[0],
-        "mb_after": middle[1],
-        "share": round(middle[1] / middle[0] - 1, 4),
+        "mb_before": least[0],
+        "mb_after": least[1],
+        "share": round(least[1] / least[0] - 1, 4),
         "handles": {"before": handles[0], "after": handles[1]},
     }
 

@@ -80,6 +80,7 @@ def test_an_export_with_other_layers_is_refused_with_their_name(name: str, tmp_p
 def test_a_round_trip_changes_nothing(name: str, tmp_path: Path) -> None:
     recipe = VARIANTS[name]
     generator = generator_of(recipe)
+    deep = recipe.generator.family in ("residual", "style")  # their rounding adds up over more layers
     save(keras_generator(generator, conditional=recipe.conditional), tmp_path)
     z, labels = inputs_of(generator, 5)
     with torch.no_grad():
@@ -88,7 +89,7 @@ def test_a_round_trip_changes_nothing(name: str, tmp_path: Path) -> None:
         model = read_keras(tmp_path / paths[0], paths[1], None)
         assert model.recipe.conditional == recipe.conditional
         with torch.no_grad():
-            torch.testing.assert_close(model.generator(z, labels), images, atol=1e-5, rtol=0)
+            torch.testing.assert_close(model.generator(z, labels), images, atol=1e-5 if deep else 2e-6, rtol=0)
     save_model(tmp_path / "model.safetensors", model)
     again = load_model(tmp_path / "model.safetensors")
     np.testing.assert_array_equal(again.sample([0] * 3), model.sample([0] * 3))

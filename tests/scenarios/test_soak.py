@@ -12,9 +12,8 @@ import pytest
 from tests.processes import PATIENCE
 from tests.trainings import ROOT
 
-LARGEST_GROWTH = 0.25
-"""Growth of the memory that counts as a leak. Half an hour gives 1 to 3 %; the first minutes vary more: 12 % beside
-other programs, because the training begins late."""
+LARGEST_GROWTH = 0.1
+"""Growth of the memory that counts as a leak. Half an hour gives 1 to 3 %; the first minutes vary more."""
 
 FEW_HANDLES = 3
 """Handles that a process may hold for a moment: a file being written, a connection being closed."""
