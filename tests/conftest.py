@@ -97,41 +97,71 @@ def isolated_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def caches(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
-    """Return a cache folder with what takes long to compute, made by one of the workers of pytest-xdist for all.
+def made_once(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Callable[[str, Callable[[Path], None]], Path]:
+    """Return a function that makes something of a name in a folder which the workers of pytest-xdist share.
 
-    It holds a classifier of the embedded digits, trained for fewer epochs than usual, and the reference statistics of MNIST.
+    One worker calls the given function with that folder. The others wait until it has returned.
     """
     own = tmp_path_factory.getbasetemp()
-    shared = own.parent if hasattr(request.config, "workerinput") else own
-    with (shared / "caches.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (shared / "caches").exists():
-            making = shared / "caches.part"
-            shutil.rmtree(making, ignore_errors=True)
-            _fill(making)
-            making.rename(shared / "caches")
-    return shared / "caches"
+    folder = (own.parent if hasattr(request.config, "workerinput") else own) / "shared"
+    folder.mkdir(exist_ok=True)
+
+    def make(name: str, by: Callable[[Path], None]) -> Path:
+        with (folder / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (folder / f"{name}.made").exists():
+                with pytest.MonkeyPatch.context() as patch:
+                    patch.setenv("XDG_CACHE_HOME", str(folder / "caches"))
+                    by(folder)
+                (folder / f"{name}.made").touch()
+        return folder
+
+    return make
 
 
-def _fill(cache: Path) -> None:
-    from digitgan.data import embedded_digits, load_image_set
-    from digitgan.evaluation import cached_reference_statistics, classifier_for, classifier_training
+@pytest.fixture(scope="session")
+def caches(made_once: Callable[[str, Callable[[Path], None]], Path]) -> Path:
+    """Return a cache folder with a classifier of the embedded digits, trained for fewer epochs than usual."""
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(cache))
-        briefer = {name: dataclasses.replace(each, max_epochs=6) for name, each in classifier_training.SETTINGS.items()}
-        patch.setattr(classifier_training, "SETTINGS", briefer)
-        classifier_for(embedded_digits("train"), lambda line: None)
+    def train(_: Path) -> None:
+        from digitgan.data import embedded_digits
+        from digitgan.evaluation import classifier_for, classifier_training
+
+        with pytest.MonkeyPatch.context() as patch:
+            briefer = {name: dataclasses.replace(each, max_epochs=6) for name, each in classifier_training.SETTINGS.items()}
+            patch.setattr(classifier_training, "SETTINGS", briefer)
+            classifier_for(embedded_digits("train"), lambda line: None)
+
+    return made_once("classifier", train) / "caches"
+
+
+@pytest.fixture(scope="session")
+def mnist_caches(made_once: Callable[[str, Callable[[Path], None]], Path], caches: Path) -> Path:
+    """Return the folder of `caches` with the reference statistics of MNIST as well, which take long to compute."""
+
+    def compute(_: Path) -> None:
+        from digitgan.data import load_image_set
+        from digitgan.evaluation import cached_reference_statistics, classifier_for
+
         training, held_out = (load_image_set("mnist", split) for split in ("train", "test"))
         known = classifier_for(training, lambda line: None)
         cached_reference_statistics(known, training, held_out, len(held_out), lambda line: None)
+
+    return made_once("statistics", compute) / "caches"
 
 
 @pytest.fixture
 def caches_at_hand(isolated_home: Path, caches: Path) -> None:
     """Copy these caches to the home of the command line."""
-    shutil.copytree(caches, isolated_home / ".cache", dirs_exist_ok=True)
+    shutil.copytree(caches, isolated_home / ".cache", dirs_exist_ok=True, ignore=shutil.ignore_patterns(".*"))
+
+
+@pytest.fixture
+def mnist_caches_at_hand(caches_at_hand: None, isolated_home: Path, mnist_caches: Path) -> None:
+    """Copy the reference statistics of MNIST to the home of the command line as well."""
+    shutil.copytree(mnist_caches, isolated_home / ".cache", dirs_exist_ok=True, ignore=shutil.ignore_patterns(".*"))
 
 
 @pytest.fixture(scope="session")

@@ -29,11 +29,11 @@ CELLS = (
 
 
 @pytest.fixture(scope="module")
-def outputs(tmp_path_factory: pytest.TempPathFactory, caches: Path) -> list[list[dict[str, Any]]]:
+def outputs(tmp_path_factory: pytest.TempPathFactory, mnist_caches: Path) -> list[list[dict[str, Any]]]:
     """Return the outputs of each cell."""
     folder = tmp_path_factory.mktemp("notebook")
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
-    environment = os.environ | {"XDG_CACHE_HOME": str(caches)}
+    environment = os.environ | {"XDG_CACHE_HOME": str(mnist_caches)}
     client = nbclient.NotebookClient(notebook, timeout=None, resources={"metadata": {"path": str(folder)}})
     client.execute(env=environment)
     return [cell.outputs for cell in notebook.cells]

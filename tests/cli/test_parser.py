@@ -12,6 +12,7 @@ from digitgan.cli.entry import ABOUT, COMMANDS, GROUPS
 from digitgan.cli.parser import parse
 from digitgan.errors import UsageError
 from digitgan.options import TYPE_NAMES
+from tests import processes
 
 WRONG = {
     "a value of another type": (["train", "--images", "many"], ("--images", "'many'")),
@@ -81,6 +82,7 @@ def test_every_option_with_a_number_has_one_style_of_error(argv: list[str], opti
 )
 def test_help_lists_the_names_of_the_tables(command: str, names: tuple[str, ...]) -> None:
     # In a process of its own: tyro reads a docstring once, and other tests have parsed these commands without asking for help.
-    done = subprocess.run([sys.executable, "-m", "digitgan", command, "--help"], capture_output=True, text=True, check=True)
+    help_command = [sys.executable, "-m", "digitgan", command, "--help"]
+    done = processes.run(help_command, capture_output=True, text=True, check=True)
     assert all(name in done.stdout for name in names)
     assert "{digitgan" not in done.stdout

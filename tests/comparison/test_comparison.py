@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +62,15 @@ def compare(out: Path, **options: Any) -> digitgan.Comparison:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory, caches: Path) -> Path:
+def trained(
+    made_once: Callable[[str, Callable[[Path], None]], Path], caches: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """The folder of a comparison of two small recipes with two seeds."""
-    folder = tmp_path_factory.mktemp("trained") / "comparison"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(caches))
-        compare(folder, seeds=2, images=tiny.IMAGES, draw=200)
-    return folder
+
+    def train(shared: Path) -> None:
+        compare(shared / "comparison", seeds=2, images=tiny.IMAGES, draw=200)
+
+    return shutil.copytree(made_once("comparison", train) / "comparison", tmp_path_factory.mktemp("trained") / "comparison")
 
 
 def test_recipes_are_trained_over_seeds_and_put_side_by_side(trained: Path) -> None:

@@ -255,8 +255,6 @@ def test_a_residual_classifier_is_read_back_exactly_from_a_small_file(tmp_path: 
     assert loaded.network == "residual"
     expected, state = made.state_dict(), loaded.state_dict()
     assert all(torch.equal(state[name], expected[name]) for name in expected)
-    again = train_classifier(coloured, epochs=12).state_dict()
-    assert all(torch.equal(again[name], expected[name]) for name in expected)
 
 
 def test_a_long_training_reports_its_progress(coloured: ImageSet, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -230,6 +230,7 @@ def dies_in_a_save(cache: Path, saves: int) -> None:
     classifier_for(coloured(), lambda line: None)
 
 
+@pytest.mark.long
 def test_killed_trainings_leave_nothing_broken_and_continue(isolated_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     brief_trainings(monkeypatch)
     cache = isolated_home / ".cache"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +17,11 @@ from digitgan.evaluation import (
     Evaluation,
     EvaluationSource,
     FeatureClassifier,
+    classifier_for,
     evaluate,
     page,
     pictures,
     record,
-    train_classifier,
 )
 from digitgan.evaluation.sources import source_of_images, source_of_model
 from digitgan.model.file import Model
@@ -34,8 +35,10 @@ def held_out() -> ImageSet:
 
 
 @pytest.fixture(scope="module")
-def classifier(digits: ImageSet) -> FeatureClassifier:
-    return train_classifier(digits, epochs=6)
+def classifier(digits: ImageSet, caches: Path) -> FeatureClassifier:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(caches))
+        return classifier_for(digits, lambda line: None).classifier
 
 
 def changed(image_set: ImageSet, images: Pixels | None = None, labels: npt.NDArray[np.int64] | None = None) -> EvaluationSource:

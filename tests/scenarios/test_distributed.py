@@ -86,6 +86,7 @@ def test_any_number_of_processes_makes_the_same_training(tmp_path: Path, alone: 
 GROWING = ("fast", "--data=digits", "--seed=3", *(f"--set={setting}" for setting in (*tiny.GROWING, "updates.microbatches=4")))
 
 
+@pytest.mark.long
 def test_several_processes_grow_and_adapt_their_augmentation_as_one_does(tmp_path: Path) -> None:
     options = (*GROWING, "--set=augmentation.name=adaptive", "--set=augmentation.horizon=200")
     runs = [RunFolder(tmp_path / name) for name in ("alone", "together")]

@@ -54,7 +54,7 @@ def small(command: str) -> list[str]:
 
 
 @pytest.fixture
-def workplace(here: Digitgan, caches_at_hand: None, tmp_path: Path, digits: ImageSet) -> Digitgan:
+def workplace(here: Digitgan, mnist_caches_at_hand: None, tmp_path: Path, digits: ImageSet) -> Digitgan:
     """A folder with the files and runs that the pages speak of."""
     few = digits.images[:200]
     WRITERS.find("folder").write(tmp_path / "FOLDER", [few], digits.labels[:200], digits.class_names)
@@ -67,7 +67,7 @@ def workplace(here: Digitgan, caches_at_hand: None, tmp_path: Path, digits: Imag
 @pytest.mark.parametrize(
     "page",
     [
-        pytest.param(page, id=page.stem, marks=[pytest.mark.long] if page.stem == "README" else [])
+        pytest.param(page, id=page.stem, marks=[pytest.mark.long] if page.stem in ("README", "beyond-digits") else [])
         for page in PAGES
         if any(line.startswith("digitgan ") for line in commands(page))
     ],

@@ -18,11 +18,11 @@ IMAGES = 2000
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory, caches: Path) -> Path:
+def report(tmp_path_factory: pytest.TempPathFactory, mnist_caches: Path) -> Path:
     """The folder of a report of the shipped model."""
     folder = tmp_path_factory.mktemp("report")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(caches))
+        patch.setenv("XDG_CACHE_HOME", str(mnist_caches))
         evaluate("mnist", images=IMAGES, report=folder)
     return folder
 
@@ -44,7 +44,7 @@ def test_the_shipped_model_reaches_its_quality(record: dict) -> None:  # type: i
 
 
 @pytest.mark.long
-@pytest.mark.usefixtures("caches_at_hand")
+@pytest.mark.usefixtures("mnist_caches_at_hand")
 def test_real_images_equal_the_real_baseline(digitgan: Digitgan, tmp_path: Path) -> None:
     test = load_image_set("mnist", "test")
     np.savez(tmp_path / "real.npz", images=test.images, labels=test.labels)

@@ -102,7 +102,7 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     return run
 
 
-@pytest.mark.parametrize("killed_after", [64, 112])
+@pytest.mark.parametrize("killed_after", [64, pytest.param(112, marks=pytest.mark.long)])
 def test_killed_in_the_middle_of_a_fade_and_resumed_equals_uninterrupted(
     tmp_path: Path, uninterrupted: RunFolder, killed_after: int
 ) -> None:

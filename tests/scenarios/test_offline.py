@@ -15,7 +15,7 @@ import pytest
 from tests import tiny
 from tests.processes import PATIENCE
 
-pytestmark = pytest.mark.usefixtures("caches_at_hand")
+pytestmark = pytest.mark.usefixtures("mnist_caches_at_hand")
 
 WATCH = """
 import os, sys

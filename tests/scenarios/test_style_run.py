@@ -211,7 +211,7 @@ def test_a_picture_is_found_again_and_walked_from(here: Digitgan, run: Path, mod
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[] if name == "onnx" else [pytest.mark.long]) for name in FORMATS])
 def test_every_export_draws_the_same_images(here: Digitgan, run: Path, name: str) -> None:
     further = ("--with-discriminator",) if FORMATS[name].takes_discriminator else ()
     done = here("export", str(run), "--format", name, *further, "--out", f"exported{FORMATS[name].ending}", "--json")
