@@ -171,6 +171,7 @@ def assert_it_stopped_with_a_checkpoint(run: RunFolder) -> None:
     assert_it_goes_on(run)
 
 
+@pytest.mark.long
 def test_a_pause_is_no_time_trained(tmp_path: Path) -> None:
     """Test a pause by Ctrl-Z or by the studio."""
     run, pause = RunFolder(tmp_path / "run"), 6

@@ -60,7 +60,10 @@ def room_until(run: RunFolder, stage: str) -> int:
     return sum(writes[:before]) + writes[before] // 2 if before else 0
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize(
+    "stage",
+    [pytest.param(each, marks=[pytest.mark.long] if each in ("previews", "model.safetensors") else []) for each in STAGES],
+)
 def test_a_full_disk_loses_nothing_and_with_room_it_goes_on(
     tmp_path: Path, small_disk: Path, reference: RunFolder, stage: str
 ) -> None:

@@ -33,7 +33,9 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     return run
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize(
+    "stage", [pytest.param(each, marks=[pytest.mark.long] if each == "SIGTERM in an evaluation" else []) for each in STAGES]
+)
 def test_a_signal_at_any_stage_ends_with_a_checkpoint(tmp_path: Path, uninterrupted: RunFolder, stage: str) -> None:
     number, code, callback, event = STAGES[stage]
     run = RunFolder(tmp_path / "run")

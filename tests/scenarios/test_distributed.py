@@ -166,6 +166,7 @@ cli.main(sys.argv[1:])
 """
 
 
+@pytest.mark.long
 def test_where_the_first_one_fails_in_a_step_its_own_words_are_seen_soon(tmp_path: Path) -> None:
     """Test that no follower reads the end of the leader as a gradient, or waits for a timeout."""
     (tmp_path / "fails.py").write_text(FAILS)
@@ -189,7 +190,8 @@ def test_told_to_stop_they_leave_a_checkpoint(tmp_path: Path) -> None:
     assert (run.checkpoints / f"{run.read_record()['images_seen']:08d}").is_dir()
 
 
-@pytest.mark.parametrize("told", [pytest.param("a follower", marks=pytest.mark.long), "all, and torchrun"])
+@pytest.mark.long
+@pytest.mark.parametrize("told", ["a follower", "all, and torchrun"])
 def test_whoever_is_told_to_stop_all_do_with_a_checkpoint(tmp_path: Path, told: str) -> None:
     """Test a stop of one process only, and a stop of all processes that torchrun forwards again."""
     run = RunFolder(tmp_path / "run")

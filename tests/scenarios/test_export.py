@@ -108,7 +108,9 @@ def test_the_shipped_model_in_every_format(here: Digitgan, tmp_path: Path) -> No
         again = here("export", "--format", name, "--out", f"out-{name}{spec.ending}")
         assert again.returncode == 2
         assert "--overwrite" in again.stderr
-        assert here("export", "--format", name, "--out", f"out-{name}{spec.ending}", "--overwrite").returncode == 0
+    for name in ("torch", "web"):  # a file and a folder
+        out = f"out-{name}{FORMATS[name].ending}"
+        assert here("export", "--format", name, "--out", out, "--overwrite").returncode == 0
 
 
 def test_there_and_back(here: Digitgan, tmp_path: Path) -> None:

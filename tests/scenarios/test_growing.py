@@ -112,6 +112,7 @@ def test_killed_in_the_middle_of_a_fade_and_resumed_equals_uninterrupted(
     assert_same(run, uninterrupted)
 
 
+@pytest.mark.long
 def test_stopped_in_the_middle_of_a_fade_the_model_has_the_full_size(tmp_path: Path, uninterrupted: RunFolder) -> None:
     run = RunFolder(tmp_path / "run")
     finish(start(run.path, meets=Signals(signal.SIGTERM, "History", "Stepped", 64)), 128 + signal.SIGTERM)

@@ -53,6 +53,7 @@ def test_workers_draw_the_same_bytes(here: Digitgan, drawn: Path, tmp_path: Path
     assert contents(tmp_path / "other") == contents(drawn)
 
 
+@pytest.mark.long
 def test_ranks_of_torchrun_draw_the_same_bytes(drawn: Path, tmp_path: Path) -> None:
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     command = [*torchrun, "-m", "digitgan", *PLAN, "--format", "npz", "--out", "other", "--quiet"]

@@ -228,7 +228,7 @@ def test_a_run_is_started_watched_and_stopped(page: Chrome, studio: Studio) -> N
     Select(by(page, "set-loss-name")).select_by_value("non-saturating")
     minutes = by(page, "train-minutes")
     minutes.clear()
-    minutes.send_keys("5")
+    minutes.send_keys("2")
     keep(page, "train")
     by(page, "train-start").click()
     entry = '#train-list [data-run="mine"]'
