@@ -8,8 +8,8 @@
 `--data` is a set of small colour images with test images, such as CIFAR-10. Each training runs in its own process with a time
 limit. 10,000 generated images with labels that cycle through the classes are compared with the test images, as in a report:
 class accuracy by the feature classifier of the training images, Fréchet distance by its features, and coverage with 5
-neighbours. As many training images give the real baseline. `augmentation` trains on the first 200 and 2,000 images of each
-class. `growth` enlarges the images to 64 pixels (bicubic). `sizes` measures memory and speed at 32, 64 and 128 pixels.
+neighbours. As many training images give the row of real images. `augmentation` trains on the first images of each class
+(--per-class). `growth` enlarges the images to 64 pixels. `sizes` measures memory and speed at 32, 64 and 128 pixels.
 
 Do not choose settings by these results: compare with training images instead (--reference train), with other seeds. Results are
 written to benchmarks/results/beyond_digits.json after each run, and pictures to --pictures if it is given.
@@ -58,10 +58,12 @@ class Options(NamedTuple):
 def main(
     what: tyro.conf.Positional[Literal["families", "growth", "augmentation", "sizes"]],
     data: str,
+    side: int | None = None,
     minutes: float = 10.0,
     seeds: int = 3,
     first_seed: int = 10,
     recipes: tuple[str, ...] = FAMILIES,
+    per_class: tuple[int, ...] = PER_CLASS,
     set: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
     reference: Reference = "test",
     pictures: Path | None = None,
@@ -72,10 +74,12 @@ def main(
     Args:
         what: the question.
         data: set of small colour images with test images.
+        side: side in pixels to which images are resized by bicubic interpolation; None for 64 in `growth`, else as they are.
         minutes: time of each training.
         seeds: number of seeds.
         first_seed: first seed.
         recipes: recipes of `families` and `sizes`.
+        per_class: numbers of training images of each class of `augmentation`.
         set: changes to every recipe, section.key=value.
         reference: real images for comparison; "train" to choose between changes.
         pictures: folder for a hundred generated images of each row.
@@ -88,7 +92,8 @@ def main(
     rows: dict[str, Any] = report.setdefault(what, {})
 
     def measure(label: str, found: Callable[[], Any]) -> None:
-        rows[label] = {"measured": found(), "settings": list(set), "minutes": minutes, "machine": machine()}
+        facts = {"data": train.name, "reference": reference, "settings": list(set), "minutes": minutes, "machine": machine()}
+        rows[label] = {"measured": found()} | facts
         out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
     with tempfile.TemporaryDirectory() as folder:
@@ -98,27 +103,28 @@ def main(
                 for recipe in recipes:
                     measure(f"{recipe}, {side} pixels", lambda recipe=recipe, resized=resized: _cost(recipe, resized, set))
             return
+        side = 64 if side is None and what == "growth" else side
+        source = data
+        if side is not None:
+            train, held_out = _resized(train, side), _resized(held_out, side)
+            source = _written(train, Path(folder) / f"{side}.npz")
         real = Real(train, held_out, classifier_for(train, print).classifier)
-        report["real_against_real"] = metrics(real.classifier, held_out.images, train.images[:DRAWN], train.labels[:DRAWN]) | {
-            "reference": held_out.name
-        }
+        first = real.train.images[:DRAWN], real.train.labels[:DRAWN]
+        measure("real images", lambda: metrics(real.classifier, real.reference.images, *first))
         print("| | images/s | class accuracy | Fréchet distance | coverage |\n|---|---|---|---|---|")
         if what == "families":
             for recipe in recipes:
-                measure(recipe, lambda recipe=recipe: _runs(recipe, data, (), real, options))
+                measure(recipe, lambda recipe=recipe: _runs(recipe, source, (), real, options))
         elif what == "augmentation":
-            for each in PER_CLASS:
+            for each in per_class:
                 for name in ("none", "fixed", "adaptive"):
                     changes = (f"augmentation.name={name}",)
                     limited = ("--per-class-limit", str(each))
                     label = f"few-shot, {name}, {each} of each class"
-                    measure(label, lambda c=changes, more=limited: _runs("few-shot", data, c, real, options, more))
+                    measure(label, lambda c=changes, more=limited: _runs("few-shot", source, c, real, options, more))
         else:
-            large = Real(*(_resized(images, 64) for images in (train, held_out)), real.classifier)
-            large = large._replace(classifier=classifier_for(large.train, print).classifier)
-            source = _written(large.train, Path(folder) / "64.npz")
             for label, changes in (("growing", ()), ("not growing", ("training.growth=",))):
-                measure(label, lambda c=changes: _runs("progressive", source, c, large, options))
+                measure(label, lambda c=changes: _runs("progressive", source, c, real, options))
 
 
 def _runs(

@@ -18,7 +18,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from digitgan.data import DATASETS, READERS, Dataset, DataSource, IdxFiles, ImageSet, ProgressFn, RemoteFile, write_idx
+from digitgan.data import DATASETS, READERS, Dataset, DatasetFile, DataSource, IdxFiles, ImageSet, ProgressFn, write_idx
 from digitgan.errors import UsageError
 from digitgan.evaluation import METRICS, Comparison, Metric
 from digitgan.evaluation.metrics.bootstrap import Interval
@@ -211,7 +211,7 @@ def test_a_data_set(registered: Any, isolated_home: Path, tmp_path: Path, digits
     ):
         write_idx(folder / stem, array)
         content = (folder / stem).read_bytes()
-        files.append(RemoteFile(f"{stem}.gz", len(content), hashlib.sha256(content).hexdigest()))
+        files.append(DatasetFile(f"{stem}.gz", len(content), hashlib.sha256(content).hexdigest()))
     registered(DATASETS, "tiny", Dataset("tiny", "for this test only", IdxFiles(tuple("0123456789")), tuple(files)))
     where = ("--data-dir", str(tmp_path / "data"), "--out", str(tmp_path / "run"))
     assert run("train", *tiny.options(data="tiny"), *where, "--quiet") == 0

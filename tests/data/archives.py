@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from digitgan.data import CifarArchive, Dataset, EmnistArchive, Layout, RemoteFile
+from digitgan.data import CifarArchive, Dataset, DatasetFile, EmnistArchive, Layout
 
 CIFAR = CifarArchive(("data_batch_1.bin", "data_batch_2.bin"), ("test_batch.bin",), "batches.meta.txt")
 FINE_CIFAR = CifarArchive(("train.bin",), ("test.bin",), "fine_label_names.txt", label_bytes=2)
@@ -95,7 +95,7 @@ def tarred(members: Mapping[str, bytes], links: Mapping[str, str] | None = None)
 
 def data_set(name: str, layout: Layout, file_name: str, content: bytes, *mirrors: str, folder: str = "") -> Dataset:
     """Return a data set with an archive as its only file, known by its MD5."""
-    file = RemoteFile(file_name, len(content), md5=hashlib.md5(content).hexdigest())
+    file = DatasetFile(file_name, len(content), md5=hashlib.md5(content).hexdigest())
     return Dataset(name, "made for tests", layout, (file,), mirrors, shared_folder=folder)
 
 

@@ -10,7 +10,7 @@ import pytest
 from archives import idx_bytes
 from serving import Answer, Handler, Mirror, Serve, Server
 
-from digitgan.data import Dataset, IdxFiles, ImageSet, RemoteFile
+from digitgan.data import Dataset, DatasetFile, IdxFiles, ImageSet
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def contents() -> dict[str, bytes]:
 def small(contents: dict[str, bytes]) -> Dataset:
     """Return the small data set as an entry of the table of data sets."""
     files = tuple(
-        RemoteFile(f"{stem}.gz", len(content), hashlib.sha256(content).hexdigest()) for stem, content in contents.items()
+        DatasetFile(f"{stem}.gz", len(content), hashlib.sha256(content).hexdigest()) for stem, content in contents.items()
     )
     return Dataset("small", "made for tests", IdxFiles(("zero", "one", "two")), files)
 

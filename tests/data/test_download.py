@@ -285,10 +285,10 @@ def test_leftovers_of_killed_downloads_are_removed(tmp_path: Path, small: Datase
 KILLED = """
 import sys
 from pathlib import Path
-from digitgan.data import CifarArchive, Dataset, RemoteFile, fetch
+from digitgan.data import CifarArchive, Dataset, DatasetFile, fetch
 
 layout = CifarArchive(("train.bin",), ("test.bin",), "names.txt")
-dataset = Dataset("large", "made for tests", layout, (RemoteFile("large.tar.gz", 10**6, md5="0" * 32),), (sys.argv[2],))
+dataset = Dataset("large", "made for tests", layout, (DatasetFile("large.tar.gz", 10**6, md5="0" * 32),), (sys.argv[2],))
 fetch(dataset, Path(sys.argv[1]), timeout=60)
 """
 

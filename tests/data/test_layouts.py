@@ -8,7 +8,7 @@ import archives
 import numpy as np
 import pytest
 
-from digitgan.data import Dataset, EmnistArchive, ImageSet, Layout, RemoteFile
+from digitgan.data import Dataset, DatasetFile, EmnistArchive, ImageSet, Layout
 from digitgan.data.layouts import IdxFiles
 from digitgan.data.remote import ContentError
 from digitgan.errors import DataError
@@ -162,7 +162,7 @@ def test_idx_files_are_known_by_the_hash_that_the_publisher_states(tmp_path: Pat
         path = tmp_path / f"{stem}.gz"
         path.write_bytes(gzip.compress(content))
         digest = archives.data_set("a", layout, path.name, path.read_bytes()).files[0].md5
-        files.append(RemoteFile(path.name, path.stat().st_size, md5=digest))
+        files.append(DatasetFile(path.name, path.stat().st_size, md5=digest))
         paths.append(path)
     train = layout.of_split(files, "train")
     assert [file.name for file in train] == ["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"]

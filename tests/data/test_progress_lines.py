@@ -7,7 +7,7 @@ import re
 import pytest
 
 from digitgan.data import progress
-from digitgan.data.progress import ProgressLines, in_thousands
+from digitgan.data.progress import ProgressLines, with_separators
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def test_lines_are_seconds_apart(clock: list[float]) -> None:
     said: list[str] = []
-    lines = ProgressLines(said.append, "reading", in_thousands)
+    lines = ProgressLines(said.append, "reading", with_separators)
     for second in range(1, 61):
         clock[0] = 100 + second
         lines.report(second * 1000, 120_000)
@@ -31,7 +31,7 @@ def test_lines_are_seconds_apart(clock: list[float]) -> None:
 
 def test_the_time_left_of_a_continued_operation_is_by_its_own_speed(clock: list[float]) -> None:
     said: list[str] = []
-    lines = ProgressLines(said.append, "reading", in_thousands, before=50_000)
+    lines = ProgressLines(said.append, "reading", with_separators, before=50_000)
     clock[0] += 10
     lines.report(60_000, 100_000)
     assert re.search(r"\b40 s left", said[-1])

@@ -27,7 +27,7 @@ from digitgan.evaluation import (
     train_classifier,
 )
 from digitgan.evaluation.classifier import LOOKALIKES, SHIPPED, shipped_for
-from digitgan.evaluation.feature_networks import folded, set_patch_components
+from digitgan.evaluation.classifier_networks import folded, set_patch_components
 from digitgan.model.file import Model, save_model, tensors_sha256
 from digitgan.networks import ImageSpec
 
@@ -257,6 +257,13 @@ def test_a_residual_classifier_is_read_back_exactly_from_a_small_file(tmp_path: 
     assert all(torch.equal(state[name], expected[name]) for name in expected)
 
 
+@pytest.mark.parametrize(("height", "width"), [(8, 160), (256, 8), (16, 512), (9, 40)])
+def test_elongated_images_are_classified(height: int, width: int) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (6, height, width, 3), dtype=np.uint8)
+    images = ImageSet(pixels, np.arange(6) % 2, ("a", "b"), "strips")
+    assert predicted_labels(train_classifier(images, epochs=2), images.images).shape == (6,)
+
+
 def test_a_long_training_reports_its_progress(coloured: ImageSet, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("digitgan.data.progress.SECONDS_BETWEEN_REPORTS", 0.0)
     said: list[str] = []
@@ -266,20 +273,21 @@ def test_a_long_training_reports_its_progress(coloured: ImageSet, monkeypatch: p
     assert re.search(r"\b0 s left", said[-1])
 
 
-def lookalike(name: str = "cifar10 (train)", level: int = 0, per_class: int = 5000) -> ImageSet:
-    """Return black images in the classes of CIFAR-10, except for one pixel, so that the channels have given means."""
+def lookalike(side: int = 32, level: int = 0, per_class: int = 5000, reverse: bool = False) -> ImageSet:
+    """Return images of one colour in the classes of CIFAR-10, whose channels have its means."""
     (known,) = LOOKALIKES
     labels = np.repeat(np.arange(10), per_class)
-    images = np.empty((len(labels), 1, 1, 3), dtype=np.uint8)
+    images = np.empty((len(labels), side, side, 3), dtype=np.uint8)
     images[:] = np.rint(known.means).astype(np.uint8) + level
-    return ImageSet(images, labels, tuple(known.counts), name)
+    return ImageSet(images, labels, tuple(known.counts)[:: -1 if reverse else 1], "plain_text (train)")
 
 
 def test_a_copy_of_a_data_set_has_its_shipped_classifier() -> None:
     assert shipped_for(lookalike()) == "cifar10.safetensors"
     assert shipped_for(lookalike(level=1)) is None, "other pixels"
     assert shipped_for(lookalike(per_class=4999)) is None, "other counts"
-    assert shipped_for(lookalike(name="photos")) is None, "another name"
+    assert shipped_for(lookalike(reverse=True)) is None, "another order of the classes"
+    assert shipped_for(lookalike(side=64)) is None, "another size"
 
 
 def test_every_shipped_classifier_is_there_and_small() -> None:

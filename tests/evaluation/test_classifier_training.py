@@ -16,6 +16,7 @@ import torch
 from digitgan.data import Batch, ImageSet
 from digitgan.evaluation import classifier_state, classifier_training, train_classifier
 from digitgan.evaluation.classifier import classifier_for, load_classifier
+from digitgan.evaluation.classifier_networks import RESIDUAL, SMALL, FeatureClassifier
 from digitgan.evaluation.classifier_training import (
     PEAK_RATE,
     SETTINGS,
@@ -24,7 +25,6 @@ from digitgan.evaluation.classifier_training import (
     shifted_and_mirrored,
     triangle,
 )
-from digitgan.evaluation.feature_networks import RESIDUAL, SMALL, FeatureClassifier
 
 EPOCHS = 4
 
@@ -79,14 +79,18 @@ def found(image: np.ndarray, augmented: np.ndarray, furthest: int) -> tuple[int,
     return matches[0]
 
 
-@pytest.mark.parametrize(("channels", "height", "width", "furthest"), [(3, 32, 32, 2), (3, 16, 12, 1), (1, 64, 48, 4)])
-def test_each_image_is_shifted_and_only_rgb_is_mirrored(channels: int, height: int, width: int, furthest: int) -> None:
+@pytest.mark.parametrize(
+    ("channels", "height", "width", "furthest"), [(3, 32, 32, (2, 2)), (3, 16, 12, (1, 1)), (1, 64, 48, (4, 3))]
+)
+def test_each_image_is_shifted_and_only_rgb_is_mirrored(
+    channels: int, height: int, width: int, furthest: tuple[int, int]
+) -> None:
     batch = numbered(120, channels, height, width)
     augmented = shifted_and_mirrored(batch, 3, 5)
     pixels = augmented.add(1).mul(127.5).round().to(torch.uint8).numpy()
-    moves = [found(image, other, furthest) for image, other in zip(batch.images.numpy(), pixels, strict=True)]
-    everywhere = set(range(-furthest, furthest + 1))
-    assert {down for down, *_ in moves} == {right for _, right, _ in moves} == everywhere
+    moves = [found(image, other, max(furthest)) for image, other in zip(batch.images.numpy(), pixels, strict=True)]
+    assert {down for down, *_ in moves} == set(range(-furthest[0], furthest[0] + 1))
+    assert {right for _, right, _ in moves} == set(range(-furthest[1], furthest[1] + 1))
     assert {mirrored for *_, mirrored in moves} == ({False, True} if channels == 3 else {False})
     assert augmented.is_contiguous(memory_format=torch.channels_last)
 
@@ -205,7 +209,7 @@ def test_a_state_that_cannot_be_written_is_reported_once(tmp_path: Path) -> None
 
 
 def brief_trainings(patch: pytest.MonkeyPatch) -> None:
-    settings = {name: dataclasses.replace(each, max_epochs=EPOCHS, least_images=0) for name, each in SETTINGS.items()}
+    settings = {name: dataclasses.replace(each, max_epochs=EPOCHS, min_images=0) for name, each in SETTINGS.items()}
     patch.setattr(classifier_training, "SETTINGS", types.MappingProxyType(settings))
 
 

@@ -96,7 +96,7 @@ def test_a_program_of_residual_networks_takes_any_number(name: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize("name", ["fast", pytest.param("style", marks=pytest.mark.long)])
-@pytest.mark.parametrize(("quantize", "most"), [("fp16", 0.02), ("int8", 1.0)])
+@pytest.mark.parametrize(("quantize", "most"), [pytest.param("fp16", 0.02, marks=pytest.mark.long), ("int8", 1.0)])
 def test_smaller_numbers_make_smaller_files_of_much_the_same_images(
     tmp_path: Path, name: str, quantize: str, most: float
 ) -> None:
@@ -115,7 +115,7 @@ def test_smaller_numbers_make_smaller_files_of_much_the_same_images(
     "name",
     [
         "fast",
-        "style",
+        pytest.param("style", marks=pytest.mark.long),
         pytest.param("plain-gan", marks=pytest.mark.long),
         pytest.param("autoregressive", marks=pytest.mark.long),
     ],

@@ -136,7 +136,9 @@ def test_a_terminal_that_is_closed_ends_it_with_a_checkpoint(tmp_path: Path) -> 
     assert_it_stopped_with_a_checkpoint(run)
 
 
-@pytest.mark.parametrize("interrupted", [False, True], ids=["alone", "with Ctrl-C"])
+@pytest.mark.parametrize(
+    "interrupted", [pytest.param(False, id="alone", marks=pytest.mark.long), pytest.param(True, id="with Ctrl-C")]
+)
 def test_a_reader_that_goes_ends_it_with_a_checkpoint(tmp_path: Path, interrupted: bool) -> None:
     """Test `digitgan train 2>&1 | head -1`, and Ctrl-C in `digitgan train 2>&1 | tee`, which both processes receive."""
     run = RunFolder(tmp_path / "run")

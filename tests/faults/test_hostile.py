@@ -166,7 +166,9 @@ CASES: dict[str, tuple[Callable[[Path], None], str, list[str]]] = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.long] if name.startswith("a zip bomb") else []) for name in CASES]
+)
 def test_it_is_refused_soon_and_in_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     make, file, command = CASES[name]
     monkeypatch.chdir(tmp_path)

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from digitgan.data import Batches, ImageSet
 from digitgan.networks import ImageSpec, build_discriminator, trained_parameters
-from digitgan.networks.projected import FEATURE_SLOPE, FeatureClassifierHead, FeatureNetwork, ProjectedDiscriminator
+from digitgan.networks.projected import FEATURE_SLOPE, FeatureNetwork, FeatureNetworkClassifier, ProjectedDiscriminator
 from digitgan.recipes import Recipe, find_recipe, with_settings
 from digitgan.training import NoiseSource, Trainer
 from digitgan.training.checkpoint import trainer_tensors
@@ -76,6 +76,28 @@ def test_the_score_is_the_sum_of_the_heads() -> None:
     assert discriminator_of(ImageSpec(3, 16, 16, 4), "discriminator.image_width=0").image_head is None
 
 
+@pytest.mark.parametrize("interval", [1, 5])
+def test_a_step_computes_the_maps_of_each_image_once_and_again_for_a_penalty(colour_images: ImageSet, interval: int) -> None:
+    trainer = projected_trainer(colour_images, 0, f"penalty.interval={interval}", "penalty.name=r1")
+    assert isinstance(trainer.discriminator, ProjectedDiscriminator)
+    made: list[int] = []
+    trainer.discriminator.features.register_forward_hook(lambda _network, inputs, _maps: made.append(len(inputs[0])))
+    noise_source = trainer.noise_source()
+    for step in range(2):
+        trainer.step(Batches(colour_images, 20, 0).at(20 * step), noise_source.at(20 * step))
+    assert len(made) == (6 if interval == 1 else 5)
+    assert set(made) == {20}
+
+
+def test_a_step_with_augmentation_computes_the_maps_of_the_augmented_images(colour_images: ImageSet) -> None:
+    trainer = projected_trainer(colour_images, 0, "penalty.name=none", "augmentation.name=fixed")
+    assert isinstance(trainer.discriminator, ProjectedDiscriminator)
+    made: list[int] = []
+    trainer.discriminator.features.register_forward_hook(lambda _network, inputs, _maps: made.append(len(inputs[0])))
+    trainer.step(Batches(colour_images, 20, 0).at(0), trainer.noise_source().at(0))
+    assert made == [20, 20, 20, 20]
+
+
 def test_only_the_heads_are_trained() -> None:
     network = discriminator_of(ImageSpec(3, 16, 16, 4))
     frozen = sum(weight.numel() for weight in network.features.parameters())
@@ -88,7 +110,7 @@ def test_only_the_heads_are_trained() -> None:
 
 def test_folding_keeps_the_maps_of_evaluation_mode() -> None:
     network = FeatureNetwork(ImageSpec(3, 20, 12, 4), width=5)
-    classifier = FeatureClassifierHead(network, classes=4)
+    classifier = FeatureNetworkClassifier(network, classes=4)
     for _ in range(30):
         classifier(3 * torch.randn(16, 3, 20, 12) + 1)  # statistics other than 0 and 1
     images = torch.randn(8, 3, 20, 12)
@@ -135,9 +157,37 @@ def test_the_features_stay_as_they_are_during_the_training(colour_images: ImageS
     assert changed == {"heads", "image_head"}
 
 
+def test_the_generator_learns_from_the_class_logits_and_the_classifier_stays_as_it_is(colour_images: ImageSet) -> None:
+    def gradient(weight: float) -> torch.Tensor:
+        told = ("discriminator.auxiliary_classifier=true", f"loss.classifier_weight={weight}")
+        trainer = projected_trainer(colour_images, 0, *told, "optimizer.beta1=0.0")
+        found = teach_features(trainer, 40, Batches(colour_images, 20, 0), lambda line: None, lambda: None)
+        assert found["accuracy"] > 0.9
+        discriminator = trainer.discriminator
+        assert isinstance(discriminator, ProjectedDiscriminator)
+        assert discriminator.classifier is not None
+        pictures = torch.from_numpy(colour_images.images).permute(0, 3, 1, 2) / 127.5 - 1
+        logits = discriminator(pictures, torch.zeros(len(pictures), dtype=torch.long)).class_logits
+        assert logits is not None
+        assert (logits.argmax(dim=1).numpy() == colour_images.labels).mean() > 0.9
+        before = {name: tensor.clone() for name, tensor in discriminator.classifier.state_dict().items()}
+        batches = Batches(colour_images, 20, 0)
+        noise_source = NoiseSource(0, trainer.generator.latent, 2, 20, trainer.device, trainer.recipe.updates)
+        trainer.step(batches.at(0), noise_source.at(0))
+        assert all(torch.equal(tensor, before[name]) for name, tensor in discriminator.classifier.state_dict().items())
+        weights = next(trainer.generator.parameters())
+        moment: torch.Tensor = trainer.generator_optimizer.state[weights]["exp_avg"]
+        return moment
+
+    little, once, twice = gradient(1e-9), gradient(1.0), gradient(2.0)
+    assert (once - little).abs().max() > 0
+    torch.testing.assert_close(twice - little, 2 * (once - little), rtol=1e-3, atol=1e-7)
+
+
 def test_a_short_run_has_fewer_steps() -> None:
     assert feature_steps(recipe("training.images=1280", "training.batch_size=128")) == int(MAX_OF_RUN * 10)
     assert feature_steps(recipe("training.images=1000000")) == 40
+    assert feature_steps(recipe("training.images=100", "training.batch_size=128")) == 1
 
 
 def test_a_stop_is_heard_between_steps(colour_images: ImageSet) -> None:

@@ -124,6 +124,7 @@ def test_without_microbatches_each_process_gets_one(tmp_path: Path) -> None:
     assert RunFolder(together).read_record()["status"] == "finished"
 
 
+@pytest.mark.long
 def test_parts_that_cannot_be_shared_out_are_refused_and_nothing_is_written(tmp_path: Path) -> None:
     process = start(3, tmp_path / "run", *OPTIONS, "--images=320")
     _, complaint = process.communicate(timeout=2 * PATIENCE)
@@ -222,6 +223,38 @@ def test_told_to_stop_in_the_pretraining_all_end_without_an_alarm(tmp_path: Path
     assert process.returncode != 0
     assert run.read_record()["status"] == "stopped", complaint
     assert "digitgan: " not in complaint
+
+
+WAITS = """
+import sys
+import time
+from datetime import timedelta
+
+from digitgan import cli
+from digitgan.distributed import ProcessGroup
+from digitgan.session import components
+
+ProcessGroup.__init__.__defaults__ = (timedelta(seconds=10),)
+find = components.classifier_for
+
+def slowly(images, notify):
+    for second in range(20):
+        time.sleep(1)
+        notify(f"{second} s")
+    return find(images, notify)
+
+components.classifier_for = slowly
+cli.main(sys.argv[1:])
+"""
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("caches_at_hand")
+def test_the_others_wait_for_the_first_one_while_it_reports_progress(tmp_path: Path) -> None:
+    (tmp_path / "waits.py").write_text(WAITS)
+    evaluated = (*OPTIONS, "--images=320", "--evaluate-every=320")
+    finish(run_by(2, str(tmp_path / "waits.py"), "train", *evaluated, "--out", str(tmp_path / "run")))
+    assert RunFolder(tmp_path / "run").read_record()["status"] == "finished"
 
 
 @pytest.mark.long

@@ -76,7 +76,7 @@ def lines_of(run: RunFolder) -> list[dict[str, float]]:
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=[] if name in ("fast", "lstm-cgan", "dcgan") else [pytest.mark.long]) for name in RECIPES],
+    [pytest.param(name, marks=[] if name in ("fast", "lstm-cgan") else [pytest.mark.long]) for name in RECIPES],
 )
 def test_trained_killed_resumed_and_drawn_from(name: str, tmp_path: Path) -> None:
     whole, killed = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "killed")

@@ -34,7 +34,9 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 
 
 # In the first epoch, in the middle of the second, and shortly before the end, in the decay of the learning rate.
-@pytest.mark.parametrize("killed_after", [500, pytest.param(2240, marks=pytest.mark.long), 3008])
+@pytest.mark.parametrize(
+    "killed_after", [pytest.param(500, marks=pytest.mark.long), pytest.param(2240, marks=pytest.mark.long), 3008]
+)
 def test_killed_and_resumed_equals_uninterrupted(tmp_path: Path, uninterrupted: RunFolder, killed_after: int) -> None:
     run = RunFolder(tmp_path / "run")
     finish(start(run.path, meets=Signals(signal.SIGKILL, "History", "Stepped", killed_after)), -signal.SIGKILL)
@@ -45,6 +47,7 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path: Path, uninterrupted: 
     assert_same(run, uninterrupted)
 
 
+@pytest.mark.long
 def test_killed_and_resumed_equals_uninterrupted_with_two_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     whole, killed = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "killed")

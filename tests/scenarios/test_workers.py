@@ -91,7 +91,10 @@ def test_an_option_of_sets_needs_the_size_of_the_files(here: Digitgan, tmp_path:
     assert {path.name for path in tmp_path.iterdir()} == {"home"}
 
 
-@pytest.mark.parametrize("shards", [(), ("--shard-size", "2000")], ids=["one file", "several files"])
+@pytest.mark.parametrize(
+    "shards",
+    [pytest.param((), id="one file"), pytest.param(("--shard-size", "2000"), id="several files", marks=pytest.mark.long)],
+)
 def test_a_killed_worker_is_one_error_and_leaves_no_partial_file(
     isolated_home: Path, tmp_path: Path, shards: tuple[str, ...]
 ) -> None:

@@ -28,6 +28,8 @@ CPU, GPU = torch.device("cpu"), torch.device("cuda")
         (ImageSpec(3, 64, 64, 10), 50_000, GPU, "residual"),
         (ImageSpec(3, 32, 32, 10), 2_000, CPU, "few-shot"),
         (ImageSpec(1, 64, 64, 10), 2_000, GPU, "few-shot"),
+        (ImageSpec(3, 32, 32, 1), 50_000, CPU, "dcgan"),
+        (ImageSpec(1, 28, 28, 1), 100, CPU, "dcgan"),
     ],
 )
 def test_the_recipe_suits_size_colour_number_and_device(
@@ -35,7 +37,8 @@ def test_the_recipe_suits_size_colour_number_and_device(
 ) -> None:
     name, reason = suitable_recipe(spec, images, device)
     assert name == expected
-    assert str(images // spec.classes) in reason.replace(",", "") or str(spec.height) in reason
+    told = ("without labels", f"{images // spec.classes:,}", str(spec.height))
+    assert any(each in reason for each in told)
 
 
 def test_a_recipe_that_cannot_make_the_size_is_passed_over() -> None:
@@ -61,3 +64,13 @@ def test_settings_change_the_chosen_recipe(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     plan = plan_training(TrainOptions(data="digits", images=64, settings=("augmentation.name=adaptive",)), lambda line: None)
     assert (plan.recipe.name, plan.recipe.augmentation.name) == ("few-shot", "adaptive")
+
+
+def test_settings_are_checked_with_the_chosen_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Test a setting that `fast`, the recipe of most data, does not have."""
+    monkeypatch.chdir(tmp_path)
+    pixels = np.random.default_rng(0).integers(0, 256, (1200, 16, 16, 3), dtype=np.uint8)
+    np.savez("set.npz", images=pixels, labels=np.arange(1200) % 2)
+    settings = ("discriminator.image_width=0", "training.feature_pretraining=500")
+    plan = plan_training(TrainOptions(data="set.npz", images=128, settings=settings), lambda line: None)
+    assert plan.recipe.training.feature_pretraining == 500

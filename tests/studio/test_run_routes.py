@@ -174,6 +174,7 @@ def test_a_run_that_begins_is_there_soon_and_one_that_has_finished_is_not_resume
     assert "--resume --images" in again.json()["error"]
 
 
+@pytest.mark.long
 def test_a_killed_training_is_told_of_and_can_be_resumed(own: Studio, own_runs: Path) -> None:
     assert own.post(f"{API}/runs", json={**LONG, "name": "killed"}).status_code == 201
     wait_for(lambda: phase(own, "killed") == "training", "the start of the training")

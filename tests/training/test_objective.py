@@ -187,6 +187,27 @@ def test_the_weight_of_the_classifier_counts(new_trainer: Callable[..., Trainer]
     torch.testing.assert_close(gradient(2.0), 2 * gradient(1.0))
 
 
+def test_earlier_scores_of_the_real_images_save_a_pass(new_trainer: Callable[..., Trainer], batches: Batches) -> None:
+    settings = ("penalty.name=none", "updates.real_scores=earlier")
+    trainer = new_trainer(*settings)
+    seen = Seen(trainer)
+    report = make_step(trainer, batches)
+    assert len(seen.scores) == 2
+    real, fake = seen.scores[0][:16], seen.scores[1]
+    assert fake.shape == (16,)
+    torch.testing.assert_close(report.terms["generator_loss"], LOSSES["relativistic"].generator(real, fake))
+
+
+def test_earlier_scores_are_the_same_if_the_discriminator_does_not_learn(
+    new_trainer: Callable[..., Trainer], batches: Batches
+) -> None:
+    losses = []
+    for scores in ("earlier", "updated"):
+        trainer = new_trainer("optimizer.discriminator_learning_rate=0", f"updates.real_scores={scores}")
+        losses.append(float(make_step(trainer, batches).terms["generator_loss"]))
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
 def test_label_smoothing_reaches_the_loss(new_trainer: Callable[..., Trainer], batches: Batches) -> None:
     plain, smooth = new_trainer(*CONDITIONAL), new_trainer(*CONDITIONAL, "loss.label_smoothing=0.3")
     losses = [float(make_step(trainer, batches).terms["discriminator_loss"]) for trainer in (plain, smooth)]

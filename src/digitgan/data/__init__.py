@@ -16,7 +16,7 @@ from digitgan.data.parquet import read_parquet
 from digitgan.data.pictures import read_picture
 from digitgan.data.progress import ProgressFn, silent
 from digitgan.data.readers import READERS, DataSource
-from digitgan.data.remote import RemoteFile
+from digitgan.data.remote import DatasetFile
 from digitgan.data.sources import (
     DataRequest,
     SplitFacts,
@@ -35,6 +35,7 @@ __all__ = [
     "DataRequest",
     "DataSource",
     "Dataset",
+    "DatasetFile",
     "EmnistArchive",
     "IdxFiles",
     "ImageSet",
@@ -42,7 +43,6 @@ __all__ = [
     "Layout",
     "Pixels",
     "ProgressFn",
-    "RemoteFile",
     "Split",
     "SplitFacts",
     "cache_folder",

@@ -10,7 +10,7 @@ from pathlib import Path
 from digitgan.data.datasets import Dataset
 from digitgan.data.mirrors import MirrorError, pieces_from
 from digitgan.data.progress import ProgressFn, ProgressLines, in_megabytes, silent
-from digitgan.data.remote import ContentError, RemoteFile
+from digitgan.data.remote import ContentError, DatasetFile
 from digitgan.errors import DataError, DownloadError, why_not_written
 from digitgan.files import placed
 
@@ -22,8 +22,8 @@ NO_NETWORK_SECONDS = 9.0
 instead of failing, so that every mirror takes its full time. The limit makes the download fail within ten seconds."""
 
 DEADLINE_BASE = 20.0
-MIN_SPEED = 200_000
-"""Least speed in unpacked bytes per second: about 40 kB/s on the network for MNIST's images. A mirror has `DEADLINE_BASE`
+MIN_SPEED = 40_000
+"""Least speed in bytes per second, by the size that a file is known by, packed or unpacked. A mirror has `DEADLINE_BASE`
 seconds plus the time at this speed for a file. A server that trickles is abandoned; a slow connection is not."""
 
 LEFTOVER_SECONDS = 600.0
@@ -84,7 +84,7 @@ def fetch(
         raise
 
 
-def is_there(dataset: Dataset, file: RemoteFile, folder: Path) -> bool:
+def is_there(dataset: Dataset, file: DatasetFile, folder: Path) -> bool:
     """Return whether a folder holds a file of a data set.
 
     Raises:
@@ -108,7 +108,7 @@ def remedy(dataset: Dataset, folder: Path) -> str:
 
 def _fetch_file(
     dataset: Dataset,
-    file: RemoteFile,
+    file: DatasetFile,
     folder: Path,
     mirrors: Sequence[str],
     timeout: float,
@@ -144,7 +144,7 @@ def _fetch_file(
     )
 
 
-def _fetch_from(address: str, file: RemoteFile, target: Path, seconds: tuple[float, float, float], notify: ProgressFn) -> None:
+def _fetch_from(address: str, file: DatasetFile, target: Path, seconds: tuple[float, float, float], notify: ProgressFn) -> None:
     received = 0
     begin = b""
     progress = ProgressLines(notify, file.name, in_megabytes)
@@ -159,7 +159,7 @@ def _fetch_from(address: str, file: RemoteFile, target: Path, seconds: tuple[flo
     notify(f"{file.name}: {in_megabytes(received)} from {address} in {progress.seconds:.0f} s")
 
 
-def _check(path: Path, file: RemoteFile, received: int, begin: bytes) -> None:
+def _check(path: Path, file: DatasetFile, received: int, begin: bytes) -> None:
     if received == 0:
         raise MirrorError("sent an empty file")
     if begin.lstrip().startswith(b"<"):
@@ -172,7 +172,7 @@ def _check(path: Path, file: RemoteFile, received: int, begin: bytes) -> None:
         raise MirrorError(f"sent another file: {received} bytes with {difference}")
 
 
-def _remove_leftovers(file: RemoteFile, folder: Path) -> None:
+def _remove_leftovers(file: DatasetFile, folder: Path) -> None:
     """Remove the unfinished downloads of a file by processes that were killed.
 
     A download in progress, such as that of another process, writes to its file every few seconds.

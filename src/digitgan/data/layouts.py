@@ -21,7 +21,7 @@ import numpy as np
 from digitgan.data.files import DEFLATE_LIMIT, Content
 from digitgan.data.idx import idx_sha256, idx_stems, read_idx_content, read_idx_part
 from digitgan.data.image_set import ImageSet, Labels, Pixels, Split
-from digitgan.data.remote import ContentError, RemoteFile
+from digitgan.data.remote import ContentError, DatasetFile
 from digitgan.errors import DataError
 
 CIFAR_SHAPE: Final = (3, 32, 32)
@@ -41,11 +41,11 @@ class Layout(ABC):
     own_data: ClassVar[bool] = False
 
     @abstractmethod
-    def of_split(self, files: Sequence[RemoteFile], split: Split) -> Sequence[RemoteFile]:
+    def of_split(self, files: Sequence[DatasetFile], split: Split) -> Sequence[DatasetFile]:
         """Return those of the files of a data set that hold a split."""
 
     @abstractmethod
-    def read(self, paths: Sequence[Path], files: Sequence[RemoteFile], split: Split, owner: str) -> ImageSet:
+    def read(self, paths: Sequence[Path], files: Sequence[DatasetFile], split: Split, owner: str) -> ImageSet:
         """Read one split, and check the hashes of its files.
 
         Args:
@@ -72,11 +72,11 @@ class IdxFiles(Layout):
     class_names: tuple[str, ...]
     own_data: ClassVar[bool] = True
 
-    def of_split(self, files: Sequence[RemoteFile], split: Split) -> Sequence[RemoteFile]:
+    def of_split(self, files: Sequence[DatasetFile], split: Split) -> Sequence[DatasetFile]:
         """See `Layout.of_split`. The image file precedes the label file."""
         return [file for stem in idx_stems(split) for file in files if file.stem == stem]
 
-    def read(self, paths: Sequence[Path], files: Sequence[RemoteFile], split: Split, owner: str) -> ImageSet:
+    def read(self, paths: Sequence[Path], files: Sequence[DatasetFile], split: Split, owner: str) -> ImageSet:
         """See `Layout.read`."""
         for path, file in zip(paths, files, strict=True):
             if file.md5:
@@ -93,11 +93,11 @@ class IdxFiles(Layout):
 class Archive(Layout):
     """A layout with a single file, an archive that holds both splits."""
 
-    def of_split(self, files: Sequence[RemoteFile], split: Split) -> Sequence[RemoteFile]:
+    def of_split(self, files: Sequence[DatasetFile], split: Split) -> Sequence[DatasetFile]:
         """See `Layout.of_split`."""
         return files
 
-    def read(self, paths: Sequence[Path], files: Sequence[RemoteFile], split: Split, owner: str) -> ImageSet:
+    def read(self, paths: Sequence[Path], files: Sequence[DatasetFile], split: Split, owner: str) -> ImageSet:
         """See `Layout.read`."""
         files[0].check(paths[0], owner)
         with _damage_named(paths[0]):

@@ -103,7 +103,10 @@ def _labels(archive: zipfile.ZipFile, path: Path, name: str) -> Labels:
     if labels.dtype.kind not in "iu":
         raise DataError(f"{path}: labels are {labels.dtype}, they must be integers: the class index of each image")
     if labels.ndim != 1:
-        raise DataError(f"{path}: labels have shape {labels.shape}; it must be (n,): one class index for each image")
+        raise DataError(
+            f"{path}: labels have shape {labels.shape}; it must be (n,): one class index for each image. "
+            "Save labels.ravel() instead of a column"
+        )
     if labels.size and int(labels.max()) > np.iinfo(np.int64).max:
         raise DataError(f"{path}: label {labels.max()} is not a class index")
     return labels.astype(np.int64)

@@ -17,7 +17,7 @@ from digitgan.data.image_set import UNLABELLED, ImageSet, Labels, Pixels, Split
 from digitgan.data.npz import MAX_UNNAMED_CLASSES
 from digitgan.data.parquet_layout import ParquetColumns, columns_of, parquet_files
 from digitgan.data.pictures import PictureStack, open_picture, picture_pixels
-from digitgan.data.progress import ProgressFn, ProgressLines, in_thousands, silent
+from digitgan.data.progress import ProgressFn, ProgressLines, silent, with_separators
 from digitgan.errors import DataError
 
 ROWS_AT_ONCE: Final = 1000
@@ -207,7 +207,7 @@ def _numbered(labels: set[int], path: Path) -> tuple[str, ...]:
 def _images(tables: Sequence[_Table], name: str, problems: _Problems, notify: ProgressFn) -> Pixels:
     """Decode the images of files, and raise all problems with their rows."""
     count = sum(table.rows for table in tables)
-    progress = ProgressLines(notify, f"{name}, images read", in_thousands)
+    progress = ProgressLines(notify, f"{name}, images read", with_separators)
     stack: PictureStack | None = None
     size, first = (0, 0), ""
     for done, (row, content) in enumerate(image for table in tables for image in table.encoded_images()):

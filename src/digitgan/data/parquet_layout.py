@@ -85,9 +85,9 @@ def _check_complete(files: Sequence[Path]) -> None:
     for start, count in sorted({(each[1], each[3]) for each in numbered}):
         missing = [name for index in range(int(count)) if (name := f"{start}{index:05d}-of-{count}") not in names]
         if missing:
+            more = f", as are {len(missing) - 1} others" if len(missing) > 1 else ""
             raise DataError(
-                f"{files[0].parent / missing[0]}{ENDING}: is missing, as are {len(missing) - 1} other files of {int(count)}; "
-                "download or copy them again"
+                f"{files[0].parent / missing[0]}{ENDING}: is missing{more}, of {int(count)} files; download or copy it again"
             )
 
 

@@ -60,6 +60,6 @@ def in_megabytes(count: int) -> str:
     return f"{count / 1_000_000:.1f} MB"
 
 
-def in_thousands(count: int) -> str:
+def with_separators(count: int) -> str:
     """Return a number with separators, such as "12,000"."""
     return f"{count:,}"

@@ -18,7 +18,7 @@ class ContentError(DataError):
 
 @final
 @dataclass(frozen=True)
-class RemoteFile:
+class DatasetFile:
     """A file of a data set, with the hash by which it is known. One of the two hashes is given.
 
     Attributes:

@@ -9,8 +9,8 @@ from digitgan.evaluation.classifier import (
     predicted_labels,
     save_classifier,
 )
+from digitgan.evaluation.classifier_networks import FeatureClassifier
 from digitgan.evaluation.classifier_training import train_classifier
-from digitgan.evaluation.feature_networks import FeatureClassifier
 from digitgan.evaluation.inception import Inception, InceptionMetrics, check_inception, measure_inception
 from digitgan.evaluation.measure import (
     Evaluation,

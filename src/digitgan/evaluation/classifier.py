@@ -20,8 +20,7 @@ from torch import Tensor
 
 from digitgan.data import ImageSet, ProgressFn, cache_folder
 from digitgan.errors import ModelFileError, OutputError, UsageError
-from digitgan.evaluation.classifier_training import epochs_for, spec_of, train_classifier
-from digitgan.evaluation.feature_networks import (
+from digitgan.evaluation.classifier_networks import (
     MIN_SIDE,
     SMALL,
     FeatureClassifier,
@@ -30,6 +29,7 @@ from digitgan.evaluation.feature_networks import (
     network_for,
     stored,
 )
+from digitgan.evaluation.classifier_training import epochs_for, spec_of, train_classifier
 from digitgan.files import replacing
 from digitgan.images import Picture, to_network
 from digitgan.model.file import tensors_sha256
@@ -40,7 +40,7 @@ _NETWORK: Final = "network"
 
 SHIPPED: Final = {
     "fc30b55971f250c50fdd9f4575adc48b73f2415edc5e937aff5e4bf5acfd38c8": "mnist.safetensors",
-    # A copy of the Hugging Face Hub, whose images are JPEG.
+    # A copy whose images were compressed as JPEG.
     "62fcc3dcdcdb94cf386586f136dc10dbce1d4a49d3354fa41ae8a2c191187998": "cifar10.safetensors",
 }
 """The shipped classifiers: the content hash of the training images -> the file."""
@@ -52,13 +52,13 @@ class Lookalike:
     """A data set whose copies differ slightly, such as by JPEG compression, but have one shipped classifier.
 
     Attributes:
-        name: the name of the training images.
-        counts: the number of images by class name.
+        shape: (channels, height, width) of the images.
+        counts: the number of training images by class name, in the order of the labels.
         means: the mean of each channel, 0 to 255, to within `MEAN_TOLERANCE`.
         file: the file of the classifier.
     """
 
-    name: str
+    shape: tuple[int, int, int]
     counts: Mapping[str, int]
     means: tuple[float, ...]
     file: str
@@ -71,7 +71,7 @@ _CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "fro
 
 LOOKALIKES: Final = (
     Lookalike(
-        "cifar10 (train)",
+        (3, 32, 32),
         types.MappingProxyType(dict.fromkeys(_CIFAR10_CLASSES, 5000)),
         (125.3, 123.0, 113.9),
         "cifar10.safetensors",
@@ -178,8 +178,8 @@ class CachedClassifier:
 def shipped_for(training: ImageSet) -> str | None:
     """Return the file of the shipped classifier of a set of training images, or None."""
     for other in LOOKALIKES:
-        counts = dict(zip(training.class_names, training.counts, strict=True))
-        if training.name == other.name and counts == other.counts and training.shape[0] == len(other.means):
+        counts = list(zip(training.class_names, training.counts, strict=True))
+        if training.shape == other.shape and counts == list(other.counts.items()):
             means = training.images.mean(axis=(0, 1, 2))
             if np.abs(means - other.means).max() < MEAN_TOLERANCE:
                 return other.file

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from digitgan.data import ProgressFn
 from digitgan.errors import OutputError
-from digitgan.evaluation.feature_networks import FeatureClassifier
+from digitgan.evaluation.classifier_networks import FeatureClassifier
 from digitgan.files import replacing
 from digitgan.model.file import tensors_sha256
 

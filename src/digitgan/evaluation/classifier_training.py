@@ -18,10 +18,9 @@ from torch.nn import functional
 
 from digitgan import rng
 from digitgan.data import Batch, Batches, ImageSet, ProgressFn, silent
-from digitgan.data.progress import ProgressLines, in_thousands
+from digitgan.data.progress import ProgressLines, with_separators
 from digitgan.device import choose_precision
-from digitgan.evaluation.classifier_state import UnfinishedTraining
-from digitgan.evaluation.feature_networks import (
+from digitgan.evaluation.classifier_networks import (
     RESIDUAL,
     SMALL,
     FeatureClassifier,
@@ -31,6 +30,7 @@ from digitgan.evaluation.feature_networks import (
     set_patch_components,
     stored,
 )
+from digitgan.evaluation.classifier_state import UnfinishedTraining
 from digitgan.images import to_network
 from digitgan.networks import ImageSpec
 
@@ -51,8 +51,8 @@ class TrainingSettings:
     Attributes:
         batch_size: the number of images of a step.
         images: the number of images of the whole training, with repetition.
-        least_images: the least such number, for small image sets.
-        max_epochs: the greatest number of epochs beyond `least_images`; more do not improve a classifier.
+        min_images: the least such number, for small image sets.
+        max_epochs: the greatest number of epochs beyond `min_images`; more do not improve a classifier.
         label_smoothing: the share of the target that all classes have in common, 0 to 1.
         optimizer: a function that makes the optimiser of a classifier.
         schedule: a function that returns the learning rate and the momentum of a step of so many steps.
@@ -62,7 +62,7 @@ class TrainingSettings:
 
     batch_size: int
     images: int
-    least_images: int
+    min_images: int
     max_epochs: int
     label_smoothing: float
     optimizer: Callable[[FeatureClassifier], torch.optim.Optimizer]
@@ -120,15 +120,20 @@ def shifted_and_mirrored(batch: Batch, seed: int, step: int) -> Tensor:
     are often characters.
     """
     count, channels, height, width = batch.images.shape
-    furthest = max(1, round(SHIFT_SHARE * max(height, width)))
     words = rng.words(seed, "classifier augmentation", step * count, count, 3)
-    down, right = ((words[:, place] % np.uint64(2 * furthest + 1)).astype(np.int64) - furthest for place in (0, 1))
+    down, right = (_shifts(words[:, place], side) for place, side in enumerate((height, width)))
     mirrored = (words[:, 2] & np.uint64(1)).astype(bool) & (channels == 3)
     rows, columns = _reflected(down, height), _reflected(right, width)
     columns[mirrored] = columns[mirrored, ::-1]
     numbers = torch.arange(count)[:, None, None]
     taken = batch.images[numbers, :, torch.from_numpy(rows)[:, :, None], torch.from_numpy(columns)[:, None, :]]
     return to_network(taken.permute(0, 3, 1, 2))
+
+
+def _shifts(words: npt.NDArray[np.uint64], side: int) -> Positions:
+    """Return random shifts of at most `SHIFT_SHARE` of a side, in pixels."""
+    furthest = max(1, round(SHIFT_SHARE * side))
+    return (words % np.uint64(2 * furthest + 1)).astype(np.int64) - furthest
 
 
 def _reflected(shifts: Positions, length: int) -> Positions:
@@ -166,7 +171,7 @@ SETTINGS: Final[Mapping[str, TrainingSettings]] = types.MappingProxyType(
 def epochs_for(image_set: ImageSet) -> int:
     """Return the number of epochs for a set of training images."""
     settings = SETTINGS[network_for(spec_of(image_set))]
-    most = max(settings.max_epochs, math.ceil(settings.least_images / len(image_set)))
+    most = max(settings.max_epochs, math.ceil(settings.min_images / len(image_set)))
     return min(most, max(1, round(settings.images / len(image_set))))
 
 
@@ -210,8 +215,8 @@ def train_classifier(
     unfinished = UnfinishedTraining(state, hashlib.sha256(key.encode()).hexdigest(), notify)
     first = unfinished.restore(classifier, optimizer)
     if first:
-        notify(f"training a classifier of {image_set.name}: continues after {in_thousands(first * size)} images")
-    progress = ProgressLines(notify, f"training a classifier of {image_set.name}, images", in_thousands, first * size)
+        notify(f"training a classifier of {image_set.name}: continues after {with_separators(first * size)} images")
+    progress = ProgressLines(notify, f"training a classifier of {image_set.name}, images", with_separators, first * size)
     half = settings.bfloat16 and choose_precision(torch.device("cpu")) == "bfloat16"
     for step in range(first, steps):
         batch = batches.at(step * size)

@@ -12,7 +12,7 @@ import numpy as np
 from digitgan.data import ImageSet
 from digitgan.errors import UsageError
 from digitgan.evaluation.classifier import size_text
-from digitgan.evaluation.feature_networks import FeatureClassifier
+from digitgan.evaluation.classifier_networks import FeatureClassifier
 from digitgan.evaluation.metric_table import METRICS, MIN_IMAGES, Comparison, Metric, per_class_frechet
 from digitgan.evaluation.metrics import Interval, Nearest, nearest_images
 from digitgan.evaluation.reference import ReferenceStatistics, reference_statistics

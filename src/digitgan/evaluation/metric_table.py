@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from digitgan import rng
-from digitgan.evaluation.feature_networks import FEATURES
+from digitgan.evaluation.classifier_networks import FEATURES
 from digitgan.evaluation.metrics import (
     ClassificationSummary,
     FeatureMoments,

@@ -15,7 +15,7 @@ from digitgan import rng
 from digitgan.data import ImageSet, ProgressFn, cache_folder
 from digitgan.errors import OutputError
 from digitgan.evaluation.classifier import CachedClassifier
-from digitgan.evaluation.feature_networks import FEATURES, FeatureClassifier
+from digitgan.evaluation.classifier_networks import FEATURES, FeatureClassifier
 from digitgan.evaluation.metrics import Nearest, nearest_images
 from digitgan.evaluation.summary import Predictions, Summary, summarise
 from digitgan.files import replacing

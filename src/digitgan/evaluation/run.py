@@ -136,7 +136,7 @@ def evaluate(
     tstr = None
     if options.train_on_synthetic:
         notify("training one classifier on the images and one on real images …")
-        tstr = measure_tstr(what, split.training, split.held_out)
+        tstr = measure_tstr(what, split.training, split.held_out, notify)
     seen = None if weights is None else measure_inception(weights, found, real, notify)
     command = shlex.join(["digitgan", "evaluate", *arguments_of(_repeatable(options, what))])
     made = {**evaluation.record(found, tstr, protocol_of(split, known), command, seen), "inputs": inputs}

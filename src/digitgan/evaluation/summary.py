@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from digitgan import rng
 from digitgan.evaluation.classifier import classify_images
-from digitgan.evaluation.feature_networks import FEATURES, FeatureClassifier
+from digitgan.evaluation.classifier_networks import FEATURES, FeatureClassifier
 from digitgan.evaluation.metrics import ClassificationSummary, FeatureMoments, Features, Labels, Vector, radii
 from digitgan.images import Picture
 

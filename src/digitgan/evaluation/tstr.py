@@ -8,7 +8,7 @@ from typing import Final, final
 import numpy as np
 
 from digitgan import rng
-from digitgan.data import ImageSet
+from digitgan.data import ImageSet, ProgressFn, silent
 from digitgan.errors import UsageError
 from digitgan.evaluation.classifier import class_accuracy
 from digitgan.evaluation.classifier_training import train_classifier
@@ -16,7 +16,7 @@ from digitgan.evaluation.measure import EvaluationSource
 from digitgan.evaluation.reference import evenly
 
 TSTR_TRAINING_IMAGES: Final = 120_000
-"""The number of images that each classifier is trained on, with repetition; more do not measurably improve the accuracy."""
+"""The number of images that each classifier is trained on, with repetition; more do not measurably improve that on MNIST."""
 
 
 @final
@@ -50,13 +50,16 @@ def check_tstr(source: EvaluationSource) -> None:
         )
 
 
-def measure_tstr(source: EvaluationSource, training: ImageSet, held_out: ImageSet) -> TrainOnSynthetic:
+def measure_tstr(
+    source: EvaluationSource, training: ImageSet, held_out: ImageSet, notify: ProgressFn = silent
+) -> TrainOnSynthetic:
     """Train one classifier on generated images and one on real images, and compute their accuracies.
 
     Args:
         source: generated images with labels. At most as many as there are training images are used.
         training: the real images of the training set.
         held_out: real images that are not in the training set.
+        notify: a function that receives lines of progress.
 
     Raises:
         UsageError: if the images have no labels.
@@ -65,8 +68,8 @@ def measure_tstr(source: EvaluationSource, training: ImageSet, held_out: ImageSe
     count = min(source.count, len(training))
     drawn = _collected(source, count)
     epochs = max(1, round(TSTR_TRAINING_IMAGES / count))
-    by_drawn = train_classifier(evenly(drawn, count), epochs=epochs)
-    by_real = train_classifier(evenly(training, count), epochs=epochs)
+    by_drawn = train_classifier(evenly(drawn, count), epochs=epochs, notify=notify)
+    by_real = train_classifier(evenly(training, count), epochs=epochs, notify=notify)
     return TrainOnSynthetic(
         images=count,
         train_synthetic_test_real=class_accuracy(by_drawn, held_out.images, held_out.labels),

@@ -13,7 +13,7 @@ from digitgan.data import DataRequest, ProgressFn
 from digitgan.errors import UsageError
 from digitgan.evaluation import cached_reference_statistics, classifier_for
 from digitgan.evaluation.classifier import classify_images
-from digitgan.evaluation.feature_networks import FeatureClassifier
+from digitgan.evaluation.classifier_networks import FeatureClassifier
 from digitgan.evaluation.sources import train_test_split
 from digitgan.generation.labels import Labels
 from digitgan.generation.plan import SetPlan

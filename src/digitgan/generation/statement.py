@@ -87,7 +87,7 @@ def statement(
     tstr = None
     if source.by_class:
         notify("training one classifier on the generated images and one on real images (about five minutes on two cores) …")
-        tstr = measure_tstr(source, split.training, split.held_out)
+        tstr = measure_tstr(source, split.training, split.held_out, notify)
     record = evaluation.record(found, tstr, protocol_of(split, known), plan.command())
     return set_card(facts, record)
 

@@ -209,3 +209,15 @@ class Discriminator(nn.Module, ABC):
         """See `forward`."""
         output: DiscriminatorOutput = super().__call__(images, labels)
         return output
+
+    def frozen_part(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Return what the trained layers take: the images themselves, unless there are frozen layers before them.
+
+        A training computes it once for each image. Each returned tensor has one row for each image.
+        """
+        return (images,)
+
+    def trained_part(self, inputs: tuple[Tensor, ...], labels: Tensor) -> DiscriminatorOutput:
+        """Score images by what `frozen_part` returned for them; `forward` is both parts."""
+        (images,) = inputs
+        return self(images, labels)

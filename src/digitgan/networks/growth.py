@@ -111,9 +111,9 @@ def stage_sides(height: int, width: int, smallest: int, patch: int, part: str) -
     if found is None:
         near = " or ".join(f"{high}x{wide}" for high, wide in _nearest(height, width, smallest, patch))
         raise RecipeError(
-            f"{part}.smallest = {smallest} and {part}.patch = {patch} with images of {height}x{width}: the sides "
-            f"must be {patch} times a number that can be halved down to at most {MAX_START}. "
-            f"Resize the images to {near}, or change these settings"
+            f"{part}.smallest = {smallest} and {part}.patch = {patch} with images of {height}x{width}: both sides "
+            f"must be at least {patch * smallest} and multiples of {patch}; divided by {patch} and halved equally often, both "
+            f"must reach {smallest} to {MAX_START}. Resize the images to {near}, or change these settings"
         )
     return found
 

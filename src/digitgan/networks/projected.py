@@ -59,14 +59,20 @@ class FeatureNetwork(nn.Module):
 
 
 @final
-class FeatureClassifierHead(nn.Module):
-    """The layers that a feature network needs only while it learns: a batch norm for each layer, and class logits."""
+class FeatureNetworkClassifier(nn.Module):
+    """A feature network while it learns: with a batch norm for each layer, and class logits.
 
-    def __init__(self, network: FeatureNetwork, classes: int) -> None:
+    Args:
+        network: the network that learns.
+        classes: number of classes.
+        logits: the layer of the class logits, which learns too; None for a new one.
+    """
+
+    def __init__(self, network: FeatureNetwork, classes: int, logits: nn.Linear | None = None) -> None:
         super().__init__()
         self.network = network
         self.norms = nn.ModuleList(nn.BatchNorm2d(unpadded(layer).out_channels) for layer in network.convolutions)
-        self.logits = nn.Linear(network.shapes[-1][0], classes)
+        self.logits = nn.Linear(network.shapes[-1][0], classes) if logits is None else logits
 
     def forward(self, images: Tensor) -> Tensor:
         """Return class logits (n, classes) of images (n, channels, height, width) in [-1, 1]."""
@@ -140,6 +146,7 @@ class ProjectedDiscriminator(Discriminator):
 
     Attributes:
         features: the feature network. Its weights are part of the state and are not trained with the heads.
+        classifier: class logits of the means of its last maps, frozen as well; None without an auxiliary classifier.
         heads: a head for each size of the maps.
         image_head: a head on the image itself, or None.
     """
@@ -147,6 +154,9 @@ class ProjectedDiscriminator(Discriminator):
     def __init__(self, recipe: ProjectedDiscriminatorRecipe, spec: ImageSpec) -> None:
         super().__init__(spec)
         self.features = FeatureNetwork(spec, recipe.width).requires_grad_(False)
+        self.classifier = None
+        if recipe.auxiliary_classifier:
+            self.classifier = nn.Linear(self.features.shapes[-1][0], spec.classes).requires_grad_(False)
         widths: tuple[int, ...] = (recipe.head_width,)
         self.heads = nn.ModuleList(MapsHead(recipe, spec.classes, shape, widths, reduce=True) for shape in self.features.shapes)
         initialise(self.heads, "he", recipe.slope)
@@ -159,11 +169,20 @@ class ProjectedDiscriminator(Discriminator):
 
     def forward(self, images: Tensor, labels: Tensor) -> DiscriminatorOutput:
         """See `Discriminator.forward`."""
-        maps = self.features(images)
+        return self.trained_part(self.frozen_part(images), labels)
+
+    def frozen_part(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Return the images and the maps of the feature network."""
+        return images, *self.features(images)
+
+    def trained_part(self, inputs: tuple[Tensor, ...], labels: Tensor) -> DiscriminatorOutput:
+        """See `Discriminator.trained_part`."""
+        images, *maps = inputs
         scores = [head(part, labels) for head, part in zip(self.heads, maps, strict=True)]
         if self.image_head is not None:
             scores.append(self.image_head(images, labels))
-        return DiscriminatorOutput(torch.stack(scores).sum(dim=0), None)
+        classes = None if self.classifier is None else self.classifier(maps[-1].mean(dim=(2, 3)))
+        return DiscriminatorOutput(torch.stack(scores).sum(dim=0), classes)
 
 
 def unpadded(layer: nn.Module) -> nn.Conv2d:

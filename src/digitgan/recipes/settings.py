@@ -107,6 +107,8 @@ class UpdatesRecipe:
         fakes: "shared": both networks learn from the same fake images. "fresh": the generator learns from a batch of its own.
         fake_labels: Labels of the fake images: "real" takes those of the real batch, "uniform" draws them uniformly from all
             classes.
+        real_scores: Scores of the real images in the generator's paired loss: "updated" takes those of the updated
+            discriminator, "earlier" those of its update, before the weights changed, which saves a pass.
         batches: "stacked": real and fake images pass the discriminator as one batch. "separate": each pass it as its own batch,
             which matters for batch normalisation.
         generator_batch: Number of fake images in an update of the generator, 0 to 65,536. 0 stands for `training.batch_size`.
@@ -120,6 +122,7 @@ class UpdatesRecipe:
     order: str = setting("alternating", names=("alternating", "simultaneous"))
     fakes: str = setting("shared", names=("shared", "fresh"))
     fake_labels: str = setting("real", names=("real", "uniform"))
+    real_scores: str = setting("updated", names=("updated", "earlier"))
     batches: str = setting("stacked", names=("stacked", "separate"))
     generator_batch: int = setting(0, low=0, high=65_536)
     discriminator_steps: int = setting(1, low=1, high=100)

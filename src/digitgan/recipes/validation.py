@@ -76,7 +76,7 @@ def _losses(recipe: Recipe, smoothable: bool) -> _Checks:
         (
             recipe.discriminator.auxiliary_classifier and loss.classifier_weight == 0,
             "discriminator.auxiliary_classifier with loss.classifier_weight = 0",
-            "the classifier would not be trained. Set a weight above 0, such as 0.3",
+            "the classifier would have no effect. Set a weight above 0, such as 0.3",
         ),
         (
             loss.name == "wasserstein" and recipe.training.pretraining > 0,

@@ -37,7 +37,7 @@ class TrainingComponents:
     def __init__(self, plan: TrainPlan, control: Control, notify: ProgressFn, before: dict[str, Any]) -> None:
         self.plan = plan
         self.control = control
-        self.notify = notify
+        self.notify = notify if plan.ranks is None else plan.ranks.notifying(notify)
         self.trainer, self.batches, self.noise_source = build_trainer(plan)
         self.guard = Guard(plan.recipe, control, plan.image_set)
         self.history = History(plan.run, plan.recipe, self.batches.images_an_epoch)
@@ -48,7 +48,7 @@ class TrainingComponents:
         self.writer = CheckpointWriter(plan.run, self.noise_source, self.stateful, plan.image_set.class_names, self.record.card)
         self.evaluation: EvaluationCallback | None = None
         if plan.recipe.training.evaluate_every:
-            known = classifier_for(plan.labelled, notify)
+            known = classifier_for(plan.labelled, self.notify)
             self.evaluation = EvaluationCallback(plan.run, known.classifier, plan.labelled, self.writer.model)
             self.stateful["scores"] = self.evaluation
 

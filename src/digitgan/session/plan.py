@@ -156,7 +156,8 @@ def plan_training(options: TrainOptions, notify: ProgressFn) -> TrainPlan:
 
 
 def _new(options: TrainOptions, ranks: Ranks | None, notify: ProgressFn) -> TrainPlan:
-    checked_recipe(requested_recipe(options))  # before the data is loaded
+    if options.recipe is not None or options.config is not None:
+        checked_recipe(requested_recipe(options))  # before the data is loaded, which may choose another recipe
     seed = 0 if options.seed is None else options.seed
     device, threads = prepare(options.device)
     data = DataRequest.requested(options.data, options.data_dir, options.per_class_limit)

@@ -10,9 +10,9 @@ from torch.nn import functional
 
 from digitgan import rng
 from digitgan.data import Batches, ProgressFn
-from digitgan.data.progress import ProgressLines, in_thousands
+from digitgan.data.progress import ProgressLines, with_separators
 from digitgan.images import to_network
-from digitgan.networks.projected import FeatureClassifierHead, ProjectedDiscriminator
+from digitgan.networks.projected import FeatureNetworkClassifier, ProjectedDiscriminator
 from digitgan.recipes import Recipe
 from digitgan.training.trainer import Trainer
 
@@ -33,7 +33,8 @@ MAX_OF_RUN: Final = 1.0
 def feature_steps(recipe: Recipe) -> int:
     """Return the number of pretraining steps of the feature network."""
     training = recipe.training
-    return min(training.feature_pretraining, int(MAX_OF_RUN * training.images / training.batch_size))
+    most = max(1, int(MAX_OF_RUN * training.images / training.batch_size))
+    return min(training.feature_pretraining, most)
 
 
 def teach_features(
@@ -56,13 +57,13 @@ def teach_features(
     assert isinstance(discriminator, ProjectedDiscriminator)
     with torch.random.fork_rng([]):
         torch.manual_seed(rng.torch_seed(trainer.seed, "feature classifier weights"))
-        classifier = FeatureClassifierHead(discriminator.features, trainer.spec.classes).to(trainer.device)
-    discriminator.features.requires_grad_(True)
+        classifier = FeatureNetworkClassifier(discriminator.features, trainer.spec.classes, discriminator.classifier)
+    classifier.to(trainer.device).requires_grad_(True)
     optimizer = torch.optim.AdamW(classifier.parameters(), lr=MAX_LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, MAX_LEARNING_RATE, total_steps=max(2, steps), pct_start=RISE)
     shifts = rng.integers(trainer.seed, "feature shifts", 0, 2 * steps, 2 * MAX_SHIFT + 1).reshape(steps, 2) - MAX_SHIFT
     right: list[torch.Tensor] = []
-    progress = ProgressLines(notify, "pretraining of the features, steps", in_thousands)
+    progress = ProgressLines(notify, "pretraining of the features, steps", with_separators)
     for step in range(steps):
         check_stop()
         batch = batches.at(step * batches.batch_size)
@@ -77,6 +78,6 @@ def teach_features(
         right.append((logits.argmax(dim=1) == batch.labels).float().mean())
         progress.report(step + 1, steps)
     classifier.fold()
-    discriminator.features.requires_grad_(False)
+    classifier.requires_grad_(False)
     last = torch.stack(right[-max(1, steps // 10) :])
     return {"steps": steps, "accuracy": round(float(last.mean()), 4)}

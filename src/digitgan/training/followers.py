@@ -50,7 +50,7 @@ def follow(trainer: Trainer, batches: Batches, noise_source: NoiseSource) -> Non
     while (order := ranks.receive()) != RankCommand.END:
         if order == RankCommand.TAKE_OVER:
             _broadcast_trainer(trainer)
-        else:
+        elif order == RankCommand.STEP:
             trainer.step(batches.at(trainer.images_seen), noise_source.at(trainer.images_seen, trainer.attempts))
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -49,39 +48,40 @@ class Microbatch:
         discriminator: shares the weights of the trained discriminator, with its own gradients.
         batch: real images and their labels.
         noise: the part of the step's noise.
+        real: the real images, in the precision of the fakes and at the current size of the discriminator.
         fake: the last images of the generator.
+        real_logits: logits of the real images in the last update of the discriminator, without a graph.
     """
 
     generator: Generator
     discriminator: Discriminator
     batch: Batch
     noise: StepNoise
+    real: LabelledImages
     fake: LabelledImages
+    real_logits: Tensor | None = None
 
     def discriminator_inputs(self) -> tuple[LabelledImages, LabelledImages]:
         """Return the real images and the fakes that the discriminator learns from, without a graph to the generator."""
-        numbers = self.noise.augmentation
-        real, fake = (None, None) if numbers is None else (numbers.real, numbers.fake)
-        return self._real(real), LabelledImages(self.fake.images.detach(), self.fake.labels, fake)
+        real, fake = self.shared_inputs()
+        return real, fake.detached()
 
     def generator_inputs(self) -> tuple[LabelledImages, LabelledImages]:
         """Return the real images and the fakes that the generator learns from."""
         numbers = self.noise.augmentation
         real, fake = (None, None) if numbers is None else (numbers.generator_real, numbers.generator_fake)
-        return self._real(real), dataclasses.replace(self.fake, augmentation=fake)
+        return self.real.augmented_by(real), self.fake.augmented_by(fake)
 
     def shared_inputs(self) -> tuple[LabelledImages, LabelledImages]:
         """Return the real images and the fakes that both networks learn from in one pass."""
         numbers = self.noise.augmentation
         real, fake = (None, None) if numbers is None else (numbers.real, numbers.fake)
-        return self._real(real), dataclasses.replace(self.fake, augmentation=fake)
+        return self.real.augmented_by(real), self.fake.augmented_by(fake)
 
-    def _real(self, augmentation: Tensor | None) -> LabelledImages:
-        """Return the real images as input of the discriminator, in the precision of the fakes and at its current size."""
+    def resized_real(self) -> Tensor:
+        """Return the pixels of the real images, in the precision of the fakes and at the current size."""
         images = to_network(self.batch.images).to(self.fake.images.dtype)
-        if self.discriminator.growth is not None:
-            images = self.discriminator.growth.resized(images)
-        return LabelledImages(images, self.batch.labels, augmentation)
+        return images if self.discriminator.growth is None else self.discriminator.growth.resized(images)
 
 
 @final
@@ -115,7 +115,7 @@ class Microbatches:
         noises = noise.split(self.count)
         networks = zip(self.own, self.generators, self.discriminators, strict=True)
         return [
-            Microbatch(generator, discriminator, Batch(images[part], labels[part]), noises[part], nothing)
+            Microbatch(generator, discriminator, Batch(images[part], labels[part]), noises[part], nothing, nothing)
             for part, generator, discriminator in networks
         ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -93,16 +94,14 @@ class Objective:
         Returns:
             The outputs of each batch in float32.
         """
-        batches = tuple(
-            LabelledImages(self.augmenter.augmented(batch.images, batch.augmentation), batch.labels) for batch in batches
-        )
+        inputs = [self._inputs_of(discriminator, batch) for batch in batches]
         with self.precision():
             if len(batches) == 1 or self.recipe.updates.batches == "separate":
-                outputs = [discriminator(batch.images, batch.labels) for batch in batches]
+                both = zip(inputs, batches, strict=True)
+                outputs = [discriminator.trained_part(each, batch.labels) for each, batch in both]
             else:
-                stacked = discriminator(
-                    torch.cat([batch.images for batch in batches]), torch.cat([batch.labels for batch in batches])
-                )
+                together = tuple(torch.cat(parts) for parts in zip(*inputs, strict=True))
+                stacked = discriminator.trained_part(together, torch.cat([batch.labels for batch in batches]))
                 sizes = [len(batch.labels) for batch in batches]
                 logits = torch.split(stacked.logits, sizes)
                 none = [None] * len(sizes)
@@ -110,15 +109,33 @@ class Objective:
                 outputs = [DiscriminatorOutput(*parts) for parts in zip(logits, classes, strict=True)]
         return tuple(_in_float32(output) for output in outputs)
 
+    def _inputs_of(self, discriminator: Discriminator, batch: LabelledImages) -> tuple[Tensor, ...]:
+        if batch.inputs is not None:
+            return batch.inputs
+        images = self.augmenter.augmented(batch.images, batch.augmentation)
+        with self.precision():
+            return discriminator.frozen_part(images)
+
     def score_batch(self, discriminator: Discriminator, real: LabelledImages, fake: LabelledImages) -> ScoredBatch:
         """Score a step's real and fake images."""
         of_real, of_fake = self.score(discriminator, real, fake)
         return ScoredBatch(of_real, of_fake)
 
-    def score_fakes(self, discriminator: Discriminator, real: LabelledImages, fake: LabelledImages) -> ScoredBatch:
-        """Score the fakes for the generator's update, and the real images if the loss is paired."""
+    def score_fakes(
+        self, discriminator: Discriminator, real: LabelledImages, fake: LabelledImages, earlier: Tensor | None
+    ) -> ScoredBatch:
+        """Score the fakes for the generator's update, and the real images if the loss is paired.
+
+        Args:
+            discriminator: the network, or the copy of a microbatch.
+            real: n images.
+            fake: n images.
+            earlier: logits of the real images before the discriminator's last update; None if it had none in this step.
+        """
         of_real = NO_OUTPUT
-        if self.loss.paired:
+        if self.loss.paired and self.recipe.updates.real_scores == "earlier" and earlier is not None:
+            of_real = DiscriminatorOutput(earlier, None)
+        elif self.loss.paired:
             with torch.no_grad():
                 (of_real,) = self.score(discriminator, real)
         (of_fake,) = self.score(discriminator, fake)
@@ -146,9 +163,9 @@ class Objective:
         mismatched = penalty = None
         if self.recipe.loss.matching_aware:
             wrong = (real.labels + noise.label_offset) % discriminator.spec.classes
-            mismatched = self.score(discriminator, LabelledImages(real.images, wrong, real.augmentation))[0].logits
+            mismatched = self.score(discriminator, dataclasses.replace(real, labels=wrong))[0].logits
         if self.penalty and step % self.recipe.penalty.interval == 0:
-            detached = LabelledImages(fake.images.detach(), fake.labels, fake.augmentation)
+            detached = fake.detached()
             with self.precision():  # the second-order gradient uses the same precision
                 penalty = self.penalty(
                     lambda batch: self.score(discriminator, batch)[0].logits, real, detached, noise.interpolation_alpha

@@ -25,11 +25,22 @@ class LabelledImages:
         images: images (n, channels, height, width) in [-1, 1].
         labels: labels (n,).
         augmentation: numbers of the augmentation (n, numbers), uniform in [0, 1); None to score the images as they are.
+        inputs: what `Discriminator.frozen_part` returned for the images; None if it has yet to be computed.
     """
 
     images: Tensor
     labels: Tensor
     augmentation: Tensor | None = None
+    inputs: tuple[Tensor, ...] | None = None
+
+    def detached(self) -> LabelledImages:
+        """Return the same without a graph."""
+        inputs = None if self.inputs is None else tuple(each.detach() for each in self.inputs)
+        return LabelledImages(self.images.detach(), self.labels, self.augmentation, inputs)
+
+    def augmented_by(self, numbers: Tensor | None) -> LabelledImages:
+        """Return the images with other numbers of the augmentation."""
+        return LabelledImages(self.images, self.labels, numbers, self.inputs if numbers is None else None)
 
 
 Score = Callable[[LabelledImages], Tensor]

@@ -15,6 +15,7 @@ from typing import final
 
 import torch
 
+from digitgan.data import ProgressFn
 from digitgan.distributed import ProcessGroup, check_gpus, world
 from digitgan.errors import RecipeError
 from digitgan.training.control import Control
@@ -27,6 +28,7 @@ class RankCommand(IntEnum):
     END = 0
     STEP = 1
     TAKE_OVER = 2
+    WAIT = 3
 
 
 @final
@@ -72,6 +74,15 @@ class Ranks(ProcessGroup):
         """Send a command to the other ranks, which execute it together with the leader."""
         self._agree(order)
         self.in_step = order == RankCommand.STEP
+
+    def notifying(self, notify: ProgressFn) -> ProgressFn:
+        """Return a function for lines of progress that also lets the other ranks wait for longer than the deadline."""
+
+        def told(line: str) -> None:
+            notify(line)
+            self.send(RankCommand.WAIT)
+
+        return told
 
     def receive(self) -> RankCommand:
         """Wait for the next command of the leader and return it."""

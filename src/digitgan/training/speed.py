@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -41,9 +42,10 @@ def training_speed(recipe: Recipe, spec: ImageSpec, device: torch.device, budget
         The speed in images per second.
     """
     enough = min(SPEED_SECONDS, SPEED_SHARE * budget)
-    trial, interval = Trial(recipe, spec, device, recipe.training.precision, stage), recipe.penalty.interval
-    # Whole intervals include the penalty at its real rate. The first one is slow, because kernels are compiled, and other
-    # programs may slow down some: their median is close to the speed of a long training.
+    trial = Trial(recipe, spec, device, recipe.training.precision, stage)
+    interval = len(trial.noises)
+    # Whole intervals include every part of a step at its real rate. The first one is slow, because kernels are compiled, and
+    # other programs may slow down some: their median is close to the speed of a long training.
     seconds: list[float] = []
     started = time.perf_counter()
     while len(seconds) < 3 or time.perf_counter() - started < enough:
@@ -132,6 +134,13 @@ def _seconds(images: int, schedule: Callable[[int], GrowthSchedule], speeds: Map
         return 0.0
 
 
+def _interval(recipe: Recipe) -> int:
+    """Return the number of steps after which updates of the generator and penalties are due as in the first ones."""
+    penalty, discriminator_steps = recipe.penalty, recipe.updates.discriminator_steps
+    paths = penalty.path_length_interval if penalty.path_length > 0 else 1
+    return math.lcm(penalty.interval, discriminator_steps * paths)
+
+
 @final
 class Trial:
     """A temporary trainer for measuring the duration of steps."""
@@ -144,13 +153,14 @@ class Trial:
         size = training.batch_size
         pixels = torch.zeros(size, spec.channels, spec.height, spec.width, dtype=torch.uint8, device=device)
         self.batch = Batch(pixels, torch.arange(size, device=device) % spec.classes)
-        self.noise = self.trainer.noise_source().at(0)
+        source = self.trainer.noise_source()
+        self.noises = [source.at(step * size) for step in range(_interval(recipe))]
 
     def seconds(self, steps: int) -> float:
         """Measure the duration of training steps in seconds."""
         started = time.perf_counter()
         for _ in range(steps):
-            self.trainer.step(self.batch, self.noise)
+            self.trainer.step(self.batch, self.noises[self.trainer.steps_done % len(self.noises)])
         _wait(self.trainer.device)
         return time.perf_counter() - started
 
@@ -158,7 +168,7 @@ class Trial:
         """Measure the duration of a pretraining step of the generator in seconds."""
         started = time.perf_counter()
         batch = Batch(self.batch.images[:MAX_PRETRAINING_BATCH], self.batch.labels[:MAX_PRETRAINING_BATCH])
-        self.trainer.reconstruct(self.noise.z[:MAX_PRETRAINING_BATCH], batch, self.trainer.generator_optimizer)
+        self.trainer.reconstruct(self.noises[0].z[:MAX_PRETRAINING_BATCH], batch, self.trainer.generator_optimizer)
         _wait(self.trainer.device)
         return time.perf_counter() - started
 

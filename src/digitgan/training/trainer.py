@@ -170,8 +170,10 @@ class Trainer:
         def discriminator_gradient(part: Microbatch) -> dict[str, Tensor]:
             with torch.set_grad_enabled(shares_fakes):
                 part.fake = self._generate(part, part.noise.z, part.noise.labels)
+            part.real = self._prepared(part, part.resized_real(), part.batch.labels)
             real, fake = part.discriminator_inputs()
             scored = self.objective.score_batch(part.discriminator, real, fake)
+            part.real_logits = scored.real.logits.detach()
             scored = self.objective.regularize(scored, part.discriminator, real, fake, part.noise, self.steps_done)
             loss = self.objective.discriminator_loss(scored, real, fake)
             backward_into(part.discriminator, loss.total)
@@ -181,7 +183,7 @@ class Trainer:
             if part.noise.generator_z is not None:
                 part.fake = self._generate(part, part.noise.generator_z, part.noise.generator_labels)
             real, fake = part.generator_inputs()
-            scored = self.objective.score_fakes(part.discriminator, real, fake)
+            scored = self.objective.score_fakes(part.discriminator, real, fake, part.real_logits)
             loss = self.objective.generator_loss(scored, fake)
             loss = self.objective.regularize_paths(loss, part.generator, part.noise, part.fake.labels)
             backward_into(part.generator, loss.total)
@@ -199,6 +201,7 @@ class Trainer:
 
         def both_gradients(part: Microbatch) -> dict[str, Tensor]:
             part.fake = self._generate(part, part.noise.z, part.noise.labels)
+            part.real = self._prepared(part, part.resized_real(), part.batch.labels)
             real, fake = part.shared_inputs()
             scored = self.objective.score_batch(part.discriminator, real, fake)
             further = self.objective.regularize(scored, part.discriminator, real, fake, part.noise, self.steps_done)
@@ -252,7 +255,15 @@ class Trainer:
     def _generate(self, part: Microbatch, z: Tensor, labels: Tensor | None) -> LabelledImages:
         labels = part.batch.labels if labels is None else labels
         with self.objective.precision():
-            return LabelledImages(part.generator(z, labels), labels)
+            images = part.generator(z, labels)
+        return self._prepared(part, images, labels)
+
+    def _prepared(self, part: Microbatch, images: Tensor, labels: Tensor) -> LabelledImages:
+        """Return images with their pass through the frozen layers, unless an augmentation will change them first."""
+        if part.noise.augmentation is not None:
+            return LabelledImages(images, labels)
+        with self.objective.precision():
+            return LabelledImages(images, labels, inputs=part.discriminator.frozen_part(images))
 
     def _step_discriminator(self) -> None:
         self.microbatches.average(self.microbatches.discriminators)

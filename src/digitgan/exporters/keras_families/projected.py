@@ -23,7 +23,11 @@ def projected_discriminator(
             scores.append(_head(build, head, maps, labels, f"head_{number}"))
     if discriminator.image_head is not None:
         scores.append(_head(build, discriminator.image_head, images, labels, "image_head"))
-    return build.layers.Add(name="all_scores")(scores) if len(scores) > 1 else scores[0]
+    score = build.layers.Add(name="all_scores")(scores) if len(scores) > 1 else scores[0]
+    if discriminator.classifier is None:
+        return score
+    means = build.layers.GlobalAveragePooling2D(name="means")(maps)
+    return [score, build.dense(discriminator.classifier, means, "classes")]
 
 
 def _head(build: KerasBuilder, head: MapsHead, maps: KerasTensor, labels: KerasTensor | None, name: str) -> KerasTensor:

@@ -19,6 +19,8 @@ class ProjectedDiscriminatorRecipe:
 
     Attributes:
         family: "projected".
+        auxiliary_classifier: If true, the discriminator also predicts the class of an image (Odena et al. 2017), by the
+            classifier whose features it uses. Only the generator learns from it.
         label_input: Form of the label input: "none" or "projection" (the product of an embedding with the last features of
             each head, Miyato and Koyama 2018).
         width: Number of maps of the first layer of the feature network, 1 to 1024. Later layers have 2, 4 and 6 times as many.
@@ -36,13 +38,9 @@ class ProjectedDiscriminatorRecipe:
     image_width: int = setting(16, low=0, high=1024)
     features: int = setting(96, low=1, high=4096)
     slope: float = setting(0.2, low=0.0, high=1.0)
+    auxiliary_classifier: bool = setting(False)
 
     @property
     def conditional(self) -> bool:
         """Return whether the score depends on the label."""
         return self.label_input != "none"
-
-    @property
-    def auxiliary_classifier(self) -> bool:
-        """Return False: the heads do not predict the class."""
-        return False

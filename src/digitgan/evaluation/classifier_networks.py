@@ -24,7 +24,7 @@ RESIDUAL_WIDTHS: Final = (64, 128, 256)
 MIN_SIDE: Final = 8
 """The least height and width of an image, in pixels: the stages halve it three times."""
 
-LARGEST_SIDE: Final = 32
+MAX_SMALL_SIDE: Final = 32
 """The largest side, in pixels, of the grey images that have the small network."""
 
 LOGITS_SCALE: Final = 1 / 8
@@ -36,7 +36,7 @@ NORM_MOMENTUM: Final = 0.2
 STAGE_SIDE: Final = 16
 """The largest side, in pixels, of the maps in the first stage of the residual network."""
 
-LARGEST_FIRST_SIDE: Final = 32
+MAX_FIRST_SIDE: Final = 32
 """The largest side, in pixels, of its first maps. They are computed from larger patches, further apart, of larger images."""
 
 PATCH_COMPONENTS: Final = 24
@@ -75,7 +75,8 @@ def residual_features(spec: ImageSpec) -> nn.Sequential:
     """
     first, second, third = RESIDUAL_WIDTHS
     side, stride = max(spec.height, spec.width), 1
-    while side > (STAGE_SIDE if stride == 1 else LARGEST_FIRST_SIDE):
+    # The patches are twice as large as their stride, and must fit the shorter side of elongated images.
+    while side > (STAGE_SIDE if stride == 1 else MAX_FIRST_SIDE) and 4 * stride <= min(spec.height, spec.width):
         side, stride = side // 2, 2 * stride
     kernel = 3 if stride == 1 else 2 * stride
     # Maps larger than those of the first stage are half as many.
@@ -154,7 +155,7 @@ FEATURE_NETWORKS: Final[Mapping[str, Callable[[ImageSpec], nn.Sequential]]] = ty
 
 def network_for(spec: ImageSpec) -> str:
     """Return the name of the network for images of this shape."""
-    return SMALL if spec.channels == 1 and max(spec.height, spec.width) <= LARGEST_SIDE else RESIDUAL
+    return SMALL if spec.channels == 1 and max(spec.height, spec.width) <= MAX_SMALL_SIDE else RESIDUAL
 
 
 @final
