@@ -11,7 +11,7 @@ import torch
 from digitgan.networks import ImageSpec
 from digitgan.options import TrainOptions
 from digitgan.session.plan import plan_training
-from digitgan.session.recipe import suitable_recipe
+from digitgan.session.recipe import CHOSEN_RECIPES, suitable_recipe
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -37,6 +37,7 @@ def test_the_recipe_suits_size_colour_number_and_device(
 ) -> None:
     name, reason = suitable_recipe(spec, images, device)
     assert name == expected
+    assert name in CHOSEN_RECIPES
     told = ("without labels", f"{images // spec.classes:,}", str(spec.height))
     assert any(each in reason for each in told)
 

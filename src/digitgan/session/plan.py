@@ -22,6 +22,7 @@ from digitgan.session.recipe import (
     check_evaluation,
     check_lengths,
     check_networks,
+    check_settings,
     check_still_grown,
     checked_recipe,
     image_spec,
@@ -156,8 +157,7 @@ def plan_training(options: TrainOptions, notify: ProgressFn) -> TrainPlan:
 
 
 def _new(options: TrainOptions, ranks: Ranks | None, notify: ProgressFn) -> TrainPlan:
-    if options.recipe is not None or options.config is not None:
-        checked_recipe(requested_recipe(options))  # before the data is loaded, which may choose another recipe
+    check_settings(options)  # before the data is loaded
     seed = 0 if options.seed is None else options.seed
     device, threads = prepare(options.device)
     data = DataRequest.requested(options.data, options.data_dir, options.per_class_limit)

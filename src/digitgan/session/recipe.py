@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from typing import Final
 
 import torch
 
@@ -51,6 +52,10 @@ def check_lengths(options: TrainOptions) -> None:
             raise UsageError(f"--{name} {value}: must be above 0{below}")
     if options.seed is not None:
         rng.check_seed(options.seed)
+
+
+CHOSEN_RECIPES: Final = (DEFAULT_RECIPE, "colour", "residual", "progressive", "few-shot", "dcgan")
+"""The recipes of which `suitable_recipe` chooses one."""
 
 
 def suitable_recipe(spec: ImageSpec, images: int, device: torch.device) -> tuple[str, str]:
@@ -107,6 +112,26 @@ def requested_recipe(options: TrainOptions, base: Recipe | None = None) -> Recip
             raise UsageError(f"--evaluate-every {options.evaluate_every}: must be a number of images above 0, such as 20000")
         recipe = with_settings(recipe, [f"training.evaluate_every={options.evaluate_every}"])
     return recipe
+
+
+def check_settings(options: TrainOptions) -> None:
+    """Check the settings of a recipe before the data is loaded, which may choose the recipe.
+
+    Raises:
+        RecipeError: if the settings do not fit the named recipe or, without a name, any recipe that may be chosen.
+    """
+    if options.recipe is not None or options.config is not None:
+        checked_recipe(requested_recipe(options))
+        return
+    errors: list[RecipeError] = []
+    for name in CHOSEN_RECIPES:
+        try:
+            checked_recipe(requested_recipe(options, find_recipe(name)))
+        except RecipeError as error:
+            errors.append(error)
+        else:
+            return
+    raise errors[0]
 
 
 def checked_recipe(recipe: Recipe) -> Recipe:
