@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from digitgan.networks import ImageSpec, build_discriminator, build_generator, trained_parameters
+from digitgan.recipes import RECIPES
+
 ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -25,6 +29,21 @@ def test_every_place_to_change_something_exists() -> None:
     places = [place for row in rows for place in re.findall(r"`([a-z_/]+(?:/|\.(?:py|j2|html\.j2)))`", row)]
     assert len(places) > 30
     assert [place for place in places if not (ROOT / "src" / "digitgan" / place).exists()] == []
+
+
+def test_the_readme_counts_the_parameters_of_each_recipe() -> None:
+    rows = re.findall(r"^\| `([\w-]+)` \| .+ \| ([\d,]+) and ([\d,]+) \| (\d+)×(\d+) (grey|RGB) \|$", README, re.M)
+    assert [name for name, *_ in rows] == list(RECIPES)
+    for name, *counts, height, width, mode in rows:
+        recipe, spec = RECIPES[name], ImageSpec(1 if mode == "grey" else 3, int(height), int(width), classes=10)
+        networks = build_generator(recipe, spec), build_discriminator(recipe, spec)
+        assert [f"{trained_parameters(network):,}" for network in networks] == counts, name
+
+
+def test_the_readme_counts_the_frozen_parameters_of_the_recipe_colour() -> None:
+    discriminator = build_discriminator(RECIPES["colour"], ImageSpec(3, 32, 32, classes=10))
+    frozen = sum(weight.numel() for weight in discriminator.parameters()) - trained_parameters(discriminator)
+    assert f"`colour` has {frozen:,} more" in README
 
 
 def test_every_layer_is_described() -> None:

@@ -26,7 +26,7 @@ class StyleGeneratorRecipe:
         width: Number of feature maps of the last stage, 1 to 4096. Each earlier stage has twice as many, up to `max_width`.
         max_width: Largest number of feature maps of a stage, 1 to 4096.
         smallest: Least side of the maps of the first stage in pixels, 2 to 32.
-        patch: Side of the square of pixels that one position of the last maps makes, 1, 2 or 4. Above 1 the last maps are
+        patch: Side of the square of pixels that one position of the last maps makes, 1 to 4. Above 1 the last maps are
             smaller than the image by this factor, which makes the network faster (sub-pixel convolution, Shi et al. 2016).
         to_image: Layers that make the image: "sum" (an image from each stage, enlarged and added; Karras et al. 2020) or "last"
             (the last maps alone, with residual connections between the stages).
@@ -72,7 +72,7 @@ class StyleDiscriminatorRecipe:
         width: Number of feature maps of the first stage, 1 to 4096. Each later stage has twice as many, up to `max_width`.
         max_width: Largest number of feature maps of a stage, 1 to 4096.
         smallest: Least side of the maps of the last stage in pixels, 2 to 32.
-        patch: Side of the square of pixels that the first layer joins to one position, 1, 2 or 4 (space to depth).
+        patch: Side of the square of pixels that the first layer joins to one position, 1 to 4 (space to depth).
         deviation_group: Number of images of a group whose standard deviation the last convolution receives as a further map
             (minibatch standard deviation, Karras et al. 2018), 0 to 1024. 0 or 1 omits the map.
         from_image: Layer that receives the image: "first" (one layer, at the full size) or "each" (one layer for each stage,
