@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from digitgan.errors import RecipeError
-from digitgan.networks.growth import MAX_START, GrowthLevel, enlarged, stage_sides
+from digitgan.networks.growth import MAX_START, GrowthLevel, stage_sides, upsampled
 
 SIDES = ((3, 5), (6, 10), (12, 20))
 
@@ -78,8 +78,8 @@ def test_reduced_images_are_only_averaged() -> None:
 
 def test_enlarged_repeats_pixels() -> None:
     image = torch.randn(1, 2, 3, 5)
-    assert enlarged(image, 1) is image
-    np.testing.assert_array_equal(enlarged(image, 2)[0, 1].numpy(), repeated(image[0, 1].double().numpy()).astype(np.float32))
+    assert upsampled(image, 1) is image
+    np.testing.assert_array_equal(upsampled(image, 2)[0, 1].numpy(), repeated(image[0, 1].double().numpy()).astype(np.float32))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from digitgan.networks import Discriminator, Generator, ImageSpec, build_discriminator, build_generator
-from digitgan.networks.growth import enlarged
+from digitgan.networks.growth import upsampled
 from tests import tiny
 
 SPEC = ImageSpec(3, 16, 16, 3)
@@ -39,7 +39,7 @@ def test_images_have_the_size_of_the_stage_in_training_and_the_full_size_otherwi
     assert discriminator(images, labels).logits.shape == (4,)
     full = generator.eval()(z, labels)
     assert full.shape == (4, 3, 16, 16)
-    torch.testing.assert_close(full, enlarged(images, 16 // side), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(full, upsampled(images, 16 // side), atol=1e-5, rtol=1e-4)
     scores = discriminator.eval()(full, labels).logits
     torch.testing.assert_close(scores, discriminator.train()(images, labels).logits, atol=1e-4, rtol=1e-4)
 

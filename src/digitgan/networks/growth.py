@@ -70,7 +70,7 @@ class GrowthLevel(nn.Module):
             return images
         images = self.reduced(images)
         if self.fade < 1:
-            coarse = enlarged(functional.avg_pool2d(images, 2), 2)
+            coarse = upsampled(functional.avg_pool2d(images, 2), 2)
             images = coarse + self.fade * (images - coarse)
         return images.contiguous(memory_format=torch.channels_last)
 
@@ -84,7 +84,7 @@ class GrowthLevel(nn.Module):
         self.number = float(self.level)
 
 
-def enlarged(images: Tensor, factor: int) -> Tensor:
+def upsampled(images: Tensor, factor: int) -> Tensor:
     """Enlarge images (n, channels, height, width) by repeating pixels."""
     return functional.interpolate(images, scale_factor=float(factor), mode="nearest") if factor > 1 else images
 
@@ -116,6 +116,17 @@ def stage_sides(height: int, width: int, smallest: int, patch: int, part: str) -
             f"must reach {smallest} to {MAX_START}. Resize the images to {near}, or change these settings"
         )
     return found
+
+
+def stage_widths(width: int, max_width: int, stages: int) -> tuple[int, ...]:
+    """Return the number of maps of each stage, beginning with the smallest: each has half as many as the one before.
+
+    Args:
+        width: number of maps of the last stage, whose maps are the largest.
+        max_width: largest number of maps.
+        stages: number of stages.
+    """
+    return tuple(min(max_width, width << place) for place in reversed(range(stages)))
 
 
 def _halved(height: int, width: int, smallest: int, patch: int) -> tuple[tuple[int, int], ...] | None:

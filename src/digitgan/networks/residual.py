@@ -16,7 +16,7 @@ from torch.nn import functional
 from digitgan.errors import RecipeError
 from digitgan.networks.base import Discriminator, DiscriminatorOutput, Generator, ImageSpec
 from digitgan.networks.conditioning import ClassConditionalBatchNorm, Head, LabelBias, label_vector
-from digitgan.networks.growth import enlarged, image_growth, stage_sides
+from digitgan.networks.growth import image_growth, stage_sides, stage_widths, upsampled
 from digitgan.networks.layers import (
     IgnoreLabel,
     ImageConvolution,
@@ -161,7 +161,7 @@ class ResidualGenerator(Generator):
     def __init__(self, recipe: ResidualGeneratorRecipe, spec: ImageSpec) -> None:
         super().__init__(spec, recipe.latent)
         sides = stage_sides(spec.height, spec.width, recipe.smallest, recipe.patch, "generator")
-        widths = [min(recipe.max_width, recipe.width << place) for place in reversed(range(len(sides)))]
+        widths = stage_widths(recipe.width, recipe.max_width, len(sides))
         self.start, self.first_width = sides[0], widths[0]
         self.label = label_vector(recipe.label_input, spec.classes, recipe.label_embedding)
         self.dense = nn.Linear(recipe.latent + self.label.width, math.prod(sides[0]) * widths[0])
@@ -197,10 +197,10 @@ class ResidualGenerator(Generator):
             drawn = self.images[place](maps, labels)
             if pixels is not None:
                 fade = self.growth.fade if place == last else 1.0
-                drawn = enlarged(pixels, 2) + (drawn if fade == 1 else fade * drawn)
+                drawn = upsampled(pixels, 2) + (drawn if fade == 1 else fade * drawn)
             pixels = drawn
         images = torch.tanh(self.images[0](maps, labels) if pixels is None else pixels)
-        return images if self.training else enlarged(images, 2 ** (len(self.stages) - 1 - last))
+        return images if self.training else upsampled(images, 2 ** (len(self.stages) - 1 - last))
 
 
 @final
@@ -215,7 +215,7 @@ class ResidualDiscriminator(Discriminator):
         super().__init__(spec)
         self.patch = recipe.patch
         sides = stage_sides(spec.height, spec.width, recipe.smallest, recipe.patch, "discriminator")
-        widths = [min(recipe.max_width, recipe.width << place) for place in reversed(range(len(sides)))]
+        widths = stage_widths(recipe.width, recipe.max_width, len(sides))
         pixels = spec.channels * recipe.patch**2
         receiving = widths if recipe.from_image == "each" else widths[-1:]
         self.images = nn.ModuleList(nn.Conv2d(pixels, width, 3, padding=1) for width in receiving)

@@ -17,11 +17,11 @@ from digitgan import rng
 from digitgan.errors import UsageError
 from digitgan.networks.base import Generator, ImageSpec
 from digitgan.networks.conditioning import label_vector
-from digitgan.networks.growth import enlarged, image_growth, stage_sides
+from digitgan.networks.growth import image_growth, stage_sides, stage_widths, upsampled
 from digitgan.networks.latents import Numbers, signed
 from digitgan.networks.layers import he_normal, output_layer
 from digitgan.networks.style_codes import CodeLayout, StyleCode, StyleInput
-from digitgan.networks.style_layers import EPSILON, Mapping, ModulatedConvolution, ToImage, stage_widths
+from digitgan.networks.style_layers import EPSILON, Mapping, ModulatedConvolution, ToImage
 from digitgan.recipes import StyleGeneratorRecipe
 
 SAMPLED_STYLES: Final = 4096
@@ -106,7 +106,7 @@ class StyleGenerator(Generator):
 
     def __init__(self, recipe: StyleGeneratorRecipe, spec: ImageSpec) -> None:
         sides = stage_sides(spec.height, spec.width, recipe.smallest, recipe.patch, "generator")
-        widths = stage_widths(recipe, len(sides))
+        widths = stage_widths(recipe.width, recipe.max_width, len(sides))
         sizes = [sides[0], *(size for size in sides[1:] for _ in range(2))]
         noise_sizes = tuple(size if recipe.noise and max(size) <= recipe.noise_sides else (0, 0) for size in sizes)
         noise = sum(height * width for height, width in noise_sizes)
@@ -169,7 +169,7 @@ class StyleGenerator(Generator):
                 drawn = fade * drawn if place == last and fade < 1 else drawn
                 pixels = drawn if pixels is None else _interpolated(pixels) + drawn
         images: Tensor = self.output(pixels)
-        return images if self.training else enlarged(images, 2 ** (top - last))
+        return images if self.training else upsampled(images, 2 ** (top - last))
 
     def averages(self, labels: Tensor) -> Tensor:
         """Return the average styles (n, style) of labels (n,), or weighted sums for class weights (n, classes)."""

@@ -15,9 +15,9 @@ from torch.nn import functional
 
 from digitgan.networks.base import Discriminator, DiscriminatorOutput, ImageSpec
 from digitgan.networks.conditioning import Head, label_planes
-from digitgan.networks.growth import image_growth, stage_sides
+from digitgan.networks.growth import image_growth, stage_sides, stage_widths
 from digitgan.networks.layers import he_normal, initialise
-from digitgan.networks.style_layers import SLOPE, MinibatchDeviation, stage_widths
+from digitgan.networks.style_layers import SLOPE, MinibatchDeviation
 from digitgan.recipes import StyleDiscriminatorRecipe
 
 
@@ -58,7 +58,7 @@ class StyleDiscriminator(Discriminator):
     def __init__(self, recipe: StyleDiscriminatorRecipe, spec: ImageSpec) -> None:
         super().__init__(spec)
         sides = stage_sides(spec.height, spec.width, recipe.smallest, recipe.patch, "discriminator")
-        widths = stage_widths(recipe, len(sides))[::-1]
+        widths = stage_widths(recipe.width, recipe.max_width, len(sides))[::-1]
         self.planes = label_planes(recipe.label_input, spec)
         channels = spec.channels + (self.planes.channels if self.planes is not None else 0)
         receiving = widths if recipe.from_image == "each" else widths[:1]

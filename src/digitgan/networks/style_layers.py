@@ -15,7 +15,6 @@ from torch.nn import functional
 
 from digitgan.networks.conditioning import LabelVector
 from digitgan.networks.layers import he_normal
-from digitgan.recipes import StyleDiscriminatorRecipe, StyleGeneratorRecipe
 
 SLOPE: Final = 0.2
 """Slope of all leaky ReLUs below zero (Karras et al. 2018)."""
@@ -214,8 +213,3 @@ class MinibatchDeviation(nn.Module):
             deviation = self.mean.expand(maps.shape[0])
         plane = deviation[:, None, None, None].expand(-1, 1, *maps.shape[2:]).to(maps.dtype)
         return torch.cat([maps, plane], dim=1).contiguous(memory_format=torch.channels_last)
-
-
-def stage_widths(recipe: StyleGeneratorRecipe | StyleDiscriminatorRecipe, stages: int) -> tuple[int, ...]:
-    """Return the number of maps of each stage, beginning with the smallest maps."""
-    return tuple(min(recipe.max_width, recipe.width << place) for place in reversed(range(stages)))
