@@ -237,11 +237,11 @@ from digitgan.session import components
 ProcessGroup.__init__.__defaults__ = (timedelta(seconds=10),)
 find = components.classifier_for
 
-def slowly(images, notify):
+def slowly(images, notify, check_stop):
     for second in range(20):
         time.sleep(1)
         notify(f"{second} s")
-    return find(images, notify)
+    return find(images, notify, check_stop)
 
 components.classifier_for = slowly
 cli.main(sys.argv[1:])

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from digitgan.errors import RunError
-from digitgan.evaluation import FeatureClassifier
+from digitgan.evaluation import CachedClassifier, FeatureClassifier
 from digitgan.model.file import load_model
 from digitgan.networks import ImageSpec
 from digitgan.runs import RunFolder, locked
@@ -80,6 +80,32 @@ def test_a_stop_in_the_pretraining_leaves_a_run_that_begins_again(new_plan: NewP
 
 
 @quick
+@pytest.mark.usefixtures("isolated_home")
+def test_a_stop_while_the_classifier_of_the_evaluations_learns_is_heard(
+    new_plan: NewPlan, when: When, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Test a new run, and one that has a checkpoint but no longer a classifier."""
+    plan, control = new_plan("training.evaluate_every=160"), Control()
+    control.stop()
+    result, _ = execute(plan, control)
+    assert (result.finished, result.images_seen) == (False, 0)
+    assert plan.run.read_record()["status"] == "stopped"
+    assert not plan.run.scores.exists()
+
+    stopped = new_plan("training.evaluate_every=160", name="stopped")
+    with monkeypatch.context() as patch:
+        patch.setattr(components, "classifier_for", lambda *_: CachedClassifier(FeatureClassifier(plan.spec).eval(), "", ""))
+        when(Guard, Stepped, 112, lambda guard: guard.control.stop())
+        assert execute(stopped)[0].images_seen == 112
+    control = Control()
+    control.stop()
+    result, _ = resume(stopped, control)
+    assert (result.finished, result.images_seen) == (False, 112)
+    record = stopped.run.read_record()
+    assert (record["status"], record["images_seen"]) == ("stopped", 112)
+
+
+@quick
 def test_a_failure_in_a_callback_leaves_the_last_checkpoint_and_a_run_that_can_be_resumed(
     new_plan: NewPlan, when: When
 ) -> None:
@@ -136,7 +162,7 @@ def evaluated(new_plan: NewPlan, monkeypatch: pytest.MonkeyPatch) -> TrainPlan:
         classifier = FeatureClassifier(ImageSpec(1, 28, 28, 10)).eval()
     monkeypatch.setattr(evaluation, "GENERATED_IMAGES", 100)
     monkeypatch.setattr(evaluation, "TRAINING_IMAGES", 100)
-    monkeypatch.setattr(components, "classifier_for", lambda image_set, notify: SimpleNamespace(classifier=classifier))
+    monkeypatch.setattr(components, "classifier_for", lambda *_: SimpleNamespace(classifier=classifier))
     return new_plan("training.evaluate_every=80")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.resources
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, final
@@ -186,14 +186,15 @@ def shipped_for(training: ImageSet) -> str | None:
     return SHIPPED.get(training.content_hash)
 
 
-def classifier_for(training: ImageSet, notify: ProgressFn) -> CachedClassifier:
+def classifier_for(training: ImageSet, notify: ProgressFn, check_stop: Callable[[], None] | None = None) -> CachedClassifier:
     """Return the classifier of a set of training images. If none exists, train one and cache it.
 
     A training that was killed continues from its state in the cache.
 
     Args:
         training: labelled images.
-        notify: a function that receives lines of progress of a training, which takes one to six minutes.
+        notify: a function that receives lines of progress of a training, which takes minutes.
+        check_stop: a function that is called before each step of a training. It raises an exception if that is to stop.
 
     Raises:
         UsageError: for images without labels, of a single class, or smaller than 8x8.
@@ -216,7 +217,7 @@ def classifier_for(training: ImageSet, notify: ProgressFn) -> CachedClassifier:
     except ModelFileError:
         notify(f"training a classifier of {training.name}, cached in {path} …")
     state = path.with_name(f"{path.stem}.unfinished.safetensors")
-    classifier = train_classifier(training, epochs=epochs_for(training), notify=notify, state=state)
+    classifier = train_classifier(training, epochs=epochs_for(training), notify=notify, state=state, check_stop=check_stop)
     try:
         save_classifier(path, classifier)
         state.unlink(missing_ok=True)

@@ -181,7 +181,12 @@ def spec_of(image_set: ImageSet) -> ImageSpec:
 
 
 def train_classifier(
-    image_set: ImageSet, seed: int = 0, epochs: int = 3, notify: ProgressFn = silent, state: Path | None = None
+    image_set: ImageSet,
+    seed: int = 0,
+    epochs: int = 3,
+    notify: ProgressFn = silent,
+    state: Path | None = None,
+    check_stop: Callable[[], None] | None = None,
 ) -> FeatureClassifier:
     """Train a classifier on real images, by the `SETTINGS` of its network, with cross-entropy and label smoothing.
 
@@ -194,6 +199,7 @@ def train_classifier(
         notify: a function that receives lines of progress.
         state: a file that holds the state of the unfinished training. If it exists, the training continues. The caller
             removes it.
+        check_stop: a function that is called before each step. It raises an exception if the training is to stop.
 
     Returns:
         The classifier in evaluation mode.
@@ -219,6 +225,8 @@ def train_classifier(
     progress = ProgressLines(notify, f"training a classifier of {image_set.name}, images", with_separators, first * size)
     half = settings.bfloat16 and choose_precision(torch.device("cpu")) == "bfloat16"
     for step in range(first, steps):
+        if check_stop is not None:
+            check_stop()
         batch = batches.at(step * size)
         _set_rates(optimizer, *settings.schedule(step, steps))
         with torch.autocast("cpu", torch.bfloat16, enabled=half):

@@ -9,7 +9,7 @@ from digitgan.evaluation import classifier_for
 from digitgan.session.callbacks import Callback, CheckpointWriter, EvaluationCallback, Guard, History
 from digitgan.session.plan import TrainPlan
 from digitgan.session.record import RunRecord
-from digitgan.training import Control, NoiseSource, Trainer, pretrain
+from digitgan.training import Control, NoiseSource, Trainer, check_stop_request, pretrain
 
 
 @final
@@ -48,9 +48,18 @@ class TrainingComponents:
         self.writer = CheckpointWriter(plan.run, self.noise_source, self.stateful, plan.image_set.class_names, self.record.card)
         self.evaluation: EvaluationCallback | None = None
         if plan.recipe.training.evaluate_every:
-            known = classifier_for(plan.labelled, self.notify)
-            self.evaluation = EvaluationCallback(plan.run, known.classifier, plan.labelled, self.writer.model)
+            self.evaluation = EvaluationCallback(plan.run, plan.labelled, self.writer.model)
             self.stateful["scores"] = self.evaluation
+
+    def prepare_evaluation(self) -> None:
+        """Load or train the classifier of the evaluations, if the recipe has any.
+
+        Raises:
+            StopInPretrainingError: if the control requests a stop. Another session continues the training of the classifier.
+        """
+        if self.evaluation is not None:
+            known = classifier_for(self.plan.labelled, self.notify, lambda: check_stop_request(self.control))
+            self.evaluation.compare_by(known.classifier)
 
     def pretrain(self) -> None:
         """Pretrain the networks as the recipe requires.

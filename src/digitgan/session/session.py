@@ -133,7 +133,9 @@ class TrainingSession:
         try:
             if plan.resumed:
                 resume(components)
+                components.prepare_evaluation()
             else:
+                components.prepare_evaluation()
                 components.pretrain()
         except StopInPretrainingError:
             plan.run.write_recipe(plan.recipe)

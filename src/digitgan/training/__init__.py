@@ -17,7 +17,7 @@ from digitgan.training.loop import (
     train_loop,
 )
 from digitgan.training.noise import NoiseSource
-from digitgan.training.pretraining import StopInPretrainingError, pretrain
+from digitgan.training.pretraining import StopInPretrainingError, check_stop_request, pretrain
 from digitgan.training.ranks import Ranks, join_ranks
 from digitgan.training.trainer import StepReport, Trainer
 
@@ -38,6 +38,7 @@ __all__ = [
     "StopInPretrainingError",
     "Trainer",
     "broadcast_trainer",
+    "check_stop_request",
     "checkpoints",
     "follow",
     "join_ranks",

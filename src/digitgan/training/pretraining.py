@@ -128,7 +128,7 @@ def pretrain(
     with trainer.microbatches.at_work():
         if training.feature_pretraining:
             found["features"] = teach_features(
-                trainer, feature_steps(trainer.recipe), batches, notify, lambda: _check_stop_request(control)
+                trainer, feature_steps(trainer.recipe), batches, notify, lambda: check_stop_request(control)
             )
             notify(
                 "pretraining of the features: {steps} steps, {accuracy:.1%} of the last images right".format(
@@ -165,7 +165,7 @@ def _teach_generator(
     optimizer = torch.optim.Adam(trained(generator), rate, BETAS, fused=True)
     error = torch.zeros(())
     for step in range(steps):
-        _check_stop_request(control)
+        check_stop_request(control)
         whole = batches.at(step * batches.batch_size)
         batch = Batch(whole.images[:MAX_PRETRAINING_BATCH], whole.labels[:MAX_PRETRAINING_BATCH])
         z = noise_source.pretraining_latents(step)[:MAX_PRETRAINING_BATCH]  # for the latent dimensions without a component
@@ -182,7 +182,7 @@ def _teach_discriminator(
     """Train the discriminator to separate real images from noise."""
     separated, accuracies = None, {}
     for step in range(steps):
-        _check_stop_request(control)
+        check_stop_request(control)
         batch = batches.at(step * batches.batch_size)
         noise = noise_source.pretraining_noise(step, image_set.shape)
         terms = trainer.pretrain(batch, noise, noise_source.pretraining_dropout(step))
@@ -192,6 +192,7 @@ def _teach_discriminator(
     return {"steps": steps, "separated_after": separated, **accuracies}
 
 
-def _check_stop_request(control: Control) -> None:
+def check_stop_request(control: Control) -> None:
+    """Raise `StopInPretrainingError` if a stop is requested."""
     if control.stop_requested:
         raise StopInPretrainingError

@@ -40,6 +40,14 @@ def model_of(trainer: Trainer, chunks: int = 8) -> Model:
     return Model(trainer.ema.generator.eval(), trainer.recipe, tuple("0123456789"), {"images_seen": trainer.images_seen})
 
 
+def callback(
+    run: RunFolder, classifier: FeatureClassifier, image_set: ImageSet, model: Callable[..., Model]
+) -> EvaluationCallback:
+    made = EvaluationCallback(run, image_set, model)
+    made.compare_by(classifier)
+    return made
+
+
 def spoil(trainer: Trainer, factor: float) -> None:
     with torch.no_grad():
         for weight in trainer.ema.generator.parameters():
@@ -50,7 +58,7 @@ def test_the_model_with_the_lowest_distance_is_kept(
     run: RunFolder, classifier: FeatureClassifier, digits: ImageSet, new_trainer: Callable[..., Trainer]
 ) -> None:
     trainer = new_trainer()
-    scores = EvaluationCallback(run, classifier, digits, model_of)
+    scores = callback(run, classifier, digits, model_of)
     kept = []
     for number, factor in enumerate((1.0, 3.0, 0.1, 30.0), start=1):
         trainer.images_seen = 16 * number
@@ -68,7 +76,7 @@ def test_the_model_with_the_lowest_distance_is_kept(
 def test_a_score_is_of_the_labels_that_were_asked_for(
     run: RunFolder, classifier: FeatureClassifier, digits: ImageSet, new_trainer: Callable[..., Trainer]
 ) -> None:
-    scores = EvaluationCallback(run, classifier, digits, model_of)
+    scores = callback(run, classifier, digits, model_of)
     trainer = new_trainer()
     scores.on_event(EvaluationDue(trainer))
     images = model_of(trainer).sample(scores.labels, seed=0)
@@ -86,7 +94,7 @@ def test_an_unconditional_recipe_has_no_accuracy(
     new_trainer: Callable[..., Trainer],
 ) -> None:
     plain = new_model(("image",))
-    scores = EvaluationCallback(run, classifier, digits, lambda trainer, chunks=8: plain)
+    scores = callback(run, classifier, digits, lambda trainer, chunks=8: plain)
     scores.on_event(EvaluationDue(new_trainer()))
     assert lines(run)[0].keys() == {"images_seen", "frechet_distance"}
 
@@ -95,13 +103,13 @@ def test_after_a_resume_lines_go_on_where_the_checkpoint_was(
     run: RunFolder, classifier: FeatureClassifier, digits: ImageSet, new_trainer: Callable[..., Trainer]
 ) -> None:
     trainer = new_trainer()
-    scores = EvaluationCallback(run, classifier, digits, model_of)
+    scores = callback(run, classifier, digits, model_of)
     scores.on_event(EvaluationDue(trainer))
     state = json.loads(json.dumps(scores.state()))
     spoil(trainer, 0.5)
     scores.on_event(EvaluationDue(trainer))
     assert len(lines(run)) == 2
-    resumed = EvaluationCallback(run, classifier, digits, model_of)
+    resumed = callback(run, classifier, digits, model_of)
     resumed.restore(state, 0)
     assert len(lines(run)) == 1
     resumed.on_event(EvaluationDue(trainer))
@@ -112,7 +120,7 @@ def test_a_rollback_forgets_a_best_model_of_the_steps_it_undoes(
     run: RunFolder, classifier: FeatureClassifier, digits: ImageSet, new_trainer: Callable[..., Trainer]
 ) -> None:
     trainer = new_trainer()
-    scores = EvaluationCallback(run, classifier, digits, model_of)
+    scores = callback(run, classifier, digits, model_of)
     state = json.loads(json.dumps(scores.state()))
     scores.on_event(EvaluationDue(trainer))
     assert run.best.exists()
@@ -128,11 +136,11 @@ def test_a_resume_keeps_a_best_model_that_will_be_made_again(
     run: RunFolder, classifier: FeatureClassifier, digits: ImageSet, new_trainer: Callable[..., Trainer]
 ) -> None:
     trainer = new_trainer()
-    scores = EvaluationCallback(run, classifier, digits, model_of)
+    scores = callback(run, classifier, digits, model_of)
     scores.on_event(EvaluationDue(trainer))
     state = json.loads(json.dumps(scores.state()))
     before = run.best.read_bytes()
-    resumed = EvaluationCallback(run, classifier, digits, model_of)
+    resumed = callback(run, classifier, digits, model_of)
     resumed.restore(state, 0)
     trainer.images_seen = 16
     spoil(trainer, 30)  # worse
@@ -144,7 +152,7 @@ def test_the_same_trainer_has_the_same_score(
     run: RunFolder, classifier: FeatureClassifier, digits: ImageSet, new_trainer: Callable[..., Trainer]
 ) -> None:
     trainer = new_trainer()
-    scores = EvaluationCallback(run, classifier, digits, model_of)
+    scores = callback(run, classifier, digits, model_of)
     scores.on_event(EvaluationDue(trainer))
     scores.on_event(EvaluationDue(trainer))
     first, second = lines(run)

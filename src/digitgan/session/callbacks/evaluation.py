@@ -41,7 +41,6 @@ class EvaluationCallback(Callback):
 
     Args:
         run: run to write to.
-        classifier: classifier of the training images.
         image_set: training images.
         model: makes a model of the trainer, with batch-norm statistics of a number of chunks.
 
@@ -50,16 +49,21 @@ class EvaluationCallback(Callback):
         seconds: time of the evaluations in this session.
     """
 
-    def __init__(self, run: RunFolder, classifier: FeatureClassifier, image_set: ImageSet, model: Callable[..., Model]) -> None:
+    def __init__(self, run: RunFolder, image_set: ImageSet, model: Callable[..., Model]) -> None:
         self.run = run
-        self.classifier = classifier
         self.model = model
-        few = evenly(image_set, min(TRAINING_IMAGES, len(image_set)))
-        self.real = FeatureMoments.of(classify_images(classifier, few.images)[0])
-        self.labels = evenly(few, GENERATED_IMAGES).labels
+        self.few = evenly(image_set, min(TRAINING_IMAGES, len(image_set)))
+        self.labels = evenly(self.few, GENERATED_IMAGES).labels
+        self.classifier: FeatureClassifier | None = None
+        self.real: FeatureMoments | None = None
         self.lines: list[dict[str, Any]] = []
         self.kept: dict[str, Any] | None = None
         self.seconds = 0.0
+
+    def compare_by(self, classifier: FeatureClassifier) -> None:
+        """Set the classifier of the training images, before the first event."""
+        self.classifier = classifier
+        self.real = FeatureMoments.of(classify_images(classifier, self.few.images)[0])
 
     def on_event(self, event: Event) -> None:
         """Evaluate the generator if an evaluation is due."""
@@ -84,6 +88,8 @@ class EvaluationCallback(Callback):
         self._write()
 
     def _score(self, trainer: Trainer) -> None:
+        assert self.classifier is not None
+        assert self.real is not None
         model = self.model(trainer, CHUNKS)
         by_class = len(model.class_names) > 1
         images = model.sample(self.labels if by_class else np.zeros_like(self.labels), seed=0)
