@@ -7,6 +7,7 @@ DEMO ?= runs/demo
 FUZZ_MINUTES ?= 10
 WORKERS ?= 3
 DATA ?= mnist
+MODEL ?= mnist
 
 VENV := .venv
 TOOLS := build/tools
@@ -56,8 +57,8 @@ dist: $(VENV)/.dev ## dist/: the wheel and the sdist, checked
 
 tensorflow: $(TENSORFLOW)/.done ## an environment with TensorFlow for the tests of Keras exports
 
-pretrained: $(VENV)/.core ## train the shipped model `mnist` again
-	$(VENV)/bin/python benchmarks/pretrained.py
+pretrained: $(VENV)/.core ## train the shipped model MODEL again: mnist, or cifar10 from the copy DATA
+	$(VENV)/bin/python benchmarks/pretrained.py $(MODEL) $(if $(filter-out mnist,$(DATA)),--data $(DATA))
 
 classifier: $(VENV)/.core ## train the shipped classifier of DATA again: mnist, or cifar10, or a folder of its images
 	$(VENV)/bin/python benchmarks/train_classifier.py --data $(DATA)

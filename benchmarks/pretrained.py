@@ -1,6 +1,7 @@
-"""Train the shipped model `mnist` again. The recipe, the seed and the length are constants below.
+"""Train a shipped model again. The recipes, the seeds and the lengths are constants below.
 
-    make pretrained
+    make pretrained                                        the model `mnist`
+    make pretrained MODEL=cifar10 DATA=FOLDER              the model `cifar10`, from a copy of that set
 
 trains the model, stores its metrics in the model card, and writes the file into the package. A repetition on the same machine
 gives the same weights.
@@ -10,46 +11,83 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
-from common import DRAWN, the_classifier
+import tyro
+from common import DRAWN
 
 import digitgan
-from digitgan.evaluation import class_accuracy
+from digitgan.evaluation import class_accuracy, classifier_for
 from digitgan.model.file import save_model
 
-RECIPE, SEED, IMAGES = "fast", 0, 500_000
-# The settings of `fast` when the shipped model was trained.
-SETTINGS = (
-    "generator.channels=[64, 32, 12]",
-    "generator.image_kernel=3",
-    "generator.image_stride=1",
-    "training.batch_size=64",
-    "training.generator_pretraining=0",
-    "optimizer.generator_learning_rate=0.003",
-    "optimizer.discriminator_learning_rate=0.003",
-)
-ROOT = Path(__file__).parent.parent
-SHIPPED = ROOT / "src" / "digitgan" / "pretrained" / "mnist.safetensors"
+ROOT: Final = Path(__file__).parent.parent
+PACKAGED: Final = ROOT / "src" / "digitgan" / "pretrained"
+MAX_BYTES: Final = 3_000_000
 
 
-def main() -> None:
-    """Train the model, measure its metrics, and write it into the package."""
-    classifier = the_classifier()
-    out = ROOT / "runs" / "pretrained"
-    result = digitgan.train(RECIPE, settings=SETTINGS, seed=SEED, images=IMAGES, out=out, overwrite=True, progress="auto")
+class Shipped(NamedTuple):
+    """How a shipped model is trained."""
+
+    recipe: str
+    images: int
+    settings: tuple[str, ...] = ()
+    seed: int = 0
+
+
+MODELS: Final = {
+    "mnist": Shipped(
+        "fast",
+        500_000,
+        (  # the settings of `fast` when this model was trained
+            "generator.channels=[64, 32, 12]",
+            "generator.image_kernel=3",
+            "generator.image_stride=1",
+            "training.batch_size=64",
+            "training.generator_pretraining=0",
+            "optimizer.generator_learning_rate=0.003",
+            "optimizer.discriminator_learning_rate=0.003",
+        ),
+    ),
+    "cifar10": Shipped("colour", 4_000_000, ("training.mirror=true",)),
+}
+
+
+def main(name: tyro.conf.Positional[Literal["mnist", "cifar10"]], data: str | None = None) -> None:
+    """Train the model, measure its metrics, and write it into the package.
+
+    Args:
+        name: the model.
+        data: the data set, if it is not to be found by the name of the model.
+    """
+    shipped, source = MODELS[name], data or name
+    train, test = (digitgan.load_image_set(source, split, notify=print) for split in ("train", "test"))
+    classifier = classifier_for(train, print).classifier
+    result = digitgan.train(
+        shipped.recipe,
+        data=source,
+        settings=shipped.settings,
+        seed=shipped.seed,
+        images=shipped.images,
+        out=ROOT / "runs" / f"pretrained-{name}",
+        overwrite=True,
+        progress="auto",
+    )
     model = digitgan.load(result.run)
-    labels = np.arange(DRAWN) % 10
-    test = digitgan.load_image_set("mnist", "test")
+    labels = np.arange(DRAWN) % len(model.class_names)
     metrics = {
         "class_accuracy": class_accuracy(classifier, model.sample(labels, seed=1), labels),
-        "class_accuracy_protocol": f"{DRAWN:,} generated images, seed 1, balanced classes; by a classifier trained on MNIST's "
-        "training images",
+        "class_accuracy_protocol": f"{DRAWN:,} generated images, seed 1, balanced classes; by a classifier trained on the "
+        f"training images of {name}",
         "classifier_accuracy_on_test_images": class_accuracy(classifier, test.images, test.labels),
     }
-    save_model(SHIPPED, dataclasses.replace(model, card={**model.card, "metrics": metrics}))
-    print(f"{SHIPPED}: {SHIPPED.stat().st_size / 1e6:.2f} MB, {metrics}")
+    path = PACKAGED / f"{name}.safetensors"
+    facts = {**model.card["data"], "source": name}  # not the path on this machine
+    save_model(path, dataclasses.replace(model, card={**model.card, "data": facts, "metrics": metrics}))
+    print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, {metrics}")
+    if path.stat().st_size > MAX_BYTES:
+        raise SystemExit(f"{path}: must be at most {MAX_BYTES / 1e6:g} MB; choose a smaller generator")
 
 
 if __name__ == "__main__":
-    main()
+    tyro.cli(main)
