@@ -30,6 +30,8 @@ NONSENSE = [
     ("mask-cgan", ["updates.generator_batch=256"], "updates.generator_batch", "updates.fakes"),
     ("mask-cgan", ["updates.fakes=fresh"], "updates.order", "updates.fakes"),
     ("mask-cgan", ["updates.discriminator_steps=2"], "updates.order", "updates.discriminator_steps"),
+    ("fast", ["updates.real_scores=earlier", "loss.name=hinge"], "updates.real_scores", "loss.name"),
+    ("fast", ["updates.real_scores=earlier", "updates.order=simultaneous"], "updates.order", "updates.real_scores"),
     ("fast", ["discriminator.norm=batch"], "discriminator.norm", "updates.batches"),
     ("mask-cgan", ["discriminator.label_input=none"], "generator.label_input", "discriminator.label_input"),
     (

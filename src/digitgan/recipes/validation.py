@@ -120,6 +120,12 @@ def _updates(recipe: Recipe, paired: bool) -> _Checks:
             f'loss.name = "{loss.name}" with updates.generator_batch = {updates.generator_batch}',
             "the loss compares each fake image with a real image, so their numbers must be equal. Set generator_batch to 0",
         ),
+        (
+            updates.real_scores == "earlier" and not paired,
+            f'updates.real_scores = "earlier" with loss.name = "{loss.name}"',
+            "the generator's loss does not use the scores of real images. Remove the setting, or choose a paired loss",
+        ),
+        (simultaneous and updates.real_scores == "earlier", f'{both} updates.real_scores = "earlier"', reason),
         (simultaneous and updates.fakes == "fresh", f'{both} updates.fakes = "fresh"', reason),
         (
             simultaneous and updates.discriminator_steps > 1,
