@@ -20,6 +20,7 @@ from digitgan.cli.threads import SPINS
 from tests.isolation import (
     _isolated,  # noqa: F401 (a fixture of every test)
     needs_gpu,
+    seed_random_numbers,
 )
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def _one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
+    seed_random_numbers()
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Isolation of the tests from the GPU, and a fixture that checks that a test does not change the state of the process.
 
-Random states are restored. Any other change fails the test, because later tests may depend on the state.
+Random numbers are seeded for each test. Any other change fails the test, because later tests may depend on the state.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import random
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +35,15 @@ def needs_gpu(expression: str) -> bool:
 
 @pytest.fixture(autouse=True)
 def _isolated(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Compare the state of the process before and after a test."""
-    before, numbers = _state(), _random_numbers()
+    """Compare the state of the process before and after a test, and seed the random numbers.
+
+    They are also seeded after the test, for the fixtures of a module or a session that the next test needs: these are made
+    before this one.
+    """
+    before = _state()
+    seed_random_numbers()
     yield
-    numbers()
+    seed_random_numbers()
     after = _state()
     for what in ("files", "children"):  # existing ones may end
         after[what] = [one for one in after[what] if one not in before[what]]
@@ -75,19 +80,13 @@ def _state() -> dict[str, Any]:
     return state
 
 
-def _random_numbers() -> Callable[[], None]:
-    """Return a function that restores the random states of Python, NumPy and torch."""
+def seed_random_numbers() -> None:
+    """Seed Python, NumPy and torch, so that no test depends on the order of the tests or on the worker that runs it."""
+    random.seed(0)
+    np.random.seed(0)
     torch = sys.modules.get("torch")
-    python, numpy = random.getstate(), np.random.get_state()
-    torch_state = torch.get_rng_state() if torch is not None and hasattr(torch, "get_rng_state") else None
-
-    def put_back() -> None:
-        random.setstate(python)
-        np.random.set_state(numpy)
-        if torch is not None and torch_state is not None:
-            torch.set_rng_state(torch_state)
-
-    return put_back
+    if torch is not None and hasattr(torch, "manual_seed"):
+        torch.manual_seed(0)
 
 
 def _open_files() -> list[str]:
