@@ -64,7 +64,7 @@ VARIANTS: dict[str, Recipe] = {
         RECIPES["fast"],
         ["generator.kernel=5", "generator.norm=batch", "discriminator.kernel=3", "discriminator.label_biases=true"],
     ),
-    "projected, classifier": with_settings(RECIPES["colour"], ["discriminator.auxiliary_classifier=true"]),
+    "projected, no classifier": with_settings(RECIPES["colour"], ["discriminator.auxiliary_classifier=false"]),
     "spectral norm, planes": with_settings(
         RECIPES["fast"],
         ["discriminator.spectral_norm=true", "discriminator.label_input=one-hot", "discriminator.label_biases=false"],
