@@ -49,7 +49,7 @@ MODELS: Final = {
             "optimizer.discriminator_learning_rate=0.003",
         ),
     ),
-    "cifar10": Shipped("colour", 4_000_000, ("training.mirror=true",)),
+    "cifar10": Shipped("colour", 4_000_000, ("generator.channels=[144, 72, 36]", "training.mirror=true")),
 }
 
 
