@@ -62,6 +62,21 @@ def test_colour_and_other_sizes_too(name: str) -> None:
     np.testing.assert_allclose(found[:, 0], scores.numpy(), atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "spec", [ImageSpec(3, 43, 30, 4), ImageSpec(1, 100, 8, 4), ImageSpec(3, 64, 64, 4), ImageSpec(3, 5, 4, 4)]
+)
+def test_a_projected_discriminator_of_any_size(spec: ImageSpec) -> None:
+    discriminator = discriminator_of(VARIANTS["colour"], spec)
+    images, labels = torch.rand(5, spec.channels, spec.height, spec.width) * 2 - 1, torch.tensor([0, 3, 1, 2, 0])
+    with torch.no_grad():
+        scores = discriminator(images, labels)
+    model = keras_discriminator(discriminator, conditional=True)
+    found = model.predict([images.permute(0, 2, 3, 1).numpy(), labels.numpy()[:, None]], verbose=0)
+    assert scores.class_logits is not None
+    np.testing.assert_allclose(found[0][:, 0], scores.logits.numpy(), atol=1e-4)
+    np.testing.assert_allclose(found[1], scores.class_logits.numpy(), atol=1e-4)
+
+
 @pytest.mark.parametrize("patch", [2, 4])
 def test_the_channels_of_colour_patches_keep_their_order(patch: int) -> None:
     settings = [f"generator.patch={patch}", f"discriminator.patch={patch}", "generator.to_image=sum"]

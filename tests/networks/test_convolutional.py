@@ -7,6 +7,7 @@ import torch
 
 from digitgan.errors import RecipeError
 from digitgan.networks import ImageSpec, build_discriminator, build_generator
+from digitgan.networks.convolutional import ConvolutionalGenerator
 from digitgan.recipes import find_recipe, with_settings
 
 GREY = ImageSpec(channels=1, height=28, width=28, classes=10)
@@ -46,6 +47,22 @@ def test_parameter_counts() -> None:
         (build_discriminator(FAST, GREY), discriminator),
     ):
         assert sum(weight.numel() for weight in network.parameters()) == expected
+
+
+def test_each_transposed_convolution_has_its_own_kernel_and_stride() -> None:
+    settings = ["generator.channels=[9, 8, 7, 6]", "generator.strides=[1, 2, 1]", "generator.kernel=[3, 4, 5]"]
+    network = build_generator(with_settings(FAST, settings), GREY)
+    assert isinstance(network, ConvolutionalGenerator)
+    shapes = [(tuple(layer.weight.shape), layer.stride) for layer in network.ups]
+    assert shapes == [((9, 8, 3, 3), (1, 1)), ((8, 7, 4, 4), (2, 2)), ((7, 6, 5, 5), (1, 1))]
+    assert network(torch.randn(2, 64), torch.arange(2)).shape == (2, 1, 28, 28)
+
+
+def test_a_single_kernel_and_stride_apply_to_each_transposed_convolution() -> None:
+    listed = with_settings(FAST, ["generator.kernel=[5, 5]", "generator.strides=[2, 2]"])
+    single = with_settings(FAST, ["generator.kernel=5", "generator.strides=2"])
+    assert single.generator.layers == listed.generator.layers == [(5, 2), (5, 2)]
+    assert single.generator.kernel == (5,)
 
 
 def test_the_label_reaches_both_networks() -> None:

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from digitgan.data import Batches, ImageSet
 from digitgan.networks import ImageSpec, build_discriminator, trained_parameters
-from digitgan.networks.projected import FEATURE_SLOPE, FeatureNetwork, FeatureNetworkClassifier, ProjectedDiscriminator
+from digitgan.networks.projected import FeatureNetwork, FeatureNetworkClassifier, ProjectedDiscriminator
 from digitgan.recipes import Recipe, find_recipe, with_settings
 from digitgan.training import NoiseSource, Trainer
 from digitgan.training.checkpoint import trainer_tensors
@@ -53,8 +53,12 @@ def colour_images() -> ImageSet:
     [
         (ImageSpec(3, 32, 32, 10), [(16, 16), (8, 8), (4, 4)]),
         (ImageSpec(1, 28, 28, 10), [(14, 14), (7, 7), (4, 4)]),
-        (ImageSpec(3, 48, 20, 3), [(24, 10), (12, 5), (6, 3), (3, 2)]),
-        (ImageSpec(1, 4, 4, 2), [(2, 2)]),
+        (ImageSpec(3, 64, 64, 10), [(16, 16), (8, 8), (4, 4)]),
+        (ImageSpec(3, 128, 128, 10), [(16, 16), (8, 8), (4, 4)]),
+        (ImageSpec(3, 48, 20, 3), [(12, 5), (6, 3), (3, 2)]),
+        (ImageSpec(3, 160, 8, 3), [(20, 1), (10, 1), (5, 1), (3, 1)]),
+        (ImageSpec(3, 16, 16, 4), [(16, 16), (8, 8), (4, 4)]),
+        (ImageSpec(1, 4, 4, 2), [(4, 4)]),
     ],
 )
 def test_there_is_a_head_for_each_size_of_the_maps(spec: ImageSpec, sides: list[tuple[int, int]]) -> None:
@@ -118,8 +122,19 @@ def test_folding_keeps_the_maps_of_evaluation_mode() -> None:
     classifier.fold()
     maps = network(images)[-1]
     torch.testing.assert_close(classifier.logits(maps.mean(dim=(2, 3))), before, rtol=1e-4, atol=1e-4)
-    first = functional.leaky_relu(network.convolutions[0](images), FEATURE_SLOPE)
-    torch.testing.assert_close(network(images)[0], functional.leaky_relu(network.convolutions[1](first), FEATURE_SLOPE))
+
+
+def test_the_feature_network_is_patches_then_stages_with_residual_blocks_between_the_first_and_the_last() -> None:
+    network = FeatureNetwork(ImageSpec(3, 32, 32, 4), width=5)
+    images = torch.randn(8, 3, 32, 32)
+    relu, pool = functional.relu, functional.max_pool2d
+    first, second, block, last = network.convolutions
+    maps = [relu(first(relu(network.patches(images))))]
+    maps.append(relu(second(pool(maps[0], 2))))
+    maps[1] = maps[1] + relu(block(maps[1]))
+    maps.append(relu(last(pool(maps[1], 2))))
+    for found, expected in zip(network(images), maps, strict=True):
+        torch.testing.assert_close(found, expected)
 
 
 def projected_trainer(images: ImageSet, seed: int = 0, *settings: str) -> Trainer:
@@ -130,7 +145,7 @@ def projected_trainer(images: ImageSet, seed: int = 0, *settings: str) -> Traine
 
 def taught(images: ImageSet, seed: int = 0) -> tuple[Trainer, dict[str, float]]:
     trainer = projected_trainer(images, seed)
-    return trainer, teach_features(trainer, 40, Batches(images, 20, seed), lambda line: None, lambda: None)
+    return trainer, teach_features(trainer, 40, images, lambda line: None, lambda: None)
 
 
 def test_the_features_learn_the_classes_as_a_function_of_the_seed(colour_images: ImageSet) -> None:
@@ -161,7 +176,7 @@ def test_the_generator_learns_from_the_class_logits_and_the_classifier_stays_as_
     def gradient(weight: float) -> torch.Tensor:
         told = ("discriminator.auxiliary_classifier=true", f"loss.classifier_weight={weight}")
         trainer = projected_trainer(colour_images, 0, *told, "optimizer.beta1=0.0")
-        found = teach_features(trainer, 40, Batches(colour_images, 20, 0), lambda line: None, lambda: None)
+        found = teach_features(trainer, 40, colour_images, lambda line: None, lambda: None)
         assert found["accuracy"] > 0.9
         discriminator = trainer.discriminator
         assert isinstance(discriminator, ProjectedDiscriminator)
@@ -204,5 +219,5 @@ def test_a_stop_is_heard_between_steps(colour_images: ImageSet) -> None:
 
     steps: list[int] = []
     with pytest.raises(StopError):
-        teach_features(projected_trainer(colour_images), 40, Batches(colour_images, 20, 0), lambda line: None, check(steps))
+        teach_features(projected_trainer(colour_images), 40, colour_images, lambda line: None, check(steps))
     assert len(steps) == 3

@@ -46,6 +46,8 @@ NONSENSE = [
     ("acgan", ["loss.matching_aware=true"], "loss.matching_aware", "discriminator.label_input"),
     ("fast", ["generator.strides=[2, 2, 2]"], "generator.strides", "generator.channels"),
     ("fast", ["generator.kernel=1"], "generator.strides", "generator.kernel"),
+    ("fast", ["generator.channels=[64, 32, 16]", "generator.kernel=[4, 1]"], "generator.strides", "generator.kernel"),
+    ("fast", ["generator.kernel=[4, 3, 3, 3]"], "generator.kernel", "generator.channels"),
     ("fast", ["generator.image_stride=4", "generator.image_kernel=3"], "generator.image_stride", "generator.image_kernel"),
     ("fast", ["generator.dense_norm=units"], "generator.dense_norm", "generator.norm"),
     ("fast", ["updates.microbatches=3"], "updates.microbatches", "training.batch_size = 128"),

@@ -9,11 +9,11 @@ from typing import Final, final
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from digitgan.device import initialize_vector_math
 from digitgan.networks import ImageSpec
+from digitgan.networks.patches import COMPONENTS, STAGE_SIDE, patch_components, patch_layer
 
 WIDTHS: Final = (24, 48, 64)
 """The number of maps of each stage of the small network."""
@@ -32,21 +32,6 @@ LOGITS_SCALE: Final = 1 / 8
 
 NORM_MOMENTUM: Final = 0.2
 """The share of each batch in the statistics of batch norm of the residual network, whose training may have only some steps."""
-
-STAGE_SIDE: Final = 16
-"""The largest side, in pixels, of the maps in the first stage of the residual network."""
-
-MAX_FIRST_SIDE: Final = 32
-"""The largest side, in pixels, of its first maps. They are computed from larger patches, further apart, of larger images."""
-
-PATCH_COMPONENTS: Final = 24
-"""The number of principal components of patches that the first layer of the residual network computes."""
-
-PATCH_NOISE: Final = 5e-4
-"""A variance that is added to those of the components, so that rare patterns and noise are not amplified without limit."""
-
-PATCH_PIXELS: Final = 1_000_000
-"""The number of pixels from which the principal components are computed."""
 
 FEATURES: Final = 128
 """The width of the last hidden layer, which the metrics compare."""
@@ -70,41 +55,28 @@ def small_features(spec: ImageSpec) -> nn.Sequential:
 def residual_features(spec: ImageSpec) -> nn.Sequential:
     """Return a first layer of principal components of patches, three stages, one with a residual block, and a maximum.
 
-    The weights of the first layer are set by `set_patch_components` and not trained: a network with decorrelated input learns
-    in half the time. The cost for an image hardly depends on its size above `STAGE_SIDE`.
+    The weights of the first layer are set by `set_patch_components` and not trained. The cost for an image hardly depends on
+    its size above `STAGE_SIDE`.
     """
     first, second, third = RESIDUAL_WIDTHS
-    side, stride = max(spec.height, spec.width), 1
-    # The patches are twice as large as their stride, and must fit the shorter side of elongated images.
-    while side > (STAGE_SIDE if stride == 1 else MAX_FIRST_SIDE) and 4 * stride <= min(spec.height, spec.width):
-        side, stride = side // 2, 2 * stride
-    kernel = 3 if stride == 1 else 2 * stride
-    # Maps larger than those of the first stage are half as many.
-    components = min(PATCH_COMPONENTS // (2 if side > STAGE_SIDE else 1), spec.channels * kernel**2)
-    before = 2 * components
+    patches = patch_layer(spec)
+    before, padding = 2 * patches.components, (patches.kernel - patches.stride + 1) // 2
     layers: list[nn.Module] = [
-        nn.Conv2d(spec.channels, before, kernel, stride, (kernel - stride + 1) // 2, bias=False),
+        nn.Conv2d(spec.channels, before, patches.kernel, patches.stride, padding, bias=False),
         nn.ReLU(),
     ]
     layers[0].requires_grad_(False)
-    if side > STAGE_SIDE:
-        layers += _convolution(before, 2 * PATCH_COMPONENTS, stride=2)
-        before = 2 * PATCH_COMPONENTS
+    if patches.side > STAGE_SIDE:
+        layers += _convolution(before, 2 * COMPONENTS, stride=2)
+        before = 2 * COMPONENTS
     layers += [*_convolution(before, first), nn.MaxPool2d(2, ceil_mode=True)]
     layers += [*_convolution(first, second), _Residual(second), nn.MaxPool2d(2, ceil_mode=True)]
     layers += [*_convolution(second, third), *_convolution(third, FEATURES)]
     return nn.Sequential(*layers, nn.AdaptiveMaxPool2d(1), nn.Flatten())
 
 
-def patch_images(spec: ImageSpec) -> int:
-    """Return the number of images of which `set_patch_components` needs the patches."""
-    return max(1, PATCH_PIXELS // (spec.height * spec.width))
-
-
 def set_patch_components(classifier: FeatureClassifier, images: Tensor) -> None:
     """Set the first layer of a residual network to the principal components of patches of its training images.
-
-    Each component is scaled to unit variance, and there is one map for it and one for its negative, which ReLU would remove.
 
     Args:
         classifier: the classifier, whose other layers stay as they are.
@@ -112,13 +84,9 @@ def set_patch_components(classifier: FeatureClassifier, images: Tensor) -> None:
     """
     convolution = classifier.features[0]
     assert isinstance(convolution, nn.Conv2d)
-    patches = functional.unfold(images, convolution.kernel_size, stride=convolution.stride).transpose(1, 2).flatten(0, 1)
-    patches = patches - patches.mean(dim=0)
-    variances, components = torch.linalg.eigh(patches.T @ patches / len(patches))
-    kept = convolution.out_channels // 2
-    scaled = (components / (variances.clamp(min=0) + PATCH_NOISE).sqrt()).T.flip(0)[:kept]
+    (kernel, _), (stride, _) = convolution.kernel_size, convolution.stride
     with torch.no_grad():
-        convolution.weight.copy_(torch.cat([scaled, -scaled]).reshape(convolution.weight.shape))
+        convolution.weight.copy_(patch_components(images, kernel, stride, convolution.out_channels // 2))
 
 
 def _convolution(before: int, after: int, stride: int = 1) -> list[nn.Module]:

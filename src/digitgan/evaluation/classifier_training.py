@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, final
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from digitgan import rng
 from digitgan.data import Batch, Batches, ImageSet, ProgressFn, silent
+from digitgan.data.augmentation import shifted_and_mirrored
 from digitgan.data.progress import ProgressLines, with_separators
 from digitgan.device import choose_precision
 from digitgan.evaluation.classifier_networks import (
@@ -26,21 +25,16 @@ from digitgan.evaluation.classifier_networks import (
     FeatureClassifier,
     in_channels_last,
     network_for,
-    patch_images,
     set_patch_components,
     stored,
 )
 from digitgan.evaluation.classifier_state import UnfinishedTraining
 from digitgan.images import to_network
 from digitgan.networks import ImageSpec
-
-Positions = npt.NDArray[np.int64]
+from digitgan.networks.patches import patch_images
 
 MAX_SHIFT: Final = 2
 """The greatest random shift of small grey images, in pixels, since digits are not always centred."""
-
-SHIFT_SHARE: Final = 1 / 16
-"""The greatest random shift of other images, as a share of the longer side: 2 pixels of 32."""
 
 
 @final
@@ -113,34 +107,8 @@ def shifted_together(batch: Batch, seed: int, step: int) -> Tensor:
     return torch.roll(to_network(batch.images), (down, right), dims=(2, 3))
 
 
-def shifted_and_mirrored(batch: Batch, seed: int, step: int) -> Tensor:
-    """Return the images of a batch, each moved by random numbers of pixels, and half of the RGB images mirrored.
-
-    Pixels beyond the border are those inside of it, mirrored. Grey images are not mirrored from left to right, because they
-    are often characters.
-    """
-    count, channels, height, width = batch.images.shape
-    words = rng.words(seed, "classifier augmentation", step * count, count, 3)
-    down, right = (_shifts(words[:, place], side) for place, side in enumerate((height, width)))
-    mirrored = (words[:, 2] & np.uint64(1)).astype(bool) & (channels == 3)
-    rows, columns = _reflected(down, height), _reflected(right, width)
-    columns[mirrored] = columns[mirrored, ::-1]
-    numbers = torch.arange(count)[:, None, None]
-    taken = batch.images[numbers, :, torch.from_numpy(rows)[:, :, None], torch.from_numpy(columns)[:, None, :]]
-    return to_network(taken.permute(0, 3, 1, 2))
-
-
-def _shifts(words: npt.NDArray[np.uint64], side: int) -> Positions:
-    """Return random shifts of at most `SHIFT_SHARE` of a side, in pixels."""
-    furthest = max(1, round(SHIFT_SHARE * side))
-    return (words % np.uint64(2 * furthest + 1)).astype(np.int64) - furthest
-
-
-def _reflected(shifts: Positions, length: int) -> Positions:
-    """Return the positions (n, length) from which shifted lines take their pixels; those outside are reflected inside."""
-    places = np.abs(np.arange(length) - shifts[:, None])
-    reflected: Positions = np.minimum(places, 2 * (length - 1) - places)
-    return reflected
+def _augmented(batch: Batch, seed: int, step: int) -> Tensor:
+    return shifted_and_mirrored(batch, seed, "classifier augmentation", step)
 
 
 def _adamw(classifier: FeatureClassifier) -> torch.optim.Optimizer:
@@ -162,7 +130,7 @@ SETTINGS: Final[Mapping[str, TrainingSettings]] = types.MappingProxyType(
         # 180,000 images are three epochs of MNIST.
         SMALL: TrainingSettings(128, 180_000, 0, 30, 0.05, _adamw, one_cycle, shifted_together, bfloat16=False),
         # 800,000 images are 16 epochs of CIFAR-10; 51,200 are 200 steps.
-        RESIDUAL: TrainingSettings(256, 800_000, 51_200, 60, 0.1, _nesterov, triangle, shifted_and_mirrored, bfloat16=True),
+        RESIDUAL: TrainingSettings(256, 800_000, 51_200, 60, 0.1, _nesterov, triangle, _augmented, bfloat16=True),
     }
 )
 """The settings of the training by the name of the network."""

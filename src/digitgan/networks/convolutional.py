@@ -37,9 +37,8 @@ class ConvolutionalGenerator(Generator):
 
     def __init__(self, recipe: ConvolutionalGeneratorRecipe, spec: ImageSpec) -> None:
         super().__init__(spec, recipe.latent)
-        ups = len(recipe.channels) - 1
-        strides = recipe.strides if len(recipe.strides) == ups else recipe.strides * ups
-        self.start = _start_size(spec, math.prod(strides) * recipe.image_stride, recipe)
+        strides = math.prod(stride for _, stride in recipe.layers)
+        self.start = _start_size(spec, strides * recipe.image_stride, recipe)
         self.channels = recipe.channels
         self.units_first = recipe.dense_norm == "units"
         self.label = label_vector(recipe.label_input, spec.classes, recipe.label_embedding)
@@ -49,8 +48,8 @@ class ConvolutionalGenerator(Generator):
         if self.units_first and recipe.norm == "batch":
             self.norms[0] = IgnoreLabel(nn.BatchNorm1d(units, recipe.norm_epsilon, recipe.norm_momentum))
         self.ups = nn.ModuleList(
-            SameTransposedConvolution(narrow, wide, recipe.kernel, stride, bias=recipe.biases == "all")
-            for (narrow, wide), stride in zip(pairwise(recipe.channels), strides, strict=True)
+            SameTransposedConvolution(narrow, wide, kernel, stride, bias=recipe.biases == "all")
+            for (narrow, wide), (kernel, stride) in zip(pairwise(recipe.channels), recipe.layers, strict=True)
         )
         self.relu = nn.LeakyReLU(recipe.slope) if recipe.slope else nn.ReLU()
         last, bias = recipe.channels[-1], recipe.biases != "none"

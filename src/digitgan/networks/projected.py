@@ -6,7 +6,9 @@ Source: Sauer et al. 2021, "Projected GANs Converge Faster" (arXiv:2111.01007).
 from __future__ import annotations
 
 import math
-from typing import Final, final
+from collections.abc import Iterable
+from itertools import repeat
+from typing import Final, NamedTuple, final
 
 import torch
 from torch import Tensor, nn
@@ -15,47 +17,103 @@ from torch.nn import functional
 from digitgan.networks.base import Discriminator, DiscriminatorOutput, ImageSpec
 from digitgan.networks.conditioning import Head
 from digitgan.networks.layers import initialise, same_convolution
+from digitgan.networks.patches import COMPONENTS, STAGE_SIDE, patch_components, patch_layer
 from digitgan.recipes import ProjectedDiscriminatorRecipe
 
 LAST_SIDE: Final = 4
 """Least side of the maps, in pixels: the feature network and the heads halve larger ones."""
 
-WIDTHS: Final = (1, 2, 4, 6)
-"""Number of maps of each layer of the feature network, as multiples of the first; further layers have as many as the last."""
+WIDTHS: Final = (1, 2, 4)
+"""Number of maps of each stage of the feature network, as multiples of the first; further stages have as many as the last."""
 
-FEATURE_SLOPE: Final = 0.1
-"""Slope below zero of the leaky ReLUs of the feature network."""
+NORM_MOMENTUM: Final = 0.2
+"""Weight of each batch in the statistics of batch norm while the feature network learns, which may take only some steps."""
+
+
+class FeatureLayer(NamedTuple):
+    """Place of a convolution in the feature network. A ReLU follows each.
+
+    Attributes:
+        pools: whether the maxima of 2x2 squares of its input are taken first.
+        residual: whether its input is added to its output.
+        kept: whether its maps are those of a size, which a head receives.
+    """
+
+    pools: bool = False
+    residual: bool = False
+    kept: bool = False
 
 
 @final
 class FeatureNetwork(nn.Module):
-    """A convolutional network whose layers each halve the sides, except the first.
+    """A convolutional network: principal components of patches -> stages, each of half the sides -> maps of each size.
+
+    All stages except the first and the last have a residual convolution. The cost for an image hardly depends on its size above
+    32 pixels, because the patches of larger images are larger and further apart.
 
     Attributes:
-        convolutions: the layers, each followed by a leaky ReLU.
-        shapes: (channels, height, width) of the maps after each layer except the first.
+        patches: the first layer, without training; see `set_patch_components`.
+        convolutions: the layers that learn, each followed by a ReLU.
+        layers: the place of each of them.
+        shapes: (channels, height, width) of the maps of each stage.
     """
 
     def __init__(self, spec: ImageSpec, width: int) -> None:
         super().__init__()
-        channels, height, side = width, spec.height, spec.width
-        self.convolutions = nn.ModuleList([same_convolution(spec.channels, width, 3, 1, (height, side))])
+        first = patch_layer(spec)
+        channels, sides = 2 * first.components, (spec.height, spec.width)
+        self.patches = same_convolution(spec.channels, channels, first.kernel, first.stride, sides)
+        sides = _divided(sides, first.stride)
+        layers, convolutions = [], []
+        if max(sides) > STAGE_SIDE:
+            layers.append(FeatureLayer())
+            convolutions.append(same_convolution(channels, 2 * COMPONENTS, 3, 2, sides))
+            channels, sides = 2 * COMPONENTS, _divided(sides, 2)
         self.shapes: list[tuple[int, int, int]] = []
-        while max(height, side) > LAST_SIDE or not self.shapes:
-            after = width * WIDTHS[min(len(self.convolutions), len(WIDTHS) - 1)]
-            self.convolutions.append(same_convolution(channels, after, 4, 2, (height, side)))
-            channels, height, side = after, math.ceil(height / 2), math.ceil(side / 2)
-            self.shapes.append((channels, height, side))
-        initialise(self, "he", FEATURE_SLOPE)
+        while True:
+            stage, last = len(self.shapes), max(sides) <= LAST_SIDE
+            after = width * WIDTHS[min(stage, len(WIDTHS) - 1)]
+            has_block = stage > 0 and not last
+            layers.append(FeatureLayer(pools=stage > 0, kept=not has_block))
+            convolutions.append(nn.Conv2d(channels, after, 3, padding=1))
+            if has_block:
+                layers.append(FeatureLayer(residual=True, kept=True))
+                convolutions.append(nn.Conv2d(after, after, 3, padding=1))
+            channels = after
+            self.shapes.append((channels, *sides))
+            if last:
+                break
+            sides = _divided(sides, 2)
+        self.layers = tuple(layers)
+        self.convolutions = nn.ModuleList(convolutions)
+        initialise(self, "he", 0.0)
 
-    def forward(self, images: Tensor) -> list[Tensor]:
-        """Return the maps of `shapes` for images (n, channels, height, width) in [-1, 1]."""
+    def forward(self, images: Tensor, norms: Iterable[nn.Module] | None = None) -> list[Tensor]:
+        """Return the maps of `shapes`.
+
+        Args:
+            images: images (n, channels, height, width) in [-1, 1].
+            norms: a norm after each of `convolutions`; None for none.
+        """
         found = []
-        maps = images
-        for layer in self.convolutions:
-            maps = functional.leaky_relu(layer(maps), FEATURE_SLOPE)
-            found.append(maps)
-        return found[1:]
+        maps = functional.relu(self.patches(images))
+        normed: Iterable[nn.Module | None] = repeat(None, len(self.layers)) if norms is None else norms
+        for layer, convolution, norm in zip(self.layers, self.convolutions, normed, strict=True):
+            inputs = functional.max_pool2d(maps, 2, ceil_mode=True) if layer.pools else maps
+            maps = convolution(inputs)
+            maps = functional.relu(maps if norm is None else norm(maps))
+            if layer.residual:
+                maps = inputs + maps
+            if layer.kept:
+                found.append(maps)
+        return found
+
+    @torch.no_grad()
+    def set_patch_components(self, images: Tensor) -> None:
+        """Set the first layer to the principal components of patches of training images (n, channels, height, width)."""
+        layer = unpadded(self.patches)
+        (kernel, _), (stride, _) = layer.kernel_size, layer.stride
+        layer.weight.copy_(patch_components(images, kernel, stride, layer.out_channels // 2))
 
 
 @final
@@ -71,15 +129,13 @@ class FeatureNetworkClassifier(nn.Module):
     def __init__(self, network: FeatureNetwork, classes: int, logits: nn.Linear | None = None) -> None:
         super().__init__()
         self.network = network
-        self.norms = nn.ModuleList(nn.BatchNorm2d(unpadded(layer).out_channels) for layer in network.convolutions)
+        widths = [unpadded(layer).out_channels for layer in network.convolutions]
+        self.norms = nn.ModuleList(nn.BatchNorm2d(width, momentum=NORM_MOMENTUM) for width in widths)
         self.logits = nn.Linear(network.shapes[-1][0], classes) if logits is None else logits
 
     def forward(self, images: Tensor) -> Tensor:
         """Return class logits (n, classes) of images (n, channels, height, width) in [-1, 1]."""
-        maps = images
-        for layer, norm in zip(self.network.convolutions, self.norms, strict=True):
-            maps = functional.leaky_relu(norm(layer(maps)), FEATURE_SLOPE)
-        logits: Tensor = self.logits(maps.mean(dim=(2, 3)))
+        logits: Tensor = self.logits(self.network(images, self.norms)[-1].mean(dim=(2, 3)))
         return logits
 
     @torch.no_grad()
@@ -183,6 +239,11 @@ class ProjectedDiscriminator(Discriminator):
             scores.append(self.image_head(images, labels))
         classes = None if self.classifier is None else self.classifier(maps[-1].mean(dim=(2, 3)))
         return DiscriminatorOutput(torch.stack(scores).sum(dim=0), classes)
+
+
+def _divided(sides: tuple[int, int], stride: int) -> tuple[int, int]:
+    height, width = sides
+    return math.ceil(height / stride), math.ceil(width / stride)
 
 
 def unpadded(layer: nn.Module) -> nn.Conv2d:

@@ -52,14 +52,16 @@ _COLOUR = Recipe(
     name="colour",
     description="Colour images of about 32x32 on two CPU cores: the discriminator sees the features of a classifier.",
     # Chosen by training images of CIFAR-10; benchmarks/RECORDS.md lists the trials.
-    generator=ConvolutionalGeneratorRecipe(channels=(96, 48), image_kernel=4, image_stride=2),
+    generator=ConvolutionalGeneratorRecipe(
+        channels=(96, 96, 96, 48), kernel=(3, 3, 4), strides=(1, 1, 2), image_kernel=4, image_stride=2
+    ),
     discriminator=ProjectedDiscriminatorRecipe(auxiliary_classifier=True),
-    loss=LossRecipe(classifier_weight=0.2),
+    loss=LossRecipe(classifier_weight=0.5),
     penalty=PenaltyRecipe(gamma=0.1),
     updates=UpdatesRecipe(real_scores="earlier"),
     optimizer=OptimizerRecipe(generator_learning_rate=0.002, discriminator_learning_rate=0.002),
     ema=EmaRecipe(decay=0.9995),
-    training=TrainingRecipe(images=400_000, batch_size=64, feature_pretraining=3000),
+    training=TrainingRecipe(images=400_000, batch_size=64, feature_pretraining=1500),
 )
 
 _RESIDUAL = Recipe(

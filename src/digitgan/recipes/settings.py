@@ -193,7 +193,7 @@ class TrainingRecipe:
         pretraining: Number of steps before the run in which the discriminator alone learns to tell real images from uniform
             noise, 0 to 1e6.
         feature_pretraining: Number of steps before the run in which the feature network of a projected discriminator learns to
-            classify the training images, 0 to 1e6. It is limited to the number of steps of the run.
+            classify the training images, 0 to 1e6. A step has 128 images. It sees at most as many images as the run.
         generator_pretraining: Number of steps before the run in which the generator alone learns by regression, 0 to 1e6. It
             learns to draw training images from their coordinates along the principal components of the image set. It is
             limited to 40 % of the number of steps of the run.

@@ -183,6 +183,8 @@ def _shown(value: Any) -> str:
 
 def _checked(value: Any, kind: Any, limits: Mapping[str, Any], what: str) -> Any:
     if kind == tuple[int, ...]:
+        if limits["single"] and isinstance(value, int) and not isinstance(value, bool):
+            value = [value]
         if not isinstance(value, list | tuple) or not value:
             raise RecipeError(f"{what} must be a list of whole numbers, such as [64, 32]")
         return tuple(_checked(item, int, limits, what) for item in value)

@@ -252,16 +252,19 @@ def _networks(recipe: Recipe) -> _Checks:
         ),
     ]
     if isinstance(generator, ConvolutionalGeneratorRecipe):
-        strides, ups = generator.strides, len(generator.channels) - 1
+        strides, kernels, ups = generator.strides, generator.kernel, len(generator.channels) - 1
         checks += [
             (
-                len(strides) not in (1, ups) and ups > 0,
-                f"generator.strides = {list(strides)} with generator.channels = {list(generator.channels)}",
-                f"{ups + 1} stages have {ups} transposed convolutions between them. Give {ups} strides, or a single one",
-            ),
+                len(numbers) not in (1, ups) and ups > 0,
+                f"generator.{name} = {list(numbers)} with generator.channels = {list(generator.channels)}",
+                f"{ups + 1} stages have {ups} transposed convolutions between them. Give {ups} numbers, or a single one",
+            )
+            for name, numbers in (("strides", strides), ("kernel", kernels))
+        ]
+        checks += [
             (
-                max(strides) > generator.kernel,
-                f"generator.strides = {list(strides)} with generator.kernel = {generator.kernel}",
+                any(stride > kernel for kernel, stride in generator.layers),
+                f"generator.strides = {list(strides)} with generator.kernel = {list(kernels)}",
                 "a kernel smaller than the stride leaves gaps between the pixels. Set a larger kernel or a smaller stride",
             ),
             (

@@ -128,7 +128,7 @@ def pretrain(
     with trainer.microbatches.at_work():
         if training.feature_pretraining:
             found["features"] = teach_features(
-                trainer, feature_steps(trainer.recipe), batches, notify, lambda: check_stop_request(control)
+                trainer, feature_steps(trainer.recipe), image_set, notify, lambda: check_stop_request(control)
             )
             notify(
                 "pretraining of the features: {steps} steps, {accuracy:.1%} of the last images right".format(

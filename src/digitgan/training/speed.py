@@ -12,7 +12,7 @@ from typing import final
 import numpy as np
 import torch
 
-from digitgan.data import Batch, Batches, ImageSet, silent
+from digitgan.data import Batch, ImageSet, silent
 from digitgan.errors import RecipeError
 from digitgan.networks import ImageSpec, build_discriminator, build_generator
 from digitgan.recipes import Recipe
@@ -81,7 +81,7 @@ def images_within(seconds: float, recipe: Recipe, spec: ImageSpec, device: torch
     if training.feature_pretraining:
         alone = trial.seconds_of_features()
         of_long += alone * training.feature_pretraining
-        of_short += alone * feature_pretraining.MAX_OF_RUN / size
+        of_short += alone * feature_pretraining.MAX_OF_RUN / feature_pretraining.BATCH_SIZE
     long, short = round(speed * (seconds - of_long)), round(seconds / (1 / speed + of_short))
     return max(long, min(short, whole))
 
@@ -174,13 +174,13 @@ class Trial:
 
     def seconds_of_features(self, steps: int = 4) -> float:
         """Measure the duration of a pretraining step of the feature network in seconds, after one to warm up."""
-        spec, size = self.trainer.spec, len(self.batch.labels)
+        spec, size = self.trainer.spec, feature_pretraining.BATCH_SIZE
         names = tuple(map(str, range(spec.classes)))
         pixels = np.zeros((size, spec.height, spec.width, spec.channels), dtype=np.uint8)
-        batches = Batches(ImageSet(pixels, self.batch.labels.cpu().numpy(), names, "trial"), size, 0, self.trainer.device)
-        feature_pretraining.teach_features(self.trainer, 1, batches, silent, _go_on)
+        images = ImageSet(pixels, np.arange(size) % spec.classes, names, "trial")
+        feature_pretraining.teach_features(self.trainer, 1, images, silent, _go_on)
         started = time.perf_counter()
-        feature_pretraining.teach_features(self.trainer, steps, batches, silent, _go_on)
+        feature_pretraining.teach_features(self.trainer, steps, images, silent, _go_on)
         _wait(self.trainer.device)
         return (time.perf_counter() - started) / steps
 

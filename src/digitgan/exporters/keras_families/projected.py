@@ -6,21 +6,29 @@ from typing import Any
 
 from digitgan.exporters.keras_families.parts import discriminator_output
 from digitgan.exporters.keras_layers import KerasBuilder, KerasTensor, channels_last
-from digitgan.networks.projected import FEATURE_SLOPE, MapsHead, ProjectedDiscriminator
+from digitgan.networks.projected import MapsHead, ProjectedDiscriminator
 
 
 def projected_discriminator(
     build: KerasBuilder, discriminator: ProjectedDiscriminator, maps: KerasTensor, labels: KerasTensor | None
 ) -> Any:
     """Convert a discriminator; see `keras_discriminator`."""
-    scores = []
+    scores: list[KerasTensor] = []
     images = maps
-    for number, layer in enumerate(discriminator.features.convolutions):
-        maps = build.relu(FEATURE_SLOPE, build.convolution(layer, maps, f"features_{number}"), f"features_{number}_relu")
-        if number:
-            head = discriminator.heads[number - 1]
+    features = discriminator.features
+    maps = build.relu(0.0, build.convolution(features.patches, maps, "patches"), "patches_relu")
+    for number, (layer, convolution) in enumerate(zip(features.layers, features.convolutions, strict=True)):
+        name = f"features_{number}"
+        if layer.pools:
+            maps = build.layers.MaxPooling2D(2, padding="same", name=f"{name}_maxima")(maps)
+        inputs = maps
+        maps = build.relu(0.0, build.convolution(convolution, inputs, name), f"{name}_relu")
+        if layer.residual:
+            maps = build.layers.Add(name=f"{name}_sum")([inputs, maps])
+        if layer.kept:
+            head = discriminator.heads[len(scores)]
             assert isinstance(head, MapsHead)
-            scores.append(_head(build, head, maps, labels, f"head_{number}"))
+            scores.append(_head(build, head, maps, labels, f"head_{len(scores)}"))
     if discriminator.image_head is not None:
         scores.append(_head(build, discriminator.image_head, images, labels, "image_head"))
     score = build.layers.Add(name="all_scores")(scores) if len(scores) > 1 else scores[0]

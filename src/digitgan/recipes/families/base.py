@@ -7,7 +7,9 @@ from dataclasses import field
 from typing import Any, Final
 
 
-def setting(default: Any, *, low: float | None = None, high: float | None = None, names: Iterable[str] = ()) -> Any:
+def setting(
+    default: Any, *, low: float | None = None, high: float | None = None, names: Iterable[str] = (), single: bool = False
+) -> Any:
     """Return a dataclass field with a default and the values it accepts.
 
     Args:
@@ -15,8 +17,9 @@ def setting(default: Any, *, low: float | None = None, high: float | None = None
         low: the least number accepted.
         high: the largest number accepted.
         names: the names accepted, for a field of text.
+        single: whether a field of numbers also accepts a number without brackets.
     """
-    return field(default=default, metadata={"low": low, "high": high, "names": tuple(names)})
+    return field(default=default, metadata={"low": low, "high": high, "names": tuple(names), "single": single})
 
 
 GENERATOR_LABELS: Final = ("none", "one-hot", "embedding", "normalised-embedding")

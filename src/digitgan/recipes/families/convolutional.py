@@ -23,7 +23,8 @@ class ConvolutionalGeneratorRecipe:
         label_embedding: Width of the label embedding, 1 to 4096.
         channels: Number of feature maps at each stage, 1 to 4096 each, beginning with the smallest maps. A transposed
             convolution connects each stage to the next.
-        kernel: Side of the kernels of the transposed convolutions in pixels, 1 to 15.
+        kernel: Sides of the kernels of the transposed convolutions in pixels, 1 to 15 each. A single value applies to all of
+            them.
         strides: Strides of the transposed convolutions, 1 to 4 each. A single value applies to all of them.
         image_kernel: Side of the kernel of the last layer in pixels, 1 to 15.
         image_stride: Stride of the last layer, 1 to 4. With 1 the last layer is a convolution, else a transposed convolution.
@@ -43,8 +44,8 @@ class ConvolutionalGeneratorRecipe:
     label_input: str = setting("normalised-embedding", names=GENERATOR_LABELS)
     label_embedding: int = setting(64, low=1, high=4096)
     channels: tuple[int, ...] = setting((64, 32, 12), low=1, high=4096)
-    kernel: int = setting(4, low=1, high=15)
-    strides: tuple[int, ...] = setting((2,), low=1, high=4)
+    kernel: tuple[int, ...] = setting((4,), low=1, high=15, single=True)
+    strides: tuple[int, ...] = setting((2,), low=1, high=4, single=True)
     image_kernel: int = setting(3, low=1, high=15)
     image_stride: int = setting(1, low=1, high=4)
     biases: str = setting("ends", names=("all", "none", "ends"))
@@ -55,6 +56,13 @@ class ConvolutionalGeneratorRecipe:
     slope: float = setting(0.0, low=0.0, high=1.0)
     output: str = setting("tanh", names=("tanh", "sigmoid"))
     initialisation: str = setting("he", names=INITIALISATIONS)
+
+    @property
+    def layers(self) -> list[tuple[int, int]]:
+        """Return the kernel and the stride of each transposed convolution."""
+        count = max(len(self.channels) - 1, len(self.kernel), len(self.strides))
+        kernels, strides = (each if len(each) > 1 else each * count for each in (self.kernel, self.strides))
+        return list(zip(kernels, strides, strict=False))[: len(self.channels) - 1]
 
     @property
     def conditional(self) -> bool:

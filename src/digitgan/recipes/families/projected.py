@@ -23,7 +23,8 @@ class ProjectedDiscriminatorRecipe:
             classifier whose features it uses. Only the generator learns from it.
         label_input: Form of the label input: "none" or "projection" (the product of an embedding with the last features of
             each head, Miyato and Koyama 2018).
-        width: Number of maps of the first layer of the feature network, 1 to 1024. Later layers have 2, 4 and 6 times as many.
+        width: Number of maps of the first stage of the feature network, 1 to 1024. The second has twice, later ones four times
+            as many.
         head_width: Number of maps in the heads, 1 to 4096.
         image_width: Number of maps of the first layer of a further head on the image itself, 0 to 1024; later layers have 2 and
             4 times as many. It sees the texture that the feature network ignores. 0 omits it.
@@ -33,7 +34,7 @@ class ProjectedDiscriminatorRecipe:
 
     family: str = setting("projected", names=("projected",))
     label_input: str = setting("projection", names=("none", "projection"))
-    width: int = setting(16, low=1, high=1024)
+    width: int = setting(32, low=1, high=1024)
     head_width: int = setting(48, low=1, high=4096)
     image_width: int = setting(16, low=0, high=1024)
     features: int = setting(96, low=1, high=4096)

@@ -1,0 +1,59 @@
+"""Random shifts and mirroring of real images, for the training of classifiers."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from digitgan import rng
+from digitgan.data.loader import Batch, to_device
+from digitgan.images import to_network
+
+Positions = npt.NDArray[np.int64]
+
+SHIFT_SHARE: Final = 1 / 16
+"""Largest random shift of an image, as a share of the side: 2 pixels of 32."""
+
+
+def shifted_and_mirrored(batch: Batch, seed: int, purpose: str, step: int) -> Tensor:
+    """Return the images of a batch, each moved by random numbers of pixels, and half of the RGB images mirrored.
+
+    Pixels beyond the border are those inside of it, mirrored. Grey images are not mirrored from left to right, because they
+    are often characters.
+
+    Args:
+        batch: images and labels.
+        seed: seed of the random numbers.
+        purpose: name of the random numbers, see `rng.words`.
+        step: number of earlier batches of this size.
+
+    Returns:
+        Images (n, channels, height, width) in [-1, 1].
+    """
+    count, channels, height, width = batch.images.shape
+    words = rng.words(seed, purpose, step * count, count, 3)
+    down, right = (_shifts(words[:, place], side) for place, side in enumerate((height, width)))
+    mirrored = (words[:, 2] & np.uint64(1)).astype(bool) & (channels == 3)
+    rows, columns = _reflected(down, height), _reflected(right, width)
+    columns[mirrored] = columns[mirrored, ::-1]
+    device = batch.images.device
+    numbers = torch.arange(count, device=device)[:, None, None]
+    taken = batch.images[numbers, :, to_device(rows, device)[:, :, None], to_device(columns, device)[:, None, :]]
+    return to_network(taken.permute(0, 3, 1, 2))
+
+
+def _shifts(words: npt.NDArray[np.uint64], side: int) -> Positions:
+    """Return random shifts of at most `SHIFT_SHARE` of a side, in pixels."""
+    furthest = max(1, round(SHIFT_SHARE * side))
+    return (words % np.uint64(2 * furthest + 1)).astype(np.int64) - furthest
+
+
+def _reflected(shifts: Positions, length: int) -> Positions:
+    """Return the positions (n, length) from which shifted lines take their pixels; those outside are reflected inside."""
+    places = np.abs(np.arange(length) - shifts[:, None])
+    reflected: Positions = np.minimum(places, 2 * (length - 1) - places)
+    return reflected
