@@ -52,9 +52,7 @@ _COLOUR = Recipe(
     name="colour",
     description="Colour images of about 32x32 on two CPU cores: the discriminator sees the features of a classifier.",
     # Chosen by training images of CIFAR-10; benchmarks/RECORDS.md lists the trials.
-    generator=ConvolutionalGeneratorRecipe(
-        channels=(96, 96, 96, 48), kernel=(3, 3, 4), strides=(1, 1, 2), image_kernel=4, image_stride=2
-    ),
+    generator=ResidualGeneratorRecipe(width=48, max_width=96, smallest=5, patch=2),
     discriminator=ProjectedDiscriminatorRecipe(auxiliary_classifier=True),
     loss=LossRecipe(classifier_weight=0.5),
     penalty=PenaltyRecipe(gamma=0.1),
