@@ -43,8 +43,8 @@ def test_the_recipe_suits_size_colour_number_and_device(
 
 
 def test_a_recipe_that_cannot_make_the_size_is_passed_over() -> None:
-    # `few-shot` makes multiples of four only, and `residual` twice any side of up to sixteen pixels.
-    assert suitable_recipe(ImageSpec(3, 30, 30, 2), 100_000, CPU)[0] == "fast"
+    # `few-shot` makes multiples of four only, `residual` twice any side of up to sixteen pixels, `colour` at least ten pixels.
+    assert suitable_recipe(ImageSpec(3, 8, 8, 2), 100_000, CPU)[0] == "fast"
     assert suitable_recipe(ImageSpec(3, 30, 30, 2), 100, GPU)[0] == "residual"
 
 
