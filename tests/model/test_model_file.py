@@ -46,6 +46,22 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("scratch") / "altered.safetensors"
 
 
+def test_half_precision_halves_the_file_and_rounds_kernels_only(tmp_path: Path, small_model: Model) -> None:
+    whole, half = tmp_path / "whole.safetensors", tmp_path / "half.safetensors"
+    save_model(whole, small_model)
+    save_model(half, small_model, half=True)
+    assert half.stat().st_size < 0.6 * whole.stat().st_size
+    before, after = small_model.generator.state_dict(), load_model(half).generator.state_dict()
+    for name, tensor in before.items():
+        assert after[name].dtype == tensor.dtype
+        assert torch.equal(after[name], tensor.half().to(tensor.dtype) if tensor.ndim > 1 else tensor), name
+    again = tmp_path / "again.safetensors"
+    save_model(again, load_model(half), half=True)
+    assert all(torch.equal(after[name], tensor) for name, tensor in load_model(again).generator.state_dict().items())
+    pictures = load_model(half).sample(LABELS, seed=1).astype(int)
+    assert np.abs(pictures - small_model.sample(LABELS, seed=1)).max() <= 2
+
+
 # --- sampling ---------------------------------------------------------------------------------------------------------
 
 

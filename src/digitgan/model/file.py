@@ -183,13 +183,21 @@ class Model:
         return dataclasses.replace(self, generator=self.generator.to(device))
 
 
-def save_model(path: Path, model: Model) -> None:
+def save_model(path: Path, model: Model, *, half: bool = False) -> None:
     """Write a model file atomically.
+
+    Args:
+        path: the file.
+        model: the model.
+        half: whether kernels and embeddings are rounded to float16, so that the file is half as large. A model that is read
+            from it computes in float32 as any other.
 
     Raises:
         OutputError: if the path cannot be written.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.generator.state_dict().items()}
+    if half:
+        tensors = {name: tensor.half() if tensor.ndim > 1 else tensor for name, tensor in tensors.items()}
     header = {
         "format": MODEL_FORMAT,
         "version": str(MODEL_FORMAT_VERSION),
