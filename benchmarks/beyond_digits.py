@@ -11,7 +11,8 @@ class accuracy by the feature classifier of the training images, Fréchet distan
 neighbours. As many training images give the row of real images. `augmentation` trains on the first images of each class
 (--per-class). `growth` enlarges the images to 64 pixels. `sizes` measures memory and speed at 32, 64 and 128 pixels.
 
-Do not choose settings by these results: compare with training images instead (--reference train), with other seeds. Results are
+Do not choose settings by these results: compare with the last training images instead (--reference train), with other seeds.
+They are among the images of the training. Results are
 written to benchmarks/results/beyond_digits.json after each run, and pictures to --pictures if it is given.
 """
 
@@ -33,7 +34,7 @@ from PIL import Image
 import digitgan
 from digitgan.evaluation import FeatureClassifier, classifier_for
 
-FAMILIES = ("fast", "colour", "residual", "style", "progressive")
+RECIPES = ("fast", "colour", "residual", "style", "progressive")
 SIZES = (32, 64, 128)
 PER_CLASS = (200, 2000)
 
@@ -62,7 +63,7 @@ def main(
     minutes: float = 10.0,
     seeds: int = 3,
     first_seed: int = 10,
-    recipes: tuple[str, ...] = FAMILIES,
+    recipes: tuple[str, ...] = RECIPES,
     per_class: tuple[int, ...] = PER_CLASS,
     set: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
     reference: Reference = "test",
@@ -88,22 +89,26 @@ def main(
     options = Options(minutes, range(first_seed, first_seed + seeds), set, pictures)
     train = digitgan.load_image_set(data, notify=print)
     held_out = _last(train) if reference == "train" else digitgan.load_image_set(data, "test", notify=print)
+    if what == "growth" and side is None:
+        side = 64
+    images: dict[str, Any] = {"data": train.name, "reference": reference, "side": side}
     report: dict[str, Any] = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {}
     rows: dict[str, Any] = report.setdefault(what, {})
+    for label, row in rows.items():
+        if {name: row[name] for name in images} != images:
+            raise SystemExit(f"{out}: {label} was measured with other images; name another --out")
 
     def measure(label: str, found: Callable[[], Any]) -> None:
-        facts = {"data": train.name, "reference": reference, "settings": list(set), "minutes": minutes, "machine": machine()}
-        rows[label] = {"measured": found()} | facts
+        rows[label] = {"measured": found(), **images, "settings": list(set), "machine": machine()}
         out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
     with tempfile.TemporaryDirectory() as folder:
         if what == "sizes":
-            for side in SIZES:
-                resized = _written(_resized(train, side), Path(folder) / f"{side}.npz")
+            for pixels in SIZES:
+                resized = _written(_resized(train, pixels), Path(folder) / f"{pixels}.npz")
                 for recipe in recipes:
-                    measure(f"{recipe}, {side} pixels", lambda recipe=recipe, resized=resized: _cost(recipe, resized, set))
+                    measure(f"{recipe}, {pixels} pixels", lambda recipe=recipe, resized=resized: _cost(recipe, resized, set))
             return
-        side = 64 if side is None and what == "growth" else side
         source = data
         if side is not None:
             train, held_out = _resized(train, side), _resized(held_out, side)
@@ -111,20 +116,21 @@ def main(
         real = Real(train, held_out, classifier_for(train, print).classifier)
         first = real.train.images[:DRAWN], real.train.labels[:DRAWN]
         measure("real images", lambda: metrics(real.classifier, real.reference.images, *first))
+        time = f"{minutes:g} minutes"
         print("| | images/s | class accuracy | Fréchet distance | coverage |\n|---|---|---|---|---|")
         if what == "families":
             for recipe in recipes:
-                measure(recipe, lambda recipe=recipe: _runs(recipe, source, (), real, options))
+                measure(f"{recipe}, {time}", lambda recipe=recipe: _runs(recipe, source, (), real, options))
         elif what == "augmentation":
             for each in per_class:
                 for name in ("none", "fixed", "adaptive"):
                     changes = (f"augmentation.name={name}",)
                     limited = ("--per-class-limit", str(each))
-                    label = f"few-shot, {name}, {each} of each class"
+                    label = f"few-shot, {name}, {each} of each class, {time}"
                     measure(label, lambda c=changes, more=limited: _runs("few-shot", source, c, real, options, more))
         else:
             for label, changes in (("growing", ()), ("not growing", ("training.growth=",))):
-                measure(label, lambda c=changes: _runs("progressive", source, c, real, options))
+                measure(f"{label}, {time}", lambda c=changes: _runs("progressive", source, c, real, options))
 
 
 def _runs(

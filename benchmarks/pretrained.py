@@ -10,6 +10,7 @@ gives the same weights.
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
@@ -74,7 +75,7 @@ def main(name: tyro.conf.Positional[Literal["mnist", "cifar10"]], data: str | No
         overwrite=True,
         progress="auto",
     )
-    path = PACKAGED / f"{name}.safetensors"
+    path = result.run / "shipped.safetensors"
     save_model(path, digitgan.load(result.run), half=shipped.half)
     model = digitgan.load(path)  # with rounded weights
     labels = np.arange(DRAWN) % len(model.class_names)
@@ -89,6 +90,7 @@ def main(name: tyro.conf.Positional[Literal["mnist", "cifar10"]], data: str | No
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, {metrics}")
     if path.stat().st_size > MAX_BYTES:
         raise SystemExit(f"{path}: must be at most {MAX_BYTES / 1e6:g} MB; choose a smaller generator")
+    shutil.copyfile(path, PACKAGED / f"{name}.safetensors")
 
 
 if __name__ == "__main__":

@@ -35,22 +35,23 @@ def found(image: np.ndarray, augmented: np.ndarray, furthest: int) -> tuple[int,
 @pytest.mark.parametrize(
     ("channels", "height", "width", "furthest"), [(3, 32, 32, (2, 2)), (3, 16, 12, (1, 1)), (1, 64, 48, (4, 3))]
 )
-def test_each_image_is_shifted_and_only_rgb_is_mirrored(
-    channels: int, height: int, width: int, furthest: tuple[int, int]
+@pytest.mark.parametrize("mirror", [False, True])
+def test_each_image_is_shifted_and_half_of_them_are_mirrored_on_request(
+    channels: int, height: int, width: int, furthest: tuple[int, int], mirror: bool
 ) -> None:
     batch = numbered(120, channels, height, width)
-    augmented = shifted_and_mirrored(batch, 3, "test", 5)
+    augmented = shifted_and_mirrored(batch, 3, "test", 5, mirror=mirror)
     pixels = augmented.add(1).mul(127.5).round().to(torch.uint8).numpy()
     moves = [found(image, other, max(furthest)) for image, other in zip(batch.images.numpy(), pixels, strict=True)]
     assert {down for down, *_ in moves} == set(range(-furthest[0], furthest[0] + 1))
     assert {right for _, right, _ in moves} == set(range(-furthest[1], furthest[1] + 1))
-    assert {mirrored for *_, mirrored in moves} == ({False, True} if channels == 3 else {False})
+    assert {mirrored for *_, mirrored in moves} == ({False, True} if mirror else {False})
     assert augmented.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_augmentation_is_a_function_of_seed_and_step() -> None:
     batch = numbered(16, 3, 32, 32)
-    first = shifted_and_mirrored(batch, 3, "test", 5)
-    assert torch.equal(first, shifted_and_mirrored(batch, 3, "test", 5))
-    assert not torch.equal(first, shifted_and_mirrored(batch, 3, "test", 6))
-    assert not torch.equal(first, shifted_and_mirrored(batch, 4, "test", 5))
+    first = shifted_and_mirrored(batch, 3, "test", 5, mirror=True)
+    assert torch.equal(first, shifted_and_mirrored(batch, 3, "test", 5, mirror=True))
+    assert not torch.equal(first, shifted_and_mirrored(batch, 3, "test", 6, mirror=True))
+    assert not torch.equal(first, shifted_and_mirrored(batch, 4, "test", 5, mirror=True))

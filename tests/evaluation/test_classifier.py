@@ -27,7 +27,7 @@ from digitgan.evaluation import (
     train_classifier,
 )
 from digitgan.evaluation.classifier import LOOKALIKES, SHIPPED, shipped_for
-from digitgan.evaluation.classifier_networks import folded, set_patch_components
+from digitgan.evaluation.classifier_networks import folded, set_whitening
 from digitgan.model.file import Model, save_model, tensors_sha256
 from digitgan.networks import ImageSpec
 
@@ -215,7 +215,7 @@ def test_the_first_layer_decorrelates_the_patches_of_the_training_images(side: i
     with torch.random.fork_rng():
         torch.manual_seed(0)
         classifier = FeatureClassifier(ImageSpec(3, side, side, 10))
-    set_patch_components(classifier, images)
+    set_whitening(classifier, images)
     convolution = classifier.features[0]
     assert isinstance(convolution, nn.Conv2d)
     assert not convolution.weight.requires_grad

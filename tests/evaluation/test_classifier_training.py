@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-from digitgan.data import ImageSet
+from digitgan.data import Batch, ImageSet
+from digitgan.data.augmentation import shifted_and_mirrored
 from digitgan.evaluation import classifier_state, classifier_training, train_classifier
 from digitgan.evaluation.classifier import classifier_for, load_classifier
 from digitgan.evaluation.classifier_networks import RESIDUAL, SMALL, FeatureClassifier
@@ -54,6 +55,15 @@ def test_the_rate_of_a_residual_network_rises_and_falls(steps: int) -> None:
 def test_small_sets_are_repeated_more_often(images: int, epochs: int) -> None:
     zeros = np.zeros((images, 1, 1, 3), dtype=np.uint8)
     assert epochs_for(ImageSet(zeros, np.zeros(images, dtype=np.int64), ("a", "b"), "zeros")) == epochs
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_classifier_learns_from_mirrored_images_if_they_are_rgb(channels: int) -> None:
+    batch = Batch(torch.randint(0, 256, (16, channels, 20, 12), dtype=torch.uint8), torch.zeros(16, dtype=torch.int64))
+    augmented = SETTINGS[RESIDUAL].augment(batch, 3, 5)
+    for mirror in (False, True):
+        expected = shifted_and_mirrored(batch, 3, "classifier augmentation", 5, mirror=mirror)
+        assert torch.equal(augmented, expected) == (mirror == (channels == 3))
 
 
 # --- continued trainings ----------------------------------------------------------------------------------------------

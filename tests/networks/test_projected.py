@@ -129,7 +129,7 @@ def test_the_feature_network_is_patches_then_stages_with_residual_blocks_between
     images = torch.randn(8, 3, 32, 32)
     relu, pool = functional.relu, functional.max_pool2d
     first, second, block, last = network.convolutions
-    maps = [relu(first(relu(network.patches(images))))]
+    maps = [relu(first(relu(network.whitening(images))))]
     maps.append(relu(second(pool(maps[0], 2))))
     maps[1] = maps[1] + relu(block(maps[1]))
     maps.append(relu(last(pool(maps[1], 2))))

@@ -19,25 +19,25 @@ SHIFT_SHARE: Final = 1 / 16
 """Largest random shift of an image, as a share of the side: 2 pixels of 32."""
 
 
-def shifted_and_mirrored(batch: Batch, seed: int, purpose: str, step: int) -> Tensor:
-    """Return the images of a batch, each moved by random numbers of pixels, and half of the RGB images mirrored.
+def shifted_and_mirrored(batch: Batch, seed: int, purpose: str, step: int, *, mirror: bool) -> Tensor:
+    """Return the images of a batch, each moved by random numbers of pixels and, if `mirror` is set, half of them mirrored.
 
-    Pixels beyond the border are those inside of it, mirrored. Grey images are not mirrored from left to right, because they
-    are often characters.
+    Pixels beyond the border are those inside of it, reflected.
 
     Args:
         batch: images and labels.
         seed: seed of the random numbers.
         purpose: name of the random numbers, see `rng.words`.
         step: number of earlier batches of this size.
+        mirror: whether half of the images are mirrored from left to right.
 
     Returns:
         Images (n, channels, height, width) in [-1, 1].
     """
-    count, channels, height, width = batch.images.shape
+    count, _, height, width = batch.images.shape
     words = rng.words(seed, purpose, step * count, count, 3)
     down, right = (_shifts(words[:, place], side) for place, side in enumerate((height, width)))
-    mirrored = (words[:, 2] & np.uint64(1)).astype(bool) & (channels == 3)
+    mirrored = (words[:, 2] & np.uint64(1)).astype(bool) & mirror
     rows, columns = _reflected(down, height), _reflected(right, width)
     columns[mirrored] = columns[mirrored, ::-1]
     device = batch.images.device

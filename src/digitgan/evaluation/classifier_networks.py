@@ -13,7 +13,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from digitgan.device import initialize_vector_math
 from digitgan.networks import ImageSpec
-from digitgan.networks.patches import COMPONENTS, STAGE_SIDE, patch_components, patch_layer
+from digitgan.networks.whitening import COMPONENTS, STAGE_SIDE, whitening_shape, whitening_weights
 
 WIDTHS: Final = (24, 48, 64)
 """The number of maps of each stage of the small network."""
@@ -53,13 +53,13 @@ def small_features(spec: ImageSpec) -> nn.Sequential:
 
 
 def residual_features(spec: ImageSpec) -> nn.Sequential:
-    """Return a first layer of principal components of patches, three stages, one with a residual block, and a maximum.
+    """Return a whitening layer, three stages, one with a residual block, and global max pooling.
 
-    The weights of the first layer are set by `set_patch_components` and not trained. The cost for an image hardly depends on
-    its size above `STAGE_SIDE`.
+    The weights of the first layer are set by `set_whitening` and not trained. The cost for an image hardly depends on its size
+    above 64 pixels.
     """
     first, second, third = RESIDUAL_WIDTHS
-    patches = patch_layer(spec)
+    patches = whitening_shape(spec)
     before, padding = 2 * patches.components, (patches.kernel - patches.stride + 1) // 2
     layers: list[nn.Module] = [
         nn.Conv2d(spec.channels, before, patches.kernel, patches.stride, padding, bias=False),
@@ -75,7 +75,7 @@ def residual_features(spec: ImageSpec) -> nn.Sequential:
     return nn.Sequential(*layers, nn.AdaptiveMaxPool2d(1), nn.Flatten())
 
 
-def set_patch_components(classifier: FeatureClassifier, images: Tensor) -> None:
+def set_whitening(classifier: FeatureClassifier, images: Tensor) -> None:
     """Set the first layer of a residual network to the principal components of patches of its training images.
 
     Args:
@@ -86,7 +86,7 @@ def set_patch_components(classifier: FeatureClassifier, images: Tensor) -> None:
     assert isinstance(convolution, nn.Conv2d)
     (kernel, _), (stride, _) = convolution.kernel_size, convolution.stride
     with torch.no_grad():
-        convolution.weight.copy_(patch_components(images, kernel, stride, convolution.out_channels // 2))
+        convolution.weight.copy_(whitening_weights(images, kernel, stride, convolution.out_channels // 2))
 
 
 def _convolution(before: int, after: int, stride: int = 1) -> list[nn.Module]:

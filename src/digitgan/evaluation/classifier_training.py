@@ -25,13 +25,13 @@ from digitgan.evaluation.classifier_networks import (
     FeatureClassifier,
     in_channels_last,
     network_for,
-    set_patch_components,
+    set_whitening,
     stored,
 )
 from digitgan.evaluation.classifier_state import UnfinishedTraining
 from digitgan.images import to_network
 from digitgan.networks import ImageSpec
-from digitgan.networks.patches import patch_images
+from digitgan.networks.whitening import whitening_images
 
 MAX_SHIFT: Final = 2
 """The greatest random shift of small grey images, in pixels, since digits are not always centred."""
@@ -107,8 +107,9 @@ def shifted_together(batch: Batch, seed: int, step: int) -> Tensor:
     return torch.roll(to_network(batch.images), (down, right), dims=(2, 3))
 
 
-def _augmented(batch: Batch, seed: int, step: int) -> Tensor:
-    return shifted_and_mirrored(batch, seed, "classifier augmentation", step)
+def shifted_and_mirrored_if_rgb(batch: Batch, seed: int, step: int) -> Tensor:
+    """Return the images of a batch, shifted and, unless they are grey and thus often characters, mirrored at random."""
+    return shifted_and_mirrored(batch, seed, "classifier augmentation", step, mirror=batch.images.shape[1] == 3)
 
 
 def _adamw(classifier: FeatureClassifier) -> torch.optim.Optimizer:
@@ -128,9 +129,21 @@ def _nesterov(classifier: FeatureClassifier) -> torch.optim.Optimizer:
 SETTINGS: Final[Mapping[str, TrainingSettings]] = types.MappingProxyType(
     {
         # 180,000 images are three epochs of MNIST.
-        SMALL: TrainingSettings(128, 180_000, 0, 30, 0.05, _adamw, one_cycle, shifted_together, bfloat16=False),
+        SMALL: TrainingSettings(
+            batch_size=128,
+            images=180_000,
+            min_images=0,
+            max_epochs=30,
+            label_smoothing=0.05,
+            optimizer=_adamw,
+            schedule=one_cycle,
+            augment=shifted_together,
+            bfloat16=False,
+        ),
         # 800,000 images are 16 epochs of CIFAR-10; 51,200 are 200 steps.
-        RESIDUAL: TrainingSettings(256, 800_000, 51_200, 60, 0.1, _nesterov, triangle, _augmented, bfloat16=True),
+        RESIDUAL: TrainingSettings(
+            256, 800_000, 51_200, 60, 0.1, _nesterov, triangle, shifted_and_mirrored_if_rgb, bfloat16=True
+        ),
     }
 )
 """The settings of the training by the name of the network."""
@@ -182,8 +195,8 @@ def train_classifier(
         classifier = in_channels_last(FeatureClassifier(spec))
     batches = Batches(image_set, size, seed)
     if network == RESIDUAL:
-        sample = Batches(image_set, min(patch_images(spec), len(image_set)), seed).at(0)
-        set_patch_components(classifier, to_network(sample.images))
+        sample = Batches(image_set, min(whitening_images(spec), len(image_set)), seed).at(0)
+        set_whitening(classifier, to_network(sample.images))
     optimizer = settings.optimizer(classifier)
     key = "" if state is None else f"{image_set.content_hash} {network} {seed} {steps}"
     unfinished = UnfinishedTraining(state, hashlib.sha256(key.encode()).hexdigest(), notify)

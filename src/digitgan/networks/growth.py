@@ -139,15 +139,15 @@ def _halved(height: int, width: int, smallest: int, patch: int) -> tuple[tuple[i
 
 
 def _nearest(height: int, width: int, smallest: int, patch: int) -> list[tuple[int, int]]:
-    """Return the nearest smaller and larger sizes that the network can make."""
-    found = []
-    for sign in (-1, 1):
-        for step in range(1, height + width + patch * smallest):
-            grid = range(step + 1)
-            sizes = [(height + sign * step, width + sign * other) for other in grid]
-            sizes += [(height + sign * other, width + sign * step) for other in grid]
-            fitting = [size for size in sizes if min(size) > 0 and _halved(*size, smallest, patch)]
-            if fitting:
-                found.append(min(fitting, key=lambda size: abs(size[0] - height) + abs(size[1] - width)))
-                break
-    return found
+    """Return the nearest size with no larger sides and the nearest with no smaller sides that the network can make."""
+    starts = range(smallest, MAX_START + 1)
+    doublings = range(max(height, width).bit_length() + 1)
+    sizes = [(patch * high << times, patch * wide << times) for times in doublings for high in starts for wide in starts]
+
+    def distance(size: tuple[int, int]) -> tuple[int, int]:
+        apart = abs(size[0] - height), abs(size[1] - width)
+        return max(apart), sum(apart)
+
+    smaller = [size for size in sizes if size[0] <= height and size[1] <= width]
+    larger = [size for size in sizes if size[0] >= height and size[1] >= width]
+    return [min(each, key=distance) for each in (smaller, larger) if each]

@@ -17,7 +17,7 @@ from torch.nn import functional
 from digitgan.networks.base import Discriminator, DiscriminatorOutput, ImageSpec
 from digitgan.networks.conditioning import Head
 from digitgan.networks.layers import initialise, same_convolution
-from digitgan.networks.patches import COMPONENTS, STAGE_SIDE, patch_components, patch_layer
+from digitgan.networks.whitening import COMPONENTS, STAGE_SIDE, whitening_shape, whitening_weights
 from digitgan.recipes import ProjectedDiscriminatorRecipe
 
 LAST_SIDE: Final = 4
@@ -31,12 +31,12 @@ NORM_MOMENTUM: Final = 0.2
 
 
 class FeatureLayer(NamedTuple):
-    """Place of a convolution in the feature network. A ReLU follows each.
+    """Use of a convolution in the feature network. A ReLU follows each.
 
     Attributes:
-        pools: whether the maxima of 2x2 squares of its input are taken first.
+        pools: whether 2x2 max pooling precedes it.
         residual: whether its input is added to its output.
-        kept: whether its maps are those of a size, which a head receives.
+        kept: whether its feature maps are passed to a head.
     """
 
     pools: bool = False
@@ -46,26 +46,26 @@ class FeatureLayer(NamedTuple):
 
 @final
 class FeatureNetwork(nn.Module):
-    """A convolutional network: principal components of patches -> stages, each of half the sides -> maps of each size.
+    """A convolutional network: whitening layer -> stages, each of half the sides -> feature maps of each stage.
 
     All stages except the first and the last have a residual convolution. The cost for an image hardly depends on its size above
-    32 pixels, because the patches of larger images are larger and further apart.
+    64 pixels, because the patches of larger images are larger and further apart.
 
     Attributes:
-        patches: the first layer, without training; see `set_patch_components`.
+        whitening: the first layer; see `set_whitening`.
         convolutions: the layers that learn, each followed by a ReLU.
-        layers: the place of each of them.
+        layers: the use of each of them.
         shapes: (channels, height, width) of the maps of each stage.
     """
 
     def __init__(self, spec: ImageSpec, width: int) -> None:
         super().__init__()
-        first = patch_layer(spec)
+        first = whitening_shape(spec)
         channels, sides = 2 * first.components, (spec.height, spec.width)
-        self.patches = same_convolution(spec.channels, channels, first.kernel, first.stride, sides)
+        self.whitening = same_convolution(spec.channels, channels, first.kernel, first.stride, sides)
         sides = _divided(sides, first.stride)
         layers, convolutions = [], []
-        if max(sides) > STAGE_SIDE:
+        if first.side > STAGE_SIDE:
             layers.append(FeatureLayer())
             convolutions.append(same_convolution(channels, 2 * COMPONENTS, 3, 2, sides))
             channels, sides = 2 * COMPONENTS, _divided(sides, 2)
@@ -96,7 +96,7 @@ class FeatureNetwork(nn.Module):
             norms: a norm after each of `convolutions`; None for none.
         """
         found = []
-        maps = functional.relu(self.patches(images))
+        maps = functional.relu(self.whitening(images))
         normed: Iterable[nn.Module | None] = repeat(None, len(self.layers)) if norms is None else norms
         for layer, convolution, norm in zip(self.layers, self.convolutions, normed, strict=True):
             inputs = functional.max_pool2d(maps, 2, ceil_mode=True) if layer.pools else maps
@@ -109,11 +109,11 @@ class FeatureNetwork(nn.Module):
         return found
 
     @torch.no_grad()
-    def set_patch_components(self, images: Tensor) -> None:
+    def set_whitening(self, images: Tensor) -> None:
         """Set the first layer to the principal components of patches of training images (n, channels, height, width)."""
-        layer = unpadded(self.patches)
+        layer = unpadded(self.whitening)
         (kernel, _), (stride, _) = layer.kernel_size, layer.stride
-        layer.weight.copy_(patch_components(images, kernel, stride, layer.out_channels // 2))
+        layer.weight.copy_(whitening_weights(images, kernel, stride, layer.out_channels // 2))
 
 
 @final

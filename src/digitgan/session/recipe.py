@@ -68,8 +68,9 @@ def suitable_recipe(spec: ImageSpec, images: int, device: torch.device) -> tuple
     """
     side, each = max(spec.height, spec.width), images // spec.classes
     size = f"{spec.height}x{spec.width} {'grey' if spec.channels == 1 else 'colour'} images"
+    if spec.classes == 1:
+        return "dcgan", "images without labels"
     candidates = [
-        (spec.classes == 1, "dcgan", "images without labels"),
         (each < FEW_IMAGES, "few-shot", f"{each:,} images of each class"),
         (side > LARGE_SIDE and device.type == "cpu", "progressive", f"{size} on a CPU"),
         (side > LARGE_SIDE or (spec.channels > 1 and device.type != "cpu"), "residual", size),

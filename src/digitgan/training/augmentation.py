@@ -23,9 +23,6 @@ TRANSLATION_SHARE: Final = 1 / 8
 CUTOUT_SHARE: Final = 1 / 2
 """Side of the square that cutout removes, as a share of the image's side (Zhao et al. 2020, appendix)."""
 
-FLIPS: Final = "flips"
-"""The operation that `augmentation.flips` adds. It is not part of `augmentation.operations`: a mirrored digit is wrong."""
-
 
 class Operation(ABC):
     """Base class of the operations.

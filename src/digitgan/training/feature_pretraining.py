@@ -13,8 +13,8 @@ from digitgan.data import Batches, ImageSet, ProgressFn
 from digitgan.data.augmentation import shifted_and_mirrored
 from digitgan.data.progress import ProgressLines, with_separators
 from digitgan.images import to_network
-from digitgan.networks.patches import patch_images
 from digitgan.networks.projected import FeatureNetworkClassifier, ProjectedDiscriminator
+from digitgan.networks.whitening import whitening_images
 from digitgan.recipes import Recipe
 from digitgan.training.microbatches import trained
 from digitgan.training.trainer import Trainer
@@ -43,9 +43,9 @@ def feature_steps(recipe: Recipe) -> int:
 def teach_features(
     trainer: Trainer, steps: int, image_set: ImageSet, notify: ProgressFn, check_stop: Callable[[], None]
 ) -> dict[str, Any]:
-    """Train the feature network of the discriminator: SGD with Nesterov momentum, label smoothing, shifts and mirroring.
+    """Train the feature network of the discriminator: SGD with Nesterov momentum, label smoothing and random shifts.
 
-    Grey images are not mirrored; see `shifted_and_mirrored`.
+    If the recipe mirrors training images, half of the images are mirrored here too.
 
     Args:
         trainer: trainer whose discriminator is changed; its other networks stay the same.
@@ -64,8 +64,8 @@ def teach_features(
         torch.manual_seed(rng.torch_seed(trainer.seed, "feature classifier weights"))
         classifier = FeatureNetworkClassifier(discriminator.features, trainer.spec.classes, discriminator.classifier)
     batches = Batches(image_set, BATCH_SIZE, trainer.seed, trainer.device)
-    sample = Batches(image_set, min(patch_images(trainer.spec), len(image_set)), trainer.seed).at(0)
-    discriminator.features.set_patch_components(to_network(sample.images))
+    sample = Batches(image_set, min(whitening_images(trainer.spec), len(image_set)), trainer.seed).at(0)
+    discriminator.features.set_whitening(to_network(sample.images))
     classifier.to(trainer.device)
     for part in (classifier.norms, classifier.logits, discriminator.features.convolutions):
         part.requires_grad_(True)
@@ -75,12 +75,13 @@ def teach_features(
         {"params": [weight for weight in weights if weight.ndim == 1], "weight_decay": 0.0},
     ]
     optimizer = torch.optim.SGD(groups, LEARNING_RATE, MOMENTUM, nesterov=True)
+    mirror = trainer.recipe.training.mirror
     right: list[torch.Tensor] = []
     progress = ProgressLines(notify, "pretraining of the features, steps", with_separators)
     for step in range(steps):
         check_stop()
         batch = batches.at(step * BATCH_SIZE)
-        images = shifted_and_mirrored(batch, trainer.seed, "feature augmentation", step)
+        images = shifted_and_mirrored(batch, trainer.seed, "feature augmentation", step, mirror=mirror)
         for group in optimizer.param_groups:
             group["lr"] = LEARNING_RATE * min((step + 1) / (RISE * steps), (1 - step / steps) / (1 - RISE), 1.0)
         with trainer.objective.precision():

@@ -56,7 +56,7 @@ def training_speed(recipe: Recipe, spec: ImageSpec, device: torch.device, budget
 
 
 def images_within(seconds: float, recipe: Recipe, spec: ImageSpec, device: torch.device, speed: float) -> int:
-    """Compute the length of a run of a given duration, including the pretraining of the generator.
+    """Compute the length of a run of a given duration, including the pretraining of the generator and of the features.
 
     Args:
         seconds: duration of the run.

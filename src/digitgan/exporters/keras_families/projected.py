@@ -16,7 +16,7 @@ def projected_discriminator(
     scores: list[KerasTensor] = []
     images = maps
     features = discriminator.features
-    maps = build.relu(0.0, build.convolution(features.patches, maps, "patches"), "patches_relu")
+    maps = build.relu(0.0, build.convolution(features.whitening, maps, "whitening"), "whitening_relu")
     for number, (layer, convolution) in enumerate(zip(features.layers, features.convolutions, strict=True)):
         name = f"features_{number}"
         if layer.pools:
