@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from digitgan.data import Batch, ImageSet
-from digitgan.data.augmentation import shifted_and_mirrored
+from digitgan.data.shifts import shifted_and_mirrored
 from digitgan.evaluation import classifier_state, classifier_training, train_classifier
 from digitgan.evaluation.classifier import classifier_for, load_classifier
 from digitgan.evaluation.classifier_networks import RESIDUAL, SMALL, FeatureClassifier

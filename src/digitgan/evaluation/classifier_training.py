@@ -16,8 +16,8 @@ from torch.nn import functional
 
 from digitgan import rng
 from digitgan.data import Batch, Batches, ImageSet, ProgressFn, silent
-from digitgan.data.augmentation import shifted_and_mirrored
 from digitgan.data.progress import ProgressLines, with_separators
+from digitgan.data.shifts import shifted_and_mirrored
 from digitgan.device import choose_precision
 from digitgan.evaluation.classifier_networks import (
     RESIDUAL,

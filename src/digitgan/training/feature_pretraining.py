@@ -10,8 +10,8 @@ from torch.nn import functional
 
 from digitgan import rng
 from digitgan.data import Batches, ImageSet, ProgressFn
-from digitgan.data.augmentation import shifted_and_mirrored
 from digitgan.data.progress import ProgressLines, with_separators
+from digitgan.data.shifts import shifted_and_mirrored
 from digitgan.images import to_network
 from digitgan.networks.projected import FeatureNetworkClassifier, ProjectedDiscriminator
 from digitgan.networks.whitening import whitening_images

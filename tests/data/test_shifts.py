@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from digitgan.data import Batch
-from digitgan.data.augmentation import shifted_and_mirrored
+from digitgan.data.shifts import shifted_and_mirrored
 
 
 def numbered(count: int, channels: int, height: int, width: int) -> Batch:
