@@ -47,7 +47,8 @@ _NARROW = [f"{network}.{width}" for network in ("generator", "discriminator") fo
 NARROWER = {
     "quality": ["generator.channels=[32, 16, 8]", "discriminator.channels=[16, 32, 64]"],
     "colour": [
-        "generator.channels=[16, 8]",
+        "generator.width=8",
+        "generator.max_width=16",
         "discriminator.width=4",
         "discriminator.head_width=8",
         "discriminator.image_width=4",
