@@ -142,7 +142,15 @@ SETTINGS: Final[Mapping[str, TrainingSettings]] = types.MappingProxyType(
         ),
         # 800,000 images are 16 epochs of CIFAR-10; 51,200 are 200 steps.
         RESIDUAL: TrainingSettings(
-            256, 800_000, 51_200, 60, 0.1, _nesterov, triangle, shifted_and_mirrored_if_rgb, bfloat16=True
+            batch_size=256,
+            images=800_000,
+            min_images=51_200,
+            max_epochs=60,
+            label_smoothing=0.1,
+            optimizer=_nesterov,
+            schedule=triangle,
+            augment=shifted_and_mirrored_if_rgb,
+            bfloat16=True,
         ),
     }
 )

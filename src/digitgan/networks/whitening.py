@@ -23,7 +23,7 @@ MAX_FIRST_SIDE: Final = 32
 COMPONENTS: Final = 24
 """Number of principal components."""
 
-MIN_VARIANCE: Final = 5e-4
+NOISE_VARIANCE: Final = 5e-4
 """Variance that is added to those of the components, so that rare patterns and noise are not amplified without limit."""
 
 WHITENING_PIXELS: Final = 1_000_000
@@ -80,5 +80,5 @@ def whitening_weights(images: Tensor, kernel: int, stride: int, count: int) -> T
     patches = functional.unfold(images, kernel, stride=stride).transpose(1, 2).flatten(0, 1)
     patches = patches - patches.mean(dim=0)
     variances, components = torch.linalg.eigh(patches.T @ patches / len(patches))
-    scaled = (components / (variances.clamp(min=0) + MIN_VARIANCE).sqrt()).T.flip(0)[:count]
+    scaled = (components / (variances.clamp(min=0) + NOISE_VARIANCE).sqrt()).T.flip(0)[:count]
     return torch.cat([scaled, -scaled]).reshape(2 * count, images.shape[1], kernel, kernel)
