@@ -126,8 +126,8 @@ def main(
                 for name in ("none", "fixed", "adaptive"):
                     changes = (f"augmentation.name={name}",)
                     limited = ("--per-class-limit", str(each))
-                    label = f"few-shot, {name}, {each} of each class, {time}"
-                    measure(label, lambda c=changes, more=limited: _runs("few-shot", source, c, real, options, more))
+                    label = f"colour-few-shot, {name}, {each} of each class, {time}"
+                    measure(label, lambda c=changes, more=limited: _runs("colour-few-shot", source, c, real, options, more))
         else:
             for label, changes in (("growing", ()), ("not growing", ("training.growth=",))):
                 measure(f"{label}, {time}", lambda c=changes: _runs("progressive", source, c, real, options))

@@ -60,7 +60,11 @@ def test_shapes_and_ranges(name: str, spec: ImageSpec) -> None:
     assert images.shape == (6, spec.channels, spec.height, spec.width)
     assert images.abs().max() <= 1
     assert output.logits.shape == (6,)
-    assert (output.class_logits is not None) == (name in ("acgan", "colour")) == recipe.discriminator.auxiliary_classifier
+    assert (
+        (output.class_logits is not None)
+        == (name in ("acgan", "colour", "colour-few-shot"))
+        == recipe.discriminator.auxiliary_classifier
+    )
 
 
 def feature_sizes(network: Generator | Discriminator, kind: type[nn.Module], *inputs: torch.Tensor) -> list[tuple[int, ...]]:

@@ -44,16 +44,19 @@ SETTINGS = [
 
 _NARROW = [f"{network}.{width}" for network in ("generator", "discriminator") for width in ("width=8", "max_width=16")]
 
+_NARROW_COLOUR = [
+    "generator.width=8",
+    "generator.max_width=16",
+    "discriminator.width=4",
+    "discriminator.head_width=8",
+    "discriminator.image_width=4",
+    "training.feature_pretraining=5",
+]
+
 NARROWER = {
     "quality": ["generator.channels=[32, 16, 8]", "discriminator.channels=[16, 32, 64]"],
-    "colour": [
-        "generator.width=8",
-        "generator.max_width=16",
-        "discriminator.width=4",
-        "discriminator.head_width=8",
-        "discriminator.image_width=4",
-        "training.feature_pretraining=5",
-    ],
+    "colour": _NARROW_COLOUR,
+    "colour-few-shot": _NARROW_COLOUR,
     "residual": _NARROW,
     "progressive": _NARROW,
     "onehot-cgan-fixed": ["generator.channels=[32, 16, 8]", "discriminator.channels=[16, 32]"],

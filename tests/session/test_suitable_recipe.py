@@ -26,7 +26,9 @@ CPU, GPU = torch.device("cpu"), torch.device("cuda")
         (ImageSpec(3, 64, 64, 10), 50_000, CPU, "progressive"),
         (ImageSpec(1, 128, 96, 4), 50_000, CPU, "progressive"),
         (ImageSpec(3, 64, 64, 10), 50_000, GPU, "residual"),
-        (ImageSpec(3, 32, 32, 10), 2_000, CPU, "few-shot"),
+        (ImageSpec(3, 32, 32, 10), 2_000, CPU, "colour-few-shot"),
+        (ImageSpec(3, 64, 64, 10), 2_000, GPU, "colour-few-shot"),
+        (ImageSpec(1, 28, 28, 10), 2_000, CPU, "few-shot"),
         (ImageSpec(1, 64, 64, 10), 2_000, GPU, "few-shot"),
         (ImageSpec(3, 32, 32, 1), 50_000, CPU, "dcgan"),
         (ImageSpec(1, 28, 28, 1), 100, CPU, "dcgan"),
@@ -45,7 +47,9 @@ def test_the_recipe_suits_size_colour_number_and_device(
 def test_a_recipe_that_cannot_make_the_size_is_passed_over() -> None:
     # `few-shot` makes multiples of four only, `residual` twice any side of up to sixteen pixels, `colour` at least ten pixels.
     assert suitable_recipe(ImageSpec(3, 8, 8, 2), 100_000, CPU)[0] == "fast"
-    assert suitable_recipe(ImageSpec(3, 30, 30, 2), 100, GPU)[0] == "residual"
+    assert suitable_recipe(ImageSpec(3, 8, 8, 2), 100, CPU)[0] == "few-shot"
+    assert suitable_recipe(ImageSpec(1, 30, 30, 2), 100, GPU)[0] == "colour-few-shot"
+    assert suitable_recipe(ImageSpec(1, 30, 30, 2), 100_000, CPU)[0] == "colour"
 
 
 def test_the_choice_is_said_in_one_line_and_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,8 +67,8 @@ def test_the_choice_is_said_in_one_line_and_recorded(tmp_path: Path, monkeypatch
 
 def test_settings_change_the_chosen_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    plan = plan_training(TrainOptions(data="digits", images=64, settings=("augmentation.name=adaptive",)), lambda line: None)
-    assert (plan.recipe.name, plan.recipe.augmentation.name) == ("few-shot", "adaptive")
+    plan = plan_training(TrainOptions(data="digits", images=64, settings=("augmentation.name=fixed",)), lambda line: None)
+    assert (plan.recipe.name, plan.recipe.augmentation.name) == ("few-shot", "fixed")
 
 
 def test_settings_are_checked_with_the_chosen_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,12 +59,9 @@ def naive_translation(image: Image, numbers: list[float]) -> Image:
     _, height, width = image.shape
     reach = [math.floor(side / 8 + 0.5) for side in (height, width)]
     down, right = (math.floor(number * (2 * most + 1)) - most for number, most in zip(numbers, reach, strict=True))
-    result = np.zeros_like(image)
-    for row in range(height):
-        for column in range(width):
-            if 0 <= row - down < height and 0 <= column - right < width:
-                result[:, row, column] = image[:, row - down, column - right]
-    return result
+    wide = np.pad(image, ((0, 0), (reach[0], reach[0]), (reach[1], reach[1])), mode="reflect")
+    top, left = reach[0] - down, reach[1] - right
+    return wide[:, top : top + height, left : left + width]
 
 
 def naive_cutout(image: Image, numbers: list[float]) -> Image:
@@ -127,6 +124,14 @@ def test_gradients_of_both_orders(name: str) -> None:
 
     assert torch.autograd.gradcheck(changed, (images,))
     assert torch.autograd.gradgradcheck(lambda images: changed(images).square(), (images,))
+
+
+def test_a_moved_digit_keeps_its_black_ground() -> None:
+    image = torch.full((200, 1, 16, 16), -1.0)
+    image[:, :, 6:10, 6:10] = 1.0
+    moved = AUGMENTATIONS.find("translation").changed(image, numbers_for(200, 2))
+    assert set(moved.unique().tolist()) == {-1.0, 1.0}
+    assert moved.sum(dim=(1, 2, 3)).unique().numel() == 1
 
 
 def test_every_shift_and_every_place_occurs_about_equally_often() -> None:

@@ -54,7 +54,7 @@ def check_lengths(options: TrainOptions) -> None:
         rng.check_seed(options.seed)
 
 
-CHOSEN_RECIPES: Final = (DEFAULT_RECIPE, "colour", "residual", "progressive", "few-shot", "dcgan")
+CHOSEN_RECIPES: Final = (DEFAULT_RECIPE, "colour", "residual", "progressive", "few-shot", "colour-few-shot", "dcgan")
 """The recipes of which `suitable_recipe` chooses one."""
 
 
@@ -70,12 +70,16 @@ def suitable_recipe(spec: ImageSpec, images: int, device: torch.device) -> tuple
     size = f"{spec.height}x{spec.width} {'grey' if spec.channels == 1 else 'colour'} images"
     if spec.classes == 1:
         return "dcgan", "images without labels"
+    few, colour = each < FEW_IMAGES, spec.channels > 1
     candidates = [
-        (each < FEW_IMAGES, "few-shot", f"{each:,} images of each class"),
+        (few and colour, "colour-few-shot", f"{each:,} colour images of each class"),
+        (few, "few-shot", f"{each:,} images of each class"),
+        (few, "colour-few-shot", f"{each:,} images of each class, of {size}"),
         (side > LARGE_SIDE and device.type == "cpu", "progressive", f"{size} on a CPU"),
-        (side > LARGE_SIDE or (spec.channels > 1 and device.type != "cpu"), "residual", size),
-        (spec.channels > 1, "colour", size),
+        (side > LARGE_SIDE or (colour and device.type != "cpu"), "residual", size),
+        (colour, "colour", size),
         (True, "fast", size),
+        (True, "colour", size),
     ]
     for suits, name, reason in candidates:
         if suits and _can_make(find_recipe(name), spec):

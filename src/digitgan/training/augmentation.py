@@ -83,7 +83,11 @@ class Contrast(Operation):
 
 @final
 class Translation(Operation):
-    """Move the image by whole pixels, at most `TRANSLATION_SHARE` of its sides; the pixels that become free are 0."""
+    """Move the image by whole pixels, at most `TRANSLATION_SHARE` of its sides.
+
+    Pixels beyond the border are those inside of it, reflected, as in Karras et al. 2020. Zhao et al. 2020 set them to 0, which
+    is grey. The discriminator then sees grey bars on the black ground of digits, which none of its real images has.
+    """
 
     numbers = 2
 
@@ -99,12 +103,11 @@ def _moved(images: Tensor, dim: int, number: Tensor) -> Tensor:
     side = images.shape[dim]
     most = int(side * TRANSLATION_SHARE + 0.5)
     shifts = (number * (2 * most + 1)).long() - most
-    sources = torch.arange(side, device=images.device) - shifts[:, None]
+    sources = (torch.arange(side, device=images.device) - shifts[:, None]).abs()
+    sources = torch.minimum(sources, 2 * (side - 1) - sources)
     shape = [len(images), 1, 1, 1]
     shape[dim] = side
-    free = ((sources < 0) | (sources >= side)).view(shape)
-    taken = sources.clamp(0, side - 1).view(shape).expand_as(images)
-    return images.gather(dim, taken).masked_fill(free, 0.0)
+    return images.gather(dim, sources.view(shape).expand_as(images))
 
 
 @final
