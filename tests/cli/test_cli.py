@@ -170,9 +170,9 @@ def test_images_of_mixed_size_are_refused_with_both_files(capsys: pytest.Capture
 
 
 def test_images_of_a_size_the_networks_do_not_take_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    np.savez("odd.npz", images=np.zeros((4, 30, 30), np.uint8), labels=[0, 1, 0, 1])
+    np.savez("odd.npz", images=np.zeros((4, 31, 31), np.uint8), labels=[0, 1, 0, 1])
     assert run("train", "--data=odd.npz", "--images=64", "--out=run") == 2
-    assert "30x30" in capsys.readouterr().err
+    assert "31x31" in capsys.readouterr().err
     assert not Path("run").exists()
 
 
