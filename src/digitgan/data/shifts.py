@@ -38,11 +38,11 @@ def shifted_and_mirrored(batch: Batch, seed: int, purpose: str, step: int, *, mi
     words = rng.words(seed, purpose, step * count, count, 3)
     down, right = (_shifts(words[:, place], side) for place, side in enumerate((height, width)))
     mirrored = (words[:, 2] & np.uint64(1)).astype(bool) & mirror
-    rows, columns = _reflected(down, height), _reflected(right, width)
-    columns[mirrored] = columns[mirrored, ::-1]
     device = batch.images.device
+    rows, columns = reflected(to_device(down, device), height), reflected(to_device(right, device), width)
+    columns = torch.where(to_device(mirrored, device)[:, None], columns.flip(1), columns)
     numbers = torch.arange(count, device=device)[:, None, None]
-    taken = batch.images[numbers, :, to_device(rows, device)[:, :, None], to_device(columns, device)[:, None, :]]
+    taken = batch.images[numbers, :, rows[:, :, None], columns[:, None, :]]
     return to_network(taken.permute(0, 3, 1, 2))
 
 
@@ -52,8 +52,10 @@ def _shifts(words: npt.NDArray[np.uint64], side: int) -> Positions:
     return (words % np.uint64(2 * furthest + 1)).astype(np.int64) - furthest
 
 
-def _reflected(shifts: Positions, length: int) -> Positions:
-    """Return the positions (n, length) from which shifted lines take their pixels; those outside are reflected inside."""
-    places = np.abs(np.arange(length) - shifts[:, None])
-    reflected: Positions = np.minimum(places, 2 * (length - 1) - places)
-    return reflected
+def reflected(shifts: Tensor, length: int) -> Tensor:
+    """Return the positions (n, length) from which lines that are moved by `shifts` (n,) take their pixels.
+
+    Positions outside are reflected inside. A shift must be less than the length.
+    """
+    places = (torch.arange(length, device=shifts.device) - shifts[:, None]).abs()
+    return torch.minimum(places, 2 * (length - 1) - places)

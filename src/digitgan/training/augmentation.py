@@ -13,6 +13,7 @@ from typing import ClassVar, Final, final
 import torch
 from torch import Tensor
 
+from digitgan.data.shifts import reflected
 from digitgan.errors import RecipeError
 from digitgan.lookup import Registry
 from digitgan.recipes import AugmentationRecipe
@@ -85,8 +86,8 @@ class Contrast(Operation):
 class Translation(Operation):
     """Move the image by whole pixels, at most `TRANSLATION_SHARE` of its sides.
 
-    Pixels beyond the border are those inside of it, reflected, as in Karras et al. 2020. Zhao et al. 2020 set them to 0, which
-    is grey. The discriminator then sees grey bars on the black ground of digits, which none of its real images has.
+    Pixels beyond the border are those inside of it, reflected, as in Karras et al. 2020. Zhao et al. 2020 set them to 0. The
+    feature network of a projected discriminator has never seen such bars.
     """
 
     numbers = 2
@@ -103,11 +104,9 @@ def _moved(images: Tensor, dim: int, number: Tensor) -> Tensor:
     side = images.shape[dim]
     most = int(side * TRANSLATION_SHARE + 0.5)
     shifts = (number * (2 * most + 1)).long() - most
-    sources = (torch.arange(side, device=images.device) - shifts[:, None]).abs()
-    sources = torch.minimum(sources, 2 * (side - 1) - sources)
     shape = [len(images), 1, 1, 1]
     shape[dim] = side
-    return images.gather(dim, sources.view(shape).expand_as(images))
+    return images.gather(dim, reflected(shifts, side).view(shape).expand_as(images))
 
 
 @final
