@@ -89,8 +89,10 @@ def test_errors_are_those_of_the_command_line(tmp_path: Path) -> None:
         digitgan.load("")
     with pytest.raises(UsageError, match="out=''"):
         digitgan.train(data="digits", out="")
-    with pytest.raises(DigitganError, match=r"generator\.channels = \[8, 8, 8\].*\b28x28\b"):
-        digitgan.train("fast", data="digits", settings=["generator.channels=[8, 8, 8]"], images=64, out=tmp_path / "run")
+    with pytest.raises(DigitganError, match=r"generator\.channels = \[8, 8, 8, 8, 8, 8\].*\b28x28\b"):
+        digitgan.train(
+            "fast", data="digits", settings=["generator.channels=[8, 8, 8, 8, 8, 8]"], images=64, out=tmp_path / "run"
+        )
     assert not (tmp_path / "run").exists()
 
 

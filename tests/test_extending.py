@@ -5,7 +5,6 @@ Each test registers an entry, uses it by name on the command line, and checks th
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,7 +17,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from digitgan.data import DATASETS, READERS, Dataset, DatasetFile, DataSource, IdxFiles, ImageSet, ProgressFn, write_idx
+from digitgan.data import DATASETS, READERS, Dataset, DatasetFile, DataSource, IdxFiles, ImageSet, Reading, write_idx
 from digitgan.errors import UsageError
 from digitgan.evaluation import METRICS, Comparison, Metric
 from digitgan.evaluation.metrics.bootstrap import Interval
@@ -218,31 +217,31 @@ def test_a_data_set(registered: Any, isolated_home: Path, tmp_path: Path, digits
     assert json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))["data"]["source"] == "tiny"
 
 
-def csv_file(path: Path) -> DataSource | None:
-    """Read rows with a label and the pixels of a square grey image."""
-    if path.suffix != ".csv":
+def json_file(path: Path, reading: Reading) -> DataSource | None:
+    """Read a JSON file of pairs of a label and the levels of a square image."""
+    if path.suffix != ".json":
         return None
 
-    def load(split: str, notify: ProgressFn) -> ImageSet:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = np.array([[int(value) for value in row] for row in csv.reader(file)])
-        side = int((rows.shape[1] - 1) ** 0.5)
-        images = rows[:, 1:].reshape(-1, side, side).astype(np.uint8)
-        return ImageSet(images, rows[:, 0].astype(np.int64), tuple("0123456789"), path.name)
+    def load(split: str) -> ImageSet:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        pixels = np.array([levels for _, levels in rows], dtype=np.uint8)
+        reading.notes.add("read by a reader of another package")
+        return ImageSet(pixels, np.array([label for label, _ in rows]), tuple("0123456789"), path.name)
 
-    return DataSource(("train",), load, "a CSV file has a training split only")
+    return DataSource(("train",), load, "a JSON file has a training split only")
 
 
 def test_a_reader(registered: Any, isolated_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "digits.csv"
-    rows = [[label, *([10 * label] * 64)] for label in range(10)]
-    path.write_text("\n".join(",".join(map(str, row)) for row in rows), encoding="utf-8")
+    path = tmp_path / "digits.json"
+    path.write_text(json.dumps([[label, [[10 * label] * 8] * 8] for label in range(10)]), encoding="utf-8")
     assert str(path) in complaint(capsys, "data", "verify", str(path))
-    registered(READERS, "a CSV file", csv_file)
-    assert run("data", "verify", str(path), "--json") == 0
-    assert '"images": 10' in capsys.readouterr().out
+    registered(READERS, "a JSON file", json_file)
+    assert run("data", "verify", str(path), "--size=4", "--json") == 0
+    found = json.loads(capsys.readouterr().out)["train"]
+    assert (found["images"], found["shape"]) == (10, [1, 4, 4])
+    assert any("another package" in note for note in found["notes"])
     (tmp_path / "other.txt").write_text("", encoding="utf-8")
-    assert "a CSV file" in complaint(capsys, "data", "verify", str(tmp_path / "other.txt"))
+    assert "a JSON file" in complaint(capsys, "data", "verify", str(tmp_path / "other.txt"))
 
 
 @dataclass(frozen=True)

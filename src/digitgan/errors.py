@@ -32,6 +32,10 @@ class RecipeError(DigitganError):
     """A recipe with an unknown key, a value out of range, or incompatible parts."""
 
 
+class SizeError(RecipeError):
+    """An image size that a family of networks cannot make."""
+
+
 class DataError(DigitganError):
     """A data source that is missing, damaged, or of another content than its name states."""
 

@@ -69,6 +69,7 @@ def claim_output(
     endings: Mapping[str, str] | None = None,
     remedy: str = "",
     option: str = "--out",
+    any_name: bool = False,
 ) -> None:
     """Check, before any computation, that the name of an output fits, and that writing it destroys no data.
 
@@ -80,12 +81,14 @@ def claim_output(
         endings: the ending of each format of the command.
         remedy: what else the user can do.
         option: the option that sets the path.
+        any_name: accept any name.
 
     Raises:
         UsageError: if the name does not fit.
         OutputError: if the path exists and `overwrite` is false, or if the path is of a kind that is never replaced.
     """
-    check_output_name(path, ending, format_name=format_name, endings=endings, remedy=remedy, option=option)
+    if not any_name:
+        check_output_name(path, ending, format_name=format_name, endings=endings, remedy=remedy, option=option)
     folder = not ending
     if path.exists() and not overwrite:
         raise OutputError(f"{path}: already exists; replace it with --overwrite, or choose another {option}")

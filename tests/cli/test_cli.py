@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from digitgan.cli.entry import COMMANDS
-from digitgan.data import write_idx
+from digitgan.data import load_image_set, write_idx
 from digitgan.model.file import Model, save_model
 from digitgan.networks import ImageSpec, build_generator
 from digitgan.recipes import find_recipe
@@ -157,23 +157,32 @@ def test_labels_outside_the_classes_are_refused(capsys: pytest.CaptureFixture[st
     assert re.search(r"bad\.npz.* 7 .*\b3\b", capsys.readouterr().err)
 
 
-def test_images_of_mixed_size_are_refused_with_both_files(capsys: pytest.CaptureFixture[str]) -> None:
+def test_images_of_mixed_size_are_brought_to_one_size_and_said(capsys: pytest.CaptureFixture[str]) -> None:
     for number, size in enumerate([28, 28, 32]):
         path = Path("set") / "a" / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("L", (size, size)).save(path)
-    assert run("train", "--data=set", "--images=64", "--out=run") == 2
-    complaint = capsys.readouterr().err
-    assert "2.png" in complaint
-    assert "32" in complaint
+    assert run("train", "dcgan", "--data=set", "--images=64", "--out=run", "--dry-run") == 0
+    assert re.search("28x28.*32x32.*--size", capsys.readouterr().err)
+    assert run("train", "dcgan", "--data=set", "--images=64", "--out=run", "--strict") == 2
+    assert re.search("--strict.*\n.*32x32", capsys.readouterr().err)
     assert not Path("run").exists()
+    assert run("train", "dcgan", "--data=set", "--images=64", "--out=run", "--strict", "--size=28", "--dry-run") == 0
 
 
-def test_images_of_a_size_the_networks_do_not_take_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    np.savez("odd.npz", images=np.zeros((4, 31, 31), np.uint8), labels=[0, 1, 0, 1])
-    assert run("train", "--data=odd.npz", "--images=64", "--out=run") == 2
-    assert "31x31" in capsys.readouterr().err
-    assert not Path("run").exists()
+def test_images_of_a_size_that_the_networks_cannot_make_are_drawn_in_that_size(capsys: pytest.CaptureFixture[str]) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (40, 31, 29), dtype=np.uint8)
+    np.savez("odd.npz", images=noise, labels=np.arange(40) % 2)
+    assert run("train", *tiny.options(data="odd.npz"), "--out=run", "--dry-run") == 0
+    assert re.search("31x29.*32x32.*cut", capsys.readouterr().out)
+    assert run("train", *tiny.options(data="odd.npz"), "--out=run", "--quiet") == 0
+    assert run("sample", "run", "--count=5", "--format=npz", "--out=drawn.npz", "--quiet") == 0
+    assert np.load("drawn.npz")["images"].shape == (5, 31, 29)
+    assert run("train", "--resume", "--out=run", "--images=400", "--quiet") == 0
+    np.savez("tiny.npz", images=noise[:, :2, :2], labels=np.arange(40) % 2)
+    assert run("train", "fast", "--data=tiny.npz", "--images=64", "--out=none") == 2
+    assert "2x2" in capsys.readouterr().err
+    assert not Path("none").exists()
 
 
 @pytest.fixture
@@ -375,21 +384,23 @@ def test_names_left_out_are_chosen_without_overwriting(trained: Path) -> None:
         assert run("sample", "run", "--quiet") == 0
         assert run("write", "20 26", "run", "--quiet") == 0
         assert run("data", "show", "digits", "--quiet") == 0
-    expected = {"samples.png", "samples-2.png", "20-26.png", "20-26-2.png", "first-25.png", "first-25-2.png"}
+    expected = {"samples.png", "samples-2.png", "20-26.png", "20-26-2.png", "classes.png", "classes-2.png"}
     assert expected <= set(files())
 
 
-def test_data_show_draws_25_images_in_reversed_grey(capsys: pytest.CaptureFixture[str]) -> None:
+def test_data_show_draws_images_of_every_class(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("data", "show", "digits", "--out=d.png") == 0
     _, pixels = picture("d.png")
-    assert pixels.shape == (3 * (5 * 30 + 2), 3 * (5 * 30 + 2))
-    assert pixels.mean() > 128, "mostly white"
+    assert pixels.shape[0] == 4 + 10 * (2 * 28 + 4) + 4
+    digits = load_image_set("digits")
+    first = digits.images[digits.labels == 0][0]
+    np.testing.assert_array_equal(pixels[4 : 4 + 56 : 2, -600:-544:2, 0], first)
 
 
 def test_data_verify_prints_the_counts(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("data", "verify", "digits") == 0
     printed = capsys.readouterr().out
-    assert re.search(r"train: .*\b1,500\b.*\b28x28x1\b", printed)
+    assert re.search(r"train: .*\b1,500\b.*\b28x28\b", printed)
     assert re.search(r"test: .*\b297\b", printed)
 
 

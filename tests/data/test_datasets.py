@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from digitgan.data import DATASETS, SPLITS, IdxFiles
-from digitgan.data.idx import idx_stems
+from digitgan.data.readers.idx import idx_stems
 from digitgan.generation.writers.pictures import picture_paths
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -161,3 +161,19 @@ def test_half_of_the_images_are_mirrored_by_seed_and_position(digits: ImageSet) 
     assert not torch.equal(again.at(2000).images, Batches(digits, 500, 4, mirror=True).at(2000).images)
     narrow = torch.cat([Batches(digits, 100, 3, mirror=True).at(2000 + first).images for first in range(0, 500, 100)])
     assert torch.equal(narrow, again.at(2000).images), "a function of the position, not of the batch"
+
+
+def test_balanced_epochs_show_each_class_equally_often_and_each_image_in_turn() -> None:
+    labels = np.repeat([0, 1, 3], [90, 9, 1]).astype(np.int64)  # class 2 has no images
+    images = ImageSet(np.arange(100, dtype=np.uint8)[:, None, None], labels, ("a", "b", "c", "d"), "uneven")
+    batches = Batches(images, 10, seed=3, balanced=True)
+    shown = np.concatenate([batches.at(seen).images.numpy().ravel() for seen in range(0, 3000, 10)])
+    for epoch in shown.reshape(30, 100):
+        assert np.bincount(labels[epoch], minlength=4).tolist() == [34, 33, 0, 33]
+    times = np.bincount(shown, minlength=100)
+    assert set(times[:90].tolist()) <= {11, 12}  # 30 epochs with 34 images of 90
+    assert times[90:99].tolist() == [110] * 9
+    assert times[99] == 990
+    assert not np.array_equal(shown[:100], shown[100:200])
+    np.testing.assert_array_equal(batches.at(1234).images, Batches(images, 10, seed=3, balanced=True).at(1234).images)
+    assert not np.array_equal(shown[:100], Batches(images, 100, seed=4, balanced=True).at(0).images.numpy().ravel())

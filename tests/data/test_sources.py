@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import archives
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 from PIL import Image
 from serving import Answer, Handler, Serve
 
-from digitgan.data import Dataset, ImageSet, data_folder, load_image_set, verify
+from digitgan.data import Dataset, ImageSet, data_folder, load_image_set, load_splits, split_facts
 from digitgan.data.datasets import PACKAGED
 from digitgan.errors import DataError, DownloadError, UsageError
 from tests.cli.commands import run
@@ -58,6 +59,10 @@ def pictures(folder: Path, *names: str) -> None:
         Image.new("L", (4, 3), 7).save(folder / name)
 
 
+def facts_of(source: str, data_dir: Path | None = None, per_class_limit: int | None = None) -> dict[str, Any]:
+    return {split: split_facts(images) for split, images in load_splits(source, data_dir, per_class_limit).items()}
+
+
 def test_an_unknown_source_is_refused_with_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"'mnits': did you mean 'mnist'\?.*NPZ.*Parquet"):
         load_image_set("mnits")
@@ -72,9 +77,9 @@ def test_an_unknown_split_is_refused() -> None:
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "train-images-idx3-ubyte").touch()
-    with pytest.raises(DataError, match=r"train-images-idx3-ubyte: .*NPZ"):
-        load_image_set(str(tmp_path / "train-images-idx3-ubyte"))
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(DataError, match=r"notes.txt: .*NPZ"):
+        load_image_set(str(tmp_path / "notes.txt"))
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
@@ -117,7 +122,7 @@ def test_an_idx_folder_is_read_and_its_missing_files_are_named(tmp_path: Path, c
     with pytest.raises(DataError, match=r"kana: .*test.*t10k-images-idx3-ubyte.*t10k-labels-idx1-ubyte"):
         load_image_set(str(folder), "test")
     (folder / "train-labels-idx1-ubyte.gz").unlink()
-    with pytest.raises(DataError, match=r"kana: .*train .*train-labels-idx1-ubyte"):
+    with pytest.raises(DataError, match=r"kana: .*train .*train-images-idx3-ubyte.gz has no file of labels"):
         load_image_set(str(folder))
 
 
@@ -181,7 +186,7 @@ def test_nothing_is_fetched_where_that_is_not_allowed(
 ) -> None:
     mirror = serve(correct)
     catalogue(mirror.address)
-    for attempt in (lambda: load_image_set("small", allow_download=False), lambda: verify("small")):
+    for attempt in (lambda: load_image_set("small", allow_download=False), lambda: load_splits("small")):
         with pytest.raises(DataError, match=r"small .*digitgan.*--data-dir.*--data mnist"):
             attempt()
     assert not mirror.asked
@@ -209,7 +214,7 @@ def test_other_data_under_the_same_names_is_not_taken_for_the_set(
     changed = dict(contents)
     changed["train-labels-idx1-ubyte"] = changed["train-labels-idx1-ubyte"][:-1] + b"\x00"
     fill(tmp_path, changed)
-    for attempt in (lambda: load_image_set("small", data_dir=tmp_path), lambda: verify("small", tmp_path)):
+    for attempt in (lambda: load_image_set("small", data_dir=tmp_path), lambda: load_splits("small", tmp_path)):
         with pytest.raises(DataError, match=r"train-labels-idx1-ubyte.gz: .*small.*SHA-256"):
             attempt()
     assert len(load_image_set(str(tmp_path))) == 12  # the same files load as a folder of IDX files
@@ -218,24 +223,24 @@ def test_other_data_under_the_same_names_is_not_taken_for_the_set(
 def test_verify_tells_what_is_there(tmp_path: Path, contents: dict[str, bytes], catalogue: Callable[..., None]) -> None:
     catalogue()
     fill(tmp_path, contents, "t10k")
-    facts = verify("small", tmp_path)
+    facts = facts_of("small", tmp_path)
     assert list(facts) == ["test"]
     assert facts["test"]["images"] == 5
     assert facts["test"]["shape"] == (1, 4, 3)
     assert facts["test"]["counts"] == {"zero": 2, "one": 2, "two": 1}
     assert facts["test"]["content_hash"] == load_image_set("small", "test", tmp_path).content_hash
-    assert list(verify("digits")) == ["train", "test"]
+    assert list(load_splits("digits")) == ["train", "test"]
 
 
 def test_verify_names_what_is_damaged(tmp_path: Path, contents: dict[str, bytes]) -> None:
     path = fill(tmp_path, contents) / "t10k-images-idx3-ubyte.gz"
     path.write_bytes(path.read_bytes()[:-4])
     with pytest.raises(DataError, match=r"t10k-images-idx3-ubyte.gz: .*gzip"):
-        verify(str(tmp_path))
+        load_splits(str(tmp_path))
 
 
 def test_mnist_is_part_of_the_package(tmp_path: Path) -> None:
-    facts = verify("mnist", tmp_path / "no such folder")
+    facts = facts_of("mnist", tmp_path / "no such folder")
     assert {split: each["images"] for split, each in facts.items()} == {"train": 60_000, "test": 10_000}
     assert facts["train"]["shape"] == (1, 28, 28)
     assert list(facts["test"]["counts"].values()) == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
@@ -274,7 +279,7 @@ def test_a_limit_keeps_the_first_training_images_of_each_class(grey: ImageSet, t
     assert kept.labels.tolist() == [0, 1, 2, 0, 1, 2]
     assert kept.images[:, 0, 0].tolist() == [0, 1, 2, 3, 4, 5]
     assert kept.content_hash == ImageSet(grey.images[:6], grey.labels[:6], grey.class_names, "other").content_hash
-    assert verify(str(path), per_class_limit=3)["train"]["counts"] == {"a": 3, "b": 3, "c": 3}
+    assert facts_of(str(path), per_class_limit=3)["train"]["counts"] == {"a": 3, "b": 3, "c": 3}
 
 
 def test_a_limit_does_not_apply_to_test_images() -> None:
@@ -325,10 +330,10 @@ def test_a_damaged_download_is_named_with_the_cure(tmp_path: Path, serve: Serve,
     mirror = serve(answer_with(content))
     use_table(monkeypatch, archives.cifar(content, mirror.address))
     assert load_image_set("cifar10", "test", tmp_path).class_names == ("airplane", "automobile")
-    assert verify("cifar10", tmp_path)["train"]["counts"] == {"airplane": 3, "automobile": 3}
+    assert facts_of("cifar10", tmp_path)["train"]["counts"] == {"airplane": 3, "automobile": 3}
     path = tmp_path / "cifar10" / "cifar-10-binary.tar.gz"
     flip(path)
-    for attempt in (lambda: load_image_set("cifar10", data_dir=tmp_path), lambda: verify("cifar10", tmp_path)):
+    for attempt in (lambda: load_image_set("cifar10", data_dir=tmp_path), lambda: load_splits("cifar10", tmp_path)):
         with pytest.raises(DataError, match=r"cifar-10-binary\.tar\.gz: .*cifar10.*MD5.*Remove"):
             attempt()
     path.unlink()

@@ -144,7 +144,7 @@ def test_the_state_of_another_training_is_not_continued(tmp_path: Path, change: 
     )
     said: list[str] = []
     assert_same(train_classifier(grey(), 0, EPOCHS, said.append, path), train_classifier(grey(), 0, EPOCHS))
-    assert said == []
+    assert [line for line in said if "s left" not in line] == []  # a busy machine shows progress too
 
 
 @pytest.mark.parametrize("damage", ["truncated", "changed", "text", "empty"])
@@ -158,7 +158,7 @@ def test_a_damaged_state_is_not_continued(tmp_path: Path, damage: str) -> None:
     path.write_bytes(damaged[damage])
     said: list[str] = []
     assert_same(train_classifier(grey(), 0, EPOCHS, said.append, path), train_classifier(grey(), 0, EPOCHS))
-    assert said == []
+    assert [line for line in said if "s left" not in line] == []  # a busy machine shows progress too
 
 
 @pytest.mark.usefixtures("saves_at_each_step")

@@ -45,8 +45,9 @@ def test_both_networks_give_the_same_numbers(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["fast", "lstm-cgan", "onehot-cgan", "mask-cgan", "plain-gan", "style", *list(RESIDUAL)[:2]])
-def test_colour_and_other_sizes_too(name: str) -> None:
-    recipe, spec = VARIANTS[name], ImageSpec(3, 32, 16, 4)
+@pytest.mark.parametrize(("height", "width"), [(32, 16), (30, 17)])
+def test_colour_and_other_sizes_too(name: str, height: int, width: int) -> None:
+    recipe, spec = VARIANTS[name], ImageSpec(3, height, width, 4)
     generator, discriminator = generator_of(recipe, spec), discriminator_of(recipe, spec)
     z, labels = torch.randn(3, generator.latent), torch.tensor([0, 3, 1])
     with torch.no_grad():

@@ -11,6 +11,7 @@ import io
 import json
 import os
 import struct
+import tarfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,12 +20,13 @@ from typing import final
 
 import h5py
 import numpy as np
+import scipy.io
 import torch
 from PIL import Image
 from safetensors.torch import save as tensors_to_bytes
 
 from digitgan import cli
-from digitgan.data import read_idx, read_npz, read_parquet, read_picture
+from digitgan.data import ImageSet, load_image_set, read_idx, read_npz, read_parquet, read_picture
 from digitgan.errors import DigitganError
 from digitgan.exporters.keras_import import read_keras
 from digitgan.exporters.keras_import.architecture import read_architecture
@@ -90,6 +92,19 @@ def readers(folder: Path) -> dict[str, Reader]:
         "IDX": Reader(_by_file(folder / "images", read_idx), _idx()),
         "NPZ": Reader(_by_file(folder / "images.npz", read_npz), _npz()),
         "Parquet": Reader(_by_file(folder / "images.parquet", read_parquet), (_parquet(folder / "example.parquet"),)),
+        "NPY": Reader(_by_file(folder / "images.npy", _image_set), (_npy(),)),
+        "CSV of pixels": Reader(
+            _by_file(folder / "pixels.csv", _image_set), (b"label,a,b,c,d\n1,0,9,99,255\n0,5,6,7,8\n", b"1,2,3,4,5")
+        ),
+        "ZIP": Reader(_by_file(folder / "pictures.zip", _image_set), (_zip(),)),
+        "TAR": Reader(_by_file(folder / "pictures.tar", _image_set), (_tar("w"), _tar("w:gz"), _tar("w:xz"))),
+        "MATLAB": Reader(_by_file(folder / "images.mat", _image_set), (_mat(compressed=False), _mat(compressed=True))),
+        "CIFAR": Reader(_by_file(folder / "batch.bin", _image_set), (bytes([1]) + bytes(3072),)),
+        **{
+            name: Reader(_beside_pictures(folder / name.replace(" ", "-"), file), examples)
+            for name, (file, examples) in LABEL_TABLES.items()
+        },
+        "set with a manifest": Reader(_beside_shard(folder / "shards"), (_manifest(),)),
         "picture": Reader(_by_file(folder / "picture.png", read_picture), _pictures()),
         "model": Reader(_by_file(model, load_model), (_model(model, recipe), _header())),
         "run": Reader(_run(folder / "run"), (b'{"seed": 1, "data": "digits", "status": "finished"}',)),
@@ -143,6 +158,68 @@ def _npz() -> tuple[bytes, ...]:
 def _parquet(path: Path) -> bytes:
     WRITERS["parquet"].write(path, [np.zeros((2, 3, 4), np.uint8)], np.array([1, 0]), NAMES[:2])
     return path.read_bytes()
+
+
+LABEL_TABLES = {
+    "table of labels": ("labels.csv", (b"file,label\na.png,cat\nb.png,dog\n", b"a.png;1\nb.png;2\n")),
+    "lines of JSON": ("metadata.jsonl", (b'{"file_name": "a.png", "label": 1}\n{"file_name": "b.png", "label": 2}',)),
+    "dataset.json": ("dataset.json", (b'{"labels": [["a.png", 1], ["b.png", [0, 1]]]}',)),
+}
+"""The tables of labels by name: the file, and its examples."""
+
+
+def _image_set(path: Path) -> ImageSet:
+    return load_image_set(str(path))
+
+
+def _beside_pictures(folder: Path, name: str) -> Callable[[bytes], object]:
+    """Return a function that writes a table beside two pictures and reads the folder."""
+    folder.mkdir()
+    for picture in ("a.png", "b.png"):
+        Image.new("L", (4, 4)).save(folder / picture)
+    return _by_file(folder / name, lambda path: load_image_set(str(folder)))
+
+
+def _beside_shard(folder: Path) -> Callable[[bytes], object]:
+    folder.mkdir()
+    (folder / "0.npz").write_bytes(_npz()[0])
+    return _by_file(folder / "manifest.json", lambda path: load_image_set(str(folder)))
+
+
+def _manifest() -> bytes:
+    files = [{"files": {"0.npz": {}}}]
+    return json.dumps({"format": "npz", "class_names": ["a", "b"], "images": 2, "files": files}).encode()
+
+
+def _npy() -> bytes:
+    content = io.BytesIO()
+    np.save(content, np.zeros((2, 4, 4), np.float32))
+    return content.getvalue()
+
+
+def _zip() -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name in ("train/0/a.png", "train/1/b.png", "test/1/c.png"):
+            archive.writestr(name, _pictures()[0])
+    return content.getvalue()
+
+
+def _tar(mode: str) -> bytes:
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode=mode) as archive:  # type: ignore[call-overload]
+        for name in ("0/a.png", "1/b.png"):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(_pictures()[0])
+            archive.addfile(entry, io.BytesIO(_pictures()[0]))
+    return content.getvalue()
+
+
+def _mat(*, compressed: bool) -> bytes:
+    content = io.BytesIO()
+    arrays = {"X": np.zeros((4, 4, 3, 2), np.uint8), "y": np.array([[1], [2]], np.uint8)}
+    scipy.io.savemat(content, arrays, do_compression=compressed)
+    return content.getvalue()
 
 
 def _pictures() -> tuple[bytes, ...]:

@@ -40,9 +40,21 @@ def test_a_class_is_called_by_its_name_or_its_index(text: str, labels: list[int]
     assert parse_labels(text, CLOTHES) == labels
 
 
-@pytest.mark.parametrize(("text", "labels"), [("1", [0]), ("2,3", [1, 2]), ("1-3", [0, 1, 2]), ("0", [0])])
-def test_where_names_are_numbers_a_number_is_a_name_first(text: str, labels: list[int]) -> None:
+@pytest.mark.parametrize(("text", "labels"), [("1", [0]), ("2,3", [1, 2]), ("1-3", [0, 1, 2]), ("02", [1])])
+def test_where_names_are_numbers_a_number_is_a_name(text: str, labels: list[int]) -> None:
     assert parse_labels(text, ("1", "2", "3")) == labels
+
+
+@pytest.mark.parametrize("text", ["0", "4", "0-2", "2-4"])
+def test_where_names_are_numbers_a_number_is_no_index(text: str) -> None:
+    with pytest.raises(UsageError, match=rf"--labels {text}: .*1, 2, 3"):
+        parse_labels(text, ("1", "2", "3"))
+
+
+def test_names_in_any_script_and_with_commas() -> None:
+    names = ("кот", "猫", "cat, big", 'the "dog"', "7")
+    assert parse_labels('猫,"cat, big",кот', names) == [1, 2, 0]
+    assert parse_labels('"the ""dog""",7', names) == [3, 4]
 
 
 @pytest.mark.parametrize(

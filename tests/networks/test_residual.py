@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from digitgan.errors import RecipeError
+from digitgan.errors import RecipeError, SizeError
 from digitgan.model.file import Model, load_model, save_model
 from digitgan.networks import Discriminator, Generator, ImageSpec, build_discriminator, build_generator
 from digitgan.networks.residual import ResidualBlock, ResidualDiscriminator, ResidualGenerator, SelfAttention
@@ -102,23 +102,23 @@ def test_every_setting_gives_images_scores_and_gradients(name: str) -> None:
     ],
 )
 def test_sizes_that_cannot_be_made_are_refused_with_the_nearest(settings: list[str], spec: ImageSpec, named: list[str]) -> None:
-    with pytest.raises(RecipeError) as refused:
-        build_generator(residual(*settings), spec)
+    with pytest.raises(SizeError) as refused:
+        ResidualGenerator(residual(*settings).generator, spec)
     for each in named:
         assert each in str(refused.value)
     others = [setting.replace("generator.", "discriminator.") for setting in settings]
-    with pytest.raises(RecipeError, match=named[0].replace("generator.", r"discriminator\.")):
-        build_discriminator(residual(*others), spec)
+    with pytest.raises(SizeError, match=named[0].replace("generator.", r"discriminator\.")):
+        ResidualDiscriminator(residual(*others).discriminator, spec)
 
 
 def test_a_nearest_size_can_be_made() -> None:
     for height, width in ((34, 34), (100, 100), (64, 65), (3, 8), (37, 91)):
-        with pytest.raises(RecipeError) as refused:
-            build_generator(residual(), ImageSpec(1, height, width, 10))
+        with pytest.raises(SizeError) as refused:
+            ResidualGenerator(residual().generator, ImageSpec(1, height, width, 10))
         named = str(refused.value).split("Resize the images to ")[1].split(",")[0].split(" or ")
         for size in named:
             high, wide = map(int, size.split("x"))
-            build_generator(residual(), ImageSpec(1, high, wide, 10))
+            ResidualGenerator(residual().generator, ImageSpec(1, high, wide, 10))
         assert named
 
 

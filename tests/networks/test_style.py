@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from digitgan.errors import RecipeError, UsageError
+from digitgan.errors import RecipeError, SizeError, UsageError
 from digitgan.networks import Generator, ImageSpec, build_discriminator, build_generator
 from digitgan.networks.style import StyleGenerator
+from digitgan.networks.style_discriminator import StyleDiscriminator
 from digitgan.networks.style_layers import EPSILON, GAIN, SLOPE, MinibatchDeviation, ModulatedConvolution, ToImage
 from digitgan.recipes import RECIPES, Recipe, with_settings
 from tests import tiny
@@ -70,8 +71,9 @@ def test_shapes_and_range(settings: list[str], spec: ImageSpec, sides: tuple[int
 @pytest.mark.parametrize("spec", [ImageSpec(1, 27, 27, 10), ImageSpec(1, 28, 34, 10)], ids=["27x27", "28x34"])
 @pytest.mark.parametrize("part", ["generator", "discriminator"])
 def test_sides_that_cannot_be_halved_are_refused_with_the_setting_and_a_size_that_can(spec: ImageSpec, part: str) -> None:
-    with pytest.raises(RecipeError, match=rf"{part}\.smallest.*{spec.height}x{spec.width}.*\d+x\d+"):
-        (build_generator if part == "generator" else build_discriminator)(STYLE, spec)
+    family = {"generator": StyleGenerator, "discriminator": StyleDiscriminator}[part]
+    with pytest.raises(SizeError, match=rf"{part}\.smallest.*{spec.height}x{spec.width}.*\d+x\d+"):
+        family(getattr(STYLE, part), spec)
 
 
 # --- modulation -------------------------------------------------------------------------------------------------------

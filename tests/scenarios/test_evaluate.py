@@ -89,8 +89,8 @@ def test_a_run_on_other_data_trains_and_caches_its_classifier(digitgan: Digitgan
         (("evaluate", "few.npz", "--images", "500"), r"--images.*--seed.*few.npz"),
         (("evaluate", "few.npz", "--data", "digits"), r"few.npz.*\b50\b.*\b100\b"),
         (("evaluate", "other.npz", "--data", "digits"), r"other.npz.*20x20 grey.*digits.*28x28 grey"),
-        (("evaluate", "nan.npz", "--data", "digits"), r"nan.npz.*float64.*uint8"),
-        (("evaluate", "classes.npz", "--data", "digits"), r"classes.npz.*\b0, 1\b.*\b0, 1, 2\b"),
+        (("evaluate", "nan.npz", "--data", "digits"), r"nan.npz.*156,800.*NaN"),
+        (("evaluate", "classes.npz", "--data", "digits"), r"classes.npz.*\b0, x\b.*\b0, 1, 2\b"),
     ],
 )
 def test_one_clear_message_and_no_report(digitgan: Digitgan, tmp_path: Path, argv: tuple[str, ...], message: str) -> None:
@@ -98,7 +98,7 @@ def test_one_clear_message_and_no_report(digitgan: Digitgan, tmp_path: Path, arg
     np.savez(tmp_path / "few.npz", images=np.zeros((50, 28, 28), np.uint8), labels=labels[:50])
     np.savez(tmp_path / "other.npz", images=np.zeros((200, 20, 20), np.uint8), labels=labels)
     np.savez(tmp_path / "nan.npz", images=np.full((200, 28, 28), np.nan), labels=labels)
-    np.savez(tmp_path / "classes.npz", images=np.zeros((200, 28, 28), np.uint8), labels=labels % 2)
+    np.savez(tmp_path / "classes.npz", images=np.zeros((200, 28, 28), np.uint8), labels=labels % 2, class_names=["0", "x"])
     done = digitgan(*argv)
     assert done.returncode == 2
     assert re.search(message, " ".join(done.stderr.split()))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,12 +14,14 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from digitgan.recipes import find_recipe
+from digitgan.runs import RunFolder
 from digitgan.studio.run_monitor import MAX_WATCHERS
 from tests import tiny
 from tests.processes import PATIENCE
@@ -104,6 +108,51 @@ def slide(page: Chrome, id_: str, value: float) -> None:
 def keep(page: Chrome, name: str) -> None:
     if SCREENSHOTS:
         page.save_screenshot(str(Path(SCREENSHOTS) / f"studio-{name}.png"))
+
+
+def test_own_pictures_are_uploaded_understood_and_trained(page: Chrome, studio: Studio, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0)
+    with zipfile.ZipFile(tmp_path / "my shapes.zip", "w") as archive:
+        for number in range(24):
+            kind, side = ("disc", "square")[number % 2], 20 + number
+            picture = Image.new("RGB", (side, side), tuple(int(level) for level in noise.integers(150, 256, 3)))
+            draw = getattr(ImageDraw.Draw(picture), {"disc": "ellipse", "square": "rectangle"}[kind])
+            draw(
+                (side / 4, side / 4, 3 * side / 4, 3 * side / 4), fill=tuple(int(level) for level in noise.integers(0, 120, 3))
+            )
+            content = io.BytesIO()
+            picture.save(content, "PNG")
+            archive.writestr(f"shapes/{kind}/{number}.png", content.getvalue())
+    go(page, studio, "#train")
+    wait(page, lambda: len(Select(by(page, "train-data")).options) > 3)
+    assert not by(page, "train-own").is_displayed()
+    by(page, "train-upload").send_keys(str(tmp_path / "my shapes.zip"))
+    wait(page, lambda: "disc 12, square 12" in by(page, "own-facts").text)
+    assert "24 sizes" in by(page, "own-facts").text
+    assert Select(by(page, "train-recipe")).first_selected_option.text == "colour-few-shot"
+    first = pixels(page, "own-classes")
+    by(page, "own-size").send_keys("16" + Keys.TAB)
+    wait(page, lambda: "16x16" in by(page, "own-facts").text)
+    assert pixels(page, "own-classes") != first
+    keep(page, "own-pictures")
+    by(page, "own-size").clear()
+    by(page, "own-size").send_keys("0" + Keys.TAB)
+    wait(page, lambda: "--size" in by(page, "own-facts").text)
+    assert console(page)  # the browser reports the status of the refused request
+    by(page, "own-size").clear()
+    by(page, "own-size").send_keys("16" + Keys.TAB)
+    wait(page, lambda: "16x16" in by(page, "own-facts").text)
+    Select(by(page, "train-recipe")).select_by_visible_text("fast")
+    by(page, "train-minutes").clear()
+    by(page, "train-minutes").send_keys("0.1")
+    by(page, "train-name").send_keys("shapes")
+    by(page, "train-start").click()
+    wait(page, lambda: httpx.get(f"{studio.url}/api/v1/runs/shapes").status_code == 200)
+    wait(page, lambda: httpx.get(f"{studio.url}/api/v1/runs/shapes").json()["phase"] == "finished")
+    assert RunFolder(studio.runs / "shapes").read_record()["data"]["shape"] == [3, 16, 16]
+    by(page, "own-remove").click()
+    wait(page, lambda: Select(by(page, "train-data")).first_selected_option.text == "mnist")
+    assert not by(page, "train-own").is_displayed()
 
 
 def test_one_types_and_the_digits_appear_in_another_style(page: Chrome, studio: Studio) -> None:

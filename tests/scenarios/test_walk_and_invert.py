@@ -96,7 +96,7 @@ def test_a_picture_is_redrawn_and_travelled_from(here: Digitgan, tmp_path: Path)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["class"] == "7"
-    assert found["reversed"] is True
+    assert any("inverted" in step for step in found["steps"])
     assert found["error"] < 25
     with Image.open(tmp_path / "seven-redrawn.png") as picture:
         assert picture.size == (3 * (2 + 30 * 12), 3 * 32)
@@ -138,8 +138,6 @@ def test_many_writings_come_with_their_truth(here: Digitgan, tmp_path: Path) -> 
         (["walk", "--labels", "10"], r"--labels 10: .*\b9\b"),
         (["invert", "missing.png"], "missing.png: "),
         (["invert", "text.png"], "text.png: "),
-        (["invert", "large.png"], r"large\.png: .*30x30.*28x28"),
-        (["invert", "colour.png"], r"colour\.png: .*\bgrey\b"),
         (["invert", "grey.png", "--label", "1,2"], "--label 1,2: "),
         (["invert", "grey.png", "--label", "12"], r"--label 12: .*\b9\b"),
         (["write", "12", "--repeat", "0"], "--repeat 0: .*100,000"),
@@ -151,8 +149,6 @@ def test_what_cannot_be_meant_is_refused(here: Digitgan, tmp_path: Path, argumen
     np.save(tmp_path / "pickle.npy", np.array([{"z": 1}], dtype=object), allow_pickle=True)
     (tmp_path / "text.png").write_text("no picture", encoding="utf-8")
     rng = np.random.default_rng(0)
-    save_png(tmp_path / "large.png", rng.integers(0, 255, (30, 30), dtype=np.uint8))
-    save_png(tmp_path / "colour.png", rng.integers(0, 255, (28, 28, 3), dtype=np.uint8))
     save_png(tmp_path / "grey.png", rng.integers(0, 255, (28, 28), dtype=np.uint8))
     before = {path.name for path in tmp_path.iterdir()}
     done = here(*arguments)

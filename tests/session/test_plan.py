@@ -98,7 +98,7 @@ def test_the_default_folder_is_named_after_recipe_and_data(tmp_path: Path) -> No
 
 def test_the_default_data_is_mnist() -> None:
     plan = planned(data=None, per_class_limit=2)
-    assert plan.data == DataRequest("mnist", per_class_limit=2)
+    assert plan.data == DataRequest("mnist", per_class_limit=2).resolved(plan.image_set)
     assert plan.image_set.counts == [2] * 10
 
 

@@ -264,8 +264,8 @@ def test_what_is_no_json_is_told_of(own: Studio) -> None:
 
 
 def test_a_training_that_could_not_begin_says_why(own: Studio, own_runs: Path) -> None:
-    # Detected only with the data: these networks generate images whose sides are multiples of 16, but digits have 28.
-    options = {"data": "digits", "images": 100, "name": "unfit", "settings": ["generator.channels=[8,8,8,8]"]}
+    # Detected only with the data: these networks generate images whose sides are multiples of 64, but digits have 28.
+    options = {"data": "digits", "images": 100, "name": "unfit", "settings": ["generator.channels=[8,8,8,8,8,8]"]}
     assert own.post(f"{API}/runs", json=options).status_code == 201
 
     def words() -> str:

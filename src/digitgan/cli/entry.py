@@ -8,9 +8,10 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from digitgan.cli.data import data_convert, data_show, data_verify
+from digitgan.cli.doctor import doctor
 from digitgan.cli.evaluate import compare, evaluate
 from digitgan.cli.export import export, import_
-from digitgan.cli.inspect import data_show, data_verify, doctor
 from digitgan.cli.parser import parse, print_completion
 from digitgan.cli.sample import invert, sample, walk, write
 from digitgan.cli.serve import serve
@@ -76,9 +77,10 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "serve": serve,
     "data show": data_show,
     "data verify": data_verify,
+    "data convert": data_convert,
     "doctor": doctor,
 }
 """The subcommands by name."""
 
-GROUPS: Final = {"data": "Show or verify a source of images."}
+GROUPS: Final = {"data": "Show, verify or convert images before training on them."}
 """The descriptions of the groups: the first words of subcommands of two words."""

@@ -75,13 +75,12 @@ def invert(options: Fields[InvertOptions], *, show: Show = True, quiet: Quiet = 
     output = Output(quiet, json_)
     if show:
         output.picture(found.path)
-    turned = " (dark on light, inverted)" if found.reversed else ""
     output.lines(
-        f"{options.image}{turned}: reconstructed as class {found.class_name}, "
-        f"root mean square error {found.found.error:.1f} of 255",
+        *(f"{options.image}: {step}" for step in found.steps),
+        f"{options.image}: reconstructed as class {found.class_name}, root mean square error {found.found.error:.1f} of 255",
         f"image, reconstruction, and every class in that style  {found.path}",
         f"latent for digitgan walk --latent  {found.latent}",
     )
     facts = {"out": str(found.path), "latent": str(found.latent), "class": found.class_name, "error": found.found.error}
     asked = {"image": str(options.image), "model": options.model, "seed": options.seed}
-    output.result({**facts, "reversed": found.reversed, **asked})
+    output.result({**facts, "steps": list(found.steps), **asked})

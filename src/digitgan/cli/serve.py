@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from tyro.conf import arg
+from tyro.conf import UseAppendAction, arg
 
 from digitgan.cli.output import Output
 from digitgan.cli.threads import share_cores
@@ -19,6 +19,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8000,
     token: Annotated[str | None, arg(help_behavior_hint="(default: a random token if --host is not local)")] = None,
+    data_root: UseAppendAction[tuple[Path, ...]] = (),
     device: Device = "cpu",
     quiet: Quiet = False,
     json_: Json = False,
@@ -30,6 +31,7 @@ def serve(
         host: address to listen on; other addresses than the loopback address require the token that is printed
         port: port to listen on; 0 selects a free port
         token: token that requests must contain
+        data_root: folder of your own images whose entries the page offers for training; may be given several times
         device: device on which models generate images
     """
     share_cores()  # before torch is imported
@@ -51,4 +53,4 @@ def serve(
         if line.startswith("the studio: "):
             output.result({"url": line.removeprefix("the studio: "), "runs": str(runs)})
 
-    run_server(runs, host, port, token, device, notify)
+    run_server(runs, host, port, token, device, notify, data_root)

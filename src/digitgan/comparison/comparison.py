@@ -19,7 +19,7 @@ from digitgan.evaluation.run import MAX_IMAGES
 from digitgan.files import replacing
 from digitgan.images import enlarged, grid, save_png
 from digitgan.model.registry import load
-from digitgan.options import CompareOptions, EvaluateOptions, TrainOptions, arguments_of
+from digitgan.options import CompareOptions, EvaluateOptions, TrainOptions, arguments_of, options_of_data
 from digitgan.recipes import ALIASES, RECIPES
 from digitgan.runs import RunFolder
 from digitgan.session.callbacks.progress import ProgressKind, console_printer
@@ -92,6 +92,7 @@ def compare(options: CompareOptions, progress: ProgressKind = "none", control: C
             per_class_limit=options.per_class_limit,
             settings=options.settings,
             device=options.device,
+            **options_of_data(options),
         )
         entries = trained(
             names,
@@ -107,7 +108,11 @@ def compare(options: CompareOptions, progress: ProgressKind = "none", control: C
         return _compared(entries, options.out)
     _check_runs(options, are_recipes)
     asked = EvaluateOptions(
-        data=options.data, data_dir=options.data_dir, per_class_limit=options.per_class_limit, images=options.draw
+        data=options.data,
+        data_dir=options.data_dir,
+        per_class_limit=options.per_class_limit,
+        images=options.draw,
+        **options_of_data(options),
     )
     entries = finished([Path(name) for name in names], asked=asked, folder=options.out, control=control, notify=notify)
     return _compared(entries, options.out)

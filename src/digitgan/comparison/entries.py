@@ -16,7 +16,7 @@ from digitgan.data import ProgressFn
 from digitgan.errors import DivergenceError, RunError, StoppedError, UsageError
 from digitgan.evaluation.run import evaluate
 from digitgan.files import check_output_name, replacing
-from digitgan.options import EvaluateOptions, TrainOptions
+from digitgan.options import EvaluateOptions, TrainOptions, options_of_data
 from digitgan.recipes import Recipe
 from digitgan.runs import RunFolder, open_run
 from digitgan.session.callbacks.progress import ProgressKind
@@ -110,7 +110,7 @@ def finished(
         raise UsageError(f"a comparison needs two or more different runs, not {named}; name each run once")
     opened = [open_run(path) for path in paths]
     wanted = {"runs": [str(path.resolve()) for path in paths], "draw": asked.images}
-    claim(folder, {**wanted, "data": asked.data, "per_class_limit": asked.per_class_limit})
+    claim(folder, {**wanted, **_data_of(asked)})
     entries: list[Entry] = []
     for number, run in enumerate(opened, start=1):
         _check_stop_request(control, folder)
@@ -169,7 +169,7 @@ def trained(
             lambda line: None,
         )
     wanted = {"recipes": list(recipes), "seeds": list(seeds), "draw": draw, "settings": list(budget.settings)}
-    claim(folder, {**wanted, **{name: getattr(budget, name) for name in ("images", "minutes", "data", "per_class_limit")}})
+    claim(folder, {**wanted, "images": budget.images, "minutes": budget.minutes, **_data_of(budget)})
     entries = []
     # Seeds are outermost, so that an interrupted comparison has equally many runs of each recipe.
     runs = list(itertools.product(seeds, recipes))
@@ -188,6 +188,14 @@ def trained(
             found = evaluate(asked, notify, reuse=True).record
         entries.append(Entry.of(recipe, run, found))
     return entries
+
+
+def _data_of(options: TrainOptions | EvaluateOptions) -> dict[str, Any]:
+    """Return the options of the data as JSON values."""
+    named = {"data": list(options.data), "per_class_limit": options.per_class_limit}
+    return named | {
+        name: list(value) if isinstance(value, tuple) else value for name, value in options_of_data(options).items()
+    }
 
 
 def _check_own_lengths(recipes: Sequence[str], budget: TrainOptions) -> None:

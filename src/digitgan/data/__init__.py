@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+from digitgan.data.checks import warnings_about
+from digitgan.data.class_sheet import class_sheet
+from digitgan.data.conversion.options import Conversion
+from digitgan.data.conversion.pictures import open_upright, read_picture
 from digitgan.data.datasets import DATASETS, Dataset
 from digitgan.data.digits import embedded_digits
 from digitgan.data.download import fetch
-from digitgan.data.folders import read_folder
-from digitgan.data.idx import read_idx, read_idx_set, write_idx
 from digitgan.data.image_set import SPLITS, ImageSet, Labels, Pixels, Split
 from digitgan.data.layouts import CifarArchive, EmnistArchive, IdxFiles, Layout
 from digitgan.data.loader import Batch, Batches, to_device
 from digitgan.data.named import cache_folder, data_folder
-from digitgan.data.npz import read_npz
-from digitgan.data.parquet import read_parquet
-from digitgan.data.pictures import read_picture
+from digitgan.data.notes import Notes
 from digitgan.data.progress import ProgressFn, silent
-from digitgan.data.readers import READERS, DataSource
+from digitgan.data.read_options import ReadOptions
+from digitgan.data.readers.base import DataSource, Reader, Reading
+from digitgan.data.readers.folders import read_folder
+from digitgan.data.readers.idx import read_idx, read_idx_set, write_idx
+from digitgan.data.readers.npz import read_npz
+from digitgan.data.readers.parquet import read_parquet
+from digitgan.data.readers.table import READERS
 from digitgan.data.remote import DatasetFile
 from digitgan.data.sources import (
     DataRequest,
     SplitFacts,
     load_image_set,
+    load_splits,
+    split_facts,
     splits_of,
-    verify,
+    with_filled_classes,
 )
 
 __all__ = [
@@ -32,6 +40,7 @@ __all__ = [
     "Batch",
     "Batches",
     "CifarArchive",
+    "Conversion",
     "DataRequest",
     "DataSource",
     "Dataset",
@@ -41,15 +50,22 @@ __all__ = [
     "ImageSet",
     "Labels",
     "Layout",
+    "Notes",
     "Pixels",
     "ProgressFn",
+    "ReadOptions",
+    "Reader",
+    "Reading",
     "Split",
     "SplitFacts",
     "cache_folder",
+    "class_sheet",
     "data_folder",
     "embedded_digits",
     "fetch",
     "load_image_set",
+    "load_splits",
+    "open_upright",
     "read_folder",
     "read_idx",
     "read_idx_set",
@@ -57,8 +73,10 @@ __all__ = [
     "read_parquet",
     "read_picture",
     "silent",
+    "split_facts",
     "splits_of",
     "to_device",
-    "verify",
+    "warnings_about",
+    "with_filled_classes",
     "write_idx",
 ]

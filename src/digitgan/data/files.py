@@ -29,6 +29,13 @@ MAPPED_FROM = 64 << 20
 DEFLATE_LIMIT = 1032
 """Largest ratio of unpacked to packed size in deflate: two bits for a copy of 258 bytes."""
 
+FREE_BYTES = 256 << 20
+"""Unpacked size up to which any ratio of unpacked to packed size is accepted."""
+
+MAX_RATIO = 100
+"""Largest ratio of unpacked to packed size of larger content. That of images is below 20; more is a decompression bomb, or an
+array of one value."""
+
 LZMA_LIMIT = 10_000
 """Upper bound of the ratio of unpacked to packed size in xz: a copy of 273 bytes takes about a quarter of a bit."""
 
@@ -97,6 +104,24 @@ def open_content(path: Path) -> Iterator[Content]:
         raise DataError(f"{path}: is a damaged {kind} ({error}); download or copy it again") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def check_unpacked(unpacked: int, packed: int, name: str) -> None:
+    """Check a stated unpacked size before memory is allocated for it.
+
+    Args:
+        unpacked: the size that a file states for its content, in bytes.
+        packed: the size of the file, in bytes.
+        name: the name of the file in messages.
+
+    Raises:
+        DataError: if the content is larger than `FREE_BYTES` and more than `MAX_RATIO` times the size of the file.
+    """
+    if unpacked > FREE_BYTES and unpacked > MAX_RATIO * packed:
+        raise DataError(
+            f"{name}: would unpack from {packed:,} to {unpacked:,} bytes, more than {MAX_RATIO} times its size; images do not "
+            "pack so well. If it is no decompression bomb, store it uncompressed"
+        )
 
 
 def read_at_most(stream: BufferedIOBase, count: int) -> bytearray:

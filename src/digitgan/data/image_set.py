@@ -29,6 +29,7 @@ class ImageSet:
         labels: int64 (n,), each in [0, len(class_names)).
         class_names: one name for each class, in the order of the labels.
         name: the name of the image set in messages and records, such as "mnist (train)".
+        notes: what was passed over, taken for granted or converted when the images were read, one line each.
 
     Raises:
         DataError: if an array has the wrong type or shape, the arrays differ in length or are empty, or a label has no class.
@@ -38,6 +39,7 @@ class ImageSet:
     labels: Labels
     class_names: tuple[str, ...]
     name: str
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.images.dtype != np.uint8:
@@ -77,7 +79,7 @@ class ImageSet:
 
     def unlabelled(self) -> ImageSet:
         """Return the same images as a single class, `UNLABELLED`."""
-        return ImageSet(self.images, np.zeros_like(self.labels), (UNLABELLED,), self.name)
+        return ImageSet(self.images, np.zeros_like(self.labels), (UNLABELLED,), self.name, self.notes)
 
     def limited(self, per_class: int) -> ImageSet:
         """Return the first `per_class` images of each class, in their order.
@@ -93,7 +95,8 @@ class ImageSet:
             )
         of_each = [np.flatnonzero(self.labels == label)[:per_class] for label in range(len(self.class_names))]
         kept = np.sort(np.concatenate(of_each))
-        return ImageSet(self.images[kept], self.labels[kept], self.class_names, f"{self.name}, first {per_class} of each class")
+        name = f"{self.name}, first {per_class} of each class"
+        return ImageSet(self.images[kept], self.labels[kept], self.class_names, name, self.notes)
 
     @cached_property
     def content_hash(self) -> str:

@@ -19,13 +19,11 @@ from typing import IO, ClassVar, Final, final
 import numpy as np
 
 from digitgan.data.files import DEFLATE_LIMIT, Content
-from digitgan.data.idx import idx_sha256, idx_stems, read_idx_content, read_idx_part
 from digitgan.data.image_set import ImageSet, Labels, Pixels, Split
+from digitgan.data.readers.cifar import decode_records
+from digitgan.data.readers.idx import idx_sha256, idx_stems, mapping_of, read_idx_content, read_idx_part
 from digitgan.data.remote import ContentError, DatasetFile
 from digitgan.errors import DataError
-
-CIFAR_SHAPE: Final = (3, 32, 32)
-"""The shape of an image in CIFAR's binary files: the red, the green and the blue plane, each in rows."""
 
 MAX_TEXT_BYTES: Final = 1 << 16
 """Largest size of a text file in an archive. The list of the 100 classes of CIFAR-100 has about a kilobyte."""
@@ -129,7 +127,7 @@ class EmnistArchive(Archive):
             images = self._idx(archive, f"{split}-images-idx3-ubyte.gz", path)
             stored = self._idx(archive, f"{split}-labels-idx1-ubyte.gz", path)
             with self._member(archive, "mapping.txt", path) as (stream, name, _):
-                characters = _characters(_text(stream, name), name)
+                characters = mapping_of(_text(stream, name), name)
         if images.ndim != 3 or stored.ndim != 1:
             raise DataError(
                 f"{path}: its images are idx{images.ndim} and its labels idx{stored.ndim}; they must be idx3 and idx1"
@@ -181,15 +179,11 @@ class CifarArchive(Archive):
         """See `Archive.unpack`."""
         wanted = self.train if split == "train" else self.test
         members = _tar_members(path, {*wanted, self.names})
-        size = self.label_bytes + int(np.prod(CIFAR_SHAPE))
-        for name in wanted:
-            if not members[name] or len(members[name]) % size:
-                raise DataError(f"{path}: {name} has {len(members[name])} bytes, not a multiple of {size}; download it again")
-        records = np.concatenate([np.frombuffer(members[name], np.uint8).reshape(-1, size) for name in wanted])
-        planes = records[:, self.label_bytes :].reshape(-1, *CIFAR_SHAPE)
+        found = [decode_records(members[name], self.label_bytes, f"{path}: {name}") for name in wanted]
         class_names = tuple(line.strip() for line in _decoded(members[self.names], f"{path}: {self.names}").splitlines())
-        labels = records[:, self.label_bytes - 1].astype(np.int64)
-        return np.ascontiguousarray(planes.transpose(0, 2, 3, 1)), labels, tuple(filter(None, class_names))
+        images = np.concatenate([images for images, _ in found])
+        labels = np.concatenate([labels[:, -1] for _, labels in found]).astype(np.int64)
+        return images, labels, tuple(filter(None, class_names))
 
 
 def _tar_members(path: Path, wanted: set[str]) -> dict[str, bytes]:
@@ -204,18 +198,6 @@ def _tar_members(path: Path, wanted: set[str]) -> dict[str, bytes]:
             if len(found) == len(wanted):
                 return found
     raise _without(path, min(wanted - set(found)))
-
-
-def _characters(text: str, name: str) -> dict[int, str]:
-    """Return the character of each label, in the order of the labels: a line "1 65 97" means label 1, "A" or "a"."""
-    try:
-        lines = [tuple(map(int, line.split())) for line in text.splitlines() if line.strip()]
-        characters = {line[0]: chr(line[1]) for line in sorted(lines)}
-    except (ValueError, IndexError, OverflowError) as error:
-        raise DataError(f"{name}: is not a list of labels and characters ({error}); download it again") from error
-    if not characters or min(characters) < 0 or max(characters) > 255:
-        raise DataError(f"{name}: has no labels in 0 to 255; download it again")
-    return characters
 
 
 def _text(stream: IO[bytes], name: str) -> str:

@@ -46,8 +46,9 @@ class Batch:
 class Batches:
     """An image set as an endless sequence of batches, in a new order in each epoch.
 
-    The order of epoch e is the permutation drawn from (seed, "data order", e). A batch is thus a function of the image set, the
-    seed and the number of images seen before it. Training can start or resume at any position without a saved order.
+    The order of epoch e is the permutation drawn from (seed, "data order", e), of all images or of equal shares of each class.
+    A batch is thus a function of the image set, the seed and the number of images seen before it. Training can start or resume
+    at any position without a saved order.
 
     The image set is not copied in main memory. On a GPU it is copied to the device once, as uint8.
 
@@ -57,7 +58,14 @@ class Batches:
     """
 
     def __init__(
-        self, image_set: ImageSet, batch_size: int, seed: int, device: torch.device | str = "cpu", *, mirror: bool = False
+        self,
+        image_set: ImageSet,
+        batch_size: int,
+        seed: int,
+        device: torch.device | str = "cpu",
+        *,
+        mirror: bool = False,
+        balanced: bool = False,
     ) -> None:
         """Prepare an image set for batching.
 
@@ -67,6 +75,7 @@ class Batches:
             seed: the seed of the order.
             device: the device of the batches.
             mirror: whether half of the images are mirrored from left to right, as a function of the seed and the position.
+            balanced: whether an epoch shows each class equally often, instead of each image once.
 
         Raises:
             UsageError: if `batch_size` is below 1.
@@ -77,6 +86,8 @@ class Batches:
         self.images_an_epoch = self._count = len(image_set)
         self._seed = seed
         self._mirror = mirror
+        classes = [np.flatnonzero(image_set.labels == label) for label in range(len(image_set.class_names))]
+        self._classes = [indices for indices in classes if len(indices)] if balanced else []
         self._take = _batch_maker(image_set, torch.device(device))
         # A batch across the end of an epoch needs two orders.
         self._order = lru_cache(maxsize=2)(self._draw_order)
@@ -108,7 +119,23 @@ class Batches:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _draw_order(self, epoch: int) -> Indices:
-        return rng.permutation(self._seed, "data order", epoch, self._count)
+        order = rng.permutation(self._seed, "data order", epoch, self._count)
+        return self._balanced(epoch)[order] if self._classes else order
+
+    def _balanced(self, epoch: int) -> Indices:
+        """Return the images of an epoch that shows each class equally often, class by class.
+
+        Each class is an endless sequence of permutations of its images, and each epoch takes the next part of it.
+        """
+        parts = []
+        for place, indices in enumerate(self._classes):
+            share, rest = divmod(self._count, len(self._classes))
+            share += place < rest
+            rounds_of_epoch = range(epoch * share // len(indices), -(-(epoch + 1) * share // len(indices)))
+            rounds = [rng.permutation(self._seed, f"order of class {place}", each, len(indices)) for each in rounds_of_epoch]
+            begin = epoch * share - rounds_of_epoch.start * len(indices)
+            parts.append(indices[np.concatenate(rounds)[begin : begin + share]])
+        return np.concatenate(parts)
 
 
 def _batch_maker(image_set: ImageSet, device: torch.device) -> Callable[[Indices], Batch]:

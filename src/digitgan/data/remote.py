@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import final
 
 from digitgan.data.files import check_is_file, content_sha256
-from digitgan.data.idx import find_idx
+from digitgan.data.readers.idx import find_idx
 from digitgan.errors import DataError
 
 

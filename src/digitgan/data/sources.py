@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, TypedDict, final
 
+import numpy as np
+
+from digitgan.data.conversion.images import converted
+from digitgan.data.conversion.labels import natural_order
 from digitgan.data.datasets import DATASETS
 from digitgan.data.digits import embedded_digits
 from digitgan.data.image_set import SPLITS, ImageSet, Split, check_split
 from digitgan.data.named import load_dataset, splits_on_disk
+from digitgan.data.notes import Notes, listed
 from digitgan.data.progress import ProgressFn, silent
-from digitgan.data.readers import READERS, DataSource, reader_of
+from digitgan.data.read_options import ReadOptions
+from digitgan.data.readers.base import DataSource, Reading
+from digitgan.data.readers.table import READERS, reader_of
 from digitgan.errors import DataError, UsageError, nearest
 
 DEFAULT_SOURCE: Final = "mnist"
@@ -22,56 +29,174 @@ DIGITS: Final = "digits"
 
 
 class SplitFacts(TypedDict):
-    """The content of one split of a data source, see `verify`."""
+    """The content of one split of a data source.
+
+    Attributes:
+        images: the number of images.
+        shape: the shape of an image: (channels, height, width).
+        counts: the number of images of each class, by its name.
+        content_hash: the SHA-256 of the content, see `ImageSet.content_hash`.
+        notes: the notes of the image set.
+    """
 
     images: int
     shape: tuple[int, int, int]
     counts: dict[str, int]
     content_hash: str
+    notes: list[str]
 
 
 @final
 @dataclass(frozen=True)
 class DataRequest:
-    """The images that a user requests: a source, and how many of its training images are used.
+    """The images that a user requests: sources, and how many of their training images are used.
 
     Attributes:
         source: the data source, see `load_image_set`.
         data_dir: the folder of downloaded data sets, see `load_image_set`.
         per_class_limit: the number of training images of each class, the first ones; None for all.
+        read: how the images are read and converted.
+        joined: further sources, whose images follow.
     """
 
     source: str
     data_dir: Path | None = None
     per_class_limit: int | None = None
+    read: ReadOptions = field(default_factory=ReadOptions)
+    joined: tuple[str, ...] = ()
 
     @classmethod
     def requested(
-        cls, source: str | None, data_dir: Path | None, per_class_limit: int | None, record: Mapping[str, Any] | None = None
+        cls,
+        sources: Sequence[str],
+        data_dir: Path | None,
+        per_class_limit: int | None,
+        record: Mapping[str, Any] | None = None,
+        read: ReadOptions | None = None,
     ) -> DataRequest:
         """Return the request of the options of a command.
 
         Args:
-            source: the option `--data`. If None, the source of the record, or MNIST.
+            sources: the options `--data`. Without one, the sources of the record, or MNIST.
             data_dir: the option `--data-dir`.
-            per_class_limit: the option `--per-class-limit`. If None and the source is that of the record, the limit is too.
+            per_class_limit: the option `--per-class-limit`. If None and the sources are those of the record, the limit is too.
             record: the entry `data` of the record of a run or of the card of a model, see `record`.
+            read: the options of reading. Those left at their defaults are those of the record if the sources are.
         """
         before = record if isinstance(record, Mapping) else {}  # a model file may hold anything
-        if source is None:
-            source = str(before.get("source") or DEFAULT_SOURCE)
-        if per_class_limit is None and source == before.get("source"):
+        further = before.get("joined")
+        recorded = [str(before.get("source") or DEFAULT_SOURCE), *(map(str, further) if isinstance(further, list) else ())]
+        source, *joined = sources or recorded
+        if [source, *joined] == recorded and before.get("source"):
             limit = before.get("per_class_limit")
-            per_class_limit = limit if isinstance(limit, int) else None
-        return cls(source, data_dir, per_class_limit)
+            if per_class_limit is None:
+                per_class_limit = limit if isinstance(limit, int) else None
+            earlier = before.get("read")
+            if isinstance(earlier, Mapping):
+                read = ReadOptions.of_record(earlier) if read is None else read.completed(ReadOptions.of_record(earlier))
+        return cls(source, data_dir, per_class_limit, read or ReadOptions(), tuple(joined))
+
+    @property
+    def name(self) -> str:
+        """The sources, for messages."""
+        return " and ".join((self.source, *self.joined))
 
     def record(self) -> dict[str, Any]:
         """Return the request as JSON values, without the folder, which differs between machines."""
-        return {"source": self.source, "per_class_limit": self.per_class_limit}
+        record = {"source": self.source, "per_class_limit": self.per_class_limit, "read": self.read.record()}
+        return {**record, "joined": list(self.joined)} if self.joined else record
+
+    def resolved(self, training: ImageSet) -> DataRequest:
+        """Return the request with the size, the number of channels and the classes of its training images.
+
+        It then reads the other split, and the same images at another time, in the same form.
+        """
+        return replace(self, read=self.read.resolved(training))
+
+    def splits(self) -> tuple[Split, ...]:
+        """Return the splits that at least one of the sources has."""
+        found = {split for source in (self.source, *self.joined) for split in splits_of(source, self.read)}
+        return tuple(split for split in SPLITS if split in found)
 
     def load(self, split: Split = "train", notify: ProgressFn = silent) -> ImageSet:
-        """Load one split, see `load_image_set`."""
-        return load_image_set(self.source, split, self.data_dir, notify=notify, per_class_limit=self.per_class_limit)
+        """Load one split of the sources, see `load_image_set`.
+
+        Raises:
+            DataError: see `load_image_set`; also if the sources differ in the size or the number of channels of their images.
+        """
+        limit = self.per_class_limit
+        if not self.joined:
+            return load_image_set(self.source, split, self.data_dir, notify=notify, per_class_limit=limit, read=self.read)
+        own = replace(self.read, classes=None)  # a source may lack some of the classes
+        having = [source for source in (self.source, *self.joined) if split in splits_of(source, own)]
+        parts = [load_image_set(source, split, self.data_dir, notify=notify, read=own) for source in having]
+        if not parts:
+            raise DataError(f"{self.name}: have no {split} split")
+        notes = Notes()
+        images = self.read.selected(joined(parts), notes)
+        for line in notes.lines:
+            notify(f"{images.name}: {line}")
+        return images if limit is None or split == "test" else images.limited(limit)
+
+
+def joined(sets: Sequence[ImageSet]) -> ImageSet:
+    """Return the images of several sets, one set after the other. Classes of one name are one class.
+
+    Args:
+        sets: sets of images of one size and number of channels. The classes are those of the first set if all have the same,
+            else all of them in natural order.
+
+    Raises:
+        DataError: if the sets differ in the size or the number of channels of their images.
+    """
+    first = sets[0]
+    for other in sets[1:]:
+        if other.shape != first.shape:
+            forms = first.shape, other.shape
+            sizes = [f"{width}x{height} {'grey' if channels == 1 else 'RGB'}" for channels, height, width in forms]
+            raise DataError(
+                f"{first.name} has images of {sizes[0]}, {other.name} of {sizes[1]}; bring them to one form "
+                "with --size and --colour"
+            )
+    alike = all(set(other.class_names) == set(first.class_names) for other in sets)
+    names = first.class_names if alike else tuple(natural_order({name for each in sets for name in each.class_names}))
+    place = {name: label for label, name in enumerate(names)}
+    flat = [each.images.reshape(len(each), *first.shape[1:], first.shape[0]) for each in sets]
+    images = np.concatenate(flat)
+    return ImageSet(
+        images[..., 0] if first.shape[0] == 1 else images,
+        np.concatenate([np.array([place[name] for name in each.class_names])[each.labels] for each in sets]),
+        names,
+        " and ".join(each.name for each in sets),
+        tuple(f"{each.name}: {note}" for each in sets for note in each.notes),
+    )
+
+
+def with_filled_classes(request: DataRequest, training: ImageSet, notify: ProgressFn) -> tuple[DataRequest, ImageSet]:
+    """Return a request in the form of its training images, without classes that have none of them.
+
+    A generator would learn nothing about such a class, and would draw noise.
+
+    Args:
+        request: the request.
+        training: its training images.
+        notify: a function that receives a line about the classes left out.
+
+    Raises:
+        DataError: if the request does not allow notes.
+    """
+    filled = tuple(name for name, count in zip(training.class_names, training.counts, strict=True) if count)
+    if len(filled) == len(training.class_names):
+        return request.resolved(training), training
+    empty = [name for name in training.class_names if name not in filled]
+    notes = Notes()
+    notes.add(f"classes without training images are left out: {listed(empty)}")
+    if request.read.strict:
+        notes.check_strict(training.name)
+    notify(f"{training.name}: {notes.lines[0]}")
+    read = replace(request.read, classes=filled)
+    kept = read.selected(training, Notes())
+    return replace(request, read=read).resolved(kept), replace(kept, notes=(*training.notes, *notes.lines))
 
 
 def load_image_set(
@@ -81,64 +206,82 @@ def load_image_set(
     allow_download: bool = True,
     notify: ProgressFn = silent,
     per_class_limit: int | None = None,
+    read: ReadOptions | None = None,
 ) -> ImageSet:
     """Load one split of a data source.
 
+    The notes of the image set state what was passed over, taken for granted or converted. `notify` receives them too.
+
     Args:
-        source: "mnist", another name in `DATASETS`, "digits", a folder, or an NPZ or Parquet file. A folder holds files in
-            MNIST's layout, Parquet files, class folders, or folders `train` and `test` of class folders. Class folders without
-            `train` and `test` are training data, as are a Parquet file and an NPZ file without the arrays of Keras' layout
-            (x_train, …). Write "./mnist" for a folder with the name of a data set.
+        source: "mnist", another name in `DATASETS`, "digits", or the path of what a reader in `READERS` reads, such as a folder
+            of pictures, an archive, or an NPZ, Parquet, CSV or MATLAB file. A source that names no splits is training data.
+            Write "./mnist" for a folder with the name of a data set.
         split: "train" or "test".
         data_dir: the folder of downloaded data sets, each in a folder of its name. Files directly in `data_dir` are found too.
             Default: $DIGITGAN_DATA, else the user's cache folder.
         allow_download: download a data set that is missing.
         notify: a function that receives lines of progress.
         per_class_limit: the number of training images of each class to keep, the first ones. It does not apply to test images.
+        read: how the images are read and converted.
 
     Raises:
         DataError: if the source is unknown, missing or damaged, has another content than its name states, or lacks the split;
-            or if a class has fewer training images than the limit.
+            if a class has fewer training images than the limit; or if there are notes and `read.strict` is set.
         DownloadError: if no mirror delivers a missing data set.
         UsageError: if the split is neither "train" nor "test", or the limit is below 1.
     """
     check_split(split)
     if per_class_limit is not None and per_class_limit < 1:
         raise UsageError(f"--per-class-limit {per_class_limit}: must be 1 or more")
+    read = read or ReadOptions()
+    reading = read.reading(notify)
     try:
-        image_set = _load(source, split, data_dir, allow_download, notify)
+        image_set = _load(source, split, data_dir, allow_download, reading)
     except OSError as error:
         raise DataError(f"{source}: cannot be read ({error})") from error
+    image_set = read.selected(converted(image_set, reading.conversion, reading.notes), reading.notes)
+    if read.strict:
+        reading.notes.check_strict(image_set.name)
+    for line in reading.notes.lines:
+        notify(f"{image_set.name}: {line}")
+    if reading.notes.lines:
+        image_set = replace(image_set, notes=tuple(reading.notes.lines))
     return image_set if per_class_limit is None or split == "test" else image_set.limited(per_class_limit)
 
 
-def _load(source: str, split: Split, data_dir: Path | None, allow_download: bool, notify: ProgressFn) -> ImageSet:
+def _load(source: str, split: Split, data_dir: Path | None, allow_download: bool, reading: Reading) -> ImageSet:
     if source in DATASETS:
-        return load_dataset(DATASETS[source], split, data_dir, allow_download, notify)
-    found = _find(source)
+        return load_dataset(DATASETS[source], split, data_dir, allow_download, reading.notify)
+    found = _find(source, reading)
     if split not in found.splits:
         parts = " or ".join(found.splits)
         raise DataError(f"{source}: has no {split} split{f', only {parts}' if parts else ''}; {found.needs}")
-    return found.load(split, notify)
+    return found.load(split)
 
 
-def splits_of(source: str) -> tuple[Split, ...]:
+def splits_of(source: str, read: ReadOptions | None = None) -> tuple[Split, ...]:
     """Return the splits of a data source, including those that a download would add.
+
+    Args:
+        source: see `load_image_set`.
+        read: see `load_image_set`.
 
     Raises:
         DataError: if the source is unknown.
     """
-    return SPLITS if source in DATASETS else _find(source).splits
+    return SPLITS if source in DATASETS else _find(source, (read or ReadOptions()).reading()).splits
 
 
-def verify(
+def load_splits(
     source: str,
     data_dir: Path | None = None,
     per_class_limit: int | None = None,
     notify: ProgressFn = silent,
+    *,
     allow_download: bool = False,
-) -> dict[Split, SplitFacts]:
-    """Read and check every split of a data source that exists.
+    read: ReadOptions | None = None,
+) -> dict[Split, ImageSet]:
+    """Load and check every split of a data source that exists.
 
     Args:
         source: see `load_image_set`.
@@ -146,36 +289,39 @@ def verify(
         per_class_limit: see `load_image_set`.
         notify: a function that receives lines of progress.
         allow_download: download a data set that is missing, and check both splits.
-
-    Returns:
-        For each split: the number of images, their shape (channels, height, width), the number of images by class name, and the
-        SHA-256 of the content.
+        read: see `load_image_set`. The test split is read in the form of the training split.
 
     Raises:
         DataError: if a file of a split is missing or damaged, or has another content than its name states; or if a class has
             fewer training images than the limit.
     """
     on_disk_only = source in DATASETS and not allow_download
-    splits = splits_on_disk(DATASETS[source], data_dir) if on_disk_only else splits_of(source)
-    limit = per_class_limit
-    sets = {split: load_image_set(source, split, data_dir, allow_download, notify, limit) for split in splits}
-    return {
-        split: SplitFacts(
-            images=len(image_set),
-            shape=image_set.shape,
-            counts=dict(zip(image_set.class_names, image_set.counts, strict=True)),
-            content_hash=image_set.content_hash,
-        )
-        for split, image_set in sets.items()
-    }
+    splits = splits_on_disk(DATASETS[source], data_dir) if on_disk_only else splits_of(source, read)
+    read = read or ReadOptions()
+    sets: dict[Split, ImageSet] = {}
+    for split in splits:
+        sets[split] = load_image_set(source, split, data_dir, allow_download, notify, per_class_limit, read)
+        read = read.resolved(sets[split])
+    return sets
 
 
-def _find(source: str) -> DataSource:
+def split_facts(images: ImageSet) -> SplitFacts:
+    """Return the content of a split in short."""
+    return SplitFacts(
+        images=len(images),
+        shape=images.shape,
+        counts=dict(zip(images.class_names, images.counts, strict=True)),
+        content_hash=images.content_hash,
+        notes=list(images.notes),
+    )
+
+
+def _find(source: str, reading: Reading) -> DataSource:
     if source == DIGITS:
-        return DataSource(SPLITS, lambda split, _: embedded_digits(split), "")
+        return DataSource(SPLITS, embedded_digits, "")
     path = Path(source).expanduser()
     if source and path.exists():
-        if (found := reader_of(path)) is not None:
+        if (found := reader_of(path, reading)) is not None:
             return found
         raise DataError(f"{source}: is not a data source; name {', '.join(READERS)}")
     known = [*DATASETS, DIGITS]

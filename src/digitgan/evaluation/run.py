@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, final
 
 from digitgan import evaluation, rng
-from digitgan.data import DataRequest, ProgressFn, read_npz
+from digitgan.data import DataRequest, ProgressFn, ReadOptions, load_image_set
 from digitgan.errors import UsageError
 from digitgan.evaluation import (
     MIN_IMAGES,
@@ -31,10 +31,17 @@ from digitgan.evaluation import (
     report_paths,
     write_report,
 )
-from digitgan.evaluation.sources import TrainTestSplit, protocol_of, source_of_images, source_of_model, train_test_split
+from digitgan.evaluation.sources import (
+    TrainTestSplit,
+    protocol_of,
+    source_of_images,
+    source_of_model,
+    train_test_split,
+    with_classes_of,
+)
 from digitgan.evaluation.summary import Chunk
 from digitgan.files import check_output_name, claim_output, file_hash, free_path
-from digitgan.model.registry import find_model, load
+from digitgan.model.registry import find_model, load, names_model
 from digitgan.options import EvaluateOptions, arguments_of
 from digitgan.runs import RunFolder
 from digitgan.version import __version__
@@ -153,15 +160,16 @@ def _default_folder(source: str) -> Path:
 
 def _source_of(options: EvaluateOptions, notify: ProgressFn) -> tuple[EvaluationSource, TrainTestSplit]:
     name, images, seed = options.source, options.images, options.seed
-    real = options.data, options.data_dir, options.per_class_limit
-    if Path(name).suffix == ".npz":
+    real, read = (options.data, options.data_dir, options.per_class_limit), ReadOptions.of(options)
+    if not names_model(name) and Path(name).exists():
         if images is not None or seed is not None:
-            raise UsageError(f"--images and --seed apply only to models; leave them out for the image file {name}")
-        given = read_npz(name)
-        return source_of_images(given, name), train_test_split(DataRequest.requested(*real), notify)
+            raise UsageError(f"--images and --seed apply only to models; leave them out for the images {name}")
+        given = load_image_set(name, notify=notify, read=read)
+        split = train_test_split(DataRequest.requested(*real, read=read), notify)
+        return source_of_images(with_classes_of(given, split.training), name), split
     sha256 = file_hash(find_model(name))  # before loading data, so that a wrong name fails at once
     model = load(name, options.device)
-    split = train_test_split(DataRequest.requested(*real, model.card.get("data")), notify)
+    split = train_test_split(DataRequest.requested(*real, model.card.get("data"), read), notify)
     count = min(DEFAULT_IMAGES, max(MIN_IMAGES, len(split.training))) if images is None else images
     return source_of_model(model, sha256, name, split.training, count, seed or 0), split
 

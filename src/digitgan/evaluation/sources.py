@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import numpy as np
 
 from digitgan import rng
-from digitgan.data import DataRequest, ImageSet, ProgressFn, splits_of
+from digitgan.data import DataRequest, ImageSet, ProgressFn
 from digitgan.errors import DataError
 from digitgan.evaluation.classifier import CachedClassifier
 from digitgan.evaluation.measure import EvaluationSource
@@ -69,6 +69,17 @@ def source_of_images(images: ImageSet, name: str) -> EvaluationSource:
     )
 
 
+def with_classes_of(images: ImageSet, real: ImageSet) -> ImageSet:
+    """Return images with the class names of real images, in their order, if each of its classes is one of theirs by name.
+
+    Generated images of some classes, or in folders of another order, can thus be compared with all real images.
+    """
+    if images.class_names == real.class_names or not set(images.class_names) <= set(real.class_names):
+        return images
+    place = np.array([real.class_names.index(name) for name in images.class_names])
+    return replace(images, labels=place[images.labels], class_names=real.class_names)
+
+
 HELD_OUT = 5
 """The inverse of the held-out fraction: a fifth of an image set without a test split is held out."""
 
@@ -101,9 +112,9 @@ def train_test_split(data: DataRequest, notify: ProgressFn) -> TrainTestSplit:
     Raises:
         DataError: if the images cannot be loaded, or are too few to split.
     """
-    source, training = data.source, data.load("train", notify)
-    if "test" in splits_of(source):
-        return TrainTestSplit(source, training, data.load("test", notify), "")
+    source, training = data.name, data.load("train", notify)
+    if "test" in data.splits():
+        return TrainTestSplit(source, training, data.resolved(training).load("test", notify), "")
     chosen = rng.permutation(0, "held-out images", 0, len(training)) < len(training) // HELD_OUT
     if not chosen.any():
         raise DataError(f"{source}: too few images for a train/test split; use at least {HELD_OUT}")

@@ -132,7 +132,7 @@ def _quality(form: Format, path: Path, model: Model, data_dir: Path | None, noti
     try:
         if data is None:
             raise DataError("the card of the model names no training data")
-        training = train_test_split(DataRequest.requested(None, data_dir, None, data), notify).training
+        training = train_test_split(DataRequest.requested((), data_dir, None, data), notify).training
     except DataError as problem:
         notify(f"quality not measured: {problem}")
         return {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, final
@@ -41,15 +42,16 @@ def filters_of(plan: SetPlan, model: Model, data_dir: Path | None, notify: Progr
     Raises:
         UsageError: If the classifier and the model differ in classes or image size.
     """
-    if plan.classifier is None:
+    if plan.data is None:
         return []
-    split = train_test_split(DataRequest(plan.classifier, data_dir, plan.per_class_limit), notify)
+    request = DataRequest.requested((), data_dir, None, json.loads(plan.data))
+    split = train_test_split(request, notify)
     known = classifier_for(split.training, notify)
     found: list[Filter] = []
     if plan.min_confidence is not None:
         if split.training.class_names != model.class_names or split.training.shape != _channels_first(plan.shape):
             raise UsageError(
-                f"--min-confidence: the classifier of {plan.classifier} and this model differ in classes or image size; "
+                f"--min-confidence: the classifier of {request.name} and this model differ in classes or image size; "
                 "name the model's training data with --data"
             )
         found.append(ConfidenceFilter(known.classifier, plan.min_confidence))

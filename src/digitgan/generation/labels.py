@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from digitgan.errors import UsageError, nearest
+from digitgan.options import join_names, split_names
 from digitgan.recipes import Recipe
 
 Labels = npt.NDArray[np.int64]
@@ -50,15 +51,15 @@ def parse_labels(text: str, class_names: Sequence[str], option: str = "--labels"
         UsageError: If a part of the text is not a class of the model.
     """
     labels: list[int] = []
-    for part in (piece.strip() for piece in text.split(",")):
+    for part in split_names(text):
         if part in class_names:
             labels.append(class_names.index(part))
         elif span := re.fullmatch(r"(\d+)\s*-\s*(\d+)", part):
-            first, last = (_label(end, f"{option} {part}", class_names) for end in span.groups())
+            first, last = int(span[1]), int(span[2])
             if first > last:
                 raise UsageError(f"{option} {text!r}: the range {part} is reversed; write {span[2]}-{span[1]}")
-            labels.extend(range(first, last + 1))
-        elif part.isdecimal():
+            labels.extend(_label(str(number), f"{option} {part}", class_names) for number in range(first, last + 1))
+        elif part.isascii() and part.isdigit():
             labels.append(_label(part, f"{option} {part}", class_names))
         else:
             raise UsageError(
@@ -139,7 +140,7 @@ def weighted_labels(text: str, class_names: Sequence[str], count: int) -> Labell
         UsageError: If the text cannot be parsed, a class occurs twice, or a class would get no image.
     """
     wanted: dict[int, float] = {}
-    for part in (piece.strip() for piece in text.split(",")):
+    for part in split_names(text):
         name, colon, written = part.rpartition(":")
         try:
             weight = float(written)
@@ -147,7 +148,7 @@ def weighted_labels(text: str, class_names: Sequence[str], count: int) -> Labell
             weight = math.nan
         if not colon or not 0 < weight < math.inf:
             raise UsageError(f"--weights {text!r}: {part!r} must be CLASS:WEIGHT with a positive weight, as in 0:3,1:1")
-        for label in parse_labels(name, class_names, option="--weights"):
+        for label in parse_labels(join_names([name]), class_names, option="--weights"):
             if label in wanted:
                 raise UsageError(f"--weights {text!r}: class {class_names[label]} occurs twice; give it one weight")
             wanted[label] = weight
@@ -172,9 +173,15 @@ def _few_enough(labelling: Labelling) -> Labelling:
 
 
 def _label(written: str, part: str, class_names: Sequence[str]) -> int:
-    """Return the class of that name or, if no class has it, of that index."""
-    label = class_names.index(written) if written in class_names else int(written)
-    if label >= len(class_names):
+    """Return the class of that name or, if the class names are no numbers, of that index."""
+    if written in class_names:
+        return class_names.index(written)
+    if all(name.isascii() and name.isdigit() for name in class_names):
+        if (numbers := [int(name) for name in class_names]).count(int(written)) == 1:
+            return numbers.index(int(written))
+        # An index would be another class: of classes 1 to 12, class 0 is none, and not the first one.
+        raise UsageError(f"{part}: {written} is not a class of this model; its classes are {', '.join(class_names)}")
+    if int(written) >= len(class_names):
         indices = f"0 to {len(class_names) - 1}" if len(class_names) > 1 else "0, its only class"
         raise UsageError(f"{part}: is not a class of this model; use {indices}")
-    return label
+    return int(written)

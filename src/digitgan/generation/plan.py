@@ -16,7 +16,7 @@ from digitgan.errors import UsageError
 from digitgan.generation.labels import Labelling, check_conditional, parse_labels, spread_labels, weighted_labels
 from digitgan.generation.writers import WRITERS
 from digitgan.model.file import Model
-from digitgan.options import SampleOptions
+from digitgan.options import SampleOptions, join_names
 
 UNCONDITIONAL_COUNT: Final = 100
 """Default number of images for an unconditional model, which has no classes to sample ten of each."""
@@ -91,7 +91,10 @@ def check_options(options: SampleOptions) -> None:
     if options.shard_size is not None and not 1 <= options.shard_size <= MAX_IN_ONE_FILE:
         raise UsageError(f"--shard-size {options.shard_size}: must be between 1 and {MAX_IN_ONE_FILE:,} images per file")
     if not (options.unique or options.statement or options.min_confidence is not None):
-        for name, value in (("--data", options.data), ("--per-class-limit", options.per_class_limit)):
+        for name, value in (
+            ("--data", options.data[0] if options.data else None),
+            ("--per-class-limit", options.per_class_limit),
+        ):
             if value is not None:
                 raise UsageError(
                     f"{name} {value}: chooses the real images of the filters and the quality report; use it with "
@@ -130,8 +133,7 @@ class SetPlan:
         truncation: Truncation of the latents, see `Generator.truncate`; None for none.
         min_confidence: Minimum probability that the classifier gives the requested class; None for no filter.
         unique: Whether near-duplicates of training images are resampled.
-        classifier: Source of the real images for the filters; None without filters.
-        per_class_limit: Limit of those images per class, see `DataRequest`.
+        data: Real images for the filters: the JSON text of `DataRequest.record`; None without filters.
         classifier_sha256: SHA-256 of the classifier's weights; None without filters.
         format: Format of the files.
         shard_size: Images per shard.
@@ -147,8 +149,7 @@ class SetPlan:
     truncation: float | None
     min_confidence: float | None
     unique: bool
-    classifier: str | None
-    per_class_limit: int | None
+    data: str | None
     classifier_sha256: str | None
     format: str
     shard_size: int
@@ -171,19 +172,26 @@ class SetPlan:
     def command(self) -> str:
         """Return the command that generates the same set, with its defaults written out: a later version may change them."""
         labelling = self.labelling
-        words = ["digitgan", "sample", self.model, "--labels", ",".join(str(label) for label in labelling.classes)]
+        words = [
+            "digitgan",
+            "sample",
+            self.model,
+            "--labels",
+            join_names(self.class_names[label] for label in labelling.classes),
+        ]
         if labelling.in_turn:
             words += ["--count", str(labelling.count)]
         elif len(set(labelling.counts)) == 1:
             words += ["--per-class", str(labelling.counts[0])]
         else:
             pairs = zip(labelling.classes, labelling.counts, strict=True)
-            weights = ",".join(f"{label}:{count}" for label, count in pairs)
+            weights = join_names(f"{self.class_names[label]}:{count}" for label, count in pairs)
             words = [*words[:3], "--weights", weights, "--count", str(labelling.count)]
         words += ["--seed", str(self.seed), "--format", self.format, "--shard-size", str(self.shard_size)]
         words += [] if self.truncation is None else ["--truncation", f"{self.truncation:g}"]
         words += [] if self.min_confidence is None else ["--min-confidence", f"{self.min_confidence:g}"]
         words += ["--unique"] if self.unique else []
-        words += [] if self.classifier is None else ["--data", self.classifier]
-        words += [] if self.per_class_limit is None else ["--per-class-limit", str(self.per_class_limit)]
+        data = json.loads(self.data or "{}")
+        words += [word for source in [data.get("source"), *data.get("joined", [])] if source for word in ("--data", source)]
+        words += [] if data.get("per_class_limit") is None else ["--per-class-limit", str(data["per_class_limit"])]
         return shlex.join(words)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -309,8 +310,7 @@ def _plan(options: SampleOptions, model: Model, labelling: Labelling, notify: Pr
         truncation=options.truncation,
         min_confidence=options.min_confidence,
         unique=options.unique,
-        classifier=None if data is None else data.source,
-        per_class_limit=None if data is None else data.per_class_limit,
+        data=None if data is None else json.dumps(data.record()),
         classifier_sha256=classifier,
         format=options.format,
         shard_size=options.shard_size or DEFAULT_SHARD_SIZE,

@@ -170,12 +170,12 @@ def manifest_of(plan: SetPlan, folder: SetFolder) -> dict[str, Any]:
         "seed": plan.seed,
         "truncation": plan.truncation,
         "filter": None
-        if plan.classifier is None
+        if plan.data is None
         else {
             "min_confidence": plan.min_confidence,
             "unique": plan.unique,
-            "data": plan.classifier,
-            "per_class_limit": plan.per_class_limit,
+            "data": json.loads(plan.data)["source"],
+            "per_class_limit": json.loads(plan.data)["per_class_limit"],
             "classifier_sha256": plan.classifier_sha256,
             "accepted": {
                 name: round(count / tried, 6) if tried else None

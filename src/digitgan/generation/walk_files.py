@@ -11,9 +11,9 @@ import numpy.typing as npt
 import torch
 
 from digitgan import rng
-from digitgan.data import read_picture
 from digitgan.errors import DataError, UsageError
 from digitgan.files import claim_output, free_path, replacing, whole_folder
+from digitgan.generation.drawing import drawing_for
 from digitgan.generation.inversion import Inversion, invert
 from digitgan.generation.labels import check_conditional, parse_labels
 from digitgan.generation.walking import WALKS, Start, drawn_steps
@@ -31,9 +31,6 @@ STEPS: Final = {"gif": 20, "png": 8, "frames": 20}
 
 MILLISECONDS: Final = 60
 ENLARGEMENT: Final = 2
-
-DARK: Final = 127.5
-"""Mean level of the border above which an image is taken as dark on light. The models generate light on dark."""
 
 
 @final
@@ -112,14 +109,14 @@ class InversionResult:
         latent: The file of the latent, an input of `digitgan walk --latent`.
         found: The latent, the class and the error.
         class_name: Name of the class.
-        reversed: Whether the image was taken as dark on light, and its levels were inverted.
+        steps: What was done to the image to bring it to the form of the model's images.
     """
 
     path: Path
     latent: Path
     found: Inversion
     class_name: str
-    reversed: bool
+    steps: tuple[str, ...]
 
 
 def invert_to_file(options: InvertOptions) -> InversionResult:
@@ -140,7 +137,8 @@ def invert_to_file(options: InvertOptions) -> InversionResult:
     latent = path.with_suffix(".npy")
     claim_output(path, ".png", overwrite=options.overwrite)
     claim_output(latent, ".npy", overwrite=options.overwrite)
-    pixels, turned = _ink_on_dark(_as_drawn(read_picture(image), model, image))
+    drawing = drawing_for(image, model)
+    pixels = drawing.pixels
     found = invert(model, pixels, None if labels is None else labels[0], options.seed)
     every = torch.arange(len(model.class_names))
     as_every = model.draw_many(torch.from_numpy(found.z).expand(len(every), -1), every)
@@ -148,7 +146,7 @@ def invert_to_file(options: InvertOptions) -> InversionResult:
     save_png(path, enlarged(grid(row, columns=len(row), background=64), 3))
     with replacing(latent) as file:
         np.save(file, found.z, allow_pickle=False)
-    return InversionResult(path, latent, found, model.class_names[found.label], turned)
+    return InversionResult(path, latent, found, model.class_names[found.label], drawing.steps)
 
 
 def _save_sheet(path: Path, steps: list[Picture]) -> None:
@@ -174,25 +172,3 @@ def _read_latent(path: Path, model: Model) -> npt.NDArray[np.float32]:
         wanted = " or ".join(map(str, widths))
         raise DataError(f"--latent {path}: must be one row of {wanted} finite floats; create it with `digitgan invert`")
     return np.asarray(z, dtype=np.float32)
-
-
-def _as_drawn(pixels: Picture, model: Model, path: Path) -> Picture:
-    """Return a picture with the model's number of channels; grey is repeated over the channels of a colour model."""
-    spec = model.generator.spec
-    if pixels.shape[:2] != (spec.height, spec.width):
-        raise DataError(
-            f"{path}: is {pixels.shape[0]}x{pixels.shape[1]} (height x width); resize it to {spec.height}x{spec.width}, which "
-            "this model generates"
-        )
-    if spec.channels == 1 and pixels.ndim == 3:
-        raise DataError(f"{path}: is in colour; convert it to grey, which this model generates")
-    return np.repeat(pixels[:, :, None], 3, axis=2) if spec.channels == 3 and pixels.ndim == 2 else pixels
-
-
-def _ink_on_dark(pixels: Picture) -> tuple[Picture, bool]:
-    """Return a grey image as light on dark, and whether its levels had to be inverted."""
-    if pixels.ndim == 3:
-        return pixels, False
-    edge = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    paper = bool(edge.mean() > DARK)
-    return 255 - pixels if paper else pixels, paper

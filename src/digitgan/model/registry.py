@@ -12,6 +12,8 @@ from digitgan.runs import RunFolder, open_run
 
 DEFAULT_MODEL = "mnist"
 
+MODEL_ENDING = ".safetensors"
+
 
 def load(model: Path | str = DEFAULT_MODEL, device: str = "cpu") -> Model:
     """Load a model.
@@ -26,6 +28,17 @@ def load(model: Path | str = DEFAULT_MODEL, device: str = "cpu") -> Model:
     """
     use_threads()
     return load_model(find_model(str(model))).to(choose_device(device))
+
+
+def names_model(name: str) -> bool:
+    """Return whether a name is that of a shipped model, a run folder, a model of a run, or a file with the ending of models.
+
+    Other paths may be image sets, which `digitgan evaluate` takes too.
+    """
+    path = Path(name)
+    if name in shipped_models() or not path.exists():
+        return True
+    return path.suffix == MODEL_ENDING or RunFolder(path).record.is_file() or RunFolder(path).model.is_file()
 
 
 def find_model(name: str) -> Path:

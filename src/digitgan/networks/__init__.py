@@ -12,6 +12,7 @@ from digitgan.errors import RecipeError
 from digitgan.lookup import Registry
 from digitgan.networks.base import Discriminator, DiscriminatorOutput, Generator, ImageSpec
 from digitgan.networks.convolutional import ConvolutionalDiscriminator, ConvolutionalGenerator
+from digitgan.networks.fitted import CroppedGenerator, PaddedDiscriminator, fitted
 from digitgan.networks.keras_graph.generator import KerasGraphGenerator
 from digitgan.networks.projected import ProjectedDiscriminator
 from digitgan.networks.recurrent import RecurrentDiscriminator, RecurrentGenerator
@@ -23,10 +24,12 @@ from digitgan.recipes import Recipe
 __all__ = [
     "DISCRIMINATORS",
     "GENERATORS",
+    "CroppedGenerator",
     "Discriminator",
     "DiscriminatorOutput",
     "Generator",
     "ImageSpec",
+    "PaddedDiscriminator",
     "build_discriminator",
     "build_generator",
     "trained_parameters",
@@ -62,20 +65,27 @@ DISCRIMINATORS: Final = Registry[Callable[[Any, ImageSpec], Discriminator]](
 def build_generator(recipe: Recipe, spec: ImageSpec, seed: int = 0) -> Generator:
     """Build the generator of a recipe; its initial weights are a function of the seed.
 
+    For an image size that its family cannot make, it is a `CroppedGenerator`.
+
     Raises:
-        RecipeError: if the generator cannot generate images of this size.
+        RecipeError: if the generator can generate neither images of this size nor of one that is a little larger.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(rng.torch_seed(seed, "generator weights"))
-        network = GENERATORS.find(recipe.generator.family)(recipe.generator, spec)
+        family = GENERATORS.find(recipe.generator.family)
+        network = fitted(lambda size: family(recipe.generator, size), spec)
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def build_discriminator(recipe: Recipe, spec: ImageSpec, seed: int = 0) -> Discriminator:
-    """Build the discriminator of a recipe; its initial weights are a function of the seed."""
+    """Build the discriminator of a recipe; its initial weights are a function of the seed.
+
+    For an image size that its family cannot take, it is a `PaddedDiscriminator`.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(rng.torch_seed(seed, "discriminator weights"))
-        network = DISCRIMINATORS.find(recipe.discriminator.family)(recipe.discriminator, spec)
+        family = DISCRIMINATORS.find(recipe.discriminator.family)
+        network = fitted(lambda size: family(recipe.discriminator, size), spec)
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 

@@ -9,7 +9,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from digitgan.errors import RecipeError
+from digitgan.errors import SizeError
 from digitgan.networks.base import Discriminator, DiscriminatorOutput, Generator, ImageSpec
 from digitgan.networks.conditioning import ClassConditionalBatchNorm, Head, LabelBias, OneHot, label_planes, label_vector
 from digitgan.networks.layers import (
@@ -155,7 +155,7 @@ def _kernels(recipe: ConvolutionalDiscriminatorRecipe) -> list[int]:
 def _start_size(spec: ImageSpec, factor: int, recipe: ConvolutionalGeneratorRecipe) -> tuple[int, int]:
     """Return the (height, width) of the smallest feature maps; the image is `factor` times as large on each side."""
     if spec.height % factor or spec.width % factor:
-        raise RecipeError(
+        raise SizeError(
             f"generator.channels = {list(recipe.channels)} requires image sides that are multiples of {factor}; the images "
             f"are {spec.height}x{spec.width}. Resize the images or list fewer channels"
         )

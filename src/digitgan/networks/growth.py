@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from digitgan.errors import RecipeError
+from digitgan.errors import SizeError
 
 MAX_START: Final = 16
 """Largest side of the smallest maps in pixels. A dense layer makes or reads them, so that larger ones need too many weights."""
@@ -105,12 +105,12 @@ def stage_sides(height: int, width: int, smallest: int, patch: int, part: str) -
         part: section of the recipe in messages, "generator" or "discriminator".
 
     Raises:
-        RecipeError: if the sides of the image cannot be halved to maps of at most `MAX_START`; it names the nearest that can.
+        SizeError: if the sides of the image cannot be halved to maps of at most `MAX_START`; it names the nearest that can.
     """
     found = _halved(height, width, smallest, patch)
     if found is None:
         near = " or ".join(f"{high}x{wide}" for high, wide in _nearest(height, width, smallest, patch))
-        raise RecipeError(
+        raise SizeError(
             f"{part}.smallest = {smallest} and {part}.patch = {patch} with images of {height}x{width}: both sides "
             f"must be at least {patch * smallest} and multiples of {patch}; divided by {patch} and halved equally often, both "
             f"must reach {smallest} to {MAX_START}. Resize the images to {near}, or change these settings"

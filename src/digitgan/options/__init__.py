@@ -22,9 +22,12 @@ from digitgan.options.base import (
     arguments_of,
     fill_in_tables,
     help_of,
+    join_names,
     make_options,
+    split_names,
     takes_options,
 )
+from digitgan.options.data import DataOptions, options_of_data
 from digitgan.options.generation import InvertOptions, SampleOptions, WalkOptions, WriteOptions
 from digitgan.options.models import EvaluateOptions, ExportOptions, ImportOptions
 from digitgan.options.training import CompareOptions, TrainOptions
@@ -33,6 +36,7 @@ __all__ = [
     "TYPE_NAMES",
     "CompareOptions",
     "DataDir",
+    "DataOptions",
     "Device",
     "EvaluateOptions",
     "ExportOptions",
@@ -57,6 +61,9 @@ __all__ = [
     "arguments_of",
     "fill_in_tables",
     "help_of",
+    "join_names",
     "make_options",
+    "options_of_data",
+    "split_names",
     "takes_options",
 ]

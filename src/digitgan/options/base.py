@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -14,6 +14,25 @@ from tyro.conf import Positional, UseAppendAction, arg, create_mutex_group
 from tyro.constructors import PrimitiveConstructorSpec
 
 from digitgan.errors import UsageError, nearest
+
+
+def split_names(text: str) -> list[str]:
+    """Return the names in a text. They are separated by commas, and a name with a comma stands in double quotes."""
+    pieces, quoted = [""], False
+    for part in re.split('([",])', text):
+        quoted ^= part == '"'
+        if part == "," and not quoted:
+            pieces.append("")
+        else:
+            pieces[-1] += part
+    names = [piece.strip() for piece in pieces]
+    return [name[1:-1].replace('""', '"') if len(name) > 1 and name[0] == name[-1] == '"' else name for name in names]
+
+
+def join_names(names: Iterable[str]) -> str:
+    """Return names as one text, from which `split_names` separates them again."""
+    return ",".join('"' + name.replace('"', '""') + '"' if set(name) & set(',"') else name for name in names)
+
 
 Options = TypeVar("Options")
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -39,12 +58,12 @@ Names = Annotated[
     PrimitiveConstructorSpec(
         nargs=1,
         metavar="A,B,C",
-        instance_from_str=lambda words: tuple(name.strip() for name in words[0].split(",")),
+        instance_from_str=lambda words: tuple(split_names(words[0])),
         is_instance=lambda value: isinstance(value, tuple),
-        str_from_instance=lambda value: [",".join(value or ())],
+        str_from_instance=lambda value: [join_names(value or ())],
     ),
 ]
-"""Names separated by commas on the command line, a sequence of strings in Python."""
+"""Names separated by commas on the command line, a sequence of strings in Python. A name with a comma stands in quotes."""
 
 ModelName = Annotated[
     Positional[str],
@@ -53,6 +72,9 @@ ModelName = Annotated[
         "shipped model"
     ),
 ]
+Sources = Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="SOURCE", help_behavior_hint="")]
+"""Data sources; several are joined."""
+
 DataDir = Annotated[
     Path | None,
     arg(
@@ -111,8 +133,10 @@ def make_options(kind: type[Options], values: Mapping[str, Any]) -> Options:
 def _converted(name: str, value: Any, kind: Any) -> Any:
     allowed = (kind,) if get_origin(kind) is tuple else get_args(kind) or (kind,)
     if tuple[str, ...] in allowed:
-        if value is None and type(None) in allowed:
-            return value
+        if value is None:
+            return None if type(None) in allowed else ()
+        if name == "data" and isinstance(value, (str, Path)):  # one source
+            return (str(value),)
         if not isinstance(value, (list, tuple)) or not all(isinstance(each, (str, Path)) for each in value):
             raise UsageError(f"{name}={value!r}: must be a list of strings")
         return tuple(map(str, value))
@@ -139,8 +163,11 @@ def _is_of(value: Any, allowed: tuple[Any, ...]) -> bool:
 
 def help_of(kind: type[Any]) -> dict[str, str]:
     """Return the help of each field: from the annotation of the field, or from the docstring of its class."""
-    _, _, attributes = inspect.cleandoc(kind.__doc__ or "").partition("Attributes:")
-    documented = {name: " ".join(text.split()) for name, text in re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", attributes, re.M)}
+    documented: dict[str, str] = {}
+    for each in reversed(kind.__mro__):
+        _, _, attributes = inspect.cleandoc(each.__doc__ or "").partition("Attributes:")
+        found = re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", attributes, re.M)
+        documented |= {name: " ".join(text.split()) for name, text in found}
     annotated = get_type_hints(kind, include_extras=True)
     shared = {
         name: text for name, hint in annotated.items() for part in get_args(hint) if (text := getattr(part, "help", None))
@@ -194,7 +221,7 @@ def arguments_of(options: Any) -> list[str]:
         elif UseAppendAction in _parts(hint):
             words += [word for each in value for word in (option, each)]
         else:
-            words += [option, ",".join(value) if isinstance(value, tuple) else str(value)]
+            words += [option, join_names(value) if isinstance(value, tuple) else str(value)]
     return words
 
 

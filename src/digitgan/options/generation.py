@@ -8,7 +8,7 @@ from typing import Annotated, Literal, final
 
 from tyro.conf import Positional, arg
 
-from digitgan.options.base import CommandOptions, DataDir, Device, Flag, ModelName, Out, Overwrite, Seed, Unset
+from digitgan.options.base import CommandOptions, DataDir, Device, Flag, ModelName, Out, Overwrite, Seed, Sources, Unset
 
 
 @final
@@ -29,7 +29,8 @@ class SampleOptions(CommandOptions):
             for conditional models
         unique: reject images that are nearer to a training image than the nearest held-out image, and generate others
         statement: add a quality report to the set; takes several minutes; requires --shard-size
-        data: real images that --min-confidence, --unique and --statement compare with; used by no other option
+        data: real images that --min-confidence, --unique and --statement compare with (default: the model's training data);
+            used by no other option
         per_class_limit: use only the first N real images of each class for --min-confidence, --unique and --statement; does
             not limit the generated images
         format: output format, one of {digitgan.generation:WRITERS}
@@ -51,7 +52,7 @@ class SampleOptions(CommandOptions):
     min_confidence: Annotated[float | None, arg(metavar="P", help_behavior_hint="")] = None
     unique: Flag = False
     statement: Flag = False
-    data: Annotated[str | None, arg(help_behavior_hint="(default: the model's training data)")] = None
+    data: Sources = ()
     data_dir: DataDir = None
     per_class_limit: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: all)")] = None
     format: Annotated[str, arg(metavar="FORMAT")] = "png"
@@ -125,7 +126,7 @@ class InvertOptions(CommandOptions):
     """The options of `digitgan invert`.
 
     Attributes:
-        image: picture of the size of the model's images; dark ink on light paper is inverted
+        image: picture, such as a photo or a scan; it is brought to the form of the model's images, which the output shows first
         label: class of the picture
         seed: seed of the latents at which the search starts
         out: output picture of the image, its reconstruction and every class (default: IMAGE-redrawn.png, or the next free

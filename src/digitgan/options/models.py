@@ -8,18 +8,33 @@ from typing import Annotated, Literal, final
 
 from tyro.conf import Positional, arg
 
-from digitgan.options.base import CommandOptions, DataDir, Device, Flag, ModelName, Names, Out, Overwrite, PerClassLimit, Unset
+from digitgan.options.base import (
+    CommandOptions,
+    DataDir,
+    Device,
+    Flag,
+    ModelName,
+    Names,
+    Out,
+    Overwrite,
+    PerClassLimit,
+    Sources,
+    Unset,
+)
+from digitgan.options.data import DataOptions, own_options_first
 
 
 @final
+@own_options_first
 @dataclass(frozen=True)
-class EvaluateOptions(CommandOptions):
+class EvaluateOptions(DataOptions):
     """The options of `digitgan evaluate`.
 
     Attributes:
         source: a run's folder, one of its snapshots (RUN@51200), its best model (RUN@best), a model file, the name of a
-            shipped model, or an NPZ file of images
-        data: real images to compare with: {digitgan.data:DATASETS}, digits, {digitgan.data:READERS}
+            shipped model; or images: {digitgan.data:READERS}
+        data: real images to compare with (default: the model's training data, or mnist): {digitgan.data:DATASETS}, digits,
+            {digitgan.data:READERS}; several are joined
         images: number of images to generate
         seed: image i is a function of the model, this seed, i and its label
         reference: compare with held-out images (test) or with training images (train)
@@ -30,8 +45,8 @@ class EvaluateOptions(CommandOptions):
         device: device that generates the images
     """
 
-    source: Annotated[Positional[str], arg(metavar="MODEL|IMAGES.npz")] = "mnist"
-    data: Annotated[str | None, arg(help_behavior_hint="(default: the model's training data, or mnist)")] = None
+    source: Annotated[Positional[str], arg(metavar="MODEL|IMAGES")] = "mnist"
+    data: Sources = ()
     data_dir: DataDir = None
     per_class_limit: PerClassLimit = None
     images: Annotated[int | None, arg(help_behavior_hint="(default: 10000, or as many as training images)")] = None

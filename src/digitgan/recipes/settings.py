@@ -183,6 +183,8 @@ class TrainingRecipe:
         batch_size: Number of real images in a step, and of fake images, 2 to 65,536.
         mirror: If true, half of the training images are mirrored from left to right, differently in each epoch. This is wrong
             for digits and letters.
+        balanced: If true, each class is shown equally often. Images of small classes are then repeated within an epoch, and
+            some images of large classes left out.
         growth: Sizes at which the networks begin, before they grow to the size of the images (Karras et al. 2018), such as
             "8@100000,16@300000": images of 8 pixels until 100,000 images have been seen, then of 16 until 300,000. A size is a
             number of pixels of the height or a part of it ("1/4"); its end is a number of images or a share of the run
@@ -212,6 +214,7 @@ class TrainingRecipe:
     images: int = setting(75_000, low=1, high=10**12)
     batch_size: int = setting(64, low=2, high=65_536)
     mirror: bool = setting(False)
+    balanced: bool = setting(False)
     growth: str = setting("")
     growth_fade: float = setting(0.5, low=0.0, high=1.0)
     precision: str = setting("auto", names=("auto", "float32", "bfloat16"))

@@ -76,5 +76,6 @@ def build_trainer(plan: TrainPlan) -> tuple[Trainer, Batches, NoiseSource]:
     """Return the untrained trainer of a plan, its batches and its noise."""
     size, recipe = plan.recipe.training.batch_size, plan.recipe
     trainer = Trainer(recipe, plan.spec, plan.seed, plan.device, plan.ranks)
-    batches = Batches(plan.image_set, size, plan.seed, plan.device, mirror=recipe.training.mirror)
+    training = recipe.training
+    batches = Batches(plan.image_set, size, plan.seed, plan.device, mirror=training.mirror, balanced=training.balanced)
     return trainer, batches, trainer.noise_source()

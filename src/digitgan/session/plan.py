@@ -10,7 +10,7 @@ from typing import Any, final
 
 import torch
 
-from digitgan.data import DataRequest, ImageSet, ProgressFn, silent
+from digitgan.data import DataRequest, ImageSet, ProgressFn, ReadOptions, silent, with_filled_classes
 from digitgan.device import arithmetic, available_devices, prepare
 from digitgan.errors import DataError, RunError, UsageError
 from digitgan.networks import ImageSpec, build_discriminator, build_generator, trained_parameters
@@ -116,14 +116,17 @@ class TrainPlan:
 
     def summary(self) -> list[str]:
         """Return the plan as lines of text."""
-        generator = trained_parameters(build_generator(self.recipe, self.spec))
+        built = build_generator(self.recipe, self.spec)
+        generator = trained_parameters(built)
         discriminator = trained_parameters(build_discriminator(self.recipe, self.spec))
         channels, height, width = self.image_set.shape
         training = self.recipe.training
+        made = getattr(built, "inner", built).spec
+        fitted = "" if made == self.spec else f"; the networks make {made.height}x{made.width}, which is cut to this size"
         return [
             f"recipe   {self.recipe.name}: generator {generator:,} and discriminator {discriminator:,} parameters",
             f"data     {self.image_set.name}: {len(self.image_set):,} images {height}x{width}x{channels}, "
-            f"{len(self.image_set.class_names)} classes",
+            f"{len(self.image_set.class_names)} classes{fitted}",
             f"machine  {self.device.type}, {self.threads} thread{'s' if self.threads > 1 else ''}, {training.precision}",
             f"length   {training.images:,} images ({training.images / len(self.image_set):.2f} epochs), seed {self.seed}",
             f"run      {self.run.path}",
@@ -145,7 +148,7 @@ def plan_training(options: TrainOptions, notify: ProgressFn) -> TrainPlan:
     if ranks is not None and not ranks.leads:
         notify = silent
     check_lengths(options)
-    if options.data == "":
+    if "" in options.data:
         raise UsageError("--data: is empty; give a source or omit the option")
     if options.out is not None and not options.resume:
         check_out(options.out, overwrite=options.overwrite)
@@ -160,8 +163,10 @@ def _new(options: TrainOptions, ranks: Ranks | None, notify: ProgressFn) -> Trai
     check_settings(options)  # before the data is loaded
     seed = 0 if options.seed is None else options.seed
     device, threads = prepare(options.device)
-    data = DataRequest.requested(options.data, options.data_dir, options.per_class_limit)
+    read = ReadOptions.of(options)
+    data = DataRequest.requested(options.data, options.data_dir, options.per_class_limit, read=read)
     labelled = data.load(notify=notify)
+    data, labelled = with_filled_classes(data, labelled, notify)
     recipe = _recipe_for(labelled, options, device, notify)
     recipe = checked_recipe(with_microbatches(recipe, 1 if ranks is None else ranks.count, notify))
     image_set = images_for(recipe, labelled)
@@ -194,7 +199,8 @@ def _resumed(options: TrainOptions, notify: ProgressFn) -> TrainPlan:
     recipe, record = run.read_recipe(), run.read_record()
     check_resumable(run, record)
     device, threads = prepare(_device(options, record))
-    data = DataRequest.requested(options.data, options.data_dir, options.per_class_limit, record["data"])
+    read = ReadOptions.of(options)
+    data = DataRequest.requested(options.data, options.data_dir, options.per_class_limit, record["data"], read)
     labelled = data.load(notify=notify)
     image_set = images_for(recipe, labelled)
     extended = with_length(recipe, options, len(image_set), image_spec(image_set), device, notify)

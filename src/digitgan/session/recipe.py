@@ -74,12 +74,9 @@ def suitable_recipe(spec: ImageSpec, images: int, device: torch.device) -> tuple
     candidates = [
         (few and colour, "colour-few-shot", f"{each:,} colour images of each class"),
         (few, "few-shot", f"{each:,} images of each class"),
-        (few, "colour-few-shot", f"{each:,} images of each class, of {size}"),
         (side > LARGE_SIDE and device.type == "cpu", "progressive", f"{size} on a CPU"),
         (side > LARGE_SIDE or (colour and device.type != "cpu"), "residual", size),
         (colour, "colour", size),
-        (True, "fast", size),
-        (True, "colour", size),
     ]
     for suits, name, reason in candidates:
         if suits and _can_make(find_recipe(name), spec):

@@ -17,7 +17,11 @@ from digitgan.studio.errors import send_error
 MAX_BODY: Final = 1_000_000
 """Largest request body, in bytes."""
 
-TOO_LARGE: Final = f"request body: must be at most {MAX_BODY:,} bytes"
+UPLOAD: Final = ("PUT", "/api/v1/data/upload")
+"""Method and path of uploads, whose body may be larger."""
+
+MAX_UPLOAD: Final = 1_000_000_000
+"""Largest uploaded file, in bytes."""
 
 COOKIE: Final = "digitgan-token"
 
@@ -83,7 +87,7 @@ class AccessControl:
         if refusal is not None:
             await send_error(send, *refusal, headers=HEADERS)
             return
-        body = _Body(receive)
+        body = _Body(receive, _limit_of(scope))
 
         async def send_safely(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -108,9 +112,9 @@ class AccessControl:
         wanted = None if scope["path"] == "/health" else self.access_policy.token
         if wanted is not None and not hmac.compare_digest(given.encode(), wanted.encode()):
             return 401, "missing or wrong token: open the address printed by the server, or send `Authorization: Bearer TOKEN`"
-        length = headers.get("content-length", "0")
-        if not length.isdecimal() or int(length[:20]) > MAX_BODY:
-            return 413, TOO_LARGE
+        length, limit = headers.get("content-length", "0"), _limit_of(scope)
+        if not length.isdecimal() or int(length[:20]) > limit:
+            return 413, _too_large(limit)
         return None
 
     def _given_token(self, headers: MutableMapping[str, str], scope: Scope) -> tuple[str, bool]:
@@ -133,16 +137,24 @@ class AccessControl:
 class _Body:
     """A request body whose size is counted while it is received."""
 
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
+    def __init__(self, receive: Receive, limit: int) -> None:
+        self._receive, self._limit = receive, limit
         self._count = 0
 
     async def receive(self) -> Message:
         message = await self._receive()
         self._count += len(message.get("body", b""))
-        if self._count > MAX_BODY:
-            raise HTTPException(413, TOO_LARGE)  # FastAPI re-raises it while it reads the body
+        if self._count > self._limit:
+            raise HTTPException(413, _too_large(self._limit))  # FastAPI re-raises it while it reads the body
         return message
+
+
+def _limit_of(scope: Scope) -> int:
+    return MAX_UPLOAD if (scope["method"], scope["path"]) == UPLOAD else MAX_BODY
+
+
+def _too_large(limit: int) -> str:
+    return f"request body: must be at most {limit:,} bytes"
 
 
 def _cookie_of(scope: Scope) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.resources
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,14 +16,16 @@ from starlette.exceptions import HTTPException
 
 from digitgan.device import use_threads
 from digitgan.errors import DigitganError, nearest
-from digitgan.studio import image_routes, run_routes
+from digitgan.studio import data_routes, image_routes, run_routes
 from digitgan.studio.access import AccessControl, AccessPolicy, Admission
 from digitgan.studio.batcher import DynamicBatcher
 from digitgan.studio.errors import BusyError, NotThereError, StateError
 from digitgan.studio.metrics import Counting, Metrics
 from digitgan.studio.model_cache import ModelCache
 from digitgan.studio.new_runs import NewRun
+from digitgan.studio.own_data import OwnData
 from digitgan.studio.process_manager import ProcessManager
+from digitgan.studio.process_table import STATE
 from digitgan.studio.run_monitor import RunMonitor
 from digitgan.studio.services import Services, services_of
 from digitgan.version import __version__
@@ -36,13 +38,14 @@ API_DESCRIPTION: Final = (
 )
 
 
-def create_app(runs: Path, access_policy: AccessPolicy, device: str = "cpu") -> FastAPI:
+def create_app(runs: Path, access_policy: AccessPolicy, device: str = "cpu", data_roots: Sequence[Path] = ()) -> FastAPI:
     """Create the application.
 
     Args:
         runs: folder that contains the runs.
         access_policy: rules for accepting a request.
         device: device on which models generate images.
+        data_roots: folders whose entries are offered for training.
 
     Returns:
         The application, with routes, error handlers and middleware.
@@ -53,7 +56,9 @@ def create_app(runs: Path, access_policy: AccessPolicy, device: str = "cpu") -> 
         DynamicBatcher(max(1, use_threads() - 1)),
         ProcessManager(runs),
     )
-    services = Services(model_cache, batcher, process_manager, RunMonitor(model_cache, process_manager.table), Metrics(batcher))
+    monitor, metrics_of_server = RunMonitor(model_cache, process_manager.table), Metrics(batcher)
+    own_data = OwnData(data_roots, runs / STATE / "data")
+    services = Services(model_cache, batcher, process_manager, monitor, metrics_of_server, own_data)
 
     @contextlib.asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
@@ -67,6 +72,7 @@ def create_app(runs: Path, access_policy: AccessPolicy, device: str = "cpu") -> 
     app.state.services = services
     app.include_router(image_routes.routes)
     app.include_router(run_routes.routes)
+    app.include_router(data_routes.routes)
     app.add_exception_handler(DigitganError, _refused)
     app.add_exception_handler(RequestValidationError, _misspelt)
     app.add_exception_handler(HTTPException, _otherwise)

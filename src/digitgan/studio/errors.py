@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, final
 
 from fastapi import Request
+from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
@@ -43,11 +44,18 @@ async def known_parameters_only(request: Request) -> None:
     """
     route = request.scope["route"]
     assert isinstance(route, APIRoute)
-    known = [parameter.alias for parameter in route.dependant.query_params]
+    known = list(_query_parameters(route.dependant))
     for name in request.query_params:
         if name not in known and name != "token":
             unknown = f"unknown parameter of {route.path}; {nearest(name, known)}"
             raise RequestValidationError([{"loc": ("query", name[:100]), "msg": unknown}])
+
+
+def _query_parameters(dependant: Dependant) -> Iterator[str]:
+    """Yield the names of the query parameters of a route, and of the functions that it depends on."""
+    yield from (parameter.alias for parameter in dependant.query_params)
+    for each in dependant.dependencies:
+        yield from _query_parameters(each)
 
 
 async def send_error(send: Send, status: int, why: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:

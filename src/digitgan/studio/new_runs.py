@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 from dataclasses import dataclass
-from typing import Any, Final, final
+from pathlib import Path
+from typing import Any, Final, Literal, final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from digitgan.data import ReadOptions
 from digitgan.data.datasets import DATASETS
 from digitgan.data.sources import DEFAULT_SOURCE, DIGITS
 from digitgan.options import TrainOptions, help_of
@@ -28,7 +30,15 @@ class NewRun(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     recipe: str = Field("fast", max_length=100, description="recipe name; GET /api/v1/recipes lists them")
-    data: str = Field(DEFAULT_SOURCE, max_length=100, description="name of an image set; GET /api/v1/recipes lists them")
+    data: str = Field(
+        DEFAULT_SOURCE, max_length=200, description="name of an image set; GET /api/v1/recipes and GET /api/v1/data list them"
+    )
+    size: str | None = Field(None, max_length=20, description=HELP["size"])
+    fit: Literal["crop", "pad", "stretch"] = Field("crop", description=HELP["fit"])
+    colour: Literal["auto", "grey", "rgb"] = Field("auto", description=HELP["colour"])
+    background: str = Field("black", max_length=20, description=HELP["background"])
+    invert_colours: bool = Field(False, description=HELP["invert_colours"])
+    skip_damaged: bool = Field(False, description=HELP["skip_damaged"])
     name: str | None = Field(None, max_length=100, description="run name; default: the next free name")
     seed: int = Field(0, ge=0, lt=2**63, description=HELP["seed"])
     images: int | None = Field(None, gt=0, le=10**9, description=f"{HELP['images']}; excludes minutes")
@@ -108,21 +118,32 @@ def data_sources() -> list[str]:
     return [*DATASETS, *([DIGITS] if importlib.util.find_spec("sklearn") else [])]
 
 
-def options_of(new: NewRun) -> TrainOptions:
+def options_of(new: NewRun, path: Path | None = None) -> TrainOptions:
     """Return the options of `digitgan train` for a new run.
+
+    Args:
+        new: the request.
+        path: the path of an image set of the user's own; None if `new.data` is the name of a data set.
 
     Raises:
         DigitganError: if a setting is invalid. Class and message are those of the command line.
     """
     options = TrainOptions(
         recipe=new.recipe,
-        data=new.data,
+        data=(new.data if path is None else str(path),),
         seed=new.seed,
         images=new.images,
         minutes=1.0 if new.images is None and new.minutes is None else new.minutes,
         evaluate_every=new.evaluate_every,
         settings=tuple(new.settings),
+        size=new.size or None,
+        fit=new.fit,
+        colour=new.colour,
+        background=new.background,
+        invert_colours=new.invert_colours,
+        skip_damaged=new.skip_damaged,
     )
+    ReadOptions.of(options)
     check_lengths(options)
     checked_recipe(requested_recipe(options))
     return options

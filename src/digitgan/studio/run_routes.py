@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -47,13 +48,13 @@ async def start(request: Request, new: NewRun) -> dict[str, str]:
     services = services_of(request)
 
     def begin() -> str:
-        if new.data not in data_sources():
-            raise UsageError(
-                f"data {new.data!r}: unknown name; {nearest(new.data, data_sources())}. For a path, use `digitgan train`"
-            )
-        arguments = arguments_of(options_of(new))
+        own = new.data in services.own_data.names()
+        if new.data not in data_sources() and not own:
+            known = [*data_sources(), *services.own_data.names()]
+            raise UsageError(f"data {new.data!r}: unknown name; {nearest(new.data, known)}. For a path, use `digitgan train`")
+        arguments = arguments_of(options_of(new, services.own_data.path(new.data) if own else None))
         if new.name is None:
-            return services.process_manager.start_anew(new.recipe, new.data, arguments)
+            return services.process_manager.start_anew(new.recipe, PurePosixPath(new.data).stem, arguments)
         if (services.model_cache.runs / new.name).exists():
             raise StateError(f"run name {new.name!r}: already exists; choose another name")
         services.process_manager.start(new.name, arguments)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 import uvicorn
 
 from digitgan.device import choose_device
-from digitgan.errors import UsageError
+from digitgan.errors import DigitganError, UsageError
 from digitgan.studio.access import LOOPBACK, AccessPolicy
 from digitgan.studio.app import create_app
 
@@ -29,7 +29,15 @@ KEEP_ALIVE: Final = 15
 """Timeout of an idle connection, in seconds."""
 
 
-def serve(runs: Path, host: str, port: int, token: str | None, device: str, notify: Callable[[str], None]) -> None:
+def serve(
+    runs: Path,
+    host: str,
+    port: int,
+    token: str | None,
+    device: str,
+    notify: Callable[[str], None],
+    data_roots: Sequence[Path] = (),
+) -> None:
     """Run the server until it is interrupted.
 
     Args:
@@ -39,6 +47,7 @@ def serve(runs: Path, host: str, port: int, token: str | None, device: str, noti
         token: required token of a request. If None and `host` is not a loopback address, a random token is generated.
         device: device on which models generate images.
         notify: called with each line for the user; the first line contains the address.
+        data_roots: folders whose entries are offered for training.
 
     Raises:
         UsageError: if the port or the token is invalid, the server cannot listen on the address, or `runs` is a file.
@@ -67,7 +76,11 @@ def serve(runs: Path, host: str, port: int, token: str | None, device: str, noti
             f"--host {host} --port {port}: cannot listen on this address ({reason}); choose another, or --port 0 for a free one"
         ) from problem
     access_policy = AccessPolicy(LOOPBACK if at_home else (), token)
-    app = create_app(runs, access_policy, device)
+    try:
+        app = create_app(runs, access_policy, device, data_roots)
+    except DigitganError:
+        listening.close()
+        raise
     number = listening.getsockname()[1]
     here = EVERY_ADDRESS.get(host, host)
     notify(f"the studio: http://{f'[{here}]' if ':' in here else here}:{number}/{f'?token={token}' if token else ''}")

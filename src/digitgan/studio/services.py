@@ -12,6 +12,7 @@ from digitgan.model.file import Model
 from digitgan.studio.batcher import DynamicBatcher
 from digitgan.studio.metrics import Metrics
 from digitgan.studio.model_cache import ModelCache
+from digitgan.studio.own_data import OwnData
 from digitgan.studio.process_manager import ProcessManager
 from digitgan.studio.run_monitor import RunMonitor
 
@@ -27,6 +28,7 @@ class Services:
         process_manager: manager of the training processes.
         monitor: reader of the state of runs.
         metrics: server metrics.
+        own_data: image sets of the user's own.
     """
 
     model_cache: ModelCache
@@ -34,6 +36,7 @@ class Services:
     process_manager: ProcessManager
     monitor: RunMonitor
     metrics: Metrics
+    own_data: OwnData
 
     async def model(self, name: str) -> Model:
         """Return the model of a name; see `ModelCache.model`."""

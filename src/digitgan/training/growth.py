@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Final, final
 
 from digitgan.errors import RecipeError
-from digitgan.networks import Discriminator, Generator
+from digitgan.networks import CroppedGenerator, Discriminator, Generator, PaddedDiscriminator
 from digitgan.recipes import Recipe
 
 ENTRY: Final = re.compile(r"\s*(\d{1,6}|1/[1-9]\d{0,2})\s*@\s*(\d{1,12}|\d{1,3}(?:\.\d{1,6})?%)\s*")
@@ -62,6 +62,12 @@ def growth_of(recipe: Recipe, generator: Generator, discriminator: Discriminator
         return None
     asked = f'training.growth = "{text}"'
     for part, network in (("generator", generator), ("discriminator", discriminator)):
+        if isinstance(network, CroppedGenerator | PaddedDiscriminator):
+            spec, inner = network.spec, network.inner.spec
+            raise RecipeError(
+                f"{asked} with images of {spec.height}x{spec.width}: networks grow only to sizes that they can make, and these "
+                f'make {inner.height}x{inner.width}. Bring the images to another size (--size), or set growth = ""'
+            )
         if network.growth is None:
             needs = 'generator.to_image = "sum"' if part == "generator" else 'discriminator.from_image = "each"'
             family = getattr(recipe, part).family

@@ -18,7 +18,7 @@ from digitgan.exporters.keras_families.recurrent import recurrent_discriminator,
 from digitgan.exporters.keras_families.residual import residual_discriminator, residual_generator
 from digitgan.exporters.keras_families.style import style_discriminator, style_generator
 from digitgan.exporters.keras_layers import KerasBuilder, KerasModel, KerasTensor
-from digitgan.networks import Discriminator, Generator
+from digitgan.networks import CroppedGenerator, Discriminator, Generator, PaddedDiscriminator
 from digitgan.networks.convolutional import ConvolutionalDiscriminator, ConvolutionalGenerator
 from digitgan.networks.keras_graph.generator import KerasGraphGenerator
 from digitgan.networks.projected import ProjectedDiscriminator
@@ -77,6 +77,37 @@ def keras_discriminator(discriminator: Discriminator, *, conditional: bool) -> K
     return build.model([images] if labels is None else [images, labels], output, "discriminator")
 
 
+def cropped_generator(
+    build: KerasBuilder, generator: CroppedGenerator, z: KerasTensor, labels: KerasTensor | None
+) -> KerasTensor:
+    """Convert a generator whose images are cut from larger ones; see `keras_generator`."""
+    inner = generator.inner
+    images = _version_of(inner, KERAS_GENERATORS)(build, inner, z, labels)
+    left, right, top, bottom = generator.margins
+    return build.layers.Cropping2D(((top, bottom), (left, right)), name="images_of_this_size")(images)
+
+
+def padded_discriminator(
+    build: KerasBuilder, discriminator: PaddedDiscriminator, images: KerasTensor, labels: KerasTensor | None
+) -> Any:
+    """Convert a discriminator of padded images; see `keras_discriminator`."""
+    layers, (left, right, top, bottom) = build.layers, discriminator.margins
+    # Keras has no layer that reflects: rows and columns are cut out one by one.
+    for name, axis, (before, after) in (("rows", 1, (top, bottom)), ("columns", 2, (left, right))):
+        length = images.shape[axis]
+
+        def slice_of(place: int, name: str = name, axis: int = axis, length: int = length, images: KerasTensor = images) -> Any:
+            cut = (place, length - 1 - place)
+            return layers.Cropping2D((cut, (0, 0)) if axis == 1 else ((0, 0), cut), name=f"{name}_{place}_reflected")(images)
+
+        parts = [slice_of(place) for place in range(before, 0, -1)]
+        parts += [images, *(slice_of(length - 1 - place) for place in range(1, after + 1))]
+        if len(parts) > 1:
+            images = layers.Concatenate(axis, name=f"{name}_padded")(parts)
+    inner = discriminator.inner
+    return _version_of(inner, KERAS_DISCRIMINATORS)(build, inner, images, labels)
+
+
 KERAS_GENERATORS: Final[Mapping[type[Any], Callable[[KerasBuilder, Any, KerasTensor, KerasTensor | None], KerasTensor]]] = (
     types.MappingProxyType(
         {
@@ -85,6 +116,7 @@ KERAS_GENERATORS: Final[Mapping[type[Any], Callable[[KerasBuilder, Any, KerasTen
             ResidualGenerator: residual_generator,
             StyleGenerator: style_generator,
             KerasGraphGenerator: keras_graph_generator,
+            CroppedGenerator: cropped_generator,
         }
     )
 )
@@ -98,6 +130,7 @@ KERAS_DISCRIMINATORS: Final[Mapping[type[Any], Callable[[KerasBuilder, Any, Kera
             ResidualDiscriminator: residual_discriminator,
             ProjectedDiscriminator: projected_discriminator,
             StyleDiscriminator: style_discriminator,
+            PaddedDiscriminator: padded_discriminator,
         }
     )
 )

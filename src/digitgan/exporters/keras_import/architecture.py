@@ -17,7 +17,7 @@ LABEL_WORDS: Final = ("label", "class", "cond", "digit")
 """Parts of names that identify a label input, if no layer does."""
 
 KEEPING: Final = frozenset(
-    ("Reshape", "Permute", "Flatten", "Dropout", "GaussianNoise", "GaussianDropout", "UpSampling2D", "Cropping1D")
+    ("Reshape", "Permute", "Flatten", "Dropout", "GaussianNoise", "GaussianDropout", "UpSampling2D", "Cropping1D", "Cropping2D")
 )
 """Layers that preserve the range of the pixels."""
 

@@ -114,6 +114,11 @@ def picture_paths(labels: Labels, class_names: Sequence[str], first: int = 0) ->
 def _save_pictures(folder: Path, paths: Sequence[Path], blocks: Iterable[Picture]) -> None:
     """Write a folder of pictures, which appears completely or not at all."""
     with whole_folder(folder) as temporary:
-        for path, image in zip(paths, (image for block in blocks for image in block), strict=True):
-            (temporary / path).parent.mkdir(exist_ok=True)
-            Image.fromarray(image).save(temporary / path)
+        write_pictures(temporary, paths, blocks)
+
+
+def write_pictures(folder: Path, paths: Sequence[Path], blocks: Iterable[Picture]) -> None:
+    """Write pictures into a folder, each with its relative path."""
+    for path, image in zip(paths, (image for block in blocks for image in block), strict=True):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / path)

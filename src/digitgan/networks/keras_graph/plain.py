@@ -185,6 +185,27 @@ class Cropping1D(Layer):
 
 
 @final
+class Cropping2D(Layer):
+    """The Keras layer `Cropping2D`."""
+
+    def __init__(self, settings: Settings, shapes: Sequence[Shape]) -> None:
+        super().__init__(settings, shapes)
+        check_only(settings, data_format="channels_last")
+        height, width, _ = shape_of_maps(shapes)
+        cropping = settings.get("cropping", 0)
+        pairs = [cropping, cropping] if isinstance(cropping, int) else cropping
+        sides = [side for pair in pairs for side in ([pair, pair] if isinstance(pair, int) else pair)]
+        whole = len(sides) == 4 and all(isinstance(side, int) and side >= 0 for side in sides)
+        if not whole or sides[0] + sides[1] >= height or sides[2] + sides[3] >= width:
+            raise ValueError(f"cropping = {cropping!r}: must be 1, 2 or 2x2 integers, 0 or more, that leave at least one pixel")
+        self.rows, self.columns = (sides[0], height - sides[1]), (sides[2], width - sides[3])
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Crop maps (n, height, width, channels) at their sides."""
+        return maps[:, self.rows[0] : self.rows[1], self.columns[0] : self.columns[1]]
+
+
+@final
 class ZeroPadding2D(Layer):
     """The Keras layer `ZeroPadding2D`."""
 

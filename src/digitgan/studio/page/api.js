@@ -33,6 +33,23 @@ export async function post(path, body) {
   return (await answer(response)).json();
 }
 
+// Sends a file. fetch() does not report the progress of an upload.
+export function put(path, values, file, progress) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("PUT", address(path, values));
+    request.setRequestHeader("Content-Type", "application/zip");
+    request.responseType = "json";
+    request.upload.addEventListener("progress", (event) => progress(event.loaded / Math.max(1, event.total)));
+    request.addEventListener("load", () => {
+      if (request.status < 300) resolve(request.response);
+      else reject(new Error(request.response?.error ?? `${request.status} ${request.statusText}`));
+    });
+    request.addEventListener("error", () => reject(new Error("the upload was interrupted; is the server still running?")));
+    request.send(file);
+  });
+}
+
 // An image that follows the controls. It sends one request at a time, for the latest state, and skips the states between.
 export class Picture {
   constructor(image, told) {

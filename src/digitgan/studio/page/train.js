@@ -1,6 +1,7 @@
 // The Train section: starts runs and controls them.
 
 import { get, post } from "./api.js";
+import { listData, ownOptions } from "./own.js";
 import { byId, count, duration, make, options, tell } from "./place.js";
 
 let table = null; // recipes, image sets and settings from the server
@@ -44,6 +45,7 @@ async function start(event) {
       name: byId("train-name").value.trim() || null,
       settings: changes(),
       evaluate_every: byId("train-scores").checked ? 10000 : null,
+      ...ownOptions(),
     });
     tell(null);
     byId("train-name").value = "";
@@ -145,8 +147,11 @@ export async function enter() {
   if (!table) {
     table = await get("recipes");
     options(byId("train-recipe"), table.recipes.map(({ name }) => [name, name]), "fast");
-    options(byId("train-data"), table.data.map((name) => [name, name]), "mnist");
     offer();
+    await listData(table.data, (name) => {
+      byId("train-recipe").value = name;
+      offer();
+    });
   }
   await list();
   clearInterval(timer);

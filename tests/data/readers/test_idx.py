@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from digitgan.data import files, read_idx, read_idx_set, write_idx
-from digitgan.data.idx import find_idx, idx_sha256, idx_splits
+from digitgan.data import files, load_image_set, read_idx, read_idx_set, write_idx
+from digitgan.data.readers.base import Reading
+from digitgan.data.readers.idx import find_idx, idx_reader, idx_sha256
 from digitgan.errors import DataError, OutputError
 
 GOOD = b"\x00\x00\x08\x02" + struct.pack(">II", 2, 3) + bytes(range(6))
@@ -156,7 +157,9 @@ def test_a_folder_in_the_layout_of_mnist_is_read(folder: Path, contents: dict[st
     assert (train.images.shape, test.images.shape) == ((12, 4, 3), (5, 4, 3))
     assert train.images.tobytes() == contents["train-images-idx3-ubyte"][16:]
     assert train.counts == [4, 4, 4]
-    assert idx_splits(folder) == ("train", "test")
+    source = idx_reader(folder, Reading())
+    assert source is not None
+    assert source.splits == ("train", "test")
 
 
 def test_packed_and_dotted_names_are_found(folder: Path) -> None:
@@ -169,25 +172,26 @@ def test_packed_and_dotted_names_are_found(folder: Path) -> None:
 
 def test_both_splits_have_the_same_classes(folder: Path) -> None:
     write_idx(folder / "train-labels-idx1-ubyte", np.full(12, 7, np.uint8))
-    assert read_idx_set(folder, "test").class_names == tuple("01234567")
+    assert read_idx_set(folder, "test").class_names == ("0", "1", "2", "7")
 
 
 def test_a_missing_file_of_the_layout_is_named(folder: Path) -> None:
     (folder / "t10k-labels-idx1-ubyte").unlink()
     with pytest.raises(DataError, match=r"letters: .*t10k-labels-idx1-ubyte"):
         read_idx_set(folder, "test")
-    assert idx_splits(folder) == ("train",)
+    source = idx_reader(folder, Reading())
+    assert source is not None
+    assert source.splits == ("train",)
 
 
 def test_swapped_files_are_called_so(folder: Path) -> None:
     images, labels = folder / "train-images-idx3-ubyte", folder / "train-labels-idx1-ubyte"
     images.rename(folder / "kept")
     labels.rename(images)
+    (folder / "kept").rename(labels)
     with pytest.raises(DataError, match=r"train-images-idx3-ubyte: .*idx1.*idx3.*swapped"):
         read_idx_set(folder, "train")
-    images.unlink()
-    (folder / "kept").rename(images)
-    labels.write_bytes(images.read_bytes())
+    images.write_bytes(labels.read_bytes())
     with pytest.raises(DataError, match=r"train-labels-idx1-ubyte: .*idx3.*idx1.*swapped"):
         read_idx_set(folder, "train")
 
@@ -208,3 +212,46 @@ def test_a_large_file_that_is_not_packed_stays_on_the_disk(tmp_path: Path, monke
     (tmp_path / "a").write_bytes((tmp_path / "a").read_bytes() + b"x")
     with pytest.raises(DataError, match=r"/a: .*2 x 3 x 4 = 24 bytes"):
         read_idx(tmp_path / "a")
+
+
+def test_emnist_is_turned_upright_and_has_letters(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (3, 4, 4), dtype=np.uint8)
+    for part in ("train", "test"):
+        write_idx(tmp_path / f"emnist-letters-{part}-images-idx3-ubyte.gz", images.transpose(0, 2, 1))
+        write_idx(tmp_path / f"emnist-letters-{part}-labels-idx1-ubyte.gz", np.array([1, 26, 2], np.uint8))
+    found = load_image_set(str(tmp_path), "test")
+    np.testing.assert_array_equal(found.images, images)
+    assert [found.class_names[label] for label in found.labels] == ["A", "Z", "B"]
+    assert "upright" in "\n".join(found.notes)
+    (tmp_path / "emnist-letters-mapping.txt").write_text("1 97 65\n2 98 66\n26 122 90\n")
+    found = load_image_set(str(tmp_path))
+    assert found.class_names == ("a", "b", "z")
+    assert found.labels.tolist() == [0, 2, 1]
+
+
+@pytest.mark.parametrize("inner", ["raw", "MNIST/raw"])
+def test_the_folders_of_torchvision_are_found_from_above(tmp_path: Path, contents: dict[str, bytes], inner: str) -> None:
+    (tmp_path / inner).mkdir(parents=True)
+    for name, content in contents.items():
+        (tmp_path / inner / name).write_bytes(content)
+    found = load_image_set(str(tmp_path), "test")
+    assert len(found) == 5
+    assert inner in "\n".join(found.notes)
+
+
+def test_several_sets_in_a_folder_are_named_and_one_of_their_files_is_taken(tmp_path: Path) -> None:
+    for name, value in (("emnist-digits", 1), ("emnist-mnist", 2)):
+        write_idx(tmp_path / f"{name}-train-images-idx3-ubyte", np.full((2, 4, 4), value, np.uint8))
+        write_idx(tmp_path / f"{name}-train-labels-idx1-ubyte", np.array([0, 1], np.uint8))
+    with pytest.raises(DataError, match=r"2 sets.*emnist-mnist-train-images"):
+        load_image_set(str(tmp_path))
+    assert (load_image_set(str(tmp_path / "emnist-mnist-train-images-idx3-ubyte")).images == 2).all()
+
+
+def test_labels_with_gaps_are_named_as_they_are(tmp_path: Path) -> None:
+    write_idx(tmp_path / "train-images-idx3-ubyte", np.zeros((3, 4, 4), np.uint8))
+    write_idx(tmp_path / "train-labels-idx1-ubyte", np.array([3, 8, 3], np.uint8))
+    found = load_image_set(str(tmp_path))
+    assert found.class_names == ("3", "8")
+    assert found.labels.tolist() == [0, 1, 0]
+    assert "4 do not occur" in "\n".join(found.notes)

@@ -4,31 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-import types
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, final
 
 from digitgan.data.image_set import SPLITS, Split
+from digitgan.data.readers.label_tables import LABEL_COLUMNS
+from digitgan.data.readers.splits import SPLIT_WORDS, part_of
 from digitgan.errors import DataError, nearest
 
 ENDING: Final = ".parquet"
 
-SPLIT_WORDS: Final[Mapping[str, Sequence[str]]] = types.MappingProxyType(
-    {
-        "train": ("train", "training"),
-        "test": ("test", "testing", "eval", "evaluation"),
-        "validation": ("validation", "valid", "val", "dev"),
-    }
-)
-"""The words for each split of the Hub, at the start of a file's name or as the name of its folder."""
-
 IMAGE_COLUMNS: Final = ("image", "img", "images", "picture", "bytes")
 """The usual names of the column of images, the most common first."""
-
-LABEL_COLUMNS: Final = ("label", "labels", "fine_label", "fine_labels", "class", "target", "digit", "character")
-"""The usual names of the column of labels, the most common first."""
 
 
 def parquet_files(path: Path) -> dict[Split, list[Path]]:
@@ -72,9 +61,8 @@ def _in_folder(folder: Path) -> list[Path]:
 def _split_of(file: Path) -> str:
     """Return the split that a file names, or ""."""
     for name in (re.split(r"[-._]", file.name)[0], file.parent.name):
-        for split, words in SPLIT_WORDS.items():
-            if name.lower() in words:
-                return split
+        if (part := part_of(name)) is not None:
+            return part
     return ""
 
 
@@ -107,12 +95,13 @@ class ParquetColumns:
     class_names: tuple[str, ...] | None
 
 
-def columns_of(schema: Any, path: Path) -> ParquetColumns:
+def columns_of(schema: Any, path: Path, label_column: str | None = None) -> ParquetColumns:
     """Return the columns of a Parquet file.
 
     Args:
         schema: its pyarrow schema.
         path: its path, for messages.
+        label_column: the column of labels; None for the usual names.
 
     Raises:
         DataError: if there is no column of images, or none of labels beside other columns; or if the metadata is damaged.
@@ -141,10 +130,14 @@ def columns_of(schema: Any, path: Path) -> ParquetColumns:
         (name for name in LABEL_COLUMNS if name in names and name != image), None
     )
     others = [name for name in names if name != image]
+    if label_column is not None:
+        if label_column not in others:
+            raise DataError(f"{path}: --label-column {label_column}: {nearest(label_column, others)}")
+        label = label_column
     if label is None and others:
         raise DataError(
-            f"{path}: has no column of labels; {nearest(LABEL_COLUMNS[0], others)}. Rename the column of the classes to "
-            f"`{LABEL_COLUMNS[0]}`, or remove all columns but `{image}` for recipes without labels"
+            f"{path}: has no column of labels; {nearest(LABEL_COLUMNS[0], others)}. Name the column of the classes with "
+            f"--label-column, or remove all columns but `{image}` for recipes without labels"
         )
     return ParquetColumns(image, label, _class_names(features.get(label or "", {}), path))
 

@@ -1,0 +1,64 @@
+"""`digitgan doctor`."""
+
+from __future__ import annotations
+
+import os
+import platform
+from typing import Any
+
+from digitgan.cli.output import Output
+from digitgan.errors import DataError
+from digitgan.options import Device, Json, Quiet
+
+
+def doctor(
+    *,
+    device: Device = "auto",
+    quiet: Quiet = False,
+    json_: Json = False,
+) -> None:
+    """Print the hardware and the software of this machine, and the defaults that follow from them.
+
+    Args:
+        device: device to examine
+    """
+    output = Output(quiet, json_)
+    facts = _facts_of_machine(device)
+    output.lines(*(f"{name.replace('_', ' '):<18}{value}" for name, value in facts.items()))
+    output.result(facts)
+
+
+def _facts_of_machine(device: str) -> dict[str, Any]:
+    import torch
+
+    from digitgan.data import data_folder
+    from digitgan.device import choose_device, choose_precision, use_threads
+    from digitgan.files import file_hash
+    from digitgan.model.registry import shipped_models
+    from digitgan.version import versions
+
+    chosen, threads = choose_device(device), use_threads()
+    return {
+        **versions(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cpu_cores": os.cpu_count(),
+        "cpu_instructions": torch.backends.cpu.get_cpu_capability(),
+        "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
+        "mps": torch.backends.mps.is_available(),
+        "device": chosen.type,
+        "threads": threads,
+        "precision": choose_precision(chosen),
+        "data_folder": str(data_folder()),
+        "mnist": _facts_of_mnist(),
+        **{f"model_{name}": f"SHA-256 {file_hash(path)}" for name, path in shipped_models().items()},
+    }
+
+
+def _facts_of_mnist() -> str:
+    from digitgan.data import load_image_set
+
+    try:
+        found = load_image_set("mnist", allow_download=False)
+    except DataError as problem:
+        return f"not usable: {problem}"
+    return f"{len(found):,} training images"

@@ -1,0 +1,132 @@
+"""The range of the values of pictures and arrays, and their scaling to 8 bits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, final
+
+import numpy as np
+import numpy.typing as npt
+
+from digitgan.data.image_set import Pixels
+from digitgan.errors import DataError
+
+DEPTHS: Final = (8, 10, 12, 16)
+"""Usual numbers of bits per channel. Cameras and scanners store 10 and 12 bits in 16."""
+
+SLICE_BYTES: Final = 16 << 20
+"""Bytes of an array that are scaled at once. Twice as many are needed for their copies as floats."""
+
+TOLERANCE: Final = 1e-3
+"""The distance by which a float may lie outside of its range, relative to the width of the range: rounding and resampling."""
+
+
+@final
+@dataclass(frozen=True)
+class ValueRange:
+    """The values that stand for black and white.
+
+    Attributes:
+        low: the value of black.
+        high: the value of white.
+    """
+
+    low: float
+    high: float
+
+    @property
+    def is_bytes(self) -> bool:
+        """True if the values are those of 8 bits."""
+        return (self.low, self.high) == (0, 255)
+
+    def __str__(self) -> str:
+        return f"{self.low:,g} to {self.high:,g}"
+
+    def scaled(self, values: npt.NDArray[Any]) -> Pixels:
+        """Return the values, rounded to 0 (black) … 255 (white), in an array of the same shape."""
+        if values.dtype == np.uint8 and self.is_bytes:
+            return values
+        result = np.empty(values.shape, dtype=np.uint8)
+        at_once = max(1, SLICE_BYTES // max(1, values[:1].nbytes)) if values.ndim else 1
+        for start in range(0, len(values), at_once):
+            part = values[start : start + at_once].astype(np.float64)
+            part = (part - self.low) * (255 / (self.high - self.low))
+            result[start : start + at_once] = np.rint(part).clip(0, 255)
+        return result
+
+
+@final
+@dataclass
+class Extremes:
+    """The extreme values of images that are seen one after the other.
+
+    Attributes:
+        low: the lowest value.
+        high: the highest value.
+        kind: NumPy's kind of the values: "b" (booleans), "u" and "i" (integers) or "f" (floats).
+        integral: whether all values are integers.
+        bits: the size of a value, in bits.
+        not_finite: the number of values that are not a number or infinite.
+    """
+
+    low: float = np.inf
+    high: float = -np.inf
+    kind: str = "u"
+    integral: bool = True
+    bits: int = 8
+    not_finite: int = 0
+
+    def add(self, values: npt.NDArray[Any]) -> None:
+        """Look at the values of one image, or of many."""
+        at_once = max(1, SLICE_BYTES // max(1, values[:1].nbytes))
+        self.kind, self.bits = values.dtype.kind, 8 * values.dtype.itemsize
+        for start in range(0, len(values), at_once):
+            part = values[start : start + at_once]
+            if part.size == 0:
+                continue
+            if self.kind == "f":
+                finite = np.isfinite(part)
+                self.not_finite += int(finite.size - finite.sum())
+                self.integral = self.integral and bool((np.rint(part) == part)[finite].all())
+                part = part[finite]
+                if part.size == 0:
+                    continue
+            self.low = min(self.low, float(part.min()))
+            self.high = max(self.high, float(part.max()))
+
+    def range(self, name: str) -> ValueRange:
+        """Return the range whose ends stand for black and white.
+
+        Args:
+            name: the name of the images in messages.
+
+        Raises:
+            DataError: if it is not plain. The message gives the extreme values and the line that scales the data.
+        """
+        if self.not_finite:
+            raise DataError(
+                f"{name}: {self.not_finite:,} of its values are NaN or infinite; replace them, for example by "
+                "np.nan_to_num(images)"
+            )
+        if self.kind == "b" or (self.low >= 0 and self.high == 1 and self.integral):
+            return ValueRange(0, 1)
+        if self.integral and self.low >= 0:
+            if self.high < 1 << 8:
+                return ValueRange(0, 255)
+            for bits in DEPTHS:
+                if self.high < 1 << bits:
+                    return ValueRange(0, (1 << bits) - 1)
+        elif self.kind == "f":
+            if self.low >= -TOLERANCE and self.high <= 1 + TOLERANCE:
+                return ValueRange(0, 1)
+            if -1 - 2 * TOLERANCE <= self.low <= -0.5 and self.high <= 1 + 2 * TOLERANCE:
+                return ValueRange(-1, 1)
+            if self.low >= -255 * TOLERANCE and 128 <= self.high <= 255 * (1 + TOLERANCE):
+                return ValueRange(0, 255)
+        low, high = f"{self.low:g}", f"{self.high:g}"
+        raise DataError(
+            f"{name}: its values are {self.kind}{self.bits // 8} from {low} to {high}, and it is not plain which are black and "
+            "white; they may be 0 to 255, 0 to 1 or -1 to 1. If they are the two extremes, save "
+            f"((images - {f'({low})' if self.low < 0 else low}) * (255 / ({high} - {f'({low})' if self.low < 0 else low})))"
+            ".round().astype('uint8')"
+        )

@@ -1,0 +1,152 @@
+"""The options with which images are read: their form, where their classes are, and which classes are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, final, get_args
+
+import numpy as np
+
+from digitgan.data.conversion.options import Conversion, parse_background, parse_image_shape, parse_size
+from digitgan.data.image_set import ImageSet
+from digitgan.data.notes import Notes, listed
+from digitgan.data.progress import ProgressFn, silent
+from digitgan.data.readers.base import LabelsFrom, Reading
+from digitgan.errors import DataError, UsageError, nearest
+
+
+@final
+@dataclass(frozen=True)
+class ReadOptions:
+    """The options with which images are read.
+
+    Attributes:
+        conversion: the form to which they are converted.
+        image_shape: the shape of a flat image, for arrays (n, values) and CSV files.
+        labels_from: where the class of a picture is, see `LabelsFrom`.
+        label_column: the name of the column or array of labels; None for the usual names.
+        classes: the class names that are kept, in the order of the data; None for all.
+        skip_damaged: leave out files and rows that cannot be used.
+        strict: refuse images about which there is a note that no option asks for.
+
+    Raises:
+        UsageError: if a value is not allowed.
+    """
+
+    conversion: Conversion = field(default_factory=Conversion)
+    image_shape: tuple[int, ...] | None = None
+    labels_from: LabelsFrom = "auto"
+    label_column: str | None = None
+    classes: tuple[str, ...] | None = None
+    skip_damaged: bool = False
+    strict: bool = False
+
+    def __post_init__(self) -> None:
+        if self.labels_from not in get_args(LabelsFrom):
+            raise UsageError(f"--labels-from {self.labels_from}: {nearest(self.labels_from, get_args(LabelsFrom))}")
+        if self.classes is not None and (not self.classes or len(set(self.classes)) < len(self.classes)):
+            raise UsageError(f"--classes {','.join(self.classes)}: must name at least one class, each once")
+
+    @classmethod
+    def of(cls, options: Any) -> ReadOptions:
+        """Return the options of a command.
+
+        Args:
+            options: an object with the fields of `digitgan.options.DataOptions`. Its type is not named here, because a training
+                must not depend on the command line.
+
+        Raises:
+            UsageError: if a value is not allowed.
+        """
+        conversion = Conversion(
+            None if options.size is None else parse_size(options.size),
+            options.fit,
+            options.colour,
+            parse_background(options.background),
+            options.invert_colours,
+        )
+        shape = None if options.image_shape is None else parse_image_shape(options.image_shape)
+        labels = options.labels_from, options.label_column
+        return cls(conversion, shape, *labels, options.classes, options.skip_damaged, options.strict)
+
+    def reading(self, notify: ProgressFn = silent) -> Reading:
+        """Return the form in which readers take these options."""
+        return Reading(
+            self.conversion, self.image_shape, self.labels_from, self.label_column, self.skip_damaged, Notes(), notify
+        )
+
+    def resolved(self, images: ImageSet) -> ReadOptions:
+        """Return the options that read other images in the form of these: with their size, channels and classes."""
+        channels, height, width = images.shape
+        conversion = replace(self.conversion, size=(width, height), colour="rgb" if channels == 3 else "grey")
+        return replace(self, conversion=conversion)
+
+    def completed(self, recorded: ReadOptions) -> ReadOptions:
+        """Return the options with recorded ones in place of those that have their default value."""
+        default = ReadOptions()
+        own = {
+            name: value if value != getattr(default, name) else getattr(recorded, name)
+            for name, value in vars(self).items()
+            if name != "conversion"
+        }
+        changed = {
+            name: value if value != getattr(default.conversion, name) else getattr(recorded.conversion, name)
+            for name, value in vars(self.conversion).items()
+        }
+        return ReadOptions(conversion=Conversion(**changed), **own)
+
+    def selected(self, images: ImageSet, notes: Notes) -> ImageSet:
+        """Return the images of the classes that are kept.
+
+        Raises:
+            DataError: if a class does not exist. The message names the nearest one.
+        """
+        if self.classes is None or self.classes == images.class_names:
+            return images
+        for name in self.classes:
+            if name not in images.class_names:
+                raise DataError(f"{images.name}: --classes {name}: {nearest(name, images.class_names)}")
+        kept = [label for label, name in enumerate(images.class_names) if name in self.classes]
+        place = np.full(len(images.class_names), -1, dtype=np.int64)
+        place[kept] = np.arange(len(kept))
+        labels = place[images.labels]
+        left_out = [name for name in images.class_names if name not in self.classes]
+        notes.add(f"{int((labels < 0).sum()):,} images of other classes left out: {listed(left_out)}", asked=True)
+        names = tuple(images.class_names[label] for label in kept)
+        if not (labels >= 0).any():
+            raise DataError(f"{images.name}: holds no images of the classes {', '.join(names)}")
+        return replace(images, images=images.images[labels >= 0], labels=labels[labels >= 0], class_names=names)
+
+    def record(self) -> dict[str, Any]:
+        """Return the options as JSON values, from which `of_record` makes them again. Those of no effect later are omitted."""
+        return {
+            "conversion": self.conversion.record(),
+            "image_shape": self.image_shape and list(self.image_shape),
+            "labels_from": self.labels_from,
+            "label_column": self.label_column,
+            "classes": self.classes and list(self.classes),
+            "skip_damaged": self.skip_damaged,
+        }
+
+    @classmethod
+    def of_record(cls, record: Mapping[str, Any]) -> ReadOptions:
+        """Return the options of a record. Entries of a wrong type, as in a damaged file, have their default value.
+
+        Raises:
+            UsageError: if a value is not allowed.
+        """
+
+        def of_type(name: str, kind: type[Any]) -> Any:
+            value = record.get(name)
+            return value if isinstance(value, kind) else None
+
+        shape, classes = of_type("image_shape", list), of_type("classes", list)
+        return cls(
+            Conversion.of_record(of_type("conversion", Mapping) or {}),
+            None if shape is None else tuple(map(int, shape)),
+            of_type("labels_from", str) or "auto",
+            of_type("label_column", str),
+            None if classes is None else tuple(map(str, classes)),
+            bool(record.get("skip_damaged", False)),
+        )

@@ -1,0 +1,255 @@
+"""Pictures in ZIP and TAR archives. They are read from the archive and never unpacked to the disk."""
+
+from __future__ import annotations
+
+import lzma
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Final, final
+
+from digitgan.data.conversion.collection import Encoded, EncodedPictures
+from digitgan.data.files import DEFLATE_LIMIT, FREE_BYTES, LZMA_LIMIT, check_unpacked
+from digitgan.data.readers.base import DataSource, Reading
+from digitgan.data.readers.file_tree import FileTree
+from digitgan.data.readers.picture_layout import picture_source
+from digitgan.errors import DataError
+
+ZIP_ENDINGS: Final = (".zip",)
+TAR_ENDINGS: Final = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+ARCHIVE_ENDINGS: Final = (*ZIP_ENDINGS, *TAR_ENDINGS, ".7z", ".rar")
+
+MAX_MEMBER_BYTES: Final = 256 << 20
+"""Largest size of a picture in an archive: 256 MiB."""
+
+MAX_MEMBERS: Final = 5_000_000
+
+DAMAGED: Final = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    RuntimeError,
+    NotImplementedError,
+    ValueError,
+    LookupError,
+)
+"""The exceptions for a damaged, encrypted (RuntimeError) or unsupported archive."""
+
+
+def archive_reader(path: Path, reading: Reading) -> DataSource | None:
+    """Return a ZIP or TAR archive of pictures as a data source; None for other paths.
+
+    Raises:
+        DataError: if the archive is damaged or hostile, or holds no pictures.
+    """
+    name = path.name.lower()
+    if path.is_dir() or not name.endswith(ARCHIVE_ENDINGS):
+        return None
+    if name.endswith((".7z", ".rar")):
+        raise DataError(f"{path}: archives of this kind are not read; unpack it, and name the folder, or pack it as ZIP or TAR")
+    tree: FileTree = ZipTree(path) if name.endswith(ZIP_ENDINGS) else TarTree(path)
+    source = picture_source(tree, reading)
+    if source is None:
+        inner = [file for file in tree.files if file.lower().endswith(ARCHIVE_ENDINGS)]
+        advice = (
+            f"it holds the archive {inner[0]}; unpack that one" if inner else "unpack it, and name the file or folder within it"
+        )
+        raise DataError(f"{path}: holds no pictures in a format that is read; {advice}")
+    return source
+
+
+@contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except DAMAGED as error:
+        reason = "it is encrypted" if "password" in str(error) else str(error) or type(error).__name__
+        raise DataError(
+            f"{path}: is not an archive that can be read or is damaged ({reason}); download or copy it again"
+        ) from error
+
+
+def _checked_name(name: str, path: Path) -> str:
+    """Return the name of a member without "./" in front.
+
+    Raises:
+        DataError: if it leads out of the archive.
+    """
+    plain = name.replace("\\", "/")
+    parts = PurePosixPath(plain).parts
+    if plain.startswith("/") or ".." in parts or (parts and ":" in parts[0]):
+        raise DataError(f"{path}: its member {name!r} leads out of the archive; do not trust this file")
+    return "/".join(part for part in parts if part != ".")
+
+
+@final
+class ZipTree(FileTree):
+    """The files in a ZIP archive.
+
+    Args:
+        path: the archive.
+
+    Raises:
+        DataError: if it is damaged, has too many members, or a member leads out of it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.name = path.name
+        with _damage_named(path), zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+        size = path.stat().st_size
+        if len(entries) > MAX_MEMBERS:
+            raise DataError(f"{path}: has {len(entries):,} members, more than {MAX_MEMBERS:,}")
+        self._members: dict[str, zipfile.ZipInfo] = {}
+        folders = []
+        for entry in entries:
+            name = _checked_name(entry.filename, path)
+            if entry.filename.endswith("/"):
+                folders.append(name)
+            elif entry.external_attr >> 28 == 0o12:
+                raise DataError(f"{path}: its member {entry.filename!r} is a link; pack the files themselves")
+            elif name:
+                self._members[name] = entry
+            else:
+                raise DataError(f"{path}: has a member without a name; pack it again")
+        stated = sum(entry.file_size for entry in entries)
+        check_unpacked(stated, size, str(path))
+        self.files = list(self._members)
+        self.folders = _with_parents(self.files, folders)
+
+    def shown(self, path: str) -> str:
+        """See `FileTree.shown`."""
+        return f"{self._path}: {path}"
+
+    def read(self, path: str, at_most: int) -> bytes:
+        """See `FileTree.read`."""
+        with _damage_named(self._path), zipfile.ZipFile(self._path) as archive, archive.open(self._members[path]) as stream:
+            return stream.read(at_most + 1)
+
+    def pictures(self, paths: Sequence[str]) -> EncodedPictures:
+        """See `FileTree.pictures`."""
+        return _ZipPictures(self._path, [self._members[path] for path in paths])
+
+
+@final
+class _ZipPictures(EncodedPictures):
+    """Pictures in a ZIP archive."""
+
+    def __init__(self, path: Path, entries: Sequence[zipfile.ZipInfo]) -> None:
+        self._path, self._entries = path, entries
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[Encoded]:
+        with _damage_named(self._path), zipfile.ZipFile(self._path) as archive:
+            in_place = sorted(range(len(self._entries)), key=lambda index: self._entries[index].header_offset)
+            for index in in_place:
+                entry = self._entries[index]
+                yield Encoded(index, f"{self._path}: {entry.filename}", self._content(archive, entry))
+
+    def _content(self, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes | None:
+        """Return the content of a member; None if it is damaged."""
+        if entry.flag_bits & 1:
+            raise DataError(f"{self._path}: is encrypted; unpack it, and name the folder")
+        if entry.file_size > MAX_MEMBER_BYTES or entry.file_size > DEFLATE_LIMIT * max(1, entry.compress_size):
+            return None
+        try:
+            with archive.open(entry) as stream:
+                content = stream.read(MAX_MEMBER_BYTES + 1)
+            return content if len(content) <= MAX_MEMBER_BYTES else None
+        except DAMAGED:
+            return None
+
+
+@final
+class TarTree(FileTree):
+    """The files in a TAR archive, compressed or not.
+
+    Args:
+        path: the archive.
+
+    Raises:
+        DataError: if it is damaged, has too many members, a member leads out of it, or it unpacks to too many bytes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.name = path.name
+        self.files: list[str] = []
+        folders: list[str] = []
+        limit = max(FREE_BYTES, LZMA_LIMIT // 100 * path.stat().st_size)
+        total = 0
+        with _damage_named(path), tarfile.open(path, "r|*") as archive:
+            for member in archive:
+                name = _checked_name(member.name, path)
+                if member.issym() or member.islnk() or member.isdev():
+                    raise DataError(f"{path}: its member {member.name!r} is a link or a device; pack the files themselves")
+                total += member.size
+                if total > limit or len(self.files) > MAX_MEMBERS:
+                    check_unpacked(total, path.stat().st_size, str(path))
+                    raise DataError(f"{path}: has more than {MAX_MEMBERS:,} members")
+                if member.isfile() and name:
+                    self.files.append(name)
+                elif member.isdir():
+                    folders.append(name)
+        self.folders = _with_parents(self.files, folders)
+
+    def shown(self, path: str) -> str:
+        """See `FileTree.shown`."""
+        return f"{self._path}: {path}"
+
+    def read(self, path: str, at_most: int) -> bytes:
+        """See `FileTree.read`."""
+        with _damage_named(self._path), tarfile.open(self._path, "r|*") as archive:
+            for member in archive:
+                if member.isfile() and _checked_name(member.name, self._path) == path:
+                    stream = archive.extractfile(member)
+                    return b"" if stream is None else stream.read(at_most + 1)
+        raise DataError(f"{self._path}: lacks {path}; it was changed while it was read")
+
+    def pictures(self, paths: Sequence[str]) -> EncodedPictures:
+        """See `FileTree.pictures`."""
+        return _TarPictures(self._path, paths)
+
+
+@final
+class _TarPictures(EncodedPictures):
+    """Pictures in a TAR archive, in the order of the archive: a compressed one can only be read from its beginning."""
+
+    def __init__(self, path: Path, names: Sequence[str]) -> None:
+        self._path = path
+        self._index = {name: index for index, name in enumerate(names)}
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def __iter__(self) -> Iterator[Encoded]:
+        seen = set()
+        with _damage_named(self._path), tarfile.open(self._path, "r|*") as archive:
+            for member in archive:
+                name = _checked_name(member.name, self._path)
+                if not member.isfile() or name not in self._index or name in seen:
+                    continue
+                seen.add(name)
+                stream = archive.extractfile(member) if member.size <= MAX_MEMBER_BYTES else None
+                yield Encoded(self._index[name], f"{self._path}: {name}", None if stream is None else stream.read())
+        if len(seen) < len(self._index):
+            raise DataError(f"{self._path}: lacks files that it had before; it was changed while it was read")
+
+
+def _with_parents(files: Sequence[str], folders: Sequence[str]) -> list[str]:
+    """Return the folders, and those in the paths of the files."""
+    found = dict.fromkeys(folders)
+    for file in files:
+        for parent in PurePosixPath(file).parents:
+            if (name := parent.as_posix()) != ".":
+                found[name] = None
+    return [folder for folder in found if folder]

@@ -1,0 +1,282 @@
+"""NPZ, NumPy's zip of arrays, and NPY, a single array.
+
+Pickled objects are never loaded. The sizes stated by the zip and by its arrays are checked against the size of the file before
+memory is allocated.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import struct
+import tokenize
+import warnings
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from digitgan.data import files
+from digitgan.data.conversion.arrays import images_of_array
+from digitgan.data.conversion.labels import class_labels
+from digitgan.data.files import DEFLATE_LIMIT, check_is_file
+from digitgan.data.image_set import UNLABELLED, ImageSet, Split
+from digitgan.data.notes import Notes, listed
+from digitgan.data.readers.base import DataSource, Reading
+from digitgan.data.readers.splits import Part, as_splits, part_of
+from digitgan.errors import DataError, nearest
+
+MAX_UNPACKED_BYTES = 8 << 30
+"""Largest unpacked size: 8 GiB, or ten million 28×28 images. Compressed arrays are unpacked into memory; those of `np.savez`
+are memory-mapped."""
+
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, UnicodeDecodeError)
+"""The exceptions that `zipfile` raises for a damaged, encrypted (RuntimeError) or unsupported file."""
+
+DAMAGED_HEADER = (ValueError, TypeError, LookupError, SyntaxError, tokenize.TokenError, RecursionError, MemoryError)
+"""The exceptions that NumPy raises for a damaged or malicious array header, which is a Python literal."""
+
+
+IMAGE_NAMES: Final = ("images", "image", "imgs", "img", "x", "data", "pixels", "features", "arr_0", "pictures", "samples")
+"""The usual names of the array of images, in lower case, the most common first."""
+
+LABEL_NAMES: Final = ("labels", "label", "y", "targets", "target", "classes", "class", "arr_1")
+"""The usual names of the array of labels, in lower case, the most common first."""
+
+
+class _Pair(NamedTuple):
+    """The names of the arrays of a split. Without labels, the images are an unlabelled set."""
+
+    images: str
+    labels: str | None
+
+
+def npz_reader(path: Path, reading: Reading) -> DataSource | None:
+    """Return an NPZ or NPY file as a data source; None if the path is neither."""
+    if path.is_dir() or path.suffix.lower() not in (".npz", ".npy"):
+        return None
+    needs = "an NPZ file has a test split if it has arrays such as x_test and y_test"
+    return DataSource(npz_splits(path), lambda split: read_npz(path, split, reading), needs)
+
+
+def npz_splits(path: Path) -> tuple[Split, ...]:
+    """Return the splits of an NPZ file; "train" for other files and for an unreadable one."""
+    with contextlib.suppress(*DAMAGED, OSError, DataError), zipfile.ZipFile(path) as archive:
+        return tuple(_pairs(_names_in(archive), None, path)) or ("train",)
+    return ("train",)
+
+
+def read_npz(path: Path | str, split: Split = "train", reading: Reading | None = None) -> ImageSet:
+    """Read an image set from an NPZ or NPY file.
+
+    The arrays have usual names, such as `images` and `labels`, `x_train`, `y_train`, `x_test` and `y_test`, or `train_images`
+    and `train_labels`; or they are the only array of images and the only array of labels. `class_names` is optional. Their
+    forms are those of `images_of_array` and `class_labels`. A file with images alone is an unlabelled image set with the single
+    class `UNLABELLED`.
+
+    Args:
+        path: the file.
+        split: the split to read. A file without names of splits is a training split.
+        reading: how the arrays are read and converted.
+
+    Raises:
+        DataError: if the file is missing, not a zip, or damaged; if an array is missing, holds objects, has a form that is not
+            plain, or is larger than the file can hold; or if images and labels do not match.
+    """
+    path, reading = Path(path), reading or Reading()
+    check_is_file(path)
+    if path.suffix.lower() == ".npy":
+        return _read_npy(path, reading)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            _check_size(archive, path)
+            pairs = _pairs(_names_in(archive), reading.label_column, path, reading.notes)
+            if split not in pairs:
+                raise DataError(f"{path}: has no {split} split; its arrays are {listed(_names_in(archive))}")
+            pair = pairs[split]
+            array = _read_array(archive, pair.images, path)
+            name = f"{path}: {pair.images}" if pair.images != "images" else str(path)
+            images = images_of_array(array, reading.conversion, reading.image_shape, reading.notes, name)
+            if pair.labels is None:
+                return ImageSet(images, np.zeros(len(images), dtype=np.int64), (UNLABELLED,), path.name)
+            parts = {part: _read_array(archive, each.labels, path) for part, each in pairs.items() if each.labels is not None}
+            labels, class_names = class_labels(parts, _class_names(archive, path), reading.notes, str(path))
+    except DAMAGED as error:
+        raise DataError(f"{path}: is not an NPZ file or is damaged ({error}); write it with np.savez") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+    return ImageSet(images, labels[split], class_names, path.name)
+
+
+def _names_in(archive: zipfile.ZipFile) -> list[str]:
+    return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+
+
+def _pairs(names: Sequence[str], label_name: str | None, path: Path, notes: Notes | None = None) -> dict[Split, _Pair]:
+    """Return the names of the arrays of each split.
+
+    Raises:
+        DataError: if it is not plain which array holds the images, or whether another holds their labels.
+    """
+    by_part: dict[Part, dict[str, str]] = {}
+    whole: dict[str, str] = {}
+    for name in names:
+        part, rest = _part_and_rest(name)
+        (whole if part is None else by_part.setdefault(part, {}))[rest] = name
+    parts = {part: pair for part, there in by_part.items() if (pair := _pair(there, None, path)) is not None}
+    if "train" in parts:
+        return as_splits(parts, notes)
+    pair = _pair(whole or {name: name for name in names}, label_name, path)
+    if pair is None:
+        raise DataError(f"{path}: has no array {IMAGE_NAMES[0]!r}; {nearest(IMAGE_NAMES[0], names)}")
+    return {"train": pair}
+
+
+def _pair(there: Mapping[str, str], label_name: str | None, path: Path) -> _Pair | None:
+    """Return the arrays of images and labels among arrays, given by their names without a split."""
+    plain = {rest.lower(): name for rest, name in there.items()}
+    others = {rest: name for rest, name in plain.items() if rest not in ("class_names", "classnames", "names")}
+    images = next((others[usual] for usual in IMAGE_NAMES if usual in others), None)
+    if images is None:
+        left = [name for rest, name in others.items() if rest not in LABEL_NAMES and name != label_name]
+        if len(left) != 1:
+            return None
+        images = left[0]
+    rest_of = [name for name in others.values() if name != images]
+    if label_name is not None:
+        if label_name not in rest_of:
+            raise DataError(f"{path}: --label-column {label_name}: {nearest(label_name, rest_of)}")
+        return _Pair(images, label_name)
+    labels = next((others[usual] for usual in LABEL_NAMES if usual in others and others[usual] != images), None)
+    if labels is None and len(rest_of) == 1:
+        raise DataError(
+            f"{path}: has no array {LABEL_NAMES[0]!r}; {nearest(LABEL_NAMES[0], rest_of)}. If {rest_of[0]!r} holds the labels, "
+            f"add --label-column {rest_of[0]}"
+        )
+    if labels is None and rest_of:
+        raise DataError(
+            f"{path}: it is not plain which array holds the labels: {', '.join(rest_of)}; name it with --label-column"
+        )
+    return _Pair(images, labels)
+
+
+def _part_and_rest(name: str) -> tuple[Part | None, str]:
+    """Split names such as "x_train" and "train_images" into the split and the rest."""
+    words = name.split("_")
+    for place in (0, -1):
+        part = part_of(words[place])
+        if part is not None and len(words) > 1:
+            return part, "_".join(words[1:] if place == 0 else words[:-1])
+    return None, name
+
+
+def _class_names(archive: zipfile.ZipFile, path: Path) -> tuple[str, ...] | None:
+    if "class_names.npy" not in archive.namelist():
+        return None
+    names = _read_array(archive, "class_names", path)
+    if names.dtype.kind != "U" or names.ndim != 1:
+        raise DataError(f"{path}: class_names are {names.dtype} {names.shape}; they must be text (np.array(names, str))")
+    return tuple(map(str, names))
+
+
+def _read_npy(path: Path, reading: Reading) -> ImageSet:
+    """Read a single array of images."""
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        header = _header(stream, path.name, path)
+        if header.promised != size:
+            raise DataError(f"{path}: damaged: it claims shape {header.shape} of {header.dtype}, but has {size} bytes")
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (*DAMAGED_HEADER, OSError) as error:
+        raise DataError(f"{path}: is damaged ({error})") from error
+    images = images_of_array(array, reading.conversion, reading.image_shape, reading.notes, str(path))
+    reading.notes.add("an NPY file has no labels: one class")
+    return ImageSet(images, np.zeros(len(images), dtype=np.int64), (UNLABELLED,), path.name)
+
+
+def _check_size(archive: zipfile.ZipFile, path: Path) -> None:
+    """Check the sizes in the zip's directory against the size of the file."""
+    unpacked = sum(entry.file_size for entry in archive.infolist())
+    if unpacked > MAX_UNPACKED_BYTES:
+        raise DataError(
+            f"{path}: unpacks to {unpacked} bytes, more than {MAX_UNPACKED_BYTES} (8 GiB); split it into smaller files"
+        )
+    size = path.stat().st_size
+    for entry in archive.infolist():
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise DataError(
+                f"{path}: {entry.filename} has an unsupported compression; write it with np.savez or np.savez_compressed"
+            )
+        growth = 1 if entry.compress_type == zipfile.ZIP_STORED else DEFLATE_LIMIT
+        if entry.compress_size > size or entry.file_size > growth * entry.compress_size:
+            raise DataError(f"{path}: damaged: {entry.filename} claims {entry.file_size} bytes, more than the file can hold")
+
+
+def _read_array(archive: zipfile.ZipFile, name: str, path: Path) -> npt.NDArray[np.generic]:
+    try:
+        entry = archive.getinfo(f"{name}.npy")
+    except KeyError:
+        present = [other.removesuffix(".npy") for other in archive.namelist()]
+        raise DataError(f"{path}: has no array {name!r}; {nearest(name, present)}") from None
+    with archive.open(entry) as stream:
+        found = _header(stream, name, path)
+    header, promised, shape, by_column, dtype = found
+    if promised != entry.file_size:
+        raise DataError(f"{path}: damaged: {name} claims shape {shape} of {dtype}, but has {entry.file_size} bytes")
+    # zipfile compares the checksum when it reads to the end. A memory-mapped array is read once for this check.
+    if entry.compress_type == zipfile.ZIP_STORED and promised >= files.MAPPED_FROM and dtype == np.uint8 and not by_column:
+        with archive.open(entry) as stream:
+            while stream.read(files.CHUNK):
+                pass
+        return files.mapped(path, _place_of(entry, path) + header, shape)
+    try:
+        with warnings.catch_warnings(action="ignore"), archive.open(entry) as stream:
+            return np.asarray(np.lib.format.read_array(stream, allow_pickle=False))
+    except DAMAGED_HEADER as error:
+        raise DataError(f"{path}: {name} is damaged ({error})") from error
+
+
+class _Header(NamedTuple):
+    """The header of an array: its length and that of the whole content in bytes, and what it states."""
+
+    length: int
+    promised: int
+    shape: tuple[int, ...]
+    by_column: bool
+    dtype: np.dtype[Any]
+
+
+def _header(stream: IO[bytes], name: str, path: Path) -> _Header:
+    """Read the header of an array."""
+    try:
+        # NumPy warns about headers written by Python 2 and reads them.
+        with warnings.catch_warnings(action="ignore"):
+            version = np.lib.format.read_magic(stream)
+            if version == (1, 0):
+                shape, by_column, dtype = np.lib.format.read_array_header_1_0(stream)
+            elif version == (2, 0):
+                shape, by_column, dtype = np.lib.format.read_array_header_2_0(stream)
+            else:
+                raise ValueError(f"format {version} is for structured arrays")
+            length = stream.tell()
+            promised = length + math.prod(shape) * dtype.itemsize
+    except DAMAGED_HEADER as error:
+        raise DataError(f"{path}: {name} is not an array or is damaged ({error})") from error
+    if dtype.hasobject:
+        raise DataError(f"{path}: {name} holds Python objects, which are never unpickled; save an array of numbers or text")
+    if min(shape, default=0) < 0 or dtype.itemsize == 0:
+        raise DataError(f"{path}: damaged: {name} claims shape {shape} of {dtype}")
+    return _Header(length, promised, shape, by_column, dtype)
+
+
+def _place_of(entry: zipfile.ZipInfo, path: Path) -> int:
+    """Return the position of an uncompressed array in its file, behind a local header of variable length."""
+    with path.open("rb") as file:
+        file.seek(entry.header_offset + 26)
+        name, extra = struct.unpack("<HH", file.read(4))
+    return entry.header_offset + 30 + int(name) + int(extra)

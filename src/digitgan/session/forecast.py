@@ -1,0 +1,132 @@
+"""Forecast of a training on a data source: its recipe, its time and its memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+from digitgan.data import (
+    DataRequest,
+    ImageSet,
+    ProgressFn,
+    ReadOptions,
+    Split,
+    SplitFacts,
+    load_splits,
+    split_facts,
+    warnings_about,
+    with_filled_classes,
+)
+from digitgan.device import peak_memory_gb, prepare
+from digitgan.errors import RecipeError
+from digitgan.recipes import find_recipe
+from digitgan.session.recipe import check_networks, image_spec, images_for, suitable_recipe, with_precision
+from digitgan.training.speed import training_speed
+
+TRIAL_BUDGET = 25.0
+"""Seconds of a training for which the speed is measured: the measurement takes a second or two."""
+
+
+@final
+@dataclass(frozen=True)
+class Forecast:
+    """Forecast of a training without further options.
+
+    Attributes:
+        recipe: the recipe that suits the images.
+        reason: why it suits them.
+        images: its length, in images.
+        seconds: its duration on this machine, without the pretraining and the previews.
+        memory_gb: the memory that it takes, in GB, with the images; on a GPU, that of the GPU. None if it is unknown.
+        problem: why no training is possible, else "".
+    """
+
+    recipe: str
+    reason: str
+    images: int = 0
+    seconds: float = 0.0
+    memory_gb: float | None = None
+    problem: str = ""
+
+    def lines(self) -> list[str]:
+        """Return the forecast as lines of text."""
+        if self.problem:
+            return [f"training: not possible: {self.problem}"]
+        minutes = self.seconds / 60
+        duration = f"{minutes:.0f} minutes" if minutes >= 2 else f"{self.seconds:.0f} s"
+        memory = "" if self.memory_gb is None else f", with {self.memory_gb:.1f} GB of memory"
+        return [
+            f"training: recipe {self.recipe}, which suits {self.reason}",
+            f"  {self.images:,} images in about {duration} on this machine{memory}",
+        ]
+
+    def facts(self) -> dict[str, Any]:
+        """Return the forecast as JSON values."""
+        return vars(self)
+
+
+@final
+@dataclass(frozen=True)
+class Verified:
+    """A data source that was read and checked.
+
+    Attributes:
+        splits: the facts about each split.
+        warnings: what makes a training or its evaluation worse.
+        forecast: what a training would do.
+    """
+
+    splits: dict[Split, SplitFacts]
+    warnings: tuple[str, ...]
+    forecast: Forecast
+
+
+def verify_source(
+    source: str,
+    data_dir: Path | None,
+    per_class_limit: int | None,
+    read: ReadOptions,
+    device: str,
+    notify: ProgressFn,
+    *,
+    allow_download: bool = False,
+) -> Verified:
+    """Read and check every split of a data source, and estimate a training on it.
+
+    Args:
+        source: the data source.
+        data_dir: the folder of downloaded data sets.
+        per_class_limit: the number of training images of each class.
+        read: how the images are read.
+        device: the device of the training.
+        notify: a function that receives lines of progress.
+        allow_download: download a data set that is missing.
+
+    Raises:
+        DataError: if a split cannot be read.
+    """
+    sets = load_splits(source, data_dir, per_class_limit, notify, allow_download=allow_download, read=read)
+    request = DataRequest(source, data_dir, per_class_limit, read)
+    training = with_filled_classes(request, next(iter(sets.values())), notify)[1]
+    forecast = forecast_training(training, device)
+    return Verified({split: split_facts(images) for split, images in sets.items()}, tuple(warnings_about(sets)), forecast)
+
+
+def forecast_training(images: ImageSet, device: str) -> Forecast:
+    """Estimate a training on images, with the recipe that suits them.
+
+    Args:
+        images: the training images.
+        device: the device of the training.
+    """
+    chosen, _ = prepare(device)
+    name, reason = suitable_recipe(image_spec(images), len(images), chosen)
+    recipe = with_precision(find_recipe(name), chosen)
+    spec = image_spec(images_for(recipe, images))
+    try:
+        check_networks(recipe, spec)
+    except RecipeError as error:
+        return Forecast(name, reason, problem=str(error))
+    speed = training_speed(recipe, spec, chosen, TRIAL_BUDGET)
+    return Forecast(name, reason, recipe.training.images, recipe.training.images / speed, peak_memory_gb(chosen))
