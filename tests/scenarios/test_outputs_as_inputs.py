@@ -93,6 +93,6 @@ def test_two_folders_are_compared_with_each_other(
         for file in sorted(Path("drawn-1").glob("[01]/*.png")):
             archive.write(file)
     assert run("evaluate", "half.zip", "--data=drawn-2", "--report=half", "--quiet") == 0
-    np.savez("other.npz", images=np.zeros((40, 20, 20), np.uint8), labels=np.arange(40) % 10)
+    np.savez("other.npz", images=np.zeros((200, 20, 20), np.uint8), labels=np.arange(200) % 10)
     assert run("evaluate", "other.npz", "--data=drawn-2", "--report=none") == 2
     assert "20x20" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 
 from digitgan.data.conversion.images import converted
 from digitgan.data.conversion.labels import natural_order
+from digitgan.data.converted_cache import ConvertedCache
 from digitgan.data.datasets import DATASETS
 from digitgan.data.digits import embedded_digits
 from digitgan.data.image_set import SPLITS, ImageSet, Split, check_split
@@ -235,11 +237,18 @@ def load_image_set(
         raise UsageError(f"--per-class-limit {per_class_limit}: must be 1 or more")
     read = read or ReadOptions()
     reading = read.reading(notify)
-    try:
-        image_set = _load(source, split, data_dir, allow_download, reading)
-    except OSError as error:
-        raise DataError(f"{source}: cannot be read ({error})") from error
-    image_set = read.selected(converted(image_set, reading.conversion, reading.notes), reading.notes)
+    named = source in DATASETS or source == DIGITS
+    cache = None if named or not _exists(source) else ConvertedCache(source, split, read)
+    image_set = None if cache is None else cache.load(reading.notes)
+    if image_set is None:
+        started = time.monotonic()
+        try:
+            found = _load(source, split, data_dir, allow_download, reading)
+        except OSError as error:
+            raise DataError(f"{source}: cannot be read ({error})") from error
+        image_set = read.selected(converted(found, reading.conversion, reading.notes), reading.notes)
+        if cache is not None:
+            cache.store(image_set, reading.notes, time.monotonic() - started)
     if read.strict:
         reading.notes.check_strict(image_set.name)
     for line in reading.notes.lines:
@@ -247,6 +256,10 @@ def load_image_set(
     if reading.notes.lines:
         image_set = replace(image_set, notes=tuple(reading.notes.lines))
     return image_set if per_class_limit is None or split == "test" else image_set.limited(per_class_limit)
+
+
+def _exists(source: str) -> bool:
+    return bool(source) and "\0" not in source and Path(source).expanduser().exists()
 
 
 def _load(source: str, split: Split, data_dir: Path | None, allow_download: bool, reading: Reading) -> ImageSet:

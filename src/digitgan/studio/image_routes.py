@@ -132,7 +132,7 @@ async def morph(
         float | None, Query(ge=-2 * REACH, le=2 * REACH, description="coordinate on the first principal direction")
     ] = None,
     y: Annotated[float | None, Query(ge=-2 * REACH, le=2 * REACH, description="coordinate on the second")] = None,
-    first: Annotated[str, Query(max_length=200, description="first class")] = "0",
+    first: Annotated[str | None, Query(max_length=200, description="first class; default: the first of the model")] = None,
     second: Annotated[str | None, Query(max_length=200, description="second class")] = None,
     share: Annotated[float, Query(ge=0, le=1, description="share of the second class")] = 0.0,
     every_class: Annotated[bool, Query(description="generate a grid with one image per class instead")] = False,
@@ -141,7 +141,7 @@ async def morph(
     """Generate one image at a position in the latent space, interpolated between two classes."""
     services = services_of(request)
     loaded = await services.model(model)
-    begin = check_label(loaded, first)
+    begin = 0 if first is None else check_label(loaded, first)
     end = begin if second is None else check_label(loaded, second)
     spot = Spot(checked_seed(seed), index, x, y, begin, end, share)
     if every_class:

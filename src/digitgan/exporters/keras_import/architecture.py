@@ -133,7 +133,7 @@ def _functional(config: Mapping[str, Any], source: str) -> Architecture:
             f"{source}: {len(inputs)} inputs and {len(outputs)} outputs; must be z or z and labels, and one image"
         )
     names = [name for name, _, _ in inputs]
-    labels = None if len(names) == 1 else _label_input(names, made)
+    labels = None if len(names) == 1 else _label_input(names, made, source)
     ordered = [name for name in names if name != labels] + ([labels] if labels else [])
     latent_shape = _input_shape(made[ordered[0]])
     if len(latent_shape) != 1:
@@ -183,15 +183,19 @@ def _input_shape(layer: Mapping[str, Any]) -> tuple[int, ...]:
     return tuple(int(side) for side in shape[1:])
 
 
-def _label_input(names: Sequence[str], made: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return the label input: the one embedded or encoded, or the one named like a label, or else the second."""
+def _label_input(names: Sequence[str], made: Mapping[str, Mapping[str, Any]], source: str) -> str:
+    """Return the label input: the one embedded or encoded, or the one named like a label."""
     for layer in made.values():
         if layer["class_name"] in ("Embedding", ONE_HOT):
             for reference in _tensors(layer["inbound_nodes"][0]["args"]):
                 if reference[0] in names:
                     return reference[0]
     called = [name for name in names if any(word in name.lower() for word in LABEL_WORDS)]
-    return called[0] if len(called) == 1 else names[1]
+    if len(called) != 1:
+        raise ModelFileError(
+            f"{source}: it is not plain which of its inputs {' and '.join(map(repr, names))} is the label; rename that one to 'label'"
+        )
+    return called[0]
 
 
 def _encoding(labels: str | None, made: Mapping[str, Mapping[str, Any]]) -> str | None:
