@@ -193,7 +193,8 @@ def _label_input(names: Sequence[str], made: Mapping[str, Mapping[str, Any]], so
     called = [name for name in names if any(word in name.lower() for word in LABEL_WORDS)]
     if len(called) != 1:
         raise ModelFileError(
-            f"{source}: it is not plain which of its inputs {' and '.join(map(repr, names))} is the label; rename that one to 'label'"
+            f"{source}: it is not plain which of its inputs {' and '.join(map(repr, names))} is the label; rename that one to "
+            "'label'"
         )
     return called[0]
 
