@@ -201,6 +201,12 @@ def test_the_page_shows_the_record(of_real: Evaluation, digits: ImageSet) -> Non
     assert np.isfinite(list(numbers(made))).all()
     assert made["headline"].startswith("297 ")
     assert f"{made['metrics']['class_accuracy']['value']:.2%}" in made["headline"]
+    shares = {
+        name: row[label] / sum(row)
+        for label, (name, row) in enumerate(zip(map(str, range(10)), made["confusion"], strict=True))
+    }
+    worst = min(shares, key=lambda name: shares[name])
+    assert f"lowest {shares[worst]:.1%} for class {worst}" in made["headline"]
     assert np.sum(made["confusion"]) == 297
     assert made["metrics"]["class_accuracy"]["value"] == pytest.approx(values(of_real)["class_accuracy"], rel=1e-5)
     assert "297 training" in made["protocol"]["compared_with"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from digitgan.data.checks import warnings_about
+from digitgan.data.checks import count_warnings, warnings_about
 from digitgan.data.class_sheet import class_sheet
 from digitgan.data.conversion.options import Conversion
 from digitgan.data.conversion.pictures import open_upright, read_picture
@@ -60,6 +60,7 @@ __all__ = [
     "SplitFacts",
     "cache_folder",
     "class_sheet",
+    "count_warnings",
     "data_folder",
     "embedded_digits",
     "fetch",

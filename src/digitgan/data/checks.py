@@ -28,7 +28,7 @@ def warnings_about(sets: Mapping[Split, ImageSet]) -> list[str]:
     hashes = {split: _hashes(images) for split, images in sets.items()}
     train = sets.get("train")
     if train is not None:
-        lines += _about_counts(train)
+        lines += count_warnings(train)
         lines += _about_contents(train, hashes["train"])
     if len(hashes) == 2:
         both = len(set(hashes["train"]) & set(hashes["test"]))
@@ -39,7 +39,8 @@ def warnings_about(sets: Mapping[Split, ImageSet]) -> list[str]:
     return lines
 
 
-def _about_counts(images: ImageSet) -> list[str]:
+def count_warnings(images: ImageSet) -> list[str]:
+    """Return the warnings about the numbers of images of the classes, one line each."""
     counts = dict(zip(images.class_names, images.counts, strict=True))
     lines = []
     if few := [f"{name} ({count})" for name, count in counts.items() if 0 < count < FEW]:

@@ -92,7 +92,10 @@ def record(
 
 
 def headline(metrics: dict[str, dict[str, Any]], found: Evaluation) -> str:
-    """Return class accuracy, Fréchet distance and coverage, with their real baselines, as one sentence."""
+    """Return class accuracy, Fréchet distance and coverage, with their real baselines, as one sentence.
+
+    The class accuracy is followed by that of the worst class, which the mean over uneven classes hides.
+    """
     parts = []
     accuracy, frechet, coverage = (metrics[name] for name in ("class_accuracy", "frechet_distance", "coverage"))
 
@@ -100,12 +103,21 @@ def headline(metrics: dict[str, dict[str, Any]], found: Evaluation) -> str:
         return "" if metric["baseline"] is None else f" (real baseline {metric['baseline']:{form}})"
 
     if accuracy["value"] is not None:
-        parts.append(f"class accuracy {accuracy['value']:.2%}{beside(accuracy, '.2%')}")
+        parts.append(f"class accuracy {accuracy['value']:.2%}{beside(accuracy, '.2%')}{_worst_class(found)}")
     if frechet["value"] is not None:
         parts.append(f"Fréchet distance {frechet['value']:.3g}{beside(frechet, '.3g')}")
     if coverage["value"] is not None:
         parts.append(f"coverage {coverage['value']:.1%}{beside(coverage, '.1%')}")
     return f"{found.source.count:,} images: " + (", ".join(parts) or "too few real images for any metric") + "."
+
+
+def _worst_class(found: Evaluation) -> str:
+    """Return the class whose images are least often recognised, with this share; "" for a single class."""
+    shares = [(row["class_accuracy"], row["class"]) for row in _per_class(found) if row.get("class_accuracy") is not None]
+    if len(shares) < 2:
+        return ""
+    share, name = min(shares)
+    return f", lowest {share:.1%} for class {name}"
 
 
 def _values(found: TrainOnSynthetic | InceptionMetrics) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any, final
 
 import torch
 
-from digitgan.data import DataRequest, ImageSet, ProgressFn, ReadOptions, silent, with_filled_classes
+from digitgan.data import DataRequest, ImageSet, ProgressFn, ReadOptions, count_warnings, silent, with_filled_classes
 from digitgan.device import arithmetic, available_devices, prepare
 from digitgan.errors import DataError, RunError, UsageError
 from digitgan.networks import ImageSpec, build_discriminator, build_generator, trained_parameters
@@ -167,6 +167,8 @@ def _new(options: TrainOptions, ranks: Ranks | None, notify: ProgressFn) -> Trai
     data = DataRequest.requested(options.data, options.data_dir, options.per_class_limit, read=read)
     labelled = data.load(notify=notify)
     data, labelled = with_filled_classes(data, labelled, notify)
+    for line in count_warnings(labelled):
+        notify(f"warning: {line}")
     recipe = _recipe_for(labelled, options, device, notify)
     recipe = checked_recipe(with_microbatches(recipe, 1 if ranks is None else ranks.count, notify))
     image_set = images_for(recipe, labelled)
