@@ -45,7 +45,7 @@ def test_images_in_both_splits_are_counted() -> None:
 def test_the_sheet_shows_images_of_each_class_as_they_are(shape: tuple[int, ...]) -> None:
     pixels = np.random.default_rng(1).integers(0, 256, (30, *shape), dtype=np.uint8)
     sheet = class_sheet(ImageSet(pixels, np.arange(30, dtype=np.int64) % 3, ("a", "b", "c"), "test"))
-    factor = 56 // max(shape[:2]) or 1
+    factor = 64 // max(shape[:2]) or 1
     height, width = shape[0] * factor, shape[1] * factor
     left = sheet.shape[1] - 10 * (width + 4)
     for row in range(3):
@@ -59,5 +59,5 @@ def test_the_sheet_shows_images_of_each_class_as_they_are(shape: tuple[int, ...]
 def test_many_classes_and_images_without_labels_fit_on_the_sheet() -> None:
     names = tuple(f"class {number}" for number in range(100))
     many = class_sheet(ImageSet(NOISE[:100], np.arange(100, dtype=np.int64), names, "test"))
-    assert many.shape[0] < 40 * 60 + 60
-    assert class_sheet(ImageSet(NOISE, np.zeros(200, np.int64), ("image",), "test")).shape[0] == 4 + 5 * (54 + 4) + 4
+    assert many.shape[0] < 40 * 68 + 60
+    assert class_sheet(ImageSet(NOISE, np.zeros(200, np.int64), ("image",), "test")).shape[0] == 4 + 5 * (60 + 4) + 4

@@ -174,3 +174,18 @@ def test_sets_of_another_form_are_joined_only_on_request(tmp_path: Path, source:
         DataRequest(source, joined=(str(tmp_path / "b.npz"),)).load()
     found = DataRequest(source, read=ReadOptions(Conversion(size=(4, 4))), joined=(str(tmp_path / "b.npz"),)).load()
     assert found.images.shape == (12, 4, 4)
+
+
+def test_pictures_are_read_again_in_the_recorded_form_bit_for_bit(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0)
+    for number in range(8):
+        side = (40 + number, 60 - number)
+        small = Image.fromarray(noise.integers(0, 256, (6, 5), dtype=np.uint8)).resize(side)
+        path = tmp_path / "ab"[number % 2] / f"{number}.{('png', 'jpg', 'bmp', 'webp')[number % 4]}"
+        path.parent.mkdir(exist_ok=True)
+        small.convert("RGB").save(path, **({"lossless": True} if path.suffix == ".webp" else {}))
+    request = DataRequest(str(tmp_path))
+    first = request.load()
+    assert len(first.notes) >= 1
+    again = DataRequest.requested((), None, None, json.loads(json.dumps(request.resolved(first).record())))
+    assert again.load().content_hash == first.content_hash

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from digitgan.cli.entry import COMMANDS, GROUPS
 from digitgan.cli.parser import parse
 from digitgan.data import ImageSet, write_idx
 from digitgan.generation.writers import WRITERS
-from digitgan.images import save_png
 from tests.scenarios.conftest import Digitgan
 from tests.trainings import ROOT
 
@@ -59,7 +59,17 @@ def workplace(here: Digitgan, mnist_caches_at_hand: None, tmp_path: Path, digits
     few = digits.images[:200]
     WRITERS.find("folder").write(tmp_path / "FOLDER", [few], digits.labels[:200], digits.class_names)
     WRITERS.find("npz").write(tmp_path / "images.npz", [few], digits.labels[:200], digits.class_names)
-    save_png(tmp_path / "my-seven.png", few[int(np.flatnonzero(digits.labels[:200] == 7)[0])])
+    seven = few[int(np.flatnonzero(digits.labels[:200] == 7)[0])]
+    Image.fromarray(255 - np.pad(seven, 60)).convert("RGB").save(tmp_path / "my-seven.jpg")
+    shutil.make_archive(str(tmp_path / "phone-photos"), "zip", tmp_path / "FOLDER")
+    rows = np.column_stack([digits.labels[:200], few.reshape(200, -1)])
+    (tmp_path / "digit-recognizer").mkdir()
+    np.savetxt(tmp_path / "digit-recognizer" / "train.csv", rows, "%d", ",")
+    pets = np.random.default_rng(0).integers(0, 256, (120, 32, 32, 3), dtype=np.uint8)
+    for split in ("train", "test"):
+        path = tmp_path / "cifar10" / "plain_text" / f"{split}-00000-of-00001.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        WRITERS.find("parquet").write(path, [pets], np.arange(120) % 3, ["cat", "dog", "ship"])
     write_idx(tmp_path / "images-idx3-ubyte", few)
     return here
 

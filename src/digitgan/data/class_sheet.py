@@ -19,7 +19,7 @@ UNLABELLED_ROWS: Final = 5
 MAX_ROWS: Final = 40
 """Largest number of classes that are drawn."""
 
-CELL: Final = 56
+CELL: Final = 64
 """Side up to which small images are enlarged, in pixels. Larger ones keep their size."""
 
 GAP: Final = 4

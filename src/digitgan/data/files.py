@@ -49,12 +49,12 @@ class Content:
         stream: the unpacked bytes.
         at_most: the upper limit of the unpacked size, from the size of the file. A header that promises more is wrong, which
             is known before memory is allocated.
-        compressed: whether the file is compressed.
+        packed: the size of the file if it is compressed; None otherwise.
     """
 
     stream: BufferedIOBase
     at_most: int
-    compressed: bool
+    packed: int | None = None
 
 
 def check_is_file(path: Path) -> None:
@@ -93,13 +93,13 @@ def open_content(path: Path) -> Iterator[Content]:
             if begin.startswith(GZIP_MAGIC):
                 kind = "gzip file"
                 with gzip.GzipFile(fileobj=file, mode="rb") as unpacked:
-                    yield Content(unpacked, size * DEFLATE_LIMIT, compressed=True)
+                    yield Content(unpacked, size * DEFLATE_LIMIT, size)
             elif begin.startswith(XZ_MAGIC):
                 kind = "xz file"
                 with lzma.LZMAFile(file, format=lzma.FORMAT_XZ) as unpacked_xz:
-                    yield Content(unpacked_xz, size * LZMA_LIMIT, compressed=True)
+                    yield Content(unpacked_xz, size * LZMA_LIMIT, size)
             else:
-                yield Content(file, size, compressed=False)
+                yield Content(file, size)
     except (gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError) as error:
         raise DataError(f"{path}: is a damaged {kind} ({error}); download or copy it again") from error
     except OSError as error:

@@ -142,7 +142,7 @@ class EmnistArchive(Archive):
             self._member(archive, ending, path) as (stream, name, size),
             gzip.GzipFile(fileobj=stream, mode="rb") as unpacked,
         ):
-            return read_idx_content(Content(unpacked, size * DEFLATE_LIMIT, compressed=True), name)
+            return read_idx_content(Content(unpacked, size * DEFLATE_LIMIT, size), name)
 
     @contextmanager
     def _member(self, archive: zipfile.ZipFile, ending: str, path: Path) -> Iterator[tuple[IO[bytes], str, int]]:

@@ -72,6 +72,16 @@ def test_a_folder_of_two_files_has_two_splits(tmp_path: Path) -> None:
     assert test.labels.tolist() == [1, 1, 1, 1, 3]
 
 
+def test_a_test_file_without_labels_is_not_read_and_said(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text(f"{HEADER}\n{lines()}")
+    np.savetxt(tmp_path / "test.csv", PIXELS, fmt="%d", delimiter=",", header=HEADER.partition(",")[2], comments="")
+    found = load_image_set(str(tmp_path))
+    assert len(found) == 5
+    assert any("test.csv has no labels" in note for note in found.notes)
+    with pytest.raises(DataError, match="no test split"):
+        load_image_set(str(tmp_path), "test")
+
+
 def test_a_stated_shape(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(lines())
     source = pixel_table_reader(tmp_path / "a.csv", Reading(image_shape=(1, 9)))

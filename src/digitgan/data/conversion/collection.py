@@ -170,7 +170,8 @@ def chosen_size(sizes: Counter[tuple[int, int]], conversion: Conversion, notes: 
     if len(sizes) == 1:
         notes.add(f"images are {_times(common)}, larger than {MAX_OWN_SIDE}: reduced to {_times(size)} (--size)")
     else:
-        low, high = min(sizes, key=lambda each: each[0] * each[1]), max(sizes, key=lambda each: each[0] * each[1])
+        by_area = sorted(sizes, key=lambda each: (each[0] * each[1], each))
+        low, high = by_area[0], by_area[-1]
         notes.add(
             f"images have {len(sizes):,} sizes, from {_times(low)} to {_times(high)}: brought to {_times(size)} by "
             f"{FITTED[conversion.fit]} (--size, --fit)"

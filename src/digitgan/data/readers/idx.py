@@ -19,7 +19,7 @@ import numpy as np
 
 from digitgan.data import files
 from digitgan.data.conversion.labels import class_labels
-from digitgan.data.files import Content, open_content, read_at_most
+from digitgan.data.files import Content, check_unpacked, open_content, read_at_most
 from digitgan.data.image_set import SPLITS, ImageSet, Pixels, Split, check_split
 from digitgan.data.notes import listed
 from digitgan.data.readers.base import DataSource, Reading
@@ -60,7 +60,7 @@ def read_idx(path: Path | str) -> Pixels:
     with open_content(path) as content:
         shape = _read_shape(content, str(path))
         begin = len(_header(shape))
-        if math.prod(shape) == content.at_most - begin >= files.MAPPED_FROM and not content.compressed:
+        if math.prod(shape) == content.at_most - begin >= files.MAPPED_FROM and content.packed is None:
             return files.mapped(path, begin, shape)
         return _read_values(content, shape, str(path))
 
@@ -78,11 +78,13 @@ def read_idx_content(content: Content, name: str) -> Pixels:
 def _read_values(content: Content, shape: tuple[int, ...], name: str) -> Pixels:
     """Read the values behind a header."""
     promised = math.prod(shape)
+    if content.packed is not None and promised <= content.at_most:
+        check_unpacked(promised, content.packed, name)
     room = content.at_most - len(_header(shape))
     values = read_at_most(content.stream, promised + 1) if promised <= room else None
     described = f"{' x '.join(map(str, shape))} = {promised} bytes"
     if values is None:
-        held = "cannot hold more than" if content.compressed else "holds only"
+        held = "holds only" if content.packed is None else "cannot hold more than"
         raise DataError(f"{name}: truncated: its header promises {described}, the file {held} {room}; download it again")
     if len(values) < promised:
         raise DataError(f"{name}: truncated: its header promises {described}, {len(values)} follow; download it again")

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from digitgan.data import files
 from digitgan.data.conversion.arrays import images_of_array
 from digitgan.data.conversion.labels import class_labels
-from digitgan.data.files import DEFLATE_LIMIT, check_is_file
+from digitgan.data.files import DEFLATE_LIMIT, check_is_file, check_unpacked
 from digitgan.data.image_set import UNLABELLED, ImageSet, Split
 from digitgan.data.notes import Notes, listed
 from digitgan.data.readers.base import DataSource, Reading
@@ -207,6 +207,7 @@ def _check_size(archive: zipfile.ZipFile, path: Path) -> None:
             f"{path}: unpacks to {unpacked} bytes, more than {MAX_UNPACKED_BYTES} (8 GiB); split it into smaller files"
         )
     size = path.stat().st_size
+    check_unpacked(unpacked, size, str(path))
     for entry in archive.infolist():
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise DataError(

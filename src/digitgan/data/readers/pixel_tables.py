@@ -53,6 +53,10 @@ def pixel_table_reader(path: Path, reading: Reading) -> DataSource | None:
                 break
     if not files:
         return None
+    labelled = {part: _is_labelled(file, reading) for part, file in files.items()}
+    if any(labelled.values()):
+        for part in [part for part, has in labelled.items() if not has]:
+            reading.notes.add(f"{files.pop(part).name} has no labels and is not read")
     of_split = as_splits(files, reading.notes)
     return DataSource(tuple(of_split), lambda split: _read(of_split, split, reading), needs)
 
@@ -86,6 +90,29 @@ def _numbers(labels: npt.NDArray[np.str_]) -> npt.NDArray[np.generic]:
     return labels
 
 
+def _is_labelled(path: Path, reading: Reading) -> bool:
+    """Return whether the first line of a table has a label; false for a file that is no table of pixels."""
+    try:
+        with open_content(path) as content:
+            first = next(_lines(content.stream, path), "")
+            cells, has_header = _first_line(first, path)
+            return _label_column(cells, has_header, path, reading) is not None
+    except DataError:
+        return False
+
+
+def _first_line(line: str, path: Path) -> tuple[list[str], bool]:
+    """Return the cells of the first line of a table, and whether they are the names of the columns."""
+    cells = _rows([line], _delimiter(line), path)
+    first = cells[0] if cells else []
+    return first, len(first) > 1 and not any(_is_number(cell) for cell in first[1:])
+
+
+def _delimiter(line: str) -> str:
+    """Return the delimiter of a line: the one of comma, semicolon and tab that occurs most often."""
+    return max(",;\t", key=line.count)
+
+
 def _table(path: Path, reading: Reading, *, pixels: bool) -> _Table:
     """Read a table. Without `pixels`, only its labels are kept."""
     with open_content(path) as content:
@@ -93,9 +120,8 @@ def _table(path: Path, reading: Reading, *, pixels: bool) -> _Table:
         first = next(lines, None)
         if first is None:
             raise DataError(f"{path}: is empty; download or copy it again")
-        delimiter = max(",;\t", key=first.count)
-        cells = _rows([first], delimiter, path)[0]
-        has_header = not any(_is_number(cell) for cell in cells[1:]) if len(cells) > 1 else False
+        delimiter = _delimiter(first)
+        cells, has_header = _first_line(first, path)
         label = _label_column(cells, has_header, path, reading)
         blocks: list[npt.NDArray[np.generic]] = []
         labels: list[str] = []
