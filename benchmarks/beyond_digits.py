@@ -4,12 +4,14 @@
     python benchmarks/beyond_digits.py augmentation --data cifar10 --minutes 5
     python benchmarks/beyond_digits.py growth --data cifar10 --minutes 10
     python benchmarks/beyond_digits.py sizes --data cifar10
+    python benchmarks/beyond_digits.py shipped --data cifar10
 
 `--data` is a set of small colour images with test images, such as CIFAR-10. Each training runs in its own process with a time
 limit. 10,000 generated images with labels that cycle through the classes are compared with the test images, as in a report:
 class accuracy by the feature classifier of the training images, Fréchet distance by its features, and coverage with 5
 neighbours. As many training images give the row of real images. `augmentation` trains on the first images of each class
-(--per-class). `growth` enlarges the images to 64 pixels. `sizes` measures memory and speed at 32, 64 and 128 pixels.
+(--per-class). `growth` enlarges the images to 64 pixels. `sizes` measures memory and speed at 32, 64 and 128 pixels. `shipped`
+trains nothing: it measures the shipped model `cifar10`.
 
 Do not choose settings by these results: compare with the last training images instead (--reference train), with other seeds.
 They are among the images of the training. Results are
@@ -57,7 +59,7 @@ class Options(NamedTuple):
 
 
 def main(
-    what: tyro.conf.Positional[Literal["families", "growth", "augmentation", "sizes"]],
+    what: tyro.conf.Positional[Literal["families", "growth", "augmentation", "sizes", "shipped"]],
     data: str,
     side: int | None = None,
     minutes: float = 10.0,
@@ -121,6 +123,10 @@ def main(
         if what == "families":
             for recipe in recipes:
                 measure(f"{recipe}, {time}", lambda recipe=recipe: _runs(recipe, source, (), real, options))
+        elif what == "shipped":
+            picture = pictures and pictures / "shipped.png"
+            model = digitgan.load("cifar10")
+            measure("cifar10", lambda: figures_of(model, real.classifier, real.reference.images, picture))
         elif what == "augmentation":
             for each in per_class:
                 for name in ("none", "fixed", "adaptive"):

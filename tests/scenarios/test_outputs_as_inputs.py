@@ -93,6 +93,12 @@ def test_two_folders_are_compared_with_each_other(
         for file in sorted(Path("drawn-1").glob("[01]/*.png")):
             archive.write(file)
     assert run("evaluate", "half.zip", "--data=drawn-2", "--report=half", "--quiet") == 0
+    assert run("data", "convert", "drawn-1", "paper.npz", "--invert-colours", "--quiet") == 0
+    capsys.readouterr()
+    assert run("evaluate", "paper.npz", "--data=drawn-2", "--report=paper") == 0
+    assert "--invert-colours" in capsys.readouterr().err
+    assert run("evaluate", "paper.npz", "--data=drawn-2", "--report=ink", "--invert-colours") == 0
+    assert "try --invert-colours" not in capsys.readouterr().err
     np.savez("other.npz", images=np.zeros((200, 20, 20), np.uint8), labels=np.arange(200) % 10)
     assert run("evaluate", "other.npz", "--data=drawn-2", "--report=none") == 2
     assert "20x20" in capsys.readouterr().err

@@ -33,6 +33,7 @@ from digitgan.evaluation import (
 )
 from digitgan.evaluation.sources import (
     TrainTestSplit,
+    opposite_grounds,
     protocol_of,
     source_of_images,
     source_of_model,
@@ -165,7 +166,11 @@ def _source_of(options: EvaluateOptions, notify: ProgressFn) -> tuple[Evaluation
         if images is not None or seed is not None:
             raise UsageError(f"--images and --seed apply only to models; leave them out for the images {name}")
         given = load_image_set(name, notify=notify, read=read)
-        split = train_test_split(DataRequest.requested(*real, read=read), notify)
+        # The images alone are inverted: they are to become like the real ones.
+        upright = dataclasses.replace(read, conversion=dataclasses.replace(read.conversion, invert_colours=False))
+        split = train_test_split(DataRequest.requested(*real, read=upright), notify)
+        if opposite_grounds(given, split.training):
+            notify(f"{name}: the edges are light where those of the real images are dark, or the reverse; try --invert-colours")
         return source_of_images(with_classes_of(given, split.training), name), split
     sha256 = file_hash(find_model(name))  # before loading data, so that a wrong name fails at once
     model = load(name, options.device)

@@ -80,6 +80,20 @@ def with_classes_of(images: ImageSet, real: ImageSet) -> ImageSet:
     return replace(images, labels=place[images.labels], class_names=real.class_names)
 
 
+OPPOSITE = 128
+"""Difference of the mean levels of the edges of two image sets from which one of them seems to be inverted."""
+
+
+def opposite_grounds(images: ImageSet, real: ImageSet) -> bool:
+    """Return whether images are dark on light and real images light on dark, or the reverse, by the mean of their edges."""
+
+    def edges(of: ImageSet) -> float:
+        some = of.images[:1000].astype(np.float64)
+        return float(np.mean([some[:, 0].mean(), some[:, -1].mean(), some[:, :, 0].mean(), some[:, :, -1].mean()]))
+
+    return abs(edges(images) - edges(real)) > OPPOSITE
+
+
 HELD_OUT = 5
 """The inverse of the held-out fraction: a fifth of an image set without a test split is held out."""
 
