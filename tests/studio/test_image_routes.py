@@ -98,7 +98,7 @@ def test_every_class_of_a_latent(studio: Studio) -> None:
 
 
 def test_models_are_the_shipped_and_those_of_runs(studio: Studio) -> None:
-    assert [model["name"] for model in studio.get(f"{API}/models").json()][:2] == ["mnist", "small"]
+    assert [model["name"] for model in studio.get(f"{API}/models").json()][:3] == ["mnist", "cifar10", "small"]
     described = studio.get(f"{API}/models/small").json()
     assert described["class_names"] == list("0123456789")
     assert described["images_seen"] == tiny.IMAGES

@@ -99,4 +99,5 @@ def _find_snapshot(folder: str, number: str) -> Path:
 def shipped_models() -> dict[str, Path]:
     """Return the paths of the models that are part of the package, by name."""
     folder = Path(str(importlib.resources.files("digitgan") / "pretrained"))
-    return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
+    paths = sorted(folder.glob(f"*{MODEL_ENDING}"), key=lambda path: (path.stem != DEFAULT_MODEL, path.stem))
+    return {path.stem: path for path in paths}

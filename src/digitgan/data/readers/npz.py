@@ -207,7 +207,6 @@ def _check_size(archive: zipfile.ZipFile, path: Path) -> None:
             f"{path}: unpacks to {unpacked} bytes, more than {MAX_UNPACKED_BYTES} (8 GiB); split it into smaller files"
         )
     size = path.stat().st_size
-    check_unpacked(unpacked, size, str(path))
     for entry in archive.infolist():
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise DataError(
@@ -216,6 +215,7 @@ def _check_size(archive: zipfile.ZipFile, path: Path) -> None:
         growth = 1 if entry.compress_type == zipfile.ZIP_STORED else DEFLATE_LIMIT
         if entry.compress_size > size or entry.file_size > growth * entry.compress_size:
             raise DataError(f"{path}: damaged: {entry.filename} claims {entry.file_size} bytes, more than the file can hold")
+    check_unpacked(unpacked, size, str(path))
 
 
 def _read_array(archive: zipfile.ZipFile, name: str, path: Path) -> npt.NDArray[np.generic]:
