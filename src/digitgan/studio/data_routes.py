@@ -16,6 +16,14 @@ routes = APIRouter(prefix="/api/v1", tags=["data"], responses=ERROR_RESPONSES, d
 
 HELP = help_of(DataOptions)
 
+UPLOAD_BODY = {
+    "requestBody": {
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        "required": True,
+    }
+}
+"""The description of the body of an upload in the OpenAPI document. The route reads the body piece by piece."""
+
 DataName = Annotated[str, Query(max_length=200, description="name of an image set; GET /api/v1/data lists them")]
 
 
@@ -49,9 +57,7 @@ async def names(request: Request) -> dict[str, list[str]]:
     return {"data": await asyncio.to_thread(services_of(request).own_data.names)}
 
 
-@routes.put(
-    "/data/upload", status_code=201, openapi_extra={"requestBody": {"content": {"application/zip": {}}, "required": True}}
-)
+@routes.put("/data/upload", status_code=201, openapi_extra=UPLOAD_BODY)
 async def upload(
     request: Request, file: Annotated[str, Query(max_length=100, description="name of the file")]
 ) -> dict[str, str]:

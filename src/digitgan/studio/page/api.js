@@ -38,7 +38,7 @@ export function put(path, values, file, progress) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("PUT", address(path, values));
-    request.setRequestHeader("Content-Type", "application/zip");
+    request.setRequestHeader("Content-Type", "application/octet-stream");
     request.responseType = "json";
     request.upload.addEventListener("progress", (event) => progress(event.loaded / Math.max(1, event.total)));
     request.addEventListener("load", () => {
