@@ -41,7 +41,7 @@ def test_images_in_both_splits_are_counted() -> None:
     assert found[0].startswith("5 ")
 
 
-@pytest.mark.parametrize("shape", [(6, 5), (6, 5, 1), (6, 5, 3), (70, 90, 3)])
+@pytest.mark.parametrize("shape", [(6, 5), (6, 5, 1), (6, 5, 3), (70, 90, 3), (1, 1), (1, 1, 3)])
 def test_the_sheet_shows_images_of_each_class_as_they_are(shape: tuple[int, ...]) -> None:
     pixels = np.random.default_rng(1).integers(0, 256, (30, *shape), dtype=np.uint8)
     sheet = class_sheet(ImageSet(pixels, np.arange(30, dtype=np.int64) % 3, ("a", "b", "c"), "test"))

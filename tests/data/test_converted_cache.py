@@ -81,3 +81,9 @@ def test_the_oldest_entries_are_removed(source: Path, isolated_home: Path, monke
     load_image_set(str(source), read=ReadOptions(Conversion(size=(2, 2))))
     assert not entry.exists()
     assert len(list(isolated_home.rglob("converted/*.npz"))) == 1
+
+
+def test_links_that_lead_back_end(source: Path) -> None:
+    (source / "a" / "up").symlink_to(source, target_is_directory=True)
+    (source / "self").symlink_to(source, target_is_directory=True)
+    assert len(load_image_set(str(source))) == 12

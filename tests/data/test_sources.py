@@ -359,3 +359,9 @@ def test_the_command_line_downloads_and_reports(
     assert len(mirror.asked) == 1
     assert run("data", "show", "cifar10", "--out", str(tmp_path / "second.png"), "--data-dir", str(tmp_path / "other")) == 0
     assert len(mirror.asked) == 2
+
+
+def test_a_source_without_a_whole_split_says_what_is_missing(tmp_path: Path, contents: dict[str, bytes]) -> None:
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(contents["train-images-idx3-ubyte"])
+    with pytest.raises(DataError, match="has no file of labels"):
+        load_splits(str(tmp_path))

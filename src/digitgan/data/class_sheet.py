@@ -60,10 +60,9 @@ def class_sheet(images: ImageSet) -> Pixels:
         top = GAP + row * step_y
         pen.text((GAP, top + height * factor / 2), text, fill=(0, 0, 0), font=font, anchor="lm")
         for column, index in enumerate(chosen):
-            picture = enlarged(images.images[index].reshape(height, width, -1).squeeze(), factor)
-            sheet.paste(
-                Image.fromarray(picture.reshape(height * factor, width * factor, -1).squeeze()), (margin + column * step_x, top)
-            )
+            image = images.images[index].reshape(height, width, -1)
+            picture = enlarged(image[..., 0] if image.shape[2] == 1 else image, factor)
+            sheet.paste(Image.fromarray(picture), (margin + column * step_x, top))
     if more > 0:
         pen.text((GAP, GAP + len(rows) * step_y), f"and {more:,} more classes", fill=(0, 0, 0), font=font)
     return np.asarray(sheet)

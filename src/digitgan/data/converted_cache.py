@@ -17,6 +17,7 @@ from digitgan.data.image_set import ImageSet, Split
 from digitgan.data.named import cache_folder
 from digitgan.data.notes import Notes
 from digitgan.data.read_options import ReadOptions
+from digitgan.data.readers.file_tree import FolderTree
 from digitgan.data.readers.npz import read_npz
 from digitgan.data.readers.table import READERS
 from digitgan.errors import DataError
@@ -90,12 +91,9 @@ def _states(path: Path) -> Iterator[str]:
     if not path.is_dir():
         yield _state(path, path.stat())
         return
-    for folder, folders, files in os.walk(path, followlinks=True):
-        folders.sort()
-        for name in sorted(files):
-            file = Path(folder, name)
-            with contextlib.suppress(OSError):
-                yield _state(file.relative_to(path), file.stat())
+    for name in FolderTree(path).files:  # it ends at links that lead back
+        with contextlib.suppress(OSError):
+            yield _state(Path(name), (path / name).stat())
 
 
 def _state(path: Path, state: os.stat_result) -> str:

@@ -312,7 +312,7 @@ def load_splits(
     splits = splits_on_disk(DATASETS[source], data_dir) if on_disk_only else splits_of(source, read)
     read = read or ReadOptions()
     sets: dict[Split, ImageSet] = {}
-    for split in splits:
+    for split in splits or SPLITS[:1]:  # without any split, the error says what is missing
         sets[split] = load_image_set(source, split, data_dir, allow_download, notify, per_class_limit, read)
         read = read.resolved(sets[split])
     return sets

@@ -214,3 +214,25 @@ def test_a_table_that_contradicts_the_folders_is_refused_unless_asked(tmp_path: 
 def test_the_table_is_missed_if_it_is_asked_for(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"labels\.csv"):
         read(pictures(tmp_path), labels_from="table")
+
+
+def test_a_sample_of_an_answer_is_no_table_of_labels(tmp_path: Path) -> None:
+    pictures(tmp_path / "train", ("a.png", "b.png"))
+    pictures(tmp_path / "test", ("c.png", "d.png"))
+    (tmp_path / "train.csv").write_text("id,label\na,x\nb,y\n")
+    (tmp_path / "sample_submission.csv").write_text("id,label\nc,x\nd,x\n")
+    found, notes = read(tmp_path)
+    assert classes(found) == {0: "x", 1: "y"}
+    assert "sample_submission.csv" in notes
+    with pytest.raises(DataError, match="no test split"):
+        read(tmp_path, "test")
+
+
+def test_truth_values_are_classes_and_nested_values_are_none(tmp_path: Path) -> None:
+    pictures(tmp_path, ("a.png", "b.png"))
+    table = tmp_path / "metadata.jsonl"
+    table.write_text('{"file_name": "a.png", "label": true}\n{"file_name": "b.png", "label": false}\n')
+    assert classes(read(tmp_path)[0]) == {0: "True", 1: "False"}
+    table.write_text('{"file_name": "a.png", "label": {"box": [1]}}\n{"file_name": "b.png", "label": 1}\n')
+    with pytest.raises(DataError, match=r"row 1: .*box.* is not a class"):
+        read(tmp_path)

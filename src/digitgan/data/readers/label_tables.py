@@ -97,6 +97,8 @@ def find_table(tree: FileTree, candidates: Sequence[str], pictures: Sequence[str
     known = set(pictures)
     found: list[LabelTable] = []
     for candidate in candidates:
+        if "submission" in PurePosixPath(candidate).stem.lower():
+            continue  # Kaggle's sample of an answer, whose labels are made up
         table = _read(tree, candidate, known, by_name, reading)
         if table is not None:
             found.append(table)
@@ -161,6 +163,8 @@ def _read(tree: FileTree, path: str, known: set[str], by_name: Mapping[str, str 
             problems.add(f"row {number}: {row.get(file_column)!r} is not one of the pictures")
         elif label_column is not None and (value is None or value == ""):
             problems.add(f"row {number}: {row.get(file_column)!r} has no value in the column {label_column!r}")
+        elif isinstance(value, (list, dict)):
+            problems.add(f"row {number}: {str(value)[:40]} is not a class: it must be a number or a text")
         elif found in labels and labels[found] != value:
             problems.add(
                 f"row {number}: {row.get(file_column)!r} has the class {labels[found]!r} in an earlier row, {value!r} here"
@@ -282,7 +286,8 @@ def _numbers_if_all(labels: Mapping[str, Value]) -> dict[str, Value]:
     """Return texts such as "7" as integers if all are."""
     texts = [str(value) for value in labels.values()]
     if all(
-        isinstance(value, int) or (text.isascii() and text.isdigit() and str(int(text)) == text)
+        (isinstance(value, int) and not isinstance(value, bool))
+        or (text.isascii() and text.isdigit() and str(int(text)) == text)
         for value, text in zip(labels.values(), texts, strict=True)
     ):
         return {path: int(text) for path, text in zip(labels, texts, strict=True)}
