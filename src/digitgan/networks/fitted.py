@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from digitgan.errors import RecipeError, SizeError
+from digitgan.errors import SizeError
 from digitgan.networks.base import Discriminator, DiscriminatorOutput, Generator, ImageSpec
 from digitgan.networks.latents import Numbers
 
@@ -55,20 +55,16 @@ def fitted(build: Callable[[ImageSpec], Network], spec: ImageSpec) -> Network:
         spec: the images.
 
     Raises:
-        RecipeError: if the family can make neither this size nor one that is at most `MAX_ADDED` pixels larger.
+        SizeError: if the family can make neither this size nor one that is at most `MAX_ADDED` pixels larger.
     """
     try:
         return build(spec)
-    except SizeError as error:
+    except SizeError:
         larger = larger_spec(build, spec)
         if larger is None:
             raise
-        network = build(larger)
-        if isinstance(network, Generator):
-            return CroppedGenerator(network, spec)
-        if isinstance(network, Discriminator):
-            return PaddedDiscriminator(network, spec)
-        raise RecipeError(str(error)) from error
+    network = build(larger)
+    return CroppedGenerator(network, spec) if isinstance(network, Generator) else PaddedDiscriminator(network, spec)
 
 
 @final

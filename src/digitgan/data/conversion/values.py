@@ -111,8 +111,6 @@ class Extremes:
         if self.kind == "b" or (self.low >= 0 and self.high == 1 and self.integral):
             return ValueRange(0, 1)
         if self.integral and self.low >= 0:
-            if self.high < 1 << 8:
-                return ValueRange(0, 255)
             for bits in DEPTHS:
                 if self.high < 1 << bits:
                     return ValueRange(0, (1 << bits) - 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import final
+from typing import Any, final
 
 import torch
 from torch import Tensor
@@ -184,6 +184,12 @@ class Cropping1D(Layer):
         return values[:, self.first : self.first + self.count]
 
 
+def _four_sides(value: Any) -> list[Any]:
+    """Return top, bottom, left and right of a setting: one integer, one for each axis, or a pair for each axis."""
+    pairs = [value, value] if isinstance(value, int) else value
+    return [side for pair in pairs for side in ([pair, pair] if isinstance(pair, int) else pair)]
+
+
 @final
 class Cropping2D(Layer):
     """The Keras layer `Cropping2D`."""
@@ -193,8 +199,7 @@ class Cropping2D(Layer):
         check_only(settings, data_format="channels_last")
         height, width, _ = shape_of_maps(shapes)
         cropping = settings.get("cropping", 0)
-        pairs = [cropping, cropping] if isinstance(cropping, int) else cropping
-        sides = [side for pair in pairs for side in ([pair, pair] if isinstance(pair, int) else pair)]
+        sides = _four_sides(cropping)
         whole = len(sides) == 4 and all(isinstance(side, int) and side >= 0 for side in sides)
         if not whole or sides[0] + sides[1] >= height or sides[2] + sides[3] >= width:
             raise ValueError(f"cropping = {cropping!r}: must be 1, 2 or 2x2 integers, 0 or more, that leave at least one pixel")
@@ -214,8 +219,7 @@ class ZeroPadding2D(Layer):
         check_only(settings, data_format="channels_last")
         height, width, _ = shape_of_maps(shapes)
         padding = settings.get("padding", 1)
-        pairs = [padding, padding] if isinstance(padding, int) else padding
-        sides = [side for pair in pairs for side in ([pair, pair] if isinstance(pair, int) else pair)]
+        sides = _four_sides(padding)
         if len(sides) != 4 or not all(isinstance(side, int) and 0 <= side <= max(height, width) for side in sides):
             raise ValueError(f"padding = {padding!r}: must be 1, 2 or 2x2 integers, from 0 to the sides of the maps")
         self.padding = (sides[2], sides[3], sides[0], sides[1])
