@@ -14,7 +14,7 @@ from rich.console import Console
 
 from digitgan import comparison
 from digitgan.comparison import Comparison
-from digitgan.data import SPLITS, Pixels, ProgressFn, load_image_set
+from digitgan.data import DataRequest, Pixels, ProgressFn
 from digitgan.errors import DataError, UsageError, nearest
 from digitgan.evaluation import run as evaluation
 from digitgan.evaluation.run import EvaluationResult
@@ -167,7 +167,9 @@ def load_data(source: str = "mnist", data_dir: Path | str | None = None) -> tupl
     Raises:
         DataError: if the source cannot be loaded, has no test split, or has more than 256 classes.
     """
-    train_set, test_set = (load_image_set(source, split, _path(data_dir)) for split in SPLITS)
+    request = DataRequest(source, _path(data_dir))
+    train_set = request.load()
+    test_set = request.resolved(train_set).load("test")  # in the same form
     if len(train_set.class_names) > 256:
         raise DataError(f"{source}: {len(train_set.class_names)} classes do not fit into uint8 labels; use load_image_set")
     first, second = ((each.images, each.labels.astype(np.uint8)) for each in (train_set, test_set))

@@ -199,7 +199,15 @@ def test_classes_in_file_names_are_suggested_and_read_on_request(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("name", "label"), [("7_001.png", "7"), ("cat17.png", "cat"), ("a-b.png", "a"), ("big cat 3.png", "big"), ("12.png", "12")]
+    ("name", "label"),
+    [
+        ("american_bulldog_1.png", "american_bulldog"),
+        ("7_001.png", "7"),
+        ("cat17.png", "cat"),
+        ("a-b.png", "a-b"),
+        ("big cat 3.png", "big cat"),
+        ("12.png", "12"),
+    ],
 )
 def test_the_class_in_a_file_name(tmp_path: Path, name: str, label: str) -> None:
     assert read(folder_of(tmp_path, name), labels_from="file-name")[0].class_names == (label,)

@@ -38,6 +38,8 @@ BAD_ARRAYS: dict[str, tuple[dict[str, object], str]] = {
     "several unknown arrays": ({"images": IMAGES, "kinds": LABELS, "years": LABELS}, "kinds, years.*--label-column"),
     "odd floats": ({"images": IMAGES / 10, "labels": LABELS}, "f8 from 0 to 2.3.*2.3"),
     "not a number": ({"images": np.where(IMAGES == 3, np.nan, IMAGES), "labels": LABELS}, "1 of its values are NaN"),
+    "floats around zero": ({"images": IMAGES / 23 - 0.5, "labels": LABELS}, r"f8 from -0.5 to 0.5"),
+    "a class name twice": ({"images": IMAGES, "labels": LABELS, "class_names": np.array(["x", "x"])}, "same; rename"),
     "negative integers": ({"images": IMAGES.astype(int) - 9, "labels": LABELS}, r"i8 from -9 to 14.*\(-9\)"),
     "text images": ({"images": IMAGES.astype(str), "labels": LABELS}, "images are <U"),
     "odd flat images": ({"images": IMAGES.reshape(2, 12), "labels": LABELS}, "12 values.*--image-shape"),
@@ -363,3 +365,12 @@ def test_damage_in_a_large_array_is_found_before_it_is_used(tmp_path: Path, monk
     (tmp_path / "a.npz").write_bytes(content[:place] + b"\xff" + content[place + 1 :])
     with pytest.raises(DataError, match="damaged"):
         read_npz(tmp_path / "a.npz")
+
+
+def test_a_test_split_without_labels_is_not_read_and_said(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x_train=GREY, y_train=np.arange(4), x_test=GREY)
+    found = load_image_set(str(tmp_path / "a.npz"))
+    assert found.counts == [1, 1, 1, 1]
+    assert any("'x_test' has no labels" in note for note in found.notes)
+    with pytest.raises(DataError, match="no test split"):
+        load_image_set(str(tmp_path / "a.npz"), "test")

@@ -108,3 +108,34 @@ def test_what_is_no_table_of_pixels_is_refused(tmp_path: Path, content: str, rea
     (tmp_path / "a.csv").write_text(content)
     with pytest.raises(DataError, match=rf"a\.csv: .*{reason}"):
         load_image_set(str(tmp_path / "a.csv"))
+
+
+NUMBERED = {
+    "numbers after the label": "label," + ",".join(map(str, range(9))),
+    "numbers before the label": ",".join([*map(str, range(9)), "label"]),
+    "numbers alone": ",".join(map(str, range(10))),
+    "numbers from 1": ",".join(map(str, range(1, 11))),
+    "numbered copies": ",".join(["0", *(f"0.{number}" for number in range(1, 10))]),
+    "an unusual name in front": "species," + ",".join(f"p{number}" for number in range(9)),
+    "an unusual name behind": ",".join([*(f"p{number}" for number in range(9)), "species"]),
+}
+
+
+@pytest.mark.parametrize("name", NUMBERED)
+@pytest.mark.parametrize("texts", [False, True])
+def test_names_of_columns_are_no_image(tmp_path: Path, name: str, texts: bool) -> None:
+    header = NUMBERED[name]
+    behind = header.endswith(("label", "species"))
+    labels = ["b", "a", "b", "c", "a"] if texts else LABELS
+    (tmp_path / "a.csv").write_text(f"{header}\n{lines(labels, last=behind)}")
+    found = load_image_set(str(tmp_path / "a.csv"))
+    np.testing.assert_array_equal(found.images, PIXELS.reshape(5, 3, 3))
+    assert [found.class_names[label] for label in found.labels] == [str(label) for label in labels]
+
+
+def test_a_few_values_above_the_range_are_errors(tmp_path: Path) -> None:
+    rows = np.tile(PIXELS, (200, 1)).astype(int)
+    rows[7, 3] = 300
+    np.savetxt(tmp_path / "a.csv", rows, "%d", ",")
+    with pytest.raises(DataError, match=r"1 of its 9,000 values are above 255.*300"):
+        load_image_set(str(tmp_path / "a.csv"))

@@ -48,6 +48,8 @@ def class_labels(
     Raises:
         DataError: if the labels have another form, are no class of `class_names`, or have more than `MAX_CLASSES` values.
     """
+    if class_names is not None and len(set(class_names)) < len(class_names):
+        raise DataError(f"{name}: two of its class names are the same; rename one")
     flat = {split: _one_each(values, notes, name) if values.size else np.zeros(0, np.int64) for split, values in parts.items()}
     filled = [values for values in flat.values() if values.size]
     whole = np.concatenate(filled) if filled else np.zeros(0, dtype=np.int64)

@@ -14,6 +14,14 @@ from digitgan.errors import DataError
 DEPTHS: Final = (8, 10, 12, 16)
 """Usual numbers of bits per channel. Cameras and scanners store 10 and 12 bits in 16."""
 
+MAX_BYTE: Final = 255
+
+FEW: Final = 0.001
+"""Share of values above 255 below which they are errors in images of 8 bits, and no images of more bits."""
+
+NEAR_LOWEST: Final = -0.9
+"""Lowest value from which floats are taken as those of -1 to 1. Those of -0.5 to 0.5 do not reach it."""
+
 SLICE_BYTES: Final = 16 << 20
 """Bytes of an array that are scaled at once. Twice as many are needed for their copies as floats."""
 
@@ -67,6 +75,8 @@ class Extremes:
         integral: whether all values are integers.
         bits: the size of a value, in bits.
         not_finite: the number of values that are not a number or infinite.
+        above_bytes: the number of values above 255.
+        count: the number of values.
     """
 
     low: float = np.inf
@@ -75,6 +85,8 @@ class Extremes:
     integral: bool = True
     bits: int = 8
     not_finite: int = 0
+    above_bytes: int = 0
+    count: int = 0
 
     def add(self, values: npt.NDArray[Any]) -> None:
         """Look at the values of one image, or of many."""
@@ -93,6 +105,9 @@ class Extremes:
                     continue
             self.low = min(self.low, float(part.min()))
             self.high = max(self.high, float(part.max()))
+            self.count += part.size
+            if self.high > MAX_BYTE:
+                self.above_bytes += int((part > MAX_BYTE).sum())
 
     def range(self, name: str) -> ValueRange:
         """Return the range whose ends stand for black and white.
@@ -110,6 +125,11 @@ class Extremes:
             )
         if self.kind == "b" or (self.low >= 0 and self.high == 1 and self.integral):
             return ValueRange(0, 1)
+        if self.integral and 0 < self.above_bytes < FEW * self.count:
+            raise DataError(
+                f"{name}: {self.above_bytes:,} of its {self.count:,} values are above 255, up to {self.high:g}, and would make "
+                "all images darker; correct them, for example by np.clip(images, 0, 255)"
+            )
         if self.integral and self.low >= 0:
             for bits in DEPTHS:
                 if self.high < 1 << bits:
@@ -117,7 +137,7 @@ class Extremes:
         elif self.kind == "f":
             if self.low >= -TOLERANCE and self.high <= 1 + TOLERANCE:
                 return ValueRange(0, 1)
-            if -1 - 2 * TOLERANCE <= self.low <= -0.5 and self.high <= 1 + 2 * TOLERANCE:
+            if -1 - 2 * TOLERANCE <= self.low <= NEAR_LOWEST and self.high <= 1 + 2 * TOLERANCE:
                 return ValueRange(-1, 1)
             if self.low >= -255 * TOLERANCE and 128 <= self.high <= 255 * (1 + TOLERANCE):
                 return ValueRange(0, 255)

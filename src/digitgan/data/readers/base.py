@@ -13,8 +13,8 @@ from digitgan.data.notes import Notes
 from digitgan.data.progress import ProgressFn, silent
 
 LabelsFrom = Literal["auto", "outer-folder", "inner-folder", "file-name", "table"]
-"""The place of the class of a picture: in the outermost folder of its split, in the folder of its file, in its file name before
-the first separator or number, or in a table beside the pictures. "auto" takes a table if there is one, else the outermost
+"""The place of the class of a picture: in the outermost folder of its split, in the folder of its file, in its file name
+before the number at its end, or in a table beside the pictures. "auto" takes a table if there is one, else the outermost
 folder."""
 
 

@@ -175,7 +175,7 @@ def _read(tree: FileTree, path: str, known: set[str], by_name: Mapping[str, str 
                 parts[found] = part
     problems.check(skip=reading.skip_damaged, notes=reading.notes)
     source = f"the column {label_column!r}" if label_column is not None else "no column: no labels"
-    reading.notes.add(f"labels from {source} of {path}", asked=True)
+    reading.notes.add(f"labels from {source} of {path}", asked=reading.labels_from == "table")
     return LabelTable((path,), _numbers_if_all(labels), parts if split_column is not None else None)
 
 
@@ -272,7 +272,7 @@ def _dataset_json(content: bytes, path: str, name: str, picture: Any, reading: R
         else:
             labels[found] = value
     problems.check(skip=reading.skip_damaged, notes=reading.notes)
-    reading.notes.add(f"labels from {path}", asked=True)
+    reading.notes.add(f"labels from {path}", asked=reading.labels_from == "table")
     return LabelTable((path,), labels)
 
 

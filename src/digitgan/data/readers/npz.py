@@ -129,7 +129,12 @@ def _pairs(names: Sequence[str], label_name: str | None, path: Path, notes: Note
         (whole if part is None else by_part.setdefault(part, {}))[rest] = name
     parts = {part: pair for part, there in by_part.items() if (pair := _pair(there, None, path)) is not None}
     if "train" in parts:
-        return as_splits(parts, notes)
+        found = as_splits(parts, notes)
+        if found["train"].labels is not None and "test" in found and found["test"].labels is None:
+            test = found.pop("test").images
+            if notes is not None:
+                notes.add(f"{test!r} has no labels and is not read")
+        return found
     pair = _pair(whole or {name: name for name in names}, label_name, path)
     if pair is None:
         raise DataError(f"{path}: has no array {IMAGE_NAMES[0]!r}; {nearest(IMAGE_NAMES[0], names)}")

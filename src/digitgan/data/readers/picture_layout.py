@@ -285,10 +285,9 @@ def _by_table_splits(table: LabelTable, notes: Notes) -> PictureLayout:
 
 
 def _class_in_name(path: str) -> str:
-    """Return the part of a file name before the first separator, or before the number at its end: cat.17.jpg, cat_17, cat17."""
-    stem = PurePosixPath(path).name
-    first = re.split(r"[._\- ]", stem.lstrip("._- "))[0]
-    return re.sub(r"(?<=\D)\d+$", "", first) or first
+    """Return a file name without its ending and without a number at its end: cat.17.jpg, cat_17, cat17 are of the class cat."""
+    stem = PurePosixPath(path).stem
+    return re.sub(r"[._\- ]*\d+$", "", stem) or stem
 
 
 def _check_alike(tree: FileTree, found: Mapping[Split, Labels]) -> None:

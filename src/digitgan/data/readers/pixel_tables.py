@@ -94,18 +94,30 @@ def _is_labelled(path: Path, reading: Reading) -> bool:
     """Return whether the first line of a table has a label; false for a file that is no table of pixels."""
     try:
         with open_content(path) as content:
-            first = next(_lines(content.stream, path), "")
-            cells, has_header = _first_line(first, path)
+            cells, has_header = _first_line(next(_lines(content.stream, path), ""), path)
             return _label_column(cells, has_header, path, reading) is not None
     except DataError:
         return False
 
 
 def _first_line(line: str, path: Path) -> tuple[list[str], bool]:
-    """Return the cells of the first line of a table, and whether they are the names of the columns."""
-    cells = _rows([line], _delimiter(line), path)
-    first = cells[0] if cells else []
-    return first, len(first) > 1 and not any(_is_number(cell) for cell in first[1:])
+    """Return the cells of the first line of a table, and whether they are the names of the columns.
+
+    They are names if at least half of them are no numbers, or if the others are the numbers of the columns, with which tables
+    without names are often written.
+    """
+    rows = _rows([line], _delimiter(line), path)
+    if not rows:
+        return [], False
+    numbers = [cell.strip() for cell in rows[0] if _is_number(cell)]
+    return rows[0], 2 * len(numbers) <= len(rows[0]) or _are_column_numbers(numbers)
+
+
+def _are_column_numbers(numbers: Sequence[str]) -> bool:
+    """Return whether numbers are 0, 1, 2, … or 1, 2, 3, …; or 0, 0.1, 0.2, …, which pandas makes of a line of equal values."""
+    ways = [[str(number) for number in range(start, start + len(numbers))] for start in (0, 1)]
+    ways.append([numbers[0], *(f"{numbers[0]}.{number}" for number in range(1, len(numbers)))])
+    return len(numbers) > 4 and numbers in ways
 
 
 def _delimiter(line: str) -> str:
@@ -180,6 +192,11 @@ def _label_column(cells: Sequence[str], has_header: bool, path: Path, reading: R
         return names.index(reading.label_column.lower())
     if has_header and (found := next((name for name in LABEL_COLUMNS if name in names), None)) is not None:
         return names.index(found)
+    if has_header and len(odd := _unlike_the_others(names)) == 1:
+        reading.notes.add(
+            f"labels from the column {cells[odd[0]]!r}, whose name differs from those of the pixels (--label-column)"
+        )
+        return odd[0]
     count = len(cells)
     wanted = math.prod(reading.image_shape) if reading.image_shape is not None else None
     if count == wanted or (wanted is None and _is_square(count) and not _is_square(count - 1)):
@@ -196,6 +213,13 @@ def _label_column(cells: Sequence[str], has_header: bool, path: Path, reading: R
         f"{path}: has {count:,} columns, which are neither a square number of pixels nor one more; state the shape of "
         "the images with --image-shape"
     )
+
+
+def _unlike_the_others(names: Sequence[str]) -> list[int]:
+    """Return the places of the names that have another part before their number than most names."""
+    parts = [re.sub(r"[\d.]*$", "", name) for name in names]
+    most = max(set(parts), key=parts.count)
+    return [place for place, part in enumerate(parts) if part != most] if parts.count(most) > len(parts) // 2 else []
 
 
 def _is_square(count: int) -> bool:
