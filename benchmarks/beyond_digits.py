@@ -39,6 +39,7 @@ from digitgan.evaluation import FeatureClassifier, classifier_for
 RECIPES = ("fast", "colour", "residual", "style", "progressive")
 SIZES = (32, 64, 128)
 PER_CLASS = (200, 2000)
+AUGMENTATIONS = ("none", "fixed", "adaptive")
 
 
 class Real(NamedTuple):
@@ -67,6 +68,7 @@ def main(
     first_seed: int = 10,
     recipes: tuple[str, ...] = RECIPES,
     per_class: tuple[int, ...] = PER_CLASS,
+    augmentations: tuple[str, ...] = AUGMENTATIONS,
     set: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
     reference: Reference = "test",
     pictures: Path | None = None,
@@ -83,6 +85,7 @@ def main(
         first_seed: first seed.
         recipes: recipes of `families` and `sizes`.
         per_class: numbers of training images of each class of `augmentation`.
+        augmentations: values of `augmentation.name` that `augmentation` compares.
         set: changes to every recipe, section.key=value.
         reference: real images for comparison; "train" to choose between changes.
         pictures: folder for a hundred generated images of each row.
@@ -95,7 +98,7 @@ def main(
         side = 64
     images: dict[str, Any] = {"data": train.name, "reference": reference, "side": side}
     report: dict[str, Any] = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {}
-    rows: dict[str, Any] = report.setdefault(what, {})
+    rows: dict[str, Any] = report.setdefault(what if side is None else f"{what}, {side} pixels", {})
     for label, row in rows.items():
         if {name: row[name] for name in images} != images:
             raise SystemExit(f"{out}: {label} was measured with other images; name another --out")
@@ -129,7 +132,7 @@ def main(
             measure("cifar10", lambda: figures_of(model, real.classifier, real.reference.images, picture))
         elif what == "augmentation":
             for each in per_class:
-                for name in ("none", "fixed", "adaptive"):
+                for name in augmentations:
                     changes = (f"augmentation.name={name}",)
                     limited = ("--per-class-limit", str(each))
                     label = f"colour-few-shot, {name}, {each} of each class, {time}"
