@@ -206,17 +206,72 @@ def test_classes_in_file_names_are_suggested_and_read_on_request(tmp_path: Path)
         ("cat17.png", "cat"),
         ("a-b.png", "a-b"),
         ("big cat 3.png", "big cat"),
-        ("12.png", "12"),
     ],
 )
 def test_the_class_in_a_file_name(tmp_path: Path, name: str, label: str) -> None:
     assert read(folder_of(tmp_path, name), labels_from="file-name")[0].class_names == (label,)
 
 
-def test_a_split_without_class_folders_beside_one_with_them_is_refused(tmp_path: Path) -> None:
-    folder_of(tmp_path, "train/a/1.png", "test/1.png")
-    with pytest.raises(DataError, match="test split"):
-        read_folder(tmp_path)
+def test_names_that_are_numbers_state_no_class(tmp_path: Path) -> None:
+    """As the test pictures of Dogs vs. Cats: train/cat.0.jpg, test/1.jpg."""
+    folder_of(tmp_path, "train/cat.0.png", "train/dog.0.png", "test/1.png", "test/2.png")
+    found, notes = read(tmp_path, labels_from="file-name")
+    assert (found.class_names, found.counts) == (("cat", "dog"), [1, 1])
+    assert "all 2 test pictures without a class are not read: test/1.png, test/2.png" in notes
+    with pytest.raises(DataError, match="no test split"):
+        read(tmp_path, "test", labels_from="file-name")
+
+
+def test_test_pictures_without_class_folders_are_not_read_and_said(tmp_path: Path) -> None:
+    found, notes = read(folder_of(tmp_path, "train/a/1.png", "test/1.png"))
+    assert levels(found) == [0]
+    assert "all 1 test pictures without a class are not read: test/1.png" in notes
+
+
+def test_training_pictures_without_class_folders_beside_labelled_test_pictures_are_refused(tmp_path: Path) -> None:
+    folder_of(tmp_path, "train/1.png", "test/a/1.png")
+    with pytest.raises(DataError, match="pictures of its train split have no class folders"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        ("seg_train/seg_train", "seg_test/seg_test"),
+        ("asl_alphabet_train", "asl_alphabet_test"),
+        ("train-images", "val-images"),
+        ("PetsTrain", "PetsTest"),
+        ("train/images", "test/images"),
+        ("data/train", "data/test"),
+    ],
+)
+def test_folders_of_splits_with_further_words(tmp_path: Path, train: str, test: str) -> None:
+    folder_of(tmp_path, f"{train}/a/1.png", f"{train}/b/1.png", f"{test}/a/1.png", f"{test}/b/2.png")
+    if "/" not in train:
+        folder_of(tmp_path, "x_pred/1.png")
+    (images, notes), (held_out, _) = read(tmp_path), read(tmp_path, "test")
+    assert images.class_names == held_out.class_names == ("a", "b")
+    assert (levels(images), levels(held_out)) == ([0, 1], [2, 3])
+    assert "1 pictures outside of its train and test folders are not read: x_pred/1.png" in notes or "/" in train
+
+
+def test_classes_whose_names_hold_the_word_of_a_split_are_classes(tmp_path: Path) -> None:
+    found, _ = read(folder_of(tmp_path, "train station/1.png", "test tube/1.png", "plane/1.png"))
+    assert found.class_names == ("plane", "test tube", "train station")
+
+
+def test_splits_within_the_folders_of_the_classes(tmp_path: Path) -> None:
+    folder_of(tmp_path, "cat/train/1.png", "cat/test/2.png", "dog/train/3.png", "dog/test/4.png", "dog/test/5.png")
+    (images, notes), (held_out, _) = read(tmp_path), read(tmp_path, "test")
+    assert images.class_names == held_out.class_names == ("cat", "dog")
+    assert (levels(images), levels(held_out)) == ([0, 2], [1, 3, 4])
+    assert "the folders of the classes hold those of the splits" in notes
+
+
+def test_two_folders_of_one_split_are_read_together_and_said(tmp_path: Path) -> None:
+    found, notes = read(folder_of(tmp_path, "train/a/1.png", "Training/a/2.png", "test/a/3.png"))
+    assert sorted(levels(found)) == [0, 1]
+    assert "the folders Training and train are read together, as train images" in notes
 
 
 def test_formats_that_would_start_other_programs_are_not_read(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def test_test_pictures_without_labels_are_counted(tmp_path: Path) -> None:
     (tmp_path / "train.csv").write_text("id,label\na.png,1\nb.png,2\nc.png,1\nd.png,2\n")
     found, notes = read(tmp_path)
     assert len(found) == 4
-    assert "2 pictures are not in train.csv" in notes
+    assert "all 2 test pictures without a class are not read: test/x.png, test/y.png" in notes
     with pytest.raises(DataError, match="no test split"):
         read(tmp_path, "test")
 
@@ -193,7 +193,7 @@ def test_a_table_of_something_else_is_passed_over_and_said(tmp_path: Path) -> No
     (tmp_path / "prices.csv").write_text("item,price\nbread,3\n")
     found, notes = read(tmp_path)
     assert found.class_names == ("x", "y")
-    assert "tables that do not name the pictures: prices.csv" in notes
+    assert "tables that do not give the pictures classes: prices.csv" in notes
 
 
 def test_a_table_that_agrees_with_the_folders_gives_the_names(tmp_path: Path) -> None:
@@ -236,3 +236,173 @@ def test_truth_values_are_classes_and_nested_values_are_none(tmp_path: Path) -> 
     table.write_text('{"file_name": "a.png", "label": {"box": [1]}}\n{"file_name": "b.png", "label": 1}\n')
     with pytest.raises(DataError, match=r"row 1: .*box.* is not a class"):
         read(tmp_path)
+
+
+def write(folder: Path, name: str, *lines: str) -> None:
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "names", [("train.csv", "test.csv"), ("trainLabels.csv", "testLabels.csv"), ("labels_train.csv", "y-val.csv")]
+)
+def test_tables_of_splits_beside_one_folder_of_pictures(tmp_path: Path, names: tuple[str, str]) -> None:
+    pictures(tmp_path / "images")
+    write(tmp_path, names[0], "file,label", "a.png,x", "b.png,y")
+    write(tmp_path, names[1], "file,label", "c.png,y", "d.png,x")
+    assert classes(read(tmp_path)[0]) == {0: "x", 1: "y"}
+    found, notes = read(tmp_path, "test")
+    assert classes(found) == {2: "y", 3: "x"}
+    assert f"the pictures in {names[0]} are train images by the name of the table" in notes
+
+
+def test_a_table_named_by_its_split_means_the_pictures_of_that_split(tmp_path: Path) -> None:
+    """As the CIFAR-10 of Kaggle: train/1.png and test/1.png, and the labels of the first in trainLabels.csv."""
+    pictures(tmp_path / "train", ("1.png", "2.png"))
+    pictures(tmp_path / "test", ("0.png", "1.png", "2.png", "3.png"))
+    write(tmp_path, "trainLabels.csv", "id,label", "1,frog", "2,truck")
+    write(tmp_path, "sampleSubmission.csv", "id,label", "1,cat", "2,cat", "3,cat", "0,cat")
+    found, notes = read(tmp_path)
+    assert classes(found) == {0: "frog", 1: "truck"}
+    assert "all 4 test pictures without a class are not read" in notes
+
+
+def test_a_name_of_two_pictures_is_refused(tmp_path: Path) -> None:
+    pictures(tmp_path, ("left/1.png", "right/1.png", "left/2.png"))
+    write(tmp_path, "labels.csv", "id,label", "1,x", "2,y")
+    with pytest.raises(DataError, match=r"row 1: '1' may be left/1.png or right/1.png: write its path"):
+        read(tmp_path, labels_from="table")
+
+
+def test_digits_as_labels_are_no_names_of_pictures(tmp_path: Path) -> None:
+    names = tuple(f"{number}.png" for number in range(4))
+    pictures(tmp_path, names)
+    write(tmp_path, "labels.csv", "file,label", *(f"{number}.png,{number % 2}" for number in (0, 1, 2, 7)))
+    with pytest.raises(DataError, match=r"row 4: '7.png' is not one of the pictures"):
+        read(tmp_path)
+    assert classes(read(tmp_path, skip_damaged=True)[0]) == {0: "0", 1: "1", 2: "0"}
+
+
+@pytest.mark.parametrize("first", ["a,cat", "a,train", "gone.png,cat"])
+def test_a_table_without_a_header_keeps_its_first_row(tmp_path: Path, first: str) -> None:
+    pictures(tmp_path)
+    write(tmp_path, "labels.csv", first, "b,dog", "c,cat", "d,ant")
+    if first.startswith("gone"):
+        with pytest.raises(DataError, match=r"row 1: 'gone\.png' is not one of the pictures"):
+            read(tmp_path)
+    else:
+        assert classes(read(tmp_path)[0])[0] == first[2:]
+
+
+def test_a_table_of_test_pictures_without_labels(tmp_path: Path) -> None:
+    pictures(tmp_path / "images")
+    write(tmp_path, "train.csv", "file,label,year", "a.png,x,1", "b.png,y,2")
+    write(tmp_path, "test.csv", "file", "c.png", "d.png")
+    found, notes = read(tmp_path)
+    assert classes(found) == {0: "x", 1: "y"}
+    assert "test.csv gives no classes and is not read" in notes
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("Usage", ("Training", "Training", "PrivateTest", "PrivateTest")),
+        ("is_train", ("1", "1", "0", "0")),
+        ("split", ("train", "train", "test_set", "testing")),
+        ("is_training", ("True", "true", "False", "false")),
+    ],
+)
+def test_the_words_of_a_column_of_splits(tmp_path: Path, column: str, values: Sequence[str]) -> None:
+    pictures(tmp_path)
+    write(tmp_path, "labels.csv", f"file,label,{column}", *(f"{n},x,{v}" for n, v in zip(NAMES, values, strict=True)))
+    assert len(read(tmp_path)[0]) == len(read(tmp_path, "test")[0]) == 2
+
+
+def test_rows_of_neither_split_are_counted(tmp_path: Path) -> None:
+    pictures(tmp_path)
+    write(tmp_path, "labels.csv", "file,label,split", "a.png,x,train", "b.png,y,train", "c.png,x,extra", "d.png,y,")
+    found, notes = read(tmp_path)
+    assert classes(found) == {0: "x", 1: "y"}
+    assert "2 pictures whose split is neither training nor test are not read: c.png, d.png" in notes
+
+
+def test_whole_floats_are_numbers(tmp_path: Path) -> None:
+    pictures(tmp_path)
+    write(tmp_path, "labels.csv", "file,label", "a.png,1.0", "b.png,0.0", "c.png,10.0", "d.png,1.0")
+    found, notes = read(tmp_path)
+    assert found.class_names == ("0", "1", "10")
+    assert "labels are floats: read as integers" in notes
+
+
+def test_measurements_are_no_classes(tmp_path: Path) -> None:
+    pictures(tmp_path)
+    write(tmp_path, "labels.csv", "file,label", "a.png,1.5", "b.png,0.25", "c.png,10", "d.png,1.0")
+    with pytest.raises(
+        DataError, match=r"the label 1\.5 is not an integer; name the column of the classes with --label-column"
+    ):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("written", ["{}.PNG", "{}.jpg", "00{}", "./x/{}.png"])
+def test_names_with_another_case_ending_or_zeros_are_found_and_said(tmp_path: Path, written: str) -> None:
+    pictures(tmp_path, tuple(f"{number}.png" for number in range(1, 5)))
+    write(tmp_path, "labels.csv", "file,label", *(f"{written.format(number)},c{number % 2}" for number in range(1, 5)))
+    found, notes = read(tmp_path)
+    assert classes(found) == {0: "c1", 1: "c0", 2: "c1", 3: "c0"}
+    assert ("names 4 pictures with another case, ending or number of zeros" in notes) is ("/" not in written)
+
+
+def test_names_are_compared_as_unicode(tmp_path: Path) -> None:
+    """macOS writes é as two characters, most other programs as one."""
+    pictures(tmp_path, ("e\u0301.png", "b.png"))
+    write(tmp_path, "labels.csv", "file,label", "\u00e9.png,x", "b.png,y")
+    assert set(classes(read(tmp_path)[0]).values()) == {"x", "y"}
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("labels.txt", ("a.png cat", "b.png dog", "c.png cat", "d.png ant")),
+        ("labels.txt", ("file,label", "a.png,cat", "b.png,dog", "c.png,cat", "d.png,ant")),
+        ("annotations.txt", ("a.png\tcat\t0\t0\t5", "b.png\tdog\t0\t1\t5", "c.png\tcat\t0\t0\t5", "d.png\tant\t0\t0\t5")),
+        ("labels.json", ('{"a.png": "cat", "b.png": "dog", "c.png": "cat", "d.png": "ant"}',)),
+        ("labels.json", (json.dumps([{"file": name, "class": label} for name, label in ROWS]),)),
+    ],
+)
+def test_text_and_json_tables(tmp_path: Path, name: str, lines: Sequence[str]) -> None:
+    pictures(tmp_path)
+    write(tmp_path, name, *lines)
+    assert classes(read(tmp_path)[0]) == EXPECTED
+
+
+def test_descriptions_of_single_pictures_and_other_texts_are_no_tables(tmp_path: Path) -> None:
+    pictures(tmp_path)
+    for name in NAMES:
+        write(tmp_path, name.replace("png", "txt"), "0 a.png 0.5")
+    write(tmp_path, "README.txt", "These are pictures, see a.png")
+    write(tmp_path, "config.json", '{"a": 1, "size": 3}')
+    assert read(tmp_path)[0].class_names == ("image",)
+
+
+def test_a_spreadsheet_is_named_with_the_remedy(tmp_path: Path) -> None:
+    pictures(tmp_path)
+    (tmp_path / "labels.xlsx").write_bytes(b"PK")
+    assert "passed over 1 spreadsheets; save a table of labels as CSV: labels.xlsx" in read(tmp_path)[1]
+
+
+def test_a_table_in_the_folder_of_one_split_leaves_the_other_its_folders(tmp_path: Path) -> None:
+    """As Tiny ImageNet: train/CLASS/images and val/images with val/val_annotations.txt."""
+    pictures(tmp_path, ("train/n1/images/n1_0.JPEG", "train/n2/images/n2_0.JPEG", "val/images/v0.JPEG", "val/images/v1.JPEG"))
+    write(tmp_path, "val/val_annotations.txt", "v0.JPEG\tn2\t0\t0\t5\t5", "v1.JPEG\tn1\t0\t0\t5\t5")
+    found, _ = read(tmp_path)
+    assert found.class_names == ("n1", "n2")
+    assert classes(found) == {0: "n1", 1: "n2"}
+    assert classes(read(tmp_path, "test")[0]) == {2: "n2", 3: "n1"}
+
+
+def test_a_column_that_no_table_has_is_refused(tmp_path: Path) -> None:
+    pictures(tmp_path)
+    with pytest.raises(
+        DataError, match=r"holds no table that names its pictures, such as labels\.csv; leave out --label-column"
+    ):
+        read(tmp_path, label_column="kind")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, final
 
 from digitgan.data.image_set import SPLITS, Split
-from digitgan.data.readers.label_tables import LABEL_COLUMNS
+from digitgan.data.readers.columns import LABEL_COLUMNS
 from digitgan.data.readers.splits import SPLIT_WORDS, part_of
 from digitgan.errors import DataError, nearest
 

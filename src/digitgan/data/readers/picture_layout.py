@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final, final
@@ -17,8 +17,16 @@ from digitgan.data.image_set import UNLABELLED, ImageSet, Split
 from digitgan.data.notes import Notes, listed
 from digitgan.data.readers.base import DataSource, Reading
 from digitgan.data.readers.file_tree import FileTree
-from digitgan.data.readers.label_tables import TABLE_ENDINGS, LabelTable, find_table
-from digitgan.data.readers.splits import Part, as_splits, part_of
+from digitgan.data.readers.label_tables import SPREADSHEETS, LabelTable, find_table
+from digitgan.data.readers.split_folders import (
+    inner_of_split,
+    inner_root,
+    level,
+    note_equal_splits,
+    split_folders,
+    splits_within_classes,
+)
+from digitgan.data.readers.splits import Part, as_splits
 from digitgan.errors import DataError
 from digitgan.files import FOLDER_MARK
 
@@ -66,11 +74,9 @@ class PictureLayout:
 
     Attributes:
         splits: the labels of the pictures of each split, by their paths. All are None in a set without labels.
-        class_names: the class names that a table states for numbers; None if there are none.
     """
 
     splits: Mapping[Split, Labels]
-    class_names: tuple[str, ...] | None = None
 
 
 def picture_source(tree: FileTree, reading: Reading) -> DataSource | None:
@@ -93,7 +99,7 @@ def _load(tree: FileTree, layout: PictureLayout, split: Split, reading: Reading)
         labels = {split: np.zeros(len(layout.splits[split]), dtype=np.int64)}
         class_names: tuple[str, ...] = (UNLABELLED,)
     else:
-        labels, class_names = class_labels(values, layout.class_names, reading.notes, name)
+        labels, class_names = class_labels(values, None, reading.notes, name)
     paths = list(layout.splits[split])
     # By class, then by name, whatever the order of the files.
     rank = {path: place for place, path in enumerate(natural_order(paths))}
@@ -108,7 +114,7 @@ def _load(tree: FileTree, layout: PictureLayout, split: Split, reading: Reading)
 def picture_layout(tree: FileTree, reading: Reading) -> PictureLayout | None:
     """Return the pictures of a tree by split, with their labels; None if it holds none.
 
-    What is passed over or taken for granted is added to the notes.
+    What is passed over or guessed is added to the notes.
 
     Raises:
         DataError: see `picture_source`.
@@ -117,37 +123,65 @@ def picture_layout(tree: FileTree, reading: Reading) -> PictureLayout | None:
     pictures, others = _pictures_of(tree)
     if not pictures:
         return None
-    root = _inner_root(pictures)
+    root = inner_root(pictures)
     if root:
         notes.add(f"read from the folder {root} within it")
-    folders = _split_folders(pictures, root)
+    folders = split_folders(pictures, root)
     table = None
     if reading.labels_from in ("auto", "table"):
-        table = find_table(tree, [path for path in others if path.lower().endswith(TABLE_ENDINGS)], pictures, reading)
-        if table is None and reading.labels_from == "table":
-            raise DataError(
-                f"{tree.name}: holds no table that names its pictures, such as labels.csv; choose another --labels-from"
-            )
+        table = find_table(tree, others, pictures, folders, reading)
+        if table is None and (reading.labels_from == "table" or reading.label_column is not None):
+            option = "--labels-from" if reading.labels_from == "table" else "--label-column"
+            raise DataError(f"{tree.name}: holds no table that names its pictures, such as labels.csv; leave out {option}")
     _note_others(others, table, notes)
-    if table is not None and table.parts is not None:
-        return _by_table_splits(table, notes)
-    if not folders:
-        return PictureLayout({"train": _labels_of(tree, pictures, root, table, reading)}, table and table.class_names)
-    parts: dict[Part, list[str]] = {}
-    for folder, part in folders.items():
-        parts.setdefault(part, []).extend(path for path in pictures if path.startswith(f"{folder}/"))
-    _note_outside(pictures, parts, "outside of its train and test folders", notes)
-    found: dict[Split, Labels] = {}
-    for split, of_split in as_splits(parts, notes).items():
-        bases = [folder for folder, part in folders.items() if any(path.startswith(f"{folder}/") for path in of_split)]
-        labels: dict[str, str | int | None] = {}
-        for base in bases:
-            inside = [path for path in of_split if path.startswith(f"{base}/")]
-            labels |= _labels_of(tree, inside, base, table, reading)
-        if labels:  # none, if a table names the pictures of the other split only
-            found[split] = labels
-    _check_alike(tree, found)
-    return PictureLayout(found, table and table.class_names)
+    if table is not None and table.parts:
+        _note_not_in_table([path for path in pictures if path not in table.labels], table, notes)
+        labels = {path: table.labels[path] for path in table.parts}
+        return _by_part(tree, labels, table.parts, notes)
+    parts: dict[str, Part] = {}
+    labels = {}
+    if not folders and (within := splits_within_classes(pictures, root)) and table is None:
+        notes.add("the folders of the classes hold those of the splits")
+        return _by_part(
+            tree, {path: name for path, (name, _) in within.items()}, {p: part for p, (_, part) in within.items()}, notes
+        )
+    note_equal_splits(folders, notes)
+    for folder, part in (folders or {root: "train"}).items():
+        inside = [path for path in pictures if not folder or path.startswith(f"{folder}/")]
+        labels |= _labels_of(tree, inside, inner_of_split(inside, folder) if folders else folder, table, reading)
+        parts |= dict.fromkeys(inside, part)
+    if outside := [path for path in pictures if path not in parts]:
+        notes.add(f"{len(outside):,} pictures outside of its train and test folders are not read: {listed(outside)}")
+    return _by_part(tree, labels, parts, notes)
+
+
+def _by_part(tree: FileTree, labels: Labels, parts: Mapping[str, Part], notes: Notes) -> PictureLayout:
+    """Return the layout of pictures with known labels and parts.
+
+    Pictures without a label are left out where others have one.
+
+    Raises:
+        DataError: if test images have labels and training images have none.
+    """
+    of_part: dict[Part, dict[str, str | int | None]] = {}
+    for path, label in labels.items():
+        of_part.setdefault(parts[path], {})[path] = label
+    labelled = any(label is not None for label in labels.values())
+    kept: dict[Part, Labels] = {}
+    for part, of_this in of_part.items():
+        with_label = {path: label for path, label in of_this.items() if label is not None}
+        if labelled and not with_label and part == "train":
+            raise DataError(
+                f"{tree.name}: the pictures of its train split have no class folders, those of the other split have; "
+                "sort them into class folders, or remove that split"
+            )
+        if labelled and len(with_label) < len(of_this):
+            without = [path for path in of_this if path not in with_label]
+            which = f"all {len(without):,} {part}" if not with_label else f"{len(without):,}"
+            notes.add(f"{which} pictures without a class are not read: {listed(without)}")
+        if not labelled or with_label:
+            kept[part] = with_label if labelled else of_this
+    return PictureLayout(as_splits(kept, notes))
 
 
 def _pictures_of(tree: FileTree) -> tuple[list[str], list[str]]:
@@ -180,61 +214,20 @@ def _begins_as_picture(tree: FileTree, path: str) -> bool:
     return head.startswith((b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*")) or head[8:12] == b"WEBP"
 
 
-def _inner_root(pictures: Sequence[str]) -> str:
-    """Return the folder that holds everything, if there is one around the classes or splits; else ""."""
-    root = ""
-    while True:
-        loose, folders = _level(pictures, root)
-        if loose or len(folders) != 1 or part_of(folders[0]):
-            return root
-        inner = _joined(root, folders[0])
-        loose_inside, folders_inside = _level(pictures, inner)
-        if loose_inside or not folders_inside:
-            return root
-        root = inner
-
-
-def _level(pictures: Iterable[str], folder: str) -> tuple[list[str], list[str]]:
-    """Return the pictures directly in a folder, and the names of its folders that hold pictures, in natural order."""
-    start = f"{folder}/" if folder else ""
-    loose: list[str] = []
-    folders: dict[str, None] = {}
-    for path in pictures:
-        if path.startswith(start):
-            first, slash, _ = path[len(start) :].partition("/")
-            if slash:
-                folders[first] = None
-            else:
-                loose.append(path)
-    return loose, natural_order(folders)
-
-
-def _split_folders(pictures: Sequence[str], root: str) -> dict[str, Part]:
-    """Return the folders of splits, with the split of each; {} if there are none.
-
-    A folder `train` beside others such as `plane`, all with pictures directly in them, is a class.
-    """
-    _, folders = _level(pictures, root)
-    found = {_joined(root, name): part for name in folders if (part := part_of(name)) is not None}
-    if len(found) < len(folders) and not any(_level(pictures, folder)[1] for folder in found):
-        return {}
-    return found
-
-
 def _labels_of(
     tree: FileTree, pictures: Sequence[str], base: str, table: LabelTable | None, reading: Reading
 ) -> dict[str, str | int | None]:
     """Return the labels of the pictures below a folder."""
     notes = reading.notes
-    if table is not None:
+    if table is not None and any(map(table.covers, pictures)):
         return _by_table(tree, pictures, base, table, reading)
     if reading.labels_from == "file-name":
         return {path: _class_in_name(path) for path in pictures}
-    loose, folders = _level(pictures, base)
+    loose, folders = level(pictures, base)
     if not folders:
-        beginnings = {_class_in_name(path) for path in loose}
+        beginnings = {name for path in loose if (name := _class_in_name(path)) is not None}
         if 1 < len(beginnings) <= len(loose) // 2:
-            shown = listed(natural_order(each for each in beginnings))
+            shown = listed(natural_order(beginnings))
             notes.add(
                 f"the pictures have no labels; their names begin with {shown}: --labels-from file-name takes these as classes"
             )
@@ -260,11 +253,9 @@ def _by_table(
     tree: FileTree, pictures: Sequence[str], base: str, table: LabelTable, reading: Reading
 ) -> dict[str, str | int | None]:
     """Return the labels that a table gives to pictures, and leave out the others."""
-    without = [path for path in pictures if path not in table.labels]
-    if without:
-        reading.notes.add(f"{len(without):,} pictures are not in {table.name} and are not read: {listed(without)}")
+    _note_not_in_table([path for path in pictures if path not in table.labels], table, reading.notes)
     found = {path: table.labels[path] for path in pictures if path in table.labels}
-    _, folders = _level(found, base)
+    _, folders = level(found, base)
     if reading.labels_from == "auto" and len(folders) > 1 and not table.names_dataset:
         outer = {path: path[len(base) + 1 if base else 0 :].split("/")[0] for path in found}
         pairs = {(folder, found[path]) for path, folder in outer.items()}
@@ -276,29 +267,17 @@ def _by_table(
     return found
 
 
-def _by_table_splits(table: LabelTable, notes: Notes) -> PictureLayout:
-    """Return the layout of a table with a column of splits."""
-    parts: dict[Part, dict[str, str | int | None]] = {}
-    for path, part in (table.parts or {}).items():
-        parts.setdefault(part, {})[path] = table.labels[path]
-    return PictureLayout(as_splits(parts, notes), table.class_names)
+def _note_not_in_table(without: Sequence[str], table: LabelTable, notes: Notes) -> None:
+    if without:
+        notes.add(f"{len(without):,} pictures are not in {table.name} and are not read: {listed(list(without))}")
 
 
-def _class_in_name(path: str) -> str:
-    """Return a file name without its ending and without a number at its end: cat.17.jpg, cat_17, cat17 are of the class cat."""
-    stem = PurePosixPath(path).stem
-    return re.sub(r"[._\- ]*\d+$", "", stem) or stem
+def _class_in_name(path: str) -> str | None:
+    """Return a file name without its ending and without a number at its end: cat.17.jpg, cat_17, cat17 are of the class cat.
 
-
-def _check_alike(tree: FileTree, found: Mapping[Split, Labels]) -> None:
-    """Raise `DataError` if one split has labels and another has none."""
-    labelled = {split: any(label is not None for label in labels.values()) for split, labels in found.items()}
-    if len(set(labelled.values())) > 1:
-        without = next(split for split, has in labelled.items() if not has)
-        raise DataError(
-            f"{tree.name}: the pictures of its {without} split have no class folders, those of the other split have; "
-            "sort them into class folders, or remove that split"
-        )
+    None for a name that is a number.
+    """
+    return re.sub(r"[._\- ]*\d+$", "", PurePosixPath(path).stem) or None
 
 
 def _note_others(others: Sequence[str], table: LabelTable | None, notes: Notes) -> None:
@@ -308,17 +287,14 @@ def _note_others(others: Sequence[str], table: LabelTable | None, notes: Notes) 
     if unread:
         endings = natural_order({PurePosixPath(path).suffix.lower() for path in unread})
         notes.add(f"passed over {len(unread):,} pictures in formats that are not read ({', '.join(endings)}): {listed(unread)}")
-    tables = [path for path in left if path.lower().endswith(TABLE_ENDINGS)]
+    spreadsheets = [path for path in left if path.lower().endswith(SPREADSHEETS)]
+    if spreadsheets:
+        notes.add(f"passed over {len(spreadsheets):,} spreadsheets; save a table of labels as CSV: {listed(spreadsheets)}")
+    tables = [path for path in left if path.lower().endswith((".csv", ".tsv", ".jsonl"))]
     if tables:
-        notes.add(f"passed over {len(tables):,} tables that do not name the pictures: {listed(tables)}")
-    if rest := [path for path in left if path not in tables]:
+        notes.add(f"passed over {len(tables):,} tables that do not give the pictures classes: {listed(tables)}")
+    if rest := [path for path in left if path not in {*tables, *spreadsheets}]:
         notes.add(f"passed over {len(rest):,} files that are no pictures: {listed(rest)}")
-
-
-def _note_outside(pictures: Sequence[str], parts: Mapping[Part, Sequence[str]], where: str, notes: Notes) -> None:
-    inside = {path for paths in parts.values() for path in paths}
-    if outside := [path for path in pictures if path not in inside]:
-        notes.add(f"{len(outside):,} pictures {where} are not read: {listed(outside)}")
 
 
 def _note_empty(tree: FileTree, base: str, folders: Sequence[str], notes: Notes) -> None:
@@ -326,7 +302,3 @@ def _note_empty(tree: FileTree, base: str, folders: Sequence[str], notes: Notes)
     there = {path[len(start) :].split("/")[0] for path in tree.folders if path.startswith(start) and path != base}
     if empty := natural_order(name for name in there - set(folders) if name and not name.startswith((".", "__MACOSX"))):
         notes.add(f"folders without pictures are no classes: {listed(empty)}")
-
-
-def _joined(folder: str, name: str) -> str:
-    return f"{folder}/{name}" if folder else name

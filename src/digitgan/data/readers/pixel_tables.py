@@ -20,7 +20,7 @@ from digitgan.data.files import open_content
 from digitgan.data.image_set import UNLABELLED, ImageSet, Split
 from digitgan.data.progress import ProgressLines, in_megabytes
 from digitgan.data.readers.base import DataSource, Reading
-from digitgan.data.readers.label_tables import LABEL_COLUMNS
+from digitgan.data.readers.columns import LABEL_COLUMNS
 from digitgan.data.readers.splits import Part, as_splits, part_of
 from digitgan.errors import DataError, nearest
 

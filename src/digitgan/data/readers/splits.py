@@ -18,17 +18,30 @@ Part = Literal["train", "test", "validation"]
 SPLIT_WORDS: Final[Mapping[Part, Sequence[str]]] = types.MappingProxyType(
     {
         "train": ("train", "training"),
-        "test": ("test", "testing", "eval", "evaluation"),
-        "validation": ("validation", "valid", "val", "dev"),
+        "test": ("test", "testing", "eval", "evaluation", "privatetest"),
+        "validation": ("validation", "valid", "val", "dev", "publictest"),
     }
 )
-"""The words for each split, in lower case. The names of the Hugging Face Hub are among them."""
+"""The words for each split, in lower case. The names of the Hugging Face Hub are among them, and those of FER2013."""
 
 
 def part_of(name: str) -> Part | None:
     """Return the split that a name states: one of its words, or a word with "set", "_set" or "_images" behind it."""
     plain = re.sub(r"[-_ ]?(set|data|images|imgs|pictures)$", "", name.strip().lower())
     return next((part for part, words in SPLIT_WORDS.items() if plain in words), None)
+
+
+def part_in(name: str) -> tuple[Part | None, str]:
+    """Return the split that one word of a name states, and the other words; (None, name) without or with several such words.
+
+    Words are separated by signs or begin with a capital: "seg_train", "trainLabels", "labels-val".
+    """
+    words = re.findall(r"[A-Z]?[^\W_A-Z]+|[A-Z]+(?![^\W_A-Z])", name)
+    stated = [(part, place) for place, word in enumerate(words) if (part := part_of(word)) is not None]
+    if len({part for part, _ in stated}) != 1:
+        return None, name
+    part, place = stated[0]
+    return part, " ".join(words[:place] + words[place + 1 :]).lower()
 
 
 def as_splits(parts: Mapping[Part, Found], notes: Notes | None = None) -> dict[Split, Found]:
