@@ -15,8 +15,9 @@ import pytest
 from PIL import Image
 from serving import Answer, Handler, Serve
 
-from digitgan.data import Dataset, ImageSet, data_folder, load_image_set, load_splits, split_facts
+from digitgan.data import Dataset, ImageSet, ReadOptions, data_folder, load_image_set, load_splits, split_facts
 from digitgan.data.datasets import PACKAGED
+from digitgan.data.sources import DataRequest
 from digitgan.errors import DataError, DownloadError, UsageError
 from tests.cli.commands import run
 
@@ -365,3 +366,57 @@ def test_a_source_without_a_whole_split_says_what_is_missing(tmp_path: Path, con
     (tmp_path / "train-images-idx3-ubyte").write_bytes(contents["train-images-idx3-ubyte"])
     with pytest.raises(DataError, match="has no file of labels"):
         load_splits(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("source", "options"),
+    [
+        ("mnist", {"label_column": "x"}),
+        ("digits", {"labels_from": "file-name"}),
+        ("a.npz", {"labels_from": "table"}),
+        ("pictures", {"image_shape": (4, 3)}),
+    ],
+)
+def test_an_option_without_effect_is_refused(tmp_path: Path, source: str, options: dict[str, Any]) -> None:
+    np.savez(tmp_path / "a.npz", images=np.zeros((2, 4, 3), np.uint8), labels=[0, 1])
+    (tmp_path / "pictures" / "a").mkdir(parents=True)
+    Image.new("L", (4, 3)).save(tmp_path / "pictures" / "a" / "1.png")
+    path = source if source in ("mnist", "digits") else str(tmp_path / source)
+    (option,) = options
+    with pytest.raises(UsageError, match=f"--{option.replace('_', '-')} has no effect on .*{source}"):
+        load_image_set(path, read=ReadOptions(**options))
+
+
+def test_a_source_named_twice_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    with pytest.raises(UsageError, match="is named twice"):
+        DataRequest.requested([str(tmp_path / "a"), str(tmp_path / "b" / ".." / "a")], None, None)
+
+
+def test_names_of_one_class_are_one_class(tmp_path: Path) -> None:
+    names = np.array(["caf\u00e9", "cafe\u0301", "tea ", "tea", "Tea"])
+    np.savez(tmp_path / "a.npz", images=np.full((5, 4, 3), 200, np.uint8), labels=names)
+    found = load_image_set(str(tmp_path / "a.npz"))
+    assert found.class_names == ("Tea", "caf\u00e9", "tea")
+    assert found.labels.tolist() == [1, 1, 2, 2, 0]
+    assert any("classes differ in upper and lower case only: Tea and tea" in note for note in found.notes)
+    assert any("'tea '" in note and "one class" in note for note in found.notes)
+
+
+def test_a_name_for_each_image_is_questioned(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=np.full((30, 4, 3), 200, np.uint8), labels=[f"A sentence, {n}" for n in range(30)])
+    notes = load_image_set(str(tmp_path / "a.npz")).notes
+    assert any("30 images have 30 different labels, such as A sentence, 0; are these classes?" in note for note in notes)
+
+
+def test_nearly_black_images_are_said(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 17, (5, 4, 3), dtype=np.uint8)
+    images[0, 0, 0] = 16
+    np.savez(tmp_path / "a.npz", images=images, labels=range(5))
+    assert any("the highest value of all images is 16 of 255" in note for note in load_image_set(str(tmp_path / "a.npz")).notes)
+
+
+def test_class_names_of_several_lines_are_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=np.full((2, 4, 3), 200, np.uint8), labels=["a\nb", "c"])
+    with pytest.raises(DataError, match="one line without control characters"):
+        load_image_set(str(tmp_path / "a.npz"))

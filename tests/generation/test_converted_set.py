@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from digitgan.data import ImageSet, load_image_set
+from digitgan.images import save_png
 from tests.cli.commands import run
 
 OUTPUTS = ("a.npz", "a.parquet", "a.idx", "a")
@@ -77,3 +78,19 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path, capsys: pytest.Captur
         assert run("data", "convert", *arguments) == 2
         assert named in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["set.npz"]
+
+
+def test_idx_keeps_the_class_names_in_its_manifest(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (6, 4, 4), dtype=np.uint8)
+    np.savez(tmp_path / "set.npz", images=noise, labels=np.arange(6) % 2, class_names=["cat", "dog", "empty"])
+    assert run("data", "convert", str(tmp_path / "set.npz"), str(tmp_path / "out.idx"), "--quiet") == 0
+    found = load_image_set(str(tmp_path / "out.idx"))
+    assert (found.class_names, found.labels.tolist(), found.notes) == (("cat", "dog", "empty"), [0, 1, 0, 1, 0, 1], ())
+
+
+def test_an_output_within_its_source_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "set" / "a").mkdir(parents=True)
+    save_png(tmp_path / "set" / "a" / "1.png", np.full((4, 4), 200, np.uint8))
+    assert run("data", "convert", str(tmp_path / "set"), str(tmp_path / "set" / "out"), "--quiet") == 2
+    assert "would be read with it the next time" in capsys.readouterr().err
+    assert not (tmp_path / "set" / "out").exists()

@@ -10,7 +10,7 @@ from typing import Any, Final, TypedDict, final
 
 import numpy as np
 
-from digitgan.data.conversion.images import converted
+from digitgan.data.conversion.images import converted, note_dark
 from digitgan.data.conversion.labels import natural_order
 from digitgan.data.converted_cache import ConvertedCache
 from digitgan.data.datasets import DATASETS
@@ -20,7 +20,7 @@ from digitgan.data.named import load_dataset, splits_on_disk
 from digitgan.data.notes import Notes, listed
 from digitgan.data.progress import ProgressFn, silent
 from digitgan.data.read_options import ReadOptions
-from digitgan.data.readers.base import DataSource, Reading
+from digitgan.data.readers.base import READING_OPTIONS, DataSource, Reading
 from digitgan.data.readers.table import READERS, reader_of
 from digitgan.errors import DataError, UsageError, nearest
 
@@ -89,6 +89,10 @@ class DataRequest:
         further = before.get("joined")
         recorded = [str(before.get("source") or DEFAULT_SOURCE), *(map(str, further) if isinstance(further, list) else ())]
         source, *joined = sources or recorded
+        places = [each if each in DATASETS else str(Path(each).expanduser().resolve()) for each in (source, *joined)]
+        if len(set(places)) < len(places):
+            twice = next(each for place, each in zip(places, (source, *joined), strict=True) if places.count(place) > 1)
+            raise UsageError(f"--data {twice}: is named twice, and its images would be used twice; name it once")
         if [source, *joined] == recorded and before.get("source"):
             limit = before.get("per_class_limit")
             if per_class_limit is None:
@@ -247,6 +251,7 @@ def load_image_set(
         except OSError as error:
             raise DataError(f"{source}: cannot be read ({error})") from error
         image_set = read.selected(converted(found, reading.conversion, reading.notes), reading.notes)
+        note_dark(image_set, reading.notes)
         if cache is not None:
             cache.store(image_set, reading.notes, time.monotonic() - started)
     if read.strict:
@@ -264,12 +269,21 @@ def _exists(source: str) -> bool:
 
 def _load(source: str, split: Split, data_dir: Path | None, allow_download: bool, reading: Reading) -> ImageSet:
     if source in DATASETS:
+        _check_options(source, (), reading)
         return load_dataset(DATASETS[source], split, data_dir, allow_download, reading.notify)
     found = _find(source, reading)
+    _check_options(source, found.options, reading)
     if split not in found.splits:
         parts = " or ".join(found.splits)
         raise DataError(f"{source}: has no {split} split{f', only {parts}' if parts else ''}; {found.needs}")
     return found.load(split)
+
+
+def _check_options(source: str, having_effect: Sequence[str], reading: Reading) -> None:
+    """Raise `UsageError` for an option that has no effect on a source."""
+    for name in READING_OPTIONS:
+        if name not in having_effect and getattr(reading, name) != getattr(Reading(), name):
+            raise UsageError(f"--{name.replace('_', '-')} has no effect on {source}; leave it out")
 
 
 def splits_of(source: str, read: ReadOptions | None = None) -> tuple[Split, ...]:
@@ -331,7 +345,7 @@ def split_facts(images: ImageSet) -> SplitFacts:
 
 def _find(source: str, reading: Reading) -> DataSource:
     if source == DIGITS:
-        return DataSource(SPLITS, embedded_digits, "")
+        return DataSource(SPLITS, embedded_digits, "", ())
     path = Path(source).expanduser()
     if source and path.exists():
         if (found := reader_of(path, reading)) is not None:

@@ -11,13 +11,12 @@ import numpy as np
 
 from digitgan.data import ImageSet, ProgressFn, ReadOptions, Split, load_splits, split_facts, splits_of, write_idx
 from digitgan.data.readers.idx import idx_stems
+from digitgan.data.readers.manifests import MANIFEST
 from digitgan.errors import DataError, UsageError
 from digitgan.files import claim_output, replacing, whole_folder
 from digitgan.generation.writers import WRITERS
 from digitgan.generation.writers.pictures import picture_paths, write_pictures
 from digitgan.version import __version__
-
-MANIFEST: Final = "manifest.json"
 
 ENDINGS: Final = {".npz": "npz", ".parquet": "parquet", ".idx": "idx", "": "folder"}
 """The format of an output by the ending of its name."""
@@ -57,6 +56,8 @@ def convert_source(
     kind = ENDINGS.get(out.suffix.lower())
     if kind is None:
         raise UsageError(f"{out}: its ending must be .npz, .parquet or .idx, or none for a folder of pictures")
+    if Path(source).is_dir() and Path(source).resolve() in out.resolve().parents:
+        raise UsageError(f"{out}: lies within {source}, and would be read with it the next time; write it elsewhere")
     splits = [split] if split is not None else splits_of(source, read)
     if split is not None and split not in splits_of(source, read):
         raise DataError(f"{source}: has no {split} split; leave out --split")
@@ -67,6 +68,7 @@ def convert_source(
         sets = {split: sets[split]}
     manifest = {
         "source": source,
+        "class_names": next(iter(sets.values())).class_names,
         "read": read.resolved(next(iter(sets.values()))).record(),
         "per_class_limit": per_class_limit,
         "splits": {name: split_facts(images) for name, images in sets.items()},

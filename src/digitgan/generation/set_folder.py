@@ -16,6 +16,7 @@ from typing import Any, final
 
 import numpy as np
 
+from digitgan.data.readers.manifests import MANIFEST
 from digitgan.errors import OutputError, UsageError, why_not_written
 from digitgan.files import mark, replacing
 from digitgan.generation.plan import SetPlan
@@ -41,7 +42,7 @@ class SetFolder:
     @property
     def manifest(self) -> Path:
         """The manifest, which exists only if the set is complete."""
-        return self.path / "manifest.json"
+        return self.path / MANIFEST
 
     @property
     def card(self) -> Path:

@@ -197,3 +197,26 @@ def test_damaged_exif_data_do_not_matter(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8), (200, 10, 10)).save(file, "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff" + bytes(30))
     (tmp_path / "a.jpg").write_bytes(file.getvalue())
     assert read_picture(tmp_path / "a.jpg").shape == (8, 8, 3)
+
+
+def test_all_splits_have_the_size_and_the_depth_of_the_whole_set(tmp_path: Path) -> None:
+    for split, highest, size in (("train", 4000, (9, 9)), ("test", 800, (7, 9))):
+        (tmp_path / split / "a").mkdir(parents=True)
+        for number in range(3 if split == "train" else 2):
+            values = np.full(size[::-1], highest, np.uint16)
+            Image.fromarray(values).save(tmp_path / split / "a" / f"{number}.png")
+    sets = [read_folder(tmp_path, "train"), read_folder(tmp_path, "test")]
+    assert [images.images.shape[1:] for images in sets] == [(9, 9), (9, 9)]
+    assert [int(images.images[0, 4, 4]) for images in sets] == [round(4000 / 4095 * 255), round(800 / 4095 * 255)]
+
+
+def test_black_drawings_on_transparent_ground_are_not_lost_without_a_word(tmp_path: Path) -> None:
+    drawing = np.zeros((8, 8, 4), np.uint8)
+    drawing[2:5, 2:5, 3] = 255
+    saved(tmp_path / "a.png", Image.fromarray(drawing))
+    reading = Reading()
+    assert read_folder(tmp_path, "train", reading).images.max() == 0
+    assert "1 of 1 pictures cannot be told from the background black" in "\n".join(reading.notes.unasked)
+    reading = Reading(conversion=Conversion(background=(255, 255, 255)))
+    assert read_folder(tmp_path, "train", reading).images.min() == 0
+    assert "cannot be told" not in "\n".join(reading.notes.lines)

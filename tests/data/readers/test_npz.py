@@ -36,7 +36,7 @@ BAD_ARRAYS: dict[str, tuple[dict[str, object], str]] = {
     "no images": ({"labels": LABELS}, "'images'"),
     "unknown labels": ({"images": IMAGES, "kinds": LABELS}, "'kinds'.*--label-column kinds"),
     "several unknown arrays": ({"images": IMAGES, "kinds": LABELS, "years": LABELS}, "kinds, years.*--label-column"),
-    "odd floats": ({"images": IMAGES / 10, "labels": LABELS}, "f8 from 0 to 2.3.*2.3"),
+    "odd floats": ({"images": IMAGES / 10, "labels": LABELS}, "float64 from 0 to 2.3.*2.3"),
     "not a number": ({"images": np.where(IMAGES == 3, np.nan, IMAGES), "labels": LABELS}, "1 of its values are NaN"),
     "floats around zero": ({"images": IMAGES / 23 - 0.5, "labels": LABELS}, r"f8 from -0.5 to 0.5"),
     "a class name twice": ({"images": IMAGES, "labels": LABELS, "class_names": np.array(["x", "x"])}, "same; rename"),

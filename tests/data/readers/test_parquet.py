@@ -179,8 +179,8 @@ def test_a_damaged_file_is_named(tmp_path: Path, name: str) -> None:
 
 
 BAD_TABLES: dict[str, tuple[pa.Table, str]] = {
-    "no image": (pa.table({"pixels": [[1, 2]], "label": [0]}), "pixels, label"),
-    "two possible images": (pa.table({"left": [b"1"], "right": [b"2"], "label": [0]}), "left, right"),
+    "no image": (pa.table({"pixels": [[1, 2]], "label": [0]}), "pixels: list<element: int64>, label: int64"),
+    "two possible images": (pa.table({"left": [b"1"], "right": [b"2"], "label": [0]}), "left: binary, right: binary"),
     "no label": (table(grey(1), [0], columns=("image", "lable")), "'lable'"),
     "floating labels": (table(grey(1), [0.5]), "double"),
     "no rows": (table(grey(), pa.array([], pa.int64())), "rows"),
@@ -214,7 +214,7 @@ def test_all_rows_that_cannot_be_used_are_listed(tmp_path: Path) -> None:
     assert "--skip-damaged" in first
     expected = [
         ("row 1", "no label"),
-        ("row 4", "label -1", "2 classes"),
+        ("row 4", "label -1", "none"),
         ("row 5", "label 2", "2 classes"),
         ("row 2", "no content"),
         ("row 3 (elsewhere.png)", "no content"),
@@ -337,3 +337,28 @@ def test_the_command_line_reads_a_set_that_it_wrote(
     assert hashes[0]["counts"] == {str(digit): 2 for digit in range(10)}
     assert run("data", "show", "set", "--out", "first.png", "--quiet") == 0
     assert Path("first.png").is_file()
+
+
+def test_the_choice_among_several_columns_is_said(tmp_path: Path) -> None:
+    content = table(grey(5, 6), [1, 0], ["cat", "dog"]).append_column("category", pa.array(["x", "y"]))
+    path = written(tmp_path / "a.parquet", content.append_column("thumbnail", pa.array([b"a", b"b"])))
+    notes = load_image_set(str(path)).notes
+    assert "images from the column 'image', and not from thumbnail" in notes
+    assert "labels from the column 'label', and not from category (--label-column)" in notes
+    reading = Reading(label_column="category")
+    assert read_parquet(path, "train", reading).class_names == ("x", "y")
+    assert not any("--label-column" in note for note in reading.notes.unasked)
+
+
+def test_unused_validation_files_are_said(tmp_path: Path) -> None:
+    for part in ("train", "validation", "test"):
+        written(tmp_path / f"{part}-00000-of-00001.parquet", table(grey(5, 6), [1, 0], ["cat", "dog"]))
+    assert "the validation images are not read, because there are test images" in load_image_set(str(tmp_path)).notes
+
+
+def test_rows_labelled_minus_one_are_left_out_on_request(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.parquet", table(grey(5, 6, 7), [0, -1, 1]))
+    with pytest.raises(DataError, match="row 1: label -1 stands for none"):
+        read_parquet(path)
+    found = read_parquet(path, "train", Reading(skip_damaged=True))
+    assert (levels(found), found.class_names) == ([5, 7], ("0", "1"))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from digitgan.data import Reading, load_image_set
+from digitgan.data import Reading, ReadOptions, load_image_set
 from digitgan.data.readers.pixel_tables import pixel_table_reader
 from digitgan.errors import DataError
 
@@ -96,11 +96,11 @@ def test_a_stated_shape(tmp_path: Path) -> None:
         ("\n", "empty"),
         (HEADER, "column names only"),
         ("a,b\nx,1\n", "no pixels.*folder"),
-        (lines() + "3,1,2\n", "line 6 has 3 values"),
-        (lines().replace("255", "white", 1), "line 1 has the value 'white'"),
+        (lines() + "3,1,2\n", "(?s:.*)line 6 has 3 values"),
+        (lines().replace("255", "white", 1), "(?s:.*)line 1 has the value 'white'"),
         ("1,2,3,4,5,6,7\n" * 3, "7 columns.*--image-shape"),
         (lines()[:-2] + "\0\n", "null bytes"),
-        (lines([3, 1, 3, 0, -1]), "label -1"),
+        (lines([3, 1, 3, 0, -1]), "(?s:.*)line 5 has the label -1"),
         ("9" * 5_000_000, "more than"),
     ],
 )
@@ -139,3 +139,86 @@ def test_a_few_values_above_the_range_are_errors(tmp_path: Path) -> None:
     np.savetxt(tmp_path / "a.csv", rows, "%d", ",")
     with pytest.raises(DataError, match=r"1 of its 9,000 values are above 255.*300"):
         load_image_set(str(tmp_path / "a.csv"))
+
+
+def test_all_lines_that_cannot_be_used_are_listed_and_left_out_on_request(tmp_path: Path) -> None:
+    content = lines().splitlines()
+    content[1] = content[1].rsplit(",", 1)[0]
+    content[2] = content[2].rsplit(",", 1)[0] + ",nan"
+    content[3] = content[3].rsplit(",", 1)[0] + ",?"
+    path = tmp_path / "a.csv"
+    path.write_text(
+        "\n".join([HEADER, *content, content[0], ",".join(["", *content[0].split(",")[1:]]), "-1,1,2,3,4,5,6,7,8,9"])
+    )
+    with pytest.raises(DataError) as caught:
+        load_image_set(str(path))
+    first, *others = str(caught.value).splitlines()
+    assert "5 of its lines cannot be used" in first
+    assert sorted(line.strip() for line in others) == [
+        "line 3 has 9 values, the first line 10",
+        "line 4 has the value 'nan', which is not a number",
+        "line 5 has the value '?', which is not a number",
+        "line 8 has no label",
+        "line 9 has the label -1, and a negative number is no class",
+    ]
+    found = load_image_set(str(path), read=ReadOptions(skip_damaged=True))
+    np.testing.assert_array_equal(found.images.reshape(3, -1), PIXELS[[0, 4, 0]])
+    assert [found.class_names[label] for label in found.labels] == ["3", "1", "3"]
+
+
+def fer2013(*usages: str) -> str:
+    """Return a table in the form of FER2013: one cell with all pixels, and the split of each line."""
+    rows = zip(LABELS, PIXELS16.tolist(), usages, strict=True)
+    return "emotion,pixels,Usage\n" + "".join(f"{label},{' '.join(map(str, row))},{usage}\n" for label, row, usage in rows)
+
+
+PIXELS16 = np.random.default_rng(1).integers(0, 256, (5, 16), dtype=np.uint8)
+PIXELS16[:, 0], PIXELS16[:, 1] = 0, 255
+
+
+def test_pixels_in_one_cell_and_a_column_of_splits(tmp_path: Path) -> None:
+    path = tmp_path / "fer2013.csv"
+    path.write_text(fer2013("Training", "Training", "PublicTest", "PrivateTest", "PrivateTest"))
+    train, test = load_image_set(str(path)), load_image_set(str(path), "test")
+    np.testing.assert_array_equal(train.images.reshape(2, -1), PIXELS16[:2])
+    np.testing.assert_array_equal(test.images.reshape(2, -1), PIXELS16[3:])
+    assert train.class_names == test.class_names == ("0", "1", "3")
+    assert [test.class_names[label] for label in test.labels] == ["0", "1"]
+    assert "the validation images are not read, because there are test images" in test.notes
+
+
+def test_pixels_in_one_cell_alone(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("pixels\n" + "".join(" ".join(map(str, row)) + "\n" for row in PIXELS16.tolist()))
+    np.testing.assert_array_equal(load_image_set(str(path)).images.reshape(5, -1), PIXELS16)
+
+
+@pytest.mark.parametrize("name", ["", "Unnamed: 0", "id", "index"])
+def test_a_column_that_counts_the_lines_is_left_out_and_said(tmp_path: Path, name: str) -> None:
+    body = [f"{place},{line}" for place, line in enumerate(lines().splitlines())]
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join([f"{name},{HEADER}", *body]))
+    found = load_image_set(str(path))
+    np.testing.assert_array_equal(found.images.reshape(5, -1), PIXELS)
+    assert found.class_names == ("0", "1", "3")
+    assert f"left out the columns {name!r}, which count the lines" in found.notes
+
+
+def test_the_last_column_of_a_table_without_names_on_request(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(lines(last=True))
+    assert any("--label-column 'column 10' takes the last one" in note for note in load_image_set(str(path)).notes)
+    found = load_image_set(str(path), read=ReadOptions(label_column="column 10"))
+    np.testing.assert_array_equal(found.images.reshape(5, -1), PIXELS)
+    assert found.class_names == ("0", "1", "3")
+
+
+def test_a_folder_of_one_table_is_read(tmp_path: Path) -> None:
+    (tmp_path / "mnist_784.csv").write_text(f"{HEADER}\n{lines()}")
+    assert len(load_image_set(str(tmp_path))) == 5
+
+
+def test_further_tables_in_a_folder_are_passed_over_and_said(tmp_path: Path) -> None:
+    (tmp_path / "mnist_train.csv").write_text(f"{HEADER}\n{lines()}")
+    (tmp_path / "sample_submission.csv").write_text("ImageId,Label\n1,0\n")
+    assert "passed over 1 tables without a split in their names: sample_submission.csv" in load_image_set(str(tmp_path)).notes

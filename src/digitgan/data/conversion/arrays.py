@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,12 @@ CHANNELS = (1, 2, 3, 4)
 
 
 def images_of_array(
-    array: npt.NDArray[Any], conversion: Conversion, image_shape: tuple[int, ...] | None, notes: Notes, name: str
+    array: npt.NDArray[Any],
+    conversion: Conversion,
+    image_shape: tuple[int, ...] | None,
+    notes: Notes,
+    name: str,
+    other_splits: Sequence[npt.NDArray[Any]] = (),
 ) -> Pixels:
     """Convert an array of images.
 
@@ -33,6 +39,8 @@ def images_of_array(
             for a square grey image.
         notes: the notes, to which each step is added.
         name: the name of the images in messages.
+        other_splits: the arrays of the other splits. The values of black and white are those of all arrays of the same type
+            together, so that all splits are converted alike.
 
     Returns:
         uint8 (n, height, width) or (n, height, width, 3). It is `array` itself if it has that form, else a new array.
@@ -55,7 +63,8 @@ def images_of_array(
     extremes = Extremes()
     if 0 in array.shape:
         raise DataError(f"{name}: holds no images: its shape is {array.shape}")
-    extremes.add(array)
+    for each in (array, *(other for other in other_splits if other.dtype == array.dtype)):
+        extremes.add(each)
     found = extremes.range(name)
     if not found.is_bytes:
         notes.add(f"values are {array.dtype}, {found}: scaled to 0 to 255")

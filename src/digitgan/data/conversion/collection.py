@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -93,6 +93,7 @@ def read_pictures(
     skip_damaged: bool,
     notify: ProgressFn,
     problems: Problems | None = None,
+    other_splits: EncodedPictures | None = None,
 ) -> tuple[Pixels, npt.NDArray[np.bool_]]:
     """Decode and convert pictures.
 
@@ -107,6 +108,8 @@ def read_pictures(
         skip_damaged: leave out pictures that cannot be used.
         notify: a function that receives lines of progress.
         problems: problems found before, which are reported together with those of the pictures.
+        other_splits: the pictures of the other splits. The size and the values of black and white are those of all pictures
+            together, so that all splits are converted alike.
 
     Returns:
         uint8 (kept, height, width) or (kept, height, width, 3), and for each picture whether it was kept.
@@ -120,10 +123,17 @@ def read_pictures(
     if not kept.any():
         problems.check(skip=False, notes=notes)
         raise DataError(f"{name}: holds no pictures")
+    deep = any(each and each.deep for each in headers)
+    sets = [(pictures, headers)]
+    if other_splits and (deep or conversion.size is None):
+        elsewhere = Problems(name, "pictures")  # they are reported when that split is read
+        progress = ProgressLines(notify, f"{name}, pictures of the other split looked at", with_separators)
+        sets.append((other_splits, _headers(other_splits, elsewhere, progress)))
     sized = conversion
     if conversion.size is None:
-        sized = replace(conversion, size=chosen_size(Counter(each.size for each in headers if each), conversion, notes))
-    values = _deep_values(pictures, headers, name) if any(each and each.deep for each in headers) else None
+        sizes = Counter(each.size for _, of_set in sets for each in of_set if each)
+        sized = replace(conversion, size=chosen_size(sizes, conversion, notes))
+    values = _deep_values(sets, name) if deep else None
 
     def convert(picture: Encoded) -> tuple[int, tuple[Pixels, set[Fact]] | DataError]:
         try:
@@ -226,18 +236,19 @@ def _headers(pictures: EncodedPictures, problems: Problems, progress: ProgressLi
     return headers
 
 
-def _deep_values(pictures: EncodedPictures, headers: list[Header | None], name: str) -> ValueRange:
+def _deep_values(sets: Sequence[tuple[EncodedPictures, Sequence[Header | None]]], name: str) -> ValueRange:
     """Return the values of black and white of the pictures with more than 8 bits per channel."""
     extremes = Extremes()
-    for picture in pictures:
-        header = headers[picture.place]
-        if header is None or not header.deep:
-            continue
-        try:
-            with opened(_content(picture), picture.name) as image:
-                extremes.add(deep_values(image))
-        except DataError:
-            continue  # it is reported when it is decoded
+    for pictures, headers in sets:
+        for picture in pictures:
+            header = headers[picture.place]
+            if header is None or not header.deep:
+                continue
+            try:
+                with opened(_content(picture), picture.name) as image:
+                    extremes.add(deep_values(image))
+            except DataError:
+                continue  # it is reported when it is decoded
     found_any = np.isfinite(extremes.high) or extremes.not_finite
     return extremes.range(name) if found_any else ValueRange(0, (1 << 16) - 1)
 
@@ -284,6 +295,11 @@ def _add_notes(
         notes.add(f"{count:,} {of} have more than 8 bits per channel: scaled to 8 bits{f' from {values}' if values else ''}")
     if count := facts["transparent"]:
         notes.add(f"{count:,} {of} are transparent: placed on {conversion.background_name} (--background)")
+    if count := facts["hidden"]:
+        notes.add(
+            f"{count:,} {of} cannot be told from the background {conversion.background_name} on which they are placed; choose "
+            "another with --background"
+        )
     if count := facts["cmyk"]:
         notes.add(f"{count:,} {of} are in CMYK: converted to RGB without colour profiles")
     if count := facts["first frame"]:

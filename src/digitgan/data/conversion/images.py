@@ -17,6 +17,9 @@ from digitgan.data.notes import Notes
 AT_ONCE = 1000
 """Images whose colours are compared at once."""
 
+DARK = 64
+"""Highest value of all images below which they are nearly black, such as values of 0 to 16 that are stored as 0 to 255."""
+
 
 def converted(image_set: ImageSet, conversion: Conversion, notes: Notes) -> ImageSet:
     """Return an image set in the form that a conversion states. It is the same object if it has that form.
@@ -31,6 +34,15 @@ def converted(image_set: ImageSet, conversion: Conversion, notes: Notes) -> Imag
         notes.add("colours inverted", asked=True)
         images = 255 - images
     return image_set if images is image_set.images else replace(image_set, images=images)
+
+
+def note_dark(image_set: ImageSet, notes: Notes) -> None:
+    """Add a note if all images are nearly black: their values are probably not those of 0 (black) to 255 (white)."""
+    highest = int(image_set.images.max())
+    if highest < DARK:
+        notes.add(
+            f"the highest value of all images is {highest} of 255, nearly black; if it means white, scale the values to 255"
+        )
 
 
 def _sized(images: Pixels, conversion: Conversion, notes: Notes) -> Pixels:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -15,6 +16,9 @@ from digitgan.errors import DataError
 
 MAX_CLASSES: Final = 10_000
 """Largest number of classes. More are a column that holds no classes, such as the number of each image."""
+
+MANY_CLASSES: Final = 20
+"""Number of classes from which fewer than two images for each are probably no classes, but names or descriptions."""
 
 
 def natural_order(names: Iterable[str]) -> list[str]:
@@ -50,6 +54,8 @@ def class_labels(
     """
     if class_names is not None and len(set(class_names)) < len(class_names):
         raise DataError(f"{name}: two of its class names are the same; rename one")
+    if class_names is not None:
+        _check_names(class_names, name)
     flat = {split: _one_each(values, notes, name) if values.size else np.zeros(0, np.int64) for split, values in parts.items()}
     filled = [values for values in flat.values() if values.size]
     whole = np.concatenate(filled) if filled else np.zeros(0, dtype=np.int64)
@@ -60,6 +66,11 @@ def class_labels(
         raise DataError(
             f"{name}: its labels have {len(found):,} different values, more than {MAX_CLASSES:,}; "
             "are they the numbers of the images rather than their classes?"
+        )
+    if class_names is None and len(found) >= MANY_CLASSES and 2 * len(found) > len(whole):
+        notes.add(
+            f"{len(whole):,} images have {len(found):,} different labels, such as {found[0]}; are these classes? "
+            "(--label-column)"
         )
     if whole.dtype.kind == "U":
         return _of_texts(flat, [str(value) for value in found], class_names, notes, name)
@@ -122,14 +133,39 @@ def _of_texts(
     notes: Notes,
     name: str,
 ) -> tuple[dict[Split, Labels], tuple[str, ...]]:
-    names = tuple(class_names) if class_names is not None else tuple(natural_order(found))
+    # The same text may be stored in two forms of Unicode, and tables and folders may have blanks at its ends.
+    plain = {each: unicodedata.normalize("NFC", each).strip() for each in found}
+    names = tuple(class_names) if class_names is not None else tuple(natural_order(set(plain.values())))
     index = {each: label for label, each in enumerate(names)}
+    if class_names is None:
+        _check_names(names, name)
+        index |= {each: index[short] for each, short in plain.items()}
+        _note_similar(plain, names, notes)
     if unknown := [each for each in found if each not in index]:
         raise DataError(f"{name}: its labels {listed([repr(each) for each in unknown])} are not among its class names")
     if "" in index:
         count = sum(int((values == "").sum()) for values in flat.values())
         raise DataError(f"{name}: {count:,} of its images have an empty label; give each image a class, or remove it")
     return {split: np.array([index[str(value)] for value in values], dtype=np.int64) for split, values in flat.items()}, names
+
+
+def _check_names(names: Sequence[str], name: str) -> None:
+    if wrong := [repr(each) for each in names if any(unicodedata.category(sign) == "Cc" for sign in each)]:
+        raise DataError(f"{name}: a class name must be one line without control characters: {listed(wrong)}; rename it")
+
+
+def _note_similar(plain: Mapping[str, str], names: Sequence[str], notes: Notes) -> None:
+    """Add notes about texts that become one class, and about classes that differ in upper and lower case only."""
+    changed = sorted(each for each, short in plain.items() if each != short and short in plain)
+    if changed:
+        notes.add(
+            f"{listed([repr(each) for each in changed])}: one class with the name that differs in blanks or in its Unicode form"
+        )
+    by_case: dict[str, list[str]] = {}
+    for each in names:
+        by_case.setdefault(each.casefold(), []).append(each)
+    if alike := [" and ".join(each) for each in by_case.values() if len(each) > 1]:
+        notes.add(f"classes differ in upper and lower case only: {listed(alike)}")
 
 
 def _of_stated(

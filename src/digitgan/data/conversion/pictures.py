@@ -58,8 +58,10 @@ TURNED: Final = range(2, 9)
 DRAFT_FACTOR: Final = 2
 """A JPEG picture is decoded at this multiple of the final size or more, before it is scaled with anti-aliasing."""
 
-Fact = Literal["turned", "deep", "transparent", "cmyk", "first frame", "grey", "stored in colour", "made grey", "resized"]
-"""A thing that happened to a picture during its conversion."""
+Fact = Literal[
+    "turned", "deep", "transparent", "hidden", "cmyk", "first frame", "grey", "stored in colour", "made grey", "resized"
+]
+"""A thing that happened to a picture during its conversion. "hidden": all its pixels have the colour of the background."""
 
 
 @final
@@ -261,6 +263,8 @@ def _opaque(picture: Image.Image, conversion: Conversion, facts: set[Fact]) -> I
     facts.add("transparent")
     ground = Image.new("RGBA", layered.size, (*conversion.background, 255))
     ground.alpha_composite(layered)
+    if layered.getchannel("A").getbbox() and np.ptp(np.asarray(ground), axis=(0, 1)).max() == 0:
+        facts.add("hidden")
     # A grey picture on a coloured background has colours.
     return ground.convert("L" if grey and len(set(conversion.background)) == 1 else "RGB")
 

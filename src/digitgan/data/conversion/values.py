@@ -16,6 +16,12 @@ DEPTHS: Final = (8, 10, 12, 16)
 
 MAX_BYTE: Final = 255
 
+KINDS: Final = {"b": "bool", "u": "uint", "i": "int", "f": "float"}
+"""NumPy's names of the kinds of values, without their bits."""
+
+NEAR: Final = 0.1
+"""The distance by which floats may lie outside of a range that they are probably meant to have."""
+
 FEW: Final = 0.001
 """Share of values above 255 below which they are errors in images of 8 bits, and no images of more bits."""
 
@@ -142,9 +148,15 @@ class Extremes:
             if self.low >= -255 * TOLERANCE and 128 <= self.high <= 255 * (1 + TOLERANCE):
                 return ValueRange(0, 255)
         low, high = f"{self.low:g}", f"{self.high:g}"
+        for least in (0, -1):
+            if self.kind == "f" and abs(self.low - least) < NEAR and abs(self.high - 1) < NEAR:
+                raise DataError(
+                    f"{name}: its values are from {low} to {high}, a little outside of {least} to 1; cut them off, for example "
+                    f"by np.clip(images, {least}, 1)"
+                )
         raise DataError(
-            f"{name}: its values are {self.kind}{self.bits // 8} from {low} to {high}, and it is not plain which are black and "
-            "white; they may be 0 to 255, 0 to 1 or -1 to 1. If they are the two extremes, save "
+            f"{name}: its values are {KINDS[self.kind]}{self.bits} from {low} to {high}, and it is not plain which are black "
+            "and white; they may be 0 to 255, 0 to 1 or -1 to 1. If they are the two extremes, save "
             f"((images - {f'({low})' if self.low < 0 else low}) * (255 / ({high} - {f'({low})' if self.low < 0 else low})))"
             ".round().astype('uint8')"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, final
+from typing import Final, Literal, final
 
 from digitgan.data.conversion.options import Conversion
 from digitgan.data.image_set import ImageSet, Split
@@ -16,6 +16,13 @@ LabelsFrom = Literal["auto", "outer-folder", "inner-folder", "file-name", "table
 """The place of the class of a picture: in the outermost folder of its split, in the folder of its file, in its file name
 before the number at its end, or in a table beside the pictures. "auto" takes a table if there is one, else the outermost
 folder."""
+
+
+READING_OPTIONS: Final = ("image_shape", "labels_from", "label_column")
+"""The options of reading that have an effect on some data sources only."""
+
+ARRAY_OPTIONS: Final = ("image_shape", "label_column")
+"""Those that have an effect on arrays."""
 
 
 @final
@@ -52,11 +59,13 @@ class DataSource:
         load: a function that loads one of them. It converts what only it knows, such as the transparency of encoded pictures;
             the size, the colours and the inversion of its images are converted afterwards.
         needs: how to provide the other splits, for the error message.
+        options: those of `READING_OPTIONS` that have an effect on it. The others are refused.
     """
 
     splits: tuple[Split, ...]
     load: Callable[[Split], ImageSet]
     needs: str
+    options: tuple[str, ...] = READING_OPTIONS
 
 
 Reader = Callable[[Path, Reading], DataSource | None]

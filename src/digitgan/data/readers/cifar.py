@@ -84,7 +84,7 @@ def _source(files: dict[Split, list[Path]], folder: Path, reading: Reading) -> D
         return ImageSet(parts[split][0], labels[split], class_names, name)
 
     return DataSource(
-        tuple(files), load, f"the files of the test split are {' or '.join(test[0] for _, test in FILES.values())}"
+        tuple(files), load, f"the files of the test split are {' or '.join(test[0] for _, test in FILES.values())}", ()
     )
 
 

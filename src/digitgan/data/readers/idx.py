@@ -23,6 +23,7 @@ from digitgan.data.files import Content, check_unpacked, open_content, read_at_m
 from digitgan.data.image_set import SPLITS, ImageSet, Pixels, Split, check_split
 from digitgan.data.notes import listed
 from digitgan.data.readers.base import DataSource, Reading
+from digitgan.data.readers.manifests import stated_class_names
 from digitgan.data.readers.splits import Part, as_splits, part_of
 from digitgan.errors import DataError, OutputError
 from digitgan.files import placed
@@ -225,7 +226,7 @@ def _source(files: IdxSet, reading: Reading) -> DataSource:
         for place, name in enumerate(pair)
         if name is not None and pair[1 - place] is None
     ]
-    return DataSource(splits, lambda split: _load(files, split, reading), "; ".join(missing) or stems)
+    return DataSource(splits, lambda split: _load(files, split, reading), "; ".join(missing) or stems, ())
 
 
 def _load(files: IdxSet, split: Split, reading: Reading) -> ImageSet:
@@ -236,7 +237,7 @@ def _load(files: IdxSet, split: Split, reading: Reading) -> ImageSet:
     images = read_idx_images(image_file)
     stored = {part: read_idx_part(labels, 1) for part, (_, labels) in pairs.items() if labels is not None}
     name = f"{files.folder.resolve().name} ({split})"
-    class_names = None
+    class_names = stated_class_names(files.folder)
     if files.is_emnist:
         reading.notes.add("EMNIST's images are stored with rows and columns exchanged: turned upright", asked=True)
         images = np.ascontiguousarray(images.transpose(0, 2, 1))

@@ -13,7 +13,7 @@ from digitgan.data.conversion.arrays import CHANNELS, images_of_array
 from digitgan.data.conversion.labels import class_labels
 from digitgan.data.files import check_is_file, check_unpacked
 from digitgan.data.image_set import SPLITS, UNLABELLED, ImageSet, Split
-from digitgan.data.readers.base import DataSource, Reading
+from digitgan.data.readers.base import ARRAY_OPTIONS, DataSource, Reading
 from digitgan.data.readers.splits import part_of
 from digitgan.errors import DataError, nearest
 
@@ -40,14 +40,20 @@ def mat_reader(path: Path, reading: Reading) -> DataSource | None:
         if not files:
             return None
         return DataSource(
-            tuple(files), lambda split: read_mat(files[split], reading), "SVHN's test images are in test_32x32.mat"
+            tuple(files),
+            lambda split: read_mat(files[split], reading),
+            "SVHN's test images are in test_32x32.mat",
+            ARRAY_OPTIONS,
         )
     if path.suffix.lower() != ".mat":
         return None
     stem = re.split(r"[-_. ]", path.stem)[0]
     split: Split = "test" if part_of(stem) == "test" else "train"
     return DataSource(
-        (split,), lambda _: read_mat(path, reading), "a MATLAB file holds one split; name the folder of both files"
+        (split,),
+        lambda _: read_mat(path, reading),
+        "a MATLAB file holds one split; name the folder of both files",
+        ARRAY_OPTIONS,
     )
 
 

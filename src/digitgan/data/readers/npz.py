@@ -26,7 +26,7 @@ from digitgan.data.conversion.labels import class_labels
 from digitgan.data.files import DEFLATE_LIMIT, check_is_file, check_unpacked
 from digitgan.data.image_set import UNLABELLED, ImageSet, Split
 from digitgan.data.notes import Notes, listed
-from digitgan.data.readers.base import DataSource, Reading
+from digitgan.data.readers.base import ARRAY_OPTIONS, DataSource, Reading
 from digitgan.data.readers.splits import Part, as_splits, part_of
 from digitgan.errors import DataError, nearest
 
@@ -60,7 +60,8 @@ def npz_reader(path: Path, reading: Reading) -> DataSource | None:
     if path.is_dir() or path.suffix.lower() not in (".npz", ".npy"):
         return None
     needs = "an NPZ file has a test split if it has arrays such as x_test and y_test"
-    return DataSource(npz_splits(path), lambda split: read_npz(path, split, reading), needs)
+    options = ARRAY_OPTIONS if path.suffix.lower() == ".npz" else ("image_shape",)
+    return DataSource(npz_splits(path), lambda split: read_npz(path, split, reading), needs, options)
 
 
 def npz_splits(path: Path) -> tuple[Split, ...]:
@@ -100,7 +101,8 @@ def read_npz(path: Path | str, split: Split = "train", reading: Reading | None =
             pair = pairs[split]
             array = _read_array(archive, pair.images, path)
             name = f"{path}: {pair.images}" if pair.images != "images" else str(path)
-            images = images_of_array(array, reading.conversion, reading.image_shape, reading.notes, name)
+            others = [_read_array(archive, other.images, path) for part, other in pairs.items() if part != split]
+            images = images_of_array(array, reading.conversion, reading.image_shape, reading.notes, name, others)
             if pair.labels is None:
                 return ImageSet(images, np.zeros(len(images), dtype=np.int64), (UNLABELLED,), path.name)
             parts = {part: _read_array(archive, each.labels, path) for part, each in pairs.items() if each.labels is not None}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,11 +25,11 @@ ROWS_AT_ONCE: Final = 1000
 
 def parquet_reader(path: Path, reading: Reading) -> DataSource | None:
     """Return a Parquet file or a folder of Parquet files as a data source; None if the path is neither."""
-    files = parquet_files(path)
+    files = parquet_files(path, reading.notes)
     if not files:
         return None
     needs = "a Parquet file is training data; in a folder, names such as test-00000-of-00001.parquet state the splits"
-    return DataSource(tuple(files), lambda split: read_parquet(path, split, reading), needs)
+    return DataSource(tuple(files), lambda split: read_parquet(path, split, reading), needs, ("label_column",))
 
 
 def read_parquet(path: Path | str, split: Split = "train", reading: Reading | None = None) -> ImageSet:
@@ -55,11 +55,12 @@ def read_parquet(path: Path | str, split: Split = "train", reading: Reading | No
             a value is missing or an image is damaged or too large. The message lists these rows, counted from 0.
     """
     path, reading = Path(path), reading or Reading()
-    files = parquet_files(path)
+    files = parquet_files(path, reading.notes)
     if split not in files:
         raise DataError(f"{path}: has no {split} split; add a Parquet file whose name starts with {split}")
     tables = {part: [_Table.of(file, reading.label_column) for file in of_part] for part, of_part in files.items()}
     first = tables[split][0]
+    first.columns.add_notes(reading.notes, chosen=reading.label_column is not None)
     for table in (table for of_part in tables.values() for table in of_part):
         table.check_columns(first)
     name = f"{path.resolve().name} ({split})" if path.is_dir() else path.name
@@ -78,6 +79,7 @@ def read_parquet(path: Path | str, split: Split = "train", reading: Reading | No
         skip_damaged=reading.skip_damaged,
         notify=reading.notify,
         problems=problems,
+        other_splits=_Rows([table for part, of_part in tables.items() if part != split for table in of_part]),
     )
     usable = labelled[kept]
     return ImageSet(images if usable.all() else images[usable], labels[kept][usable], class_names, name)
@@ -201,9 +203,10 @@ def _labels(
     has_label: list[bool] = []
     for table in tables[split]:
         for row, value in enumerate(found[table.path]):
-            right = value is not None and (known is None or value in known)
+            right = _is_class(value, known)
             if not right:
                 wrong = "has no label" if value is None else f"label {value!r} is not one of the {len(stated or ())} classes"
+                wrong = "label -1 stands for none" if value == -1 else wrong
                 problems.add(f"{table.path}: row {row}: {wrong}")
             has_label.append(right)
     usable = np.array(has_label)
@@ -212,13 +215,17 @@ def _labels(
         for part, of_part in tables.items()
         if of_part[0].path in found
     }
-    parts = {
-        part: np.array([value for value in column if value is not None and (known is None or value in known)])
-        for part, column in columns.items()
-    }
+    parts = {part: np.array([value for value in column if _is_class(value, known)]) for part, column in columns.items()}
     if not usable.any():
         problems.check(skip=False, notes=reading.notes)
     indices, class_names = class_labels(parts, stated, reading.notes, str(first.path))
     labels = np.zeros(len(usable), dtype=np.int64)
     labels[usable] = indices[split]
     return labels, usable, class_names
+
+
+def _is_class(value: int | str | None, known: Collection[int | str] | None) -> bool:
+    """Return whether a label is one of the known classes, or any text or index without known ones."""
+    if known is not None:
+        return value in known
+    return isinstance(value, str) or (value is not None and value >= 0)

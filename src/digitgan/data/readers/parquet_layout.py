@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, final
 
-from digitgan.data.image_set import SPLITS, Split
+from digitgan.data.image_set import Split
+from digitgan.data.notes import Notes
 from digitgan.data.readers.columns import LABEL_COLUMNS
-from digitgan.data.readers.splits import SPLIT_WORDS, part_of
+from digitgan.data.readers.splits import SPLIT_WORDS, Part, as_splits, part_of
 from digitgan.errors import DataError, nearest
 
 ENDING: Final = ".parquet"
@@ -20,12 +21,16 @@ IMAGE_COLUMNS: Final = ("image", "img", "images", "picture", "bytes")
 """The usual names of the column of images, the most common first."""
 
 
-def parquet_files(path: Path) -> dict[Split, list[Path]]:
+def parquet_files(path: Path, notes: Notes | None = None) -> dict[Split, list[Path]]:
     """Return the Parquet files of each split, in the order of their names; {} if the path holds none.
 
     A file alone is training data. In a folder, or in its folder "data", the name of each file starts with its split, such as
     train-00000-of-00002.parquet; or the file is in a folder of that name. Validation files are the test split if there is no
     other, and unused otherwise. Files without any split in their names are training data.
+
+    Args:
+        path: the file or folder.
+        notes: the notes, which then state what becomes of the validation files.
 
     Raises:
         DataError: if only some files name a split, if the number in a name says that others are missing, or if the Parquet
@@ -41,29 +46,28 @@ def parquet_files(path: Path) -> dict[Split, list[Path]]:
         if deeper:
             raise DataError(f"{path}: has Parquet files only in the folders {', '.join(deeper)}; name one of these folders")
         return {}
-    of_split: dict[str, list[Path]] = {}
+    of_split: dict[Part, list[Path]] = {}
+    without: list[Path] = []
     for file in found:
-        of_split.setdefault(_split_of(file), []).append(file)
-    if "" in of_split and len(of_split) > 1:
-        raise DataError(
-            f"{of_split[''][0]}: its name does not start with a split, as others do; rename it to train-… or test-…"
-        )
-    for files in of_split.values():
+        part = _split_of(file)
+        (without if part is None else of_split.setdefault(part, [])).append(file)
+    if without and of_split:
+        raise DataError(f"{without[0]}: its name does not start with a split, as others do; rename it to train-… or test-…")
+    for files in (without, *of_split.values()):
         _check_complete(files)
-    train, test = of_split.get("train") or of_split.get(""), of_split.get("test") or of_split.get("validation")
-    return {split: files for split, files in zip(SPLITS, (train, test), strict=True) if files}
+    return {"train": without} if without else as_splits(of_split, notes)
 
 
 def _in_folder(folder: Path) -> list[Path]:
     return sorted(file for file in folder.glob(f"*{ENDING}") if file.is_file() and not file.name.startswith("."))
 
 
-def _split_of(file: Path) -> str:
-    """Return the split that a file names, or ""."""
+def _split_of(file: Path) -> Part | None:
+    """Return the split that a file or its folder names."""
     for name in (re.split(r"[-._]", file.name)[0], file.parent.name):
         if (part := part_of(name)) is not None:
             return part
-    return ""
+    return None
 
 
 def _check_complete(files: Sequence[Path]) -> None:
@@ -88,11 +92,28 @@ class ParquetColumns:
         image: the column of images.
         label: the column of labels; None if the file holds images alone.
         class_names: the class names in the metadata; None without them.
+        other_images: further columns of images.
+        other_labels: further columns that may hold labels.
     """
 
     image: str
     label: str | None
     class_names: tuple[str, ...] | None
+    other_images: tuple[str, ...] = ()
+    other_labels: tuple[str, ...] = ()
+
+    def add_notes(self, notes: Notes, *, chosen: bool) -> None:
+        """Add a note about each choice among several columns.
+
+        Args:
+            notes: the notes.
+            chosen: whether the user chose the column of labels.
+        """
+        if self.other_images:
+            notes.add(f"images from the column {self.image!r}, and not from {', '.join(self.other_images)}")
+        if self.other_labels:
+            others = ", ".join(self.other_labels)
+            notes.add(f"labels from the column {self.label!r}, and not from {others} (--label-column)", asked=chosen)
 
 
 def columns_of(schema: Any, path: Path, label_column: str | None = None) -> ParquetColumns:
@@ -121,9 +142,10 @@ def columns_of(schema: Any, path: Path, label_column: str | None = None) -> Parq
     image = image or next((name for name in IMAGE_COLUMNS if name in possible), None)
     image = image or (possible[0] if len(possible) == 1 else None)
     if image is None:
+        found = ", ".join(f"{name}: {schema.field(name).type}" for name in names)
         raise DataError(
-            f"{path}: has no column of images ({', '.join(names)}); add a column `{IMAGE_COLUMNS[0]}` of encoded images, "
-            "binary or as structs with the field `bytes`"
+            f"{path}: has no column of images ({found}); add a column `{IMAGE_COLUMNS[0]}` of encoded images, binary or as "
+            "structs with the field `bytes`"
         )
     classes = [name for name in names if features.get(name, {}).get("_type") == "ClassLabel"]
     label = _preferred(classes, LABEL_COLUMNS) or next(
@@ -139,7 +161,14 @@ def columns_of(schema: Any, path: Path, label_column: str | None = None) -> Parq
             f"{path}: has no column of labels; {nearest(LABEL_COLUMNS[0], others)}. Name the column of the classes with "
             f"--label-column, or remove all columns but `{image}` for recipes without labels"
         )
-    return ParquetColumns(image, label, _class_names(features.get(label or "", {}), path))
+    usual = [name for name in others if name in classes or name in LABEL_COLUMNS]
+    return ParquetColumns(
+        image,
+        label,
+        _class_names(features.get(label or "", {}), path),
+        tuple(name for name in possible if name != image),
+        tuple(name for name in usual if name != label),
+    )
 
 
 def _preferred(names: Sequence[str], order: Sequence[str]) -> str | None:

@@ -18,6 +18,7 @@ from digitgan.data.notes import Notes, listed
 from digitgan.data.readers.base import DataSource, Reading
 from digitgan.data.readers.file_tree import FileTree
 from digitgan.data.readers.label_tables import SPREADSHEETS, LabelTable, find_table
+from digitgan.data.readers.manifests import MANIFEST
 from digitgan.data.readers.split_folders import (
     inner_of_split,
     inner_root,
@@ -60,7 +61,7 @@ OTHER_PICTURES: Final = frozenset(
 )
 """Endings of the names of pictures in formats that are not read."""
 
-OF_DIGITGAN: Final = ("manifest.json", FOLDER_MARK)
+OF_DIGITGAN: Final = (MANIFEST, FOLDER_MARK)
 """Files that `digitgan data convert` and `digitgan sample` write beside pictures."""
 
 Labels = Mapping[str, str | int | None]
@@ -89,7 +90,9 @@ def picture_source(tree: FileTree, reading: Reading) -> DataSource | None:
     if layout is None:
         return None
     needs = "put the pictures of each split into a folder named train or test"
-    return DataSource(tuple(layout.splits), lambda split: _load(tree, layout, split, reading), needs)
+    return DataSource(
+        tuple(layout.splits), lambda split: _load(tree, layout, split, reading), needs, ("labels_from", "label_column")
+    )
 
 
 def _load(tree: FileTree, layout: PictureLayout, split: Split, reading: Reading) -> ImageSet:
@@ -104,9 +107,15 @@ def _load(tree: FileTree, layout: PictureLayout, split: Split, reading: Reading)
     # By class, then by name, whatever the order of the files.
     rank = {path: place for place, path in enumerate(natural_order(paths))}
     order = sorted(range(len(paths)), key=lambda place: (labels[split][place], rank[paths[place]]))
-    pictures = tree.pictures([paths[place] for place in order])
+    others = [path for part, found in layout.splits.items() if part != split for path in found]
     images, kept = read_pictures(
-        pictures, reading.conversion, reading.notes, name, skip_damaged=reading.skip_damaged, notify=reading.notify
+        tree.pictures([paths[place] for place in order]),
+        reading.conversion,
+        reading.notes,
+        name,
+        skip_damaged=reading.skip_damaged,
+        notify=reading.notify,
+        other_splits=tree.pictures(others),
     )
     return ImageSet(images, labels[split][order][kept], class_names, name)
 

@@ -6,7 +6,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -18,11 +18,12 @@ from digitgan.data.conversion.arrays import images_of_array
 from digitgan.data.conversion.labels import class_labels
 from digitgan.data.files import open_content
 from digitgan.data.image_set import UNLABELLED, ImageSet, Split
+from digitgan.data.notes import MAX_LISTED, Problems, listed
 from digitgan.data.progress import ProgressLines, in_megabytes
-from digitgan.data.readers.base import DataSource, Reading
-from digitgan.data.readers.columns import LABEL_COLUMNS
-from digitgan.data.readers.splits import Part, as_splits, part_of
-from digitgan.errors import DataError, nearest
+from digitgan.data.readers.base import ARRAY_OPTIONS, DataSource, Reading
+from digitgan.data.readers.columns import INDEX_COLUMNS, LABEL_COLUMNS, SPLIT_COLUMNS, plain_name, usual_columns
+from digitgan.data.readers.splits import Part, as_splits, part_in, part_of
+from digitgan.errors import DataError
 
 ENDINGS: Final = (".csv", ".csv.gz", ".csv.xz", ".tsv")
 
@@ -33,32 +34,49 @@ MAX_LINE: Final = 4 << 20
 
 MAX_CSV_BYTES: Final = 16 << 30
 
+MIN_TEXT_PIXELS: Final = 16
+"""Number of values in a cell from which it holds all pixels of an image, as in FER2013."""
+
 
 def pixel_table_reader(path: Path, reading: Reading) -> DataSource | None:
     """Return a CSV file of pixels, or a folder of such files named by their splits, as a data source; None for other paths."""
-    needs = "a CSV file is training data; name a folder with files such as mnist_train.csv and mnist_test.csv for both splits"
     if not path.is_dir():
-        if not path.name.lower().endswith(ENDINGS):
-            return None
-        return DataSource(("train",), lambda split: _read({split: path}, split, reading), needs)
-    files: dict[Part, Path] = {}
+        return _source({None: path}, reading) if path.name.lower().endswith(ENDINGS) else None
+    files: dict[Part | None, Path] = {}
+    others: list[Path] = []
     for file in sorted(each for each in path.iterdir() if each.name.lower().endswith(ENDINGS) and each.is_file()):
-        for word in re.split(r"[-_. ]", file.name):
-            if (part := part_of(word)) is not None:
-                if part in files:
-                    raise DataError(
-                        f"{path}: {files[part].name} and {file.name} are both of the {part} split; name one of the files"
-                    )
-                files[part] = file
-                break
+        part = part_in(file.name.lower().split(".csv")[0].removesuffix(".tsv"))[0]
+        if part is None:
+            others.append(file)
+        elif part in files:
+            raise DataError(f"{path}: {files[part].name} and {file.name} are both of the {part} split; name one of the files")
+        else:
+            files[part] = file
     if not files:
-        return None
+        if len(others) != 1 or not _is_pixel_table(others[0], reading):
+            return None
+        reading.notes.add(f"read from the file {others[0].name} within it", asked=True)
+        return _source({None: others[0]}, reading)
+    if others:
+        reading.notes.add(
+            f"passed over {len(others):,} tables without a split in their names: {listed([f.name for f in others])}"
+        )
     labelled = {part: _is_labelled(file, reading) for part, file in files.items()}
     if any(labelled.values()):
         for part in [part for part, has in labelled.items() if not has]:
             reading.notes.add(f"{files.pop(part).name} has no labels and is not read")
-    of_split = as_splits(files, reading.notes)
-    return DataSource(tuple(of_split), lambda split: _read(of_split, split, reading), needs)
+    return _source(files, reading)
+
+
+def _source(files: Mapping[Part | None, Path], reading: Reading) -> DataSource:
+    """Return files as a data source. The rows of a single file, of the part None, may state their splits."""
+    needs = "a CSV file is training data; name a folder with files such as mnist_train.csv and mnist_test.csv for both splits"
+    whole = files.get(None)
+    parts: dict[Part, tuple[Path, Part | None]] = {part: (file, None) for part, file in files.items() if part is not None}
+    if whole is not None:
+        parts = {part: (whole, part) for part in _stated_parts(whole, reading)} or {"train": (whole, None)}
+    of_split = as_splits(parts, reading.notes)
+    return DataSource(tuple(of_split), lambda split: _read(of_split, split, reading), needs, ARRAY_OPTIONS)
 
 
 class _Table(NamedTuple):
@@ -68,16 +86,46 @@ class _Table(NamedTuple):
     labels: npt.NDArray[np.str_] | None
 
 
-def _read(files: dict[Split, Path], split: Split, reading: Reading) -> ImageSet:
-    tables = {part: _table(path, reading, pixels=part == split) for part, path in files.items()}
-    path, table = files[split], tables[split]
+class _Columns(NamedTuple):
+    """The places of the columns in a line.
+
+    Attributes:
+        width: the number of columns.
+        label: the place of the label; None if there is none.
+        split: the place of the split; None if the lines do not state it.
+        text: the place of a cell with all pixels as text; None if each pixel has its column.
+        left_out: the places of columns that are neither.
+        header: whether the first line holds the names of the columns.
+        delimiter: the delimiter.
+    """
+
+    width: int
+    label: int | None
+    split: int | None
+    text: int | None
+    left_out: tuple[int, ...]
+    header: bool
+    delimiter: str
+
+    def pixels(self, row: Sequence[str]) -> Sequence[str]:
+        """Return the pixels of a line."""
+        if self.text is not None:
+            return row[self.text].split()
+        others = {self.label, self.split, *self.left_out}
+        return row if others == {None} else [cell for place, cell in enumerate(row) if place not in others]
+
+
+def _read(files: Mapping[Split, tuple[Path, Part | None]], split: Split, reading: Reading) -> ImageSet:
+    tables = {each: _table(path, part, reading, pixels=each == split) for each, (path, part) in files.items()}
+    path, table = files[split][0], tables[split]
     images = images_of_array(table.pixels, reading.conversion, reading.image_shape, reading.notes, str(path))
+    name = path.name if files[split][1] is None else f"{path.name} ({split})"
     if table.labels is None:
         reading.notes.add(f"{path.name} has no column of labels: one class")
-        return ImageSet(images, np.zeros(len(images), dtype=np.int64), (UNLABELLED,), path.name)
+        return ImageSet(images, np.zeros(len(images), dtype=np.int64), (UNLABELLED,), name)
     parts = {part: _numbers(each.labels) for part, each in tables.items() if each.labels is not None}
     labels, class_names = class_labels(parts, None, reading.notes, str(path))
-    return ImageSet(images, labels[split], class_names, path.name)
+    return ImageSet(images, labels[split], class_names, name)
 
 
 def _numbers(labels: npt.NDArray[np.str_]) -> npt.NDArray[np.generic]:
@@ -91,26 +139,121 @@ def _numbers(labels: npt.NDArray[np.str_]) -> npt.NDArray[np.generic]:
 
 
 def _is_labelled(path: Path, reading: Reading) -> bool:
-    """Return whether the first line of a table has a label; false for a file that is no table of pixels."""
+    """Return whether the first lines of a table have a label; false for a file that is no table of pixels."""
     try:
         with open_content(path) as content:
-            cells, has_header = _first_line(next(_lines(content.stream, path), ""), path)
-            return _label_column(cells, has_header, path, reading) is not None
+            return _columns(_lines(content.stream, path), path, reading)[0].label is not None
     except DataError:
         return False
 
 
-def _first_line(line: str, path: Path) -> tuple[list[str], bool]:
-    """Return the cells of the first line of a table, and whether they are the names of the columns.
+def _is_pixel_table(path: Path, reading: Reading) -> bool:
+    try:
+        with open_content(path) as content:
+            _columns(_lines(content.stream, path), path, reading)
+        return True
+    except DataError:
+        return False
 
-    They are names if at least half of them are no numbers, or if the others are the numbers of the columns, with which tables
-    without names are often written.
+
+def _stated_parts(path: Path, reading: Reading) -> tuple[Part, ...]:
+    """Return the splits in the column of splits; () for a table without one, or a damaged one."""
+    try:
+        with open_content(path) as content:
+            lines = _lines(content.stream, path)
+            columns, first = _columns(lines, path, reading)
+            if columns.split is None:
+                return ()
+            found: dict[Part, None] = {}
+            for row in csv.reader(chain(first[columns.header :], lines), delimiter=columns.delimiter):
+                if len(row) == columns.width and (part := part_of(row[columns.split])) is not None:
+                    found[part] = None
+            return tuple(found)
+    except (DataError, csv.Error):
+        return ()  # the error is raised when it is read
+
+
+def _columns(lines: Iterator[str], path: Path, reading: Reading) -> tuple[_Columns, list[str]]:
+    """Return the columns of a table, and the lines that were read for this: the first two.
+
+    Raises:
+        DataError: if the table is empty, or if its lines hold no images.
     """
-    rows = _rows([line], _delimiter(line), path)
-    if not rows:
-        return [], False
-    numbers = [cell.strip() for cell in rows[0] if _is_number(cell)]
-    return rows[0], 2 * len(numbers) <= len(rows[0]) or _are_column_numbers(numbers)
+    first = list(islice(lines, 2))
+    if not first:
+        raise DataError(f"{path}: is empty; download or copy it again")
+    delimiter = max(",;\t", key=first[0].count)
+    rows = _rows(first, delimiter, path)
+    cells = rows[0] if rows else []
+    numbers = [cell.strip() for cell in cells if _is_number(cell)]
+    # They are names if at least half of them are no numbers, or if the others are the numbers of the columns, with which tables
+    # without names are often written.
+    header = 2 * len(numbers) <= len(cells) or _are_column_numbers(numbers)
+    if header and len(rows) < 2:
+        raise DataError(f"{path}: has a line of column names only; download or copy it again")
+    values = rows[1] if header else cells
+    names = [plain_name(cell) for cell in cells] if header else [f"column {place}" for place in range(1, len(cells) + 1)]
+    text = next((place for place, value in enumerate(values) if len(value.split()) >= MIN_TEXT_PIXELS), None)
+    split = next((names.index(name) for name in usual_columns(names, SPLIT_COLUMNS) if header), None)
+    left_out = [place for place, name in enumerate(names) if header and name in INDEX_COLUMNS]
+    label = _label_column(names, [split, text, *left_out], path, reading)
+    if label is None and text is not None:
+        rest = [place for place in range(len(names)) if place not in (text, split, *left_out)]
+        label = rest[0] if len(rest) == 1 else None
+    if label is None and text is None:
+        label = _by_number(len(cells) - len({split, *left_out} - {None}), names, header, path, reading)
+        if label is not None:
+            label = next(place for place in range(len(names)) if place not in (split, *left_out))
+    left_out = [place for place in left_out if place != label]
+    if left_out:
+        reading.notes.add(f"left out the columns {listed([repr(cells[place]) for place in left_out])}, which count the lines")
+    if text is not None:
+        left_out += [place for place in range(len(names)) if place not in (text, split, label, *left_out)]
+    return _Columns(len(cells), label, split, text, tuple(left_out), header, delimiter), first
+
+
+def _label_column(names: Sequence[str], others: Sequence[int | None], path: Path, reading: Reading) -> int | None:
+    """Return the place of the label by the names of the columns; None if they do not state it."""
+    if reading.label_column is not None:
+        wanted = plain_name(reading.label_column) if plain_name(reading.label_column) in names else reading.label_column.lower()
+        if wanted not in names:
+            shown = names if len(names) < MAX_LISTED else [*names[:3], "…", names[-1]]
+            raise DataError(f"{path}: has no column {reading.label_column!r} for --label-column; it has {', '.join(shown)}")
+        return names.index(wanted)
+    if usual := usual_columns(names, LABEL_COLUMNS):
+        return names.index(usual[0])
+    left = [place for place in range(len(names)) if place not in others]
+    if names[:1] != ["column 1"] and left and len(odd := _unlike_the_others([names[place] for place in left])) == 1:
+        place = left[odd[0]]
+        reading.notes.add(
+            f"labels from the column {names[place]!r}, whose name differs from those of the pixels (--label-column)"
+        )
+        return place
+    return None
+
+
+def _by_number(count: int, names: Sequence[str], header: bool, path: Path, reading: Reading) -> int | None:
+    """Return 0 if the number of columns is that of a label and pixels, None if it is that of pixels.
+
+    Raises:
+        DataError: if it is neither.
+    """
+    wanted = math.prod(reading.image_shape) if reading.image_shape is not None else None
+    if count == wanted or (wanted is None and _is_square(count) and not _is_square(count - 1)):
+        return None
+    if count - 1 == wanted or (wanted is None and count > 4 and _is_square(count - 1)):
+        last = "" if header else f"; --label-column 'column {len(names)}' takes the last one"
+        reading.notes.add(f"the first value of each line is taken as its label (--label-column){last}")
+        return 0
+    if count < 5:
+        raise DataError(
+            f"{path}: has {count} columns ({', '.join(names[:5])}), and no pixels. If it names pictures and their classes, "
+            "give the folder of the pictures, with this file in it"
+        )
+    raise DataError(
+        f"{path}: has {count:,} columns, which are neither a square number of pixels nor one more; state the shape of "
+        "the images with --image-shape, or remove the columns that hold neither pixels nor labels"
+    )
 
 
 def _are_column_numbers(numbers: Sequence[str]) -> bool:
@@ -120,45 +263,100 @@ def _are_column_numbers(numbers: Sequence[str]) -> bool:
     return len(numbers) > 4 and numbers in ways
 
 
-def _delimiter(line: str) -> str:
-    """Return the delimiter of a line: the one of comma, semicolon and tab that occurs most often."""
-    return max(",;\t", key=line.count)
+def _table(path: Path, part: Part | None, reading: Reading, *, pixels: bool) -> _Table:
+    """Read a table, or its lines of one part. Without `pixels`, only its labels are kept.
 
-
-def _table(path: Path, reading: Reading, *, pixels: bool) -> _Table:
-    """Read a table. Without `pixels`, only its labels are kept."""
+    Raises:
+        DataError: if lines cannot be used and may not be left out. The message lists them.
+    """
     with open_content(path) as content:
         lines = _lines(content.stream, path)
-        first = next(lines, None)
-        if first is None:
-            raise DataError(f"{path}: is empty; download or copy it again")
-        delimiter = _delimiter(first)
-        cells, has_header = _first_line(first, path)
-        label = _label_column(cells, has_header, path, reading)
+        columns, first = _columns(lines, path, reading)
         blocks: list[npt.NDArray[np.generic]] = []
         labels: list[str] = []
+        problems = Problems(str(path), "lines")
         progress = ProgressLines(reading.notify, f"{path.name}, read", in_megabytes)
-        number = 1 + has_header
-        done = 0
-        lines = lines if has_header else chain([first], lines)
-        while block := list(islice(lines, LINES_AT_ONCE)):
-            rows = _rows(block, delimiter, path)
-            wrong = next((place for place, row in enumerate(rows) if len(row) != len(cells)), None)
-            if wrong is not None:
-                raise DataError(
-                    f"{path}: line {number + wrong} has {len(rows[wrong])} values, the first line {len(cells)}; correct it"
-                )
-            if label is not None:
-                labels += [row.pop(label).strip() for row in rows]
-            if pixels and rows:
-                blocks.append(_parsed(rows, number, path))
+        number, done, width = 1 + columns.header, 0, None
+        rest = chain(first[columns.header :], lines)
+        while block := list(islice(rest, LINES_AT_ONCE)):
+            rows = _rows(block, columns.delimiter, path)
+            right, width = _usable(rows, columns, width, number, part, problems)
+            if pixels and right:
+                values, right = _numbers_of({number + place: columns.pixels(rows[place]) for place in right}, problems)
+                blocks += [values] if right else []
+                right = [line - number for line in right]
+            if columns.label is not None:
+                labels += [rows[place][columns.label].strip() for place in right]
             number += len(block)
             done += sum(map(len, block))
             progress.report(done, None)
-    if not number - 1 - has_header:
-        raise DataError(f"{path}: has a line of column names only; download or copy it again")
+    problems.check(skip=reading.skip_damaged, notes=reading.notes)
+    if columns.label is not None and not labels:
+        raise DataError(f"{path}: has no lines of images; download or copy it again")
     values = np.concatenate(blocks) if blocks else np.zeros((0, 0), dtype=np.uint8)
-    return _Table(values, None if label is None else np.array(labels))
+    return _Table(values, None if columns.label is None else np.array(labels))
+
+
+def _usable(
+    rows: Sequence[Sequence[str]],
+    columns: _Columns,
+    width: int | None,
+    number: int,
+    part: Part | None,
+    problems: Problems,
+) -> tuple[list[int], int | None]:
+    """Return the places of the rows that can be used, and the number of pixels of an image. Others are added to the problems.
+
+    Args:
+        rows: rows of the table.
+        columns: its columns.
+        width: the number of pixels of the images before; None if there are none.
+        number: the number of the line of the first row.
+        part: the split whose rows are used; None for all.
+        problems: receives a line for each row that cannot be used.
+    """
+    right = []
+    for line, row in enumerate(rows, number):
+        if len(row) != columns.width:
+            problems.add(f"line {line} has {len(row):,} values, the first line {columns.width:,}")
+            continue
+        if part is not None and columns.split is not None and part_of(row[columns.split]) != part:
+            continue
+        cells = columns.pixels(row)
+        width = len(cells) if width is None else width
+        label = "none" if columns.label is None else row[columns.label].strip()
+        if not label:
+            problems.add(f"line {line} has no label")
+        elif re.fullmatch(r"-\d+(\.0+)?", label):
+            problems.add(f"line {line} has the label {label}, and a negative number is no class")
+        elif len(cells) != width:
+            problems.add(f"line {line} has {len(cells):,} pixels, those before {width:,}")
+        else:
+            right.append(line - number)
+    return right, width
+
+
+def _numbers_of(lines: Mapping[int, Sequence[str]], problems: Problems) -> tuple[npt.NDArray[np.generic], list[int]]:
+    """Return the values of lines, and the numbers of the lines. Those with a value that is no number become problems."""
+    right = list(lines)
+    try:
+        values = np.array(list(lines.values()), dtype=np.float64)
+        is_number = bool(np.isfinite(values).all())
+    except ValueError:
+        is_number = False
+    if not is_number:
+        wrong = {
+            number: next((cell for cell in cells if not (_is_number(cell) and math.isfinite(float(cell)))), None)
+            for number, cells in lines.items()
+        }
+        for number, cell in wrong.items():
+            if cell is not None:
+                problems.add(f"line {number} has the value {cell!r}, which is not a number")
+        right = [number for number, cell in wrong.items() if cell is None]
+        values = np.array([lines[number] for number in right], dtype=np.float64).reshape(len(right), -1)
+    with np.errstate(invalid="ignore"):
+        small = values.astype(np.uint8)
+    return small if np.array_equal(small, values) else values.astype(np.float32), right
 
 
 def _rows(lines: Sequence[str], delimiter: str, path: Path) -> list[list[str]]:
@@ -166,53 +364,6 @@ def _rows(lines: Sequence[str], delimiter: str, path: Path) -> list[list[str]]:
         return [row for row in csv.reader(lines, delimiter=delimiter) if row]
     except csv.Error as error:
         raise DataError(f"{path}: is not a table ({error}); save it as CSV in UTF-8") from error
-
-
-def _parsed(rows: Sequence[Sequence[str]], number: int, path: Path) -> npt.NDArray[np.generic]:
-    """Return the values of lines as uint8 if they are integers of 0 to 255, else as float32."""
-    try:
-        values = np.array(rows, dtype=np.float64)
-    except ValueError as error:
-        wrong = next((line, cell) for line, row in enumerate(rows, number) for cell in row if not _is_number(cell))
-        raise DataError(f"{path}: line {wrong[0]} has the value {wrong[1]!r}, which is not a number; correct it") from error
-    small = values.astype(np.uint8)
-    return small if np.array_equal(small, values) else values.astype(np.float32)
-
-
-def _label_column(cells: Sequence[str], has_header: bool, path: Path, reading: Reading) -> int | None:
-    """Return the place of the label in a line; None if all values are pixels.
-
-    Raises:
-        DataError: if the lines hold no images.
-    """
-    names = [cell.strip().lower() for cell in cells]
-    if reading.label_column is not None:
-        if reading.label_column.lower() not in names:
-            raise DataError(f"{path}: --label-column {reading.label_column}: {nearest(reading.label_column, names[:10])}")
-        return names.index(reading.label_column.lower())
-    if has_header and (found := next((name for name in LABEL_COLUMNS if name in names), None)) is not None:
-        return names.index(found)
-    if has_header and len(odd := _unlike_the_others(names)) == 1:
-        reading.notes.add(
-            f"labels from the column {cells[odd[0]]!r}, whose name differs from those of the pixels (--label-column)"
-        )
-        return odd[0]
-    count = len(cells)
-    wanted = math.prod(reading.image_shape) if reading.image_shape is not None else None
-    if count == wanted or (wanted is None and _is_square(count) and not _is_square(count - 1)):
-        return None
-    if count - 1 == wanted or (wanted is None and count > 4 and _is_square(count - 1)):
-        reading.notes.add("the first value of each line is taken as its label (--label-column)")
-        return 0
-    if count < 5:
-        raise DataError(
-            f"{path}: has {count} columns ({', '.join(cells[:5])}), and no pixels. If it names pictures and their classes, "
-            "give the folder of the pictures, with this file in it"
-        )
-    raise DataError(
-        f"{path}: has {count:,} columns, which are neither a square number of pixels nor one more; state the shape of "
-        "the images with --image-shape"
-    )
 
 
 def _unlike_the_others(names: Sequence[str]) -> list[int]:

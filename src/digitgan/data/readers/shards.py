@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -14,12 +14,10 @@ from digitgan.data.image_set import ImageSet
 from digitgan.data.readers.base import DataSource, Reading
 from digitgan.data.readers.folders import read_folder
 from digitgan.data.readers.idx import read_idx_set
+from digitgan.data.readers.manifests import MANIFEST, MAX_MANIFEST_BYTES
 from digitgan.data.readers.npz import read_npz
 from digitgan.data.readers.parquet import read_parquet
 from digitgan.errors import DataError
-
-MANIFEST: Final = "manifest.json"
-MAX_BYTES: Final = 256 << 20
 
 
 def shards_reader(path: Path, reading: Reading) -> DataSource | None:
@@ -33,14 +31,14 @@ def shards_reader(path: Path, reading: Reading) -> DataSource | None:
     manifest = _manifest(path / MANIFEST)
     if manifest is None:
         return None
-    return DataSource(("train",), lambda _: _load(path, manifest, reading), "a generated set is training data")
+    return DataSource(("train",), lambda _: _load(path, manifest, reading), "a generated set is training data", ())
 
 
 def _manifest(path: Path) -> dict[str, Any] | None:
     """Return a manifest; None for a JSON file of another kind."""
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise DataError(f"{path}: is larger than {MAX_BYTES >> 20} MiB; is it a manifest?")
+        if path.stat().st_size > MAX_MANIFEST_BYTES:
+            raise DataError(f"{path}: is larger than {MAX_MANIFEST_BYTES >> 20} MiB; is it a manifest?")
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: is damaged ({error}); generate the set again") from error
