@@ -19,7 +19,7 @@ from digitgan.version import __version__
 if TYPE_CHECKING:
     from digitgan.api import compare, evaluate, export, import_keras, load, load_data, sample_to_files, train
     from digitgan.comparison import Comparison
-    from digitgan.data import ImageSet, load_image_set
+    from digitgan.data import Conversion, ImageSet, ReadOptions, load_image_set
     from digitgan.errors import DigitganError
     from digitgan.evaluation.run import EvaluationResult
     from digitgan.exporters.run import ExportResult, ImportResult
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "RECIPES",
     "Comparison",
+    "Conversion",
     "DigitganError",
     "EvaluationResult",
     "ExportResult",
@@ -39,6 +40,7 @@ __all__ = [
     "ImageSet",
     "ImportResult",
     "Model",
+    "ReadOptions",
     "Recipe",
     "SampleResult",
     "TrainingResult",
@@ -60,7 +62,9 @@ _HOMES = {
     "RECIPES": "recipes",
     "Recipe": "recipes",
     "DigitganError": "errors",
+    "Conversion": "data",
     "ImageSet": "data",
+    "ReadOptions": "data",
     "load_image_set": "data",
     "Model": "model.file",
     "TrainingResult": "session.session",

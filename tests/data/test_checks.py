@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from digitgan.data import ImageSet, class_sheet, warnings_about
+from digitgan.data import ImageSet, class_sheet, undrawn_names, warnings_about
 from digitgan.data.image_set import Labels, Pixels
 
 NOISE = np.random.default_rng(0).integers(0, 256, (200, 6, 5), dtype=np.uint8)
@@ -61,3 +61,18 @@ def test_many_classes_and_images_without_labels_fit_on_the_sheet() -> None:
     many = class_sheet(ImageSet(NOISE[:100], np.arange(100, dtype=np.int64), names, "test"))
     assert many.shape[0] < 40 * 68 + 60
     assert class_sheet(ImageSet(NOISE, np.zeros(200, np.int64), ("image",), "test")).shape[0] == 4 + 5 * (60 + 4) + 4
+
+
+def test_names_in_any_script_are_drawn_or_numbered() -> None:
+    names = ("caf\u00e9", "\u03b1", "\U0010fffe")
+    images = ImageSet(NOISE[:3], np.arange(3, dtype=np.int64), names, "test")
+    assert undrawn_names(images)["\U0010fffe"] == "class 2"
+    named, numbered = (
+        class_sheet(ImageSet(NOISE[:3], images.labels, (*names[:2], last), "test")) for last in (names[2], "class 2")
+    )
+    np.testing.assert_array_equal(named, numbered)
+
+
+def test_a_single_class_is_named() -> None:
+    images = ImageSet(NOISE[:3], np.zeros(3, dtype=np.int64), ("cat",), "test")
+    assert class_sheet(images).shape[1] > class_sheet(images.unlabelled()).shape[1]

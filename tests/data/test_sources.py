@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import lzma
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -67,8 +68,26 @@ def facts_of(source: str, data_dir: Path | None = None, per_class_limit: int | N
 def test_an_unknown_source_is_refused_with_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"'mnits': did you mean 'mnist'\?.*NPZ.*Parquet"):
         load_image_set("mnits")
-    for source in ("", "a\0b", str(tmp_path / "none"), "none.npz"):
+    for source in ("", "a\0b", "none"):
         with pytest.raises(DataError, match=r"data source .*known: mnist, .*, digits"):
+            load_image_set(source)
+
+
+def test_what_is_no_data_source_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    Image.new("L", (4, 4)).save(tmp_path / "a.png")
+    (tmp_path / "a.h5").write_bytes(b"")
+    (tmp_path / "a.docx").write_bytes(b"")
+    (tmp_path / "empty").mkdir()
+    reasons = {
+        str(tmp_path / "none"): "none: does not exist; correct the path",
+        "none.npz": "none.npz: does not exist",
+        str(tmp_path / "a.png"): f"is a single picture; name its folder, {tmp_path}",
+        str(tmp_path / "a.h5"): "is an HDF5 file, which is not read; save its arrays",
+        str(tmp_path / "a.docx"): "is of a kind that is not read; a data source is ",
+        str(tmp_path / "empty"): "empty: is empty",
+    }
+    for source, reason in reasons.items():
+        with pytest.raises(DataError, match=re.escape(reason)):
             load_image_set(source)
 
 

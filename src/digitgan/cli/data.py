@@ -43,7 +43,7 @@ def data_show(
         split: split of the source
         out: output picture (default: classes.png, or the next free name)
     """
-    from digitgan.data import ReadOptions, class_sheet, load_image_set
+    from digitgan.data import ReadOptions, class_sheet, load_image_set, undrawn_names
     from digitgan.files import claim_output, free_path
     from digitgan.images import save_png
 
@@ -56,6 +56,7 @@ def data_show(
     if show:
         output.picture(path)
     output.lines(f"images of each class of {images.name}  {path}")
+    output.lines(*(f"{number}: {name}" for name, number in undrawn_names(images).items()))
     output.result({"out": str(path), "name": images.name, "notes": list(images.notes)})
 
 

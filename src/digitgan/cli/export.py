@@ -41,6 +41,6 @@ def import_(options: Fields[ImportOptions], *, quiet: Quiet = False, json_: Json
     done = import_keras(options)
     spec = done.model.generator.spec
     output = Output(quiet, json_)
-    output.lines(f"{spec.height}x{spec.width}, {len(done.model.class_names)} classes  {done.path}")
+    output.lines(f"{spec.width}x{spec.height}, {len(done.model.class_names)} classes  {done.path}")
     facts = {"height": spec.height, "width": spec.width, "channels": spec.channels, "class_names": done.model.class_names}
     output.result({"out": str(done.path), **facts})

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from digitgan.data.checks import count_warnings, warnings_about
-from digitgan.data.class_sheet import class_sheet
+from digitgan.data.class_sheet import class_sheet, undrawn_names
 from digitgan.data.conversion.options import Conversion
 from digitgan.data.conversion.pictures import open_upright, read_picture
 from digitgan.data.datasets import DATASETS, Dataset
 from digitgan.data.digits import embedded_digits
 from digitgan.data.download import fetch
 from digitgan.data.image_set import SPLITS, ImageSet, Labels, Pixels, Split
-from digitgan.data.layouts import CifarArchive, EmnistArchive, IdxFiles, Layout
 from digitgan.data.loader import Batch, Batches, to_device
 from digitgan.data.named import cache_folder, data_folder
 from digitgan.data.notes import Notes
 from digitgan.data.progress import ProgressFn, silent
+from digitgan.data.publisher_layouts import CifarArchive, EmnistArchive, IdxFiles, Layout
 from digitgan.data.read_options import ReadOptions
 from digitgan.data.readers.base import DataSource, Reader, Reading
 from digitgan.data.readers.folders import read_folder
 from digitgan.data.readers.idx import read_idx, read_idx_set, write_idx
 from digitgan.data.readers.npz import read_npz
 from digitgan.data.readers.parquet import read_parquet
-from digitgan.data.readers.table import READERS
+from digitgan.data.readers.registry import READERS
 from digitgan.data.remote import DatasetFile
 from digitgan.data.sources import (
     DataRequest,
@@ -77,6 +77,7 @@ __all__ = [
     "split_facts",
     "splits_of",
     "to_device",
+    "undrawn_names",
     "warnings_about",
     "with_filled_classes",
     "write_idx",

@@ -19,7 +19,7 @@ from digitgan.data.notes import Notes
 from digitgan.data.read_options import ReadOptions
 from digitgan.data.readers.file_tree import FolderTree
 from digitgan.data.readers.npz import read_npz
-from digitgan.data.readers.table import READERS
+from digitgan.data.readers.registry import READERS
 from digitgan.errors import DataError
 from digitgan.files import replacing
 from digitgan.version import __version__

@@ -1,6 +1,6 @@
 """The table of data sets with a name: MNIST, which is part of the package, and those that can be downloaded.
 
-Another data set is one more entry, with one of the layouts in `digitgan.data.layouts`.
+Another data set is one more entry, with one of the layouts in `digitgan.data.publisher_layouts`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, final
 
-from digitgan.data.layouts import CifarArchive, EmnistArchive, IdxFiles, Layout
+from digitgan.data.publisher_layouts import CifarArchive, EmnistArchive, IdxFiles, Layout
 from digitgan.data.remote import DatasetFile
 from digitgan.errors import DataError
 from digitgan.lookup import Registry

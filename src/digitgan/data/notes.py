@@ -12,7 +12,7 @@ MAX_LISTED: Final = 10
 
 @final
 class Notes:
-    """The things that a reader passed over, took for granted, renumbered or converted, one line each.
+    """The things that a reader passed over, guessed, renumbered or converted, one line each.
 
     Attributes:
         lines: all lines, in the order in which they were added.
@@ -88,6 +88,11 @@ class Problems:
             f"{self._name}: {count} cannot be used; correct or remove them, or go on without them with --skip-damaged:\n  "
             + listed(self._found, "\n  ")
         )
+
+
+def counted(number: int, noun: str, plural: str = "s") -> str:
+    """Return a number and a noun, in the singular or with the ending of the plural: "1 picture", "2,000 pictures"."""
+    return f"{number:,} {noun}{'' if number == 1 else plural}"
 
 
 def listed(names: list[str], separator: str = ", ") -> str:

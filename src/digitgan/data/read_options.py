@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, final, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from digitgan.data.conversion.options import Conversion, parse_background, parse_image_shape, parse_size
 from digitgan.data.image_set import ImageSet
-from digitgan.data.notes import Notes, listed
-from digitgan.data.progress import ProgressFn, silent
-from digitgan.data.readers.base import LabelsFrom, Reading
+from digitgan.data.notes import Notes, counted, listed
 from digitgan.errors import DataError, UsageError, nearest
 
+LabelsFrom = Literal["auto", "outer-folder", "inner-folder", "file-name", "table"]
+"""The place of the class of a picture: in the outermost folder of its split, in the folder of its file, in its file name
+before the number at its end, or in a table beside the pictures. "auto" takes a table if there is one, else the outermost
+folder."""
 
-@final
+
 @dataclass(frozen=True)
 class ReadOptions:
     """The options with which images are read.
 
     Attributes:
         conversion: the form to which they are converted.
-        image_shape: the shape of a flat image, for arrays (n, values) and CSV files.
+        image_shape: the shape of a flat image, for arrays (n, values) and CSV files: (height, width), (channels, height, width)
+            or (height, width, channels).
         labels_from: where the class of a picture is, see `LabelsFrom`.
         label_column: the name of the column or array of labels; None for the usual names.
         classes: the class names that are kept, in the order of the data; None for all.
@@ -43,6 +46,11 @@ class ReadOptions:
     strict: bool = False
 
     def __post_init__(self) -> None:
+        shape = self.image_shape
+        if shape is not None and (
+            not isinstance(shape, tuple) or not all(isinstance(side, int) and side > 0 for side in shape)
+        ):
+            raise UsageError(f"image_shape = {shape!r}: must be a tuple of positive integers, such as (28, 20) or (3, 32, 32)")
         if self.labels_from not in get_args(LabelsFrom):
             raise UsageError(f"--labels-from {self.labels_from}: {nearest(self.labels_from, get_args(LabelsFrom))}")
         if self.classes is not None and (not self.classes or len(set(self.classes)) < len(self.classes)):
@@ -70,14 +78,8 @@ class ReadOptions:
         labels = options.labels_from, options.label_column
         return cls(conversion, shape, *labels, options.classes, options.skip_damaged, options.strict)
 
-    def reading(self, notify: ProgressFn = silent) -> Reading:
-        """Return the form in which readers take these options."""
-        return Reading(
-            self.conversion, self.image_shape, self.labels_from, self.label_column, self.skip_damaged, Notes(), notify
-        )
-
     def resolved(self, images: ImageSet) -> ReadOptions:
-        """Return the options that read other images in the form of these: with their size, channels and classes."""
+        """Return the options that read other images in the form of these: with their size and channels."""
         channels, height, width = images.shape
         conversion = replace(self.conversion, size=(width, height), colour="rgb" if channels == 3 else "grey")
         return replace(self, conversion=conversion)
@@ -112,7 +114,9 @@ class ReadOptions:
         place[kept] = np.arange(len(kept))
         labels = place[images.labels]
         left_out = [name for name in images.class_names if name not in self.classes]
-        notes.add(f"{int((labels < 0).sum()):,} images of other classes left out: {listed(left_out)}", asked=True)
+        if left_out:
+            count = counted(int((labels < 0).sum()), "image")
+            notes.add(f"left out {count} of other classes: {listed(left_out)}", asked=True)
         names = tuple(images.class_names[label] for label in kept)
         if not (labels >= 0).any():
             raise DataError(f"{images.name}: holds no images of the classes {', '.join(names)}")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
-from digitgan.data.files import check_is_file, content_sha256
 from digitgan.data.readers.idx import find_idx
+from digitgan.data.safe_reading import check_is_file, content_sha256
 from digitgan.errors import DataError
 
 

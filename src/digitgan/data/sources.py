@@ -10,8 +10,9 @@ from typing import Any, Final, TypedDict, final
 
 import numpy as np
 
-from digitgan.data.conversion.images import converted, note_dark
+from digitgan.data.conversion.image_sets import converted, note_dark
 from digitgan.data.conversion.labels import natural_order
+from digitgan.data.conversion.pictures import PICTURE_ENDINGS
 from digitgan.data.converted_cache import ConvertedCache
 from digitgan.data.datasets import DATASETS
 from digitgan.data.digits import embedded_digits
@@ -21,10 +22,12 @@ from digitgan.data.notes import Notes, listed
 from digitgan.data.progress import ProgressFn, silent
 from digitgan.data.read_options import ReadOptions
 from digitgan.data.readers.base import READING_OPTIONS, DataSource, Reading
-from digitgan.data.readers.table import READERS, reader_of
+from digitgan.data.readers.registry import READERS, reader_of
 from digitgan.errors import DataError, UsageError, nearest
 
 DEFAULT_SOURCE: Final = "mnist"
+
+HDF5_ENDINGS: Final = (".h5", ".hdf5", ".hdf", ".he5")
 
 DIGITS: Final = "digits"
 """The name of the digits that come with scikit-learn, as a data source."""
@@ -113,7 +116,7 @@ class DataRequest:
         return {**record, "joined": list(self.joined)} if self.joined else record
 
     def resolved(self, training: ImageSet) -> DataRequest:
-        """Return the request with the size, the number of channels and the classes of its training images.
+        """Return the request with the size and the number of channels of its training images.
 
         It then reads the other split, and the same images at another time, in the same form.
         """
@@ -216,7 +219,7 @@ def load_image_set(
 ) -> ImageSet:
     """Load one split of a data source.
 
-    The notes of the image set state what was passed over, taken for granted or converted. `notify` receives them too.
+    The notes of the image set state what was passed over, guessed or converted. `notify` receives them too.
 
     Args:
         source: "mnist", another name in `DATASETS`, "digits", or the path of what a reader in `READERS` reads, such as a folder
@@ -240,7 +243,7 @@ def load_image_set(
     if per_class_limit is not None and per_class_limit < 1:
         raise UsageError(f"--per-class-limit {per_class_limit}: must be 1 or more")
     read = read or ReadOptions()
-    reading = read.reading(notify)
+    reading = Reading.with_options(read, notify)
     named = source in DATASETS or source == DIGITS
     cache = None if named or not _exists(source) else ConvertedCache(source, split, read)
     image_set = None if cache is None else cache.load(reading.notes)
@@ -296,7 +299,7 @@ def splits_of(source: str, read: ReadOptions | None = None) -> tuple[Split, ...]
     Raises:
         DataError: if the source is unknown.
     """
-    return SPLITS if source in DATASETS else _find(source, (read or ReadOptions()).reading()).splits
+    return SPLITS if source in DATASETS else _find(source, Reading.with_options(read or ReadOptions())).splits
 
 
 def load_splits(
@@ -350,6 +353,20 @@ def _find(source: str, reading: Reading) -> DataSource:
     if source and path.exists():
         if (found := reader_of(path, reading)) is not None:
             return found
-        raise DataError(f"{source}: is not a data source; name {', '.join(READERS)}")
+        raise DataError(f"{source}: {_advice(path)}; a data source is {', '.join(READERS)}")
     known = [*DATASETS, DIGITS]
+    if "/" in source or "\\" in source or path.suffix:
+        raise DataError(f"{source}: does not exist; correct the path, or name a data set: {', '.join(known)}")
     raise DataError(f"unknown data source {source!r}: {nearest(source, known)}; or give the path of {', '.join(READERS)}")
+
+
+def _advice(path: Path) -> str:
+    """Return what to do with a path that no reader reads."""
+    ending = path.suffix.lower()
+    if path.is_dir():
+        return "holds no images that are read" if any(path.iterdir()) else "is empty"
+    if ending in PICTURE_ENDINGS:
+        return f"is a single picture; name its folder, {path.parent}"
+    if ending in HDF5_ENDINGS:
+        return "is an HDF5 file, which is not read; save its arrays with np.savez('images.npz', images=images, labels=labels)"
+    return "is of a kind that is not read"

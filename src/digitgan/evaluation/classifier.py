@@ -114,7 +114,7 @@ def class_accuracy(classifier: FeatureClassifier, images: Picture, labels: npt.N
 def size_text(shape: tuple[int, int, int]) -> str:
     """Return a shape (channels, height, width) as text, such as "28x28 grey"."""
     channels, height, width = shape
-    return f"{height}x{width} {'grey' if channels == 1 else 'RGB'}"
+    return f"{width}x{height} {'grey' if channels == 1 else 'RGB'}"
 
 
 def save_classifier(path: Path, classifier: FeatureClassifier) -> None:

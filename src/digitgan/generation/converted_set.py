@@ -62,7 +62,9 @@ def convert_source(
     if split is not None and split not in splits_of(source, read):
         raise DataError(f"{source}: has no {split} split; leave out --split")
     one_file = kind == "npz" or (kind == "parquet" and len(splits) == 1)
-    claim_output(out, out.suffix if one_file else "", overwrite=overwrite, any_name=True)  # the ending is checked above
+    claim_output(
+        out, out.suffix if one_file else "", overwrite=overwrite, any_name=True, option="OUT"
+    )  # the ending is checked above
     sets = load_splits(source, data_dir, per_class_limit, notify, allow_download=True, read=read)
     if split is not None:
         sets = {split: sets[split]}

@@ -157,6 +157,6 @@ def _start_size(spec: ImageSpec, factor: int, recipe: ConvolutionalGeneratorReci
     if spec.height % factor or spec.width % factor:
         raise SizeError(
             f"generator.channels = {list(recipe.channels)} requires image sides that are multiples of {factor}; the images "
-            f"are {spec.height}x{spec.width}. Resize the images or list fewer channels"
+            f"are {spec.width}x{spec.height}. Resize the images or list fewer channels"
         )
     return spec.height // factor, spec.width // factor

@@ -109,9 +109,9 @@ def stage_sides(height: int, width: int, smallest: int, patch: int, part: str) -
     """
     found = _halved(height, width, smallest, patch)
     if found is None:
-        near = " or ".join(f"{high}x{wide}" for high, wide in _nearest(height, width, smallest, patch))
+        near = " or ".join(f"{wide}x{high}" for high, wide in _nearest(height, width, smallest, patch))
         raise SizeError(
-            f"{part}.smallest = {smallest} and {part}.patch = {patch} with images of {height}x{width}: both sides "
+            f"{part}.smallest = {smallest} and {part}.patch = {patch} with images of {width}x{height}: both sides "
             f"must be at least {patch * smallest} and multiples of {patch}; divided by {patch} and halved equally often, both "
             f"must reach {smallest} to {MAX_START}. Resize the images to {near}, or change these settings"
         )

@@ -122,10 +122,10 @@ class TrainPlan:
         channels, height, width = self.image_set.shape
         training = self.recipe.training
         made = getattr(built, "inner", built).spec
-        fitted = "" if made == self.spec else f"; the networks make {made.height}x{made.width}, which is cut to this size"
+        fitted = "" if made == self.spec else f"; the networks make {made.width}x{made.height}, which is cut to this size"
         return [
             f"recipe   {self.recipe.name}: generator {generator:,} and discriminator {discriminator:,} parameters",
-            f"data     {self.image_set.name}: {len(self.image_set):,} images {height}x{width}x{channels}, "
+            f"data     {self.image_set.name}: {len(self.image_set):,} images {width}x{height}x{channels}, "
             f"{len(self.image_set.class_names)} classes{fitted}",
             f"machine  {self.device.type}, {self.threads} thread{'s' if self.threads > 1 else ''}, {training.precision}",
             f"length   {training.images:,} images ({training.images / len(self.image_set):.2f} epochs), seed {self.seed}",

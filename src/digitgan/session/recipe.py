@@ -67,9 +67,9 @@ def suitable_recipe(spec: ImageSpec, images: int, device: torch.device) -> tuple
         device: device of the training.
     """
     side, each = max(spec.height, spec.width), images // spec.classes
-    size = f"{spec.height}x{spec.width} {'grey' if spec.channels == 1 else 'colour'} images"
+    size = f"{spec.width}x{spec.height} {'grey' if spec.channels == 1 else 'colour'} images"
     if spec.classes == 1:
-        return "dcgan", "images without labels"
+        return "dcgan", "images of a single class"
     few, colour = each < FEW_IMAGES, spec.channels > 1
     candidates = [
         (few and colour, "colour-few-shot", f"{each:,} colour images of each class"),
@@ -260,7 +260,7 @@ def check_networks(recipe: Recipe, spec: ImageSpec) -> None:
     operations_of(recipe.augmentation, spec.channels)
     if recipe.augmentation.name != "none" and min(spec.height, spec.width) == 1:
         raise RecipeError(
-            f'augmentation.name = "{recipe.augmentation.name}" with images of {spec.height}x{spec.width}: images with a side '
+            f'augmentation.name = "{recipe.augmentation.name}" with images of {spec.width}x{spec.height}: images with a side '
             'of one pixel cannot be augmented. Set augmentation.name = "none"'
         )
 

@@ -65,8 +65,8 @@ def growth_of(recipe: Recipe, generator: Generator, discriminator: Discriminator
         if isinstance(network, CroppedGenerator | PaddedDiscriminator):
             spec, inner = network.spec, network.inner.spec
             raise RecipeError(
-                f"{asked} with images of {spec.height}x{spec.width}: networks grow only to sizes that they can make, and these "
-                f'make {inner.height}x{inner.width}. Bring the images to another size (--size), or set growth = ""'
+                f"{asked} with images of {spec.width}x{spec.height}: networks grow only to sizes that they can make, and these "
+                f'make {inner.width}x{inner.height}. Bring the images to another size (--size), or set growth = ""'
             )
         if network.growth is None:
             needs = 'generator.to_image = "sum"' if part == "generator" else 'discriminator.from_image = "each"'
@@ -123,4 +123,4 @@ def _parsed(entry: str, sides: tuple[tuple[int, int], ...], images: int, asked: 
 
 
 def _listed(sides: tuple[tuple[int, int], ...]) -> str:
-    return ", ".join(f"{height}x{width}" for height, width in sides) or "none"
+    return ", ".join(f"{width}x{height}" for height, width in sides) or "none"

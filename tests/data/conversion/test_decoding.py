@@ -49,7 +49,7 @@ def test_every_orientation_is_turned_upright_and_counted(tmp_path: Path, orienta
     reading = Reading()
     found = read_folder(tmp_path, "train", reading)
     np.testing.assert_array_equal(found.images[0], ARROW)
-    assert "1 of 1 pictures turned upright" in "\n".join(reading.notes.lines)
+    assert "1 of 1 picture turned upright" in "\n".join(reading.notes.lines)
 
 
 def test_pictures_turned_by_a_quarter_have_the_upright_size(tmp_path: Path) -> None:
@@ -216,7 +216,7 @@ def test_black_drawings_on_transparent_ground_are_not_lost_without_a_word(tmp_pa
     saved(tmp_path / "a.png", Image.fromarray(drawing))
     reading = Reading()
     assert read_folder(tmp_path, "train", reading).images.max() == 0
-    assert "1 of 1 pictures cannot be told from the background black" in "\n".join(reading.notes.unasked)
+    assert "1 of 1 picture cannot be told from the background black" in "\n".join(reading.notes.unasked)
     reading = Reading(conversion=Conversion(background=(255, 255, 255)))
     assert read_folder(tmp_path, "train", reading).images.min() == 0
     assert "cannot be told" not in "\n".join(reading.notes.lines)

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from digitgan.data import files, load_image_set, read_idx, read_idx_set, write_idx
+from digitgan.data import load_image_set, read_idx, read_idx_set, safe_reading, write_idx
 from digitgan.data.readers.base import Reading
 from digitgan.data.readers.idx import find_idx, idx_reader, idx_sha256
 from digitgan.errors import DataError, OutputError
@@ -203,7 +203,7 @@ def test_images_and_labels_that_differ_in_number_are_refused(folder: Path) -> No
 
 
 def test_a_large_file_that_is_not_packed_stays_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MAPPED_FROM", 24)
+    monkeypatch.setattr(safe_reading, "MAPPED_FROM", 24)
     array = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
     write_idx(tmp_path / "a", array)
     found = read_idx(tmp_path / "a")

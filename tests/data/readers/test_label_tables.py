@@ -121,7 +121,7 @@ def test_test_pictures_without_labels_are_counted(tmp_path: Path) -> None:
     (tmp_path / "train.csv").write_text("id,label\na.png,1\nb.png,2\nc.png,1\nd.png,2\n")
     found, notes = read(tmp_path)
     assert len(found) == 4
-    assert "all 2 test pictures without a class are not read: test/x.png, test/y.png" in notes
+    assert "passed over the test split, 2 pictures without a class: test/x.png, test/y.png" in notes
     with pytest.raises(DataError, match="no test split"):
         read(tmp_path, "test")
 
@@ -131,7 +131,7 @@ def test_pictures_that_are_not_in_the_table_are_counted(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("file,label\na.png,x\nb.png,y\n")
     found, notes = read(tmp_path)
     assert classes(found) == {0: "x", 1: "y"}
-    assert "2 pictures are not in labels.csv and are not read: c.png, d.png" in notes
+    assert "passed over 2 pictures not in labels.csv: c.png, d.png" in notes
 
 
 def test_missing_files_and_labels_are_listed_at_once(tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_a_table_of_something_else_is_passed_over_and_said(tmp_path: Path) -> No
     (tmp_path / "prices.csv").write_text("item,price\nbread,3\n")
     found, notes = read(tmp_path)
     assert found.class_names == ("x", "y")
-    assert "tables that do not give the pictures classes: prices.csv" in notes
+    assert "table without classes of the pictures: prices.csv" in notes
 
 
 def test_a_table_that_agrees_with_the_folders_gives_the_names(tmp_path: Path) -> None:
@@ -264,7 +264,7 @@ def test_a_table_named_by_its_split_means_the_pictures_of_that_split(tmp_path: P
     write(tmp_path, "sampleSubmission.csv", "id,label", "1,cat", "2,cat", "3,cat", "0,cat")
     found, notes = read(tmp_path)
     assert classes(found) == {0: "frog", 1: "truck"}
-    assert "all 4 test pictures without a class are not read" in notes
+    assert "passed over the test split, 4 pictures without a class" in notes
 
 
 def test_a_name_of_two_pictures_is_refused(tmp_path: Path) -> None:
@@ -323,7 +323,7 @@ def test_rows_of_neither_split_are_counted(tmp_path: Path) -> None:
     write(tmp_path, "labels.csv", "file,label,split", "a.png,x,train", "b.png,y,train", "c.png,x,extra", "d.png,y,")
     found, notes = read(tmp_path)
     assert classes(found) == {0: "x", 1: "y"}
-    assert "2 pictures whose split is neither training nor test are not read: c.png, d.png" in notes
+    assert "passed over 2 pictures whose split is neither training nor test: c.png, d.png" in notes
 
 
 def test_whole_floats_are_numbers(tmp_path: Path) -> None:
@@ -387,7 +387,7 @@ def test_descriptions_of_single_pictures_and_other_texts_are_no_tables(tmp_path:
 def test_a_spreadsheet_is_named_with_the_remedy(tmp_path: Path) -> None:
     pictures(tmp_path)
     (tmp_path / "labels.xlsx").write_bytes(b"PK")
-    assert "passed over 1 spreadsheets; save a table of labels as CSV: labels.xlsx" in read(tmp_path)[1]
+    assert "passed over 1 spreadsheet; save a table of labels as CSV: labels.xlsx" in read(tmp_path)[1]
 
 
 def test_a_table_in_the_folder_of_one_split_leaves_the_other_its_folders(tmp_path: Path) -> None:

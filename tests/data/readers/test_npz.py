@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
-from digitgan.data import Conversion, Reading, files, load_image_set, read_npz
+from digitgan.data import Conversion, Reading, load_image_set, read_npz, safe_reading
 from digitgan.data.readers.npz import npz_splits
 from digitgan.errors import DataError
 
@@ -38,9 +39,9 @@ BAD_ARRAYS: dict[str, tuple[dict[str, object], str]] = {
     "several unknown arrays": ({"images": IMAGES, "kinds": LABELS, "years": LABELS}, "kinds, years.*--label-column"),
     "odd floats": ({"images": IMAGES / 10, "labels": LABELS}, "float64 from 0 to 2.3.*2.3"),
     "not a number": ({"images": np.where(IMAGES == 3, np.nan, IMAGES), "labels": LABELS}, "1 of its values are NaN"),
-    "floats around zero": ({"images": IMAGES / 23 - 0.5, "labels": LABELS}, r"f8 from -0.5 to 0.5"),
+    "floats around zero": ({"images": IMAGES / 23 - 0.5, "labels": LABELS}, r"float64 from -0.5 to 0.5"),
     "a class name twice": ({"images": IMAGES, "labels": LABELS, "class_names": np.array(["x", "x"])}, "same; rename"),
-    "negative integers": ({"images": IMAGES.astype(int) - 9, "labels": LABELS}, r"i8 from -9 to 14.*\(-9\)"),
+    "negative integers": ({"images": IMAGES.astype(int) - 9, "labels": LABELS}, r"int64 from -9 to 14.*\(-9\)"),
     "text images": ({"images": IMAGES.astype(str), "labels": LABELS}, "images are <U"),
     "odd flat images": ({"images": IMAGES.reshape(2, 12), "labels": LABELS}, "12 values.*--image-shape"),
     "no image": ({"images": IMAGES[:0], "labels": LABELS[:0]}, "images"),
@@ -341,7 +342,7 @@ def test_without_class_names_the_labels_are_the_names(tmp_path: Path) -> None:
 
 
 def test_a_large_array_that_is_not_packed_stays_in_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MAPPED_FROM", IMAGES.nbytes)
+    monkeypatch.setattr(safe_reading, "MAPPED_FROM", IMAGES.nbytes)
     np.savez(tmp_path / "a.npz", labels=LABELS, images=IMAGES)
     found = read_npz(tmp_path / "a.npz")
     np.testing.assert_array_equal(found.images, IMAGES)
@@ -352,13 +353,13 @@ def test_a_large_array_that_is_not_packed_stays_in_its_file(tmp_path: Path, monk
 
 
 def test_a_large_array_by_columns_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MAPPED_FROM", 1)
+    monkeypatch.setattr(safe_reading, "MAPPED_FROM", 1)
     np.savez(tmp_path / "a.npz", labels=LABELS, images=np.asfortranarray(IMAGES))
     np.testing.assert_array_equal(read_npz(tmp_path / "a.npz").images, IMAGES)
 
 
 def test_damage_in_a_large_array_is_found_before_it_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MAPPED_FROM", 1)
+    monkeypatch.setattr(safe_reading, "MAPPED_FROM", 1)
     np.savez(tmp_path / "a.npz", labels=LABELS, images=IMAGES)
     content = (tmp_path / "a.npz").read_bytes()
     place = content.index(IMAGES.tobytes()) + 5
@@ -374,3 +375,48 @@ def test_a_test_split_without_labels_is_not_read_and_said(tmp_path: Path) -> Non
     assert any("'x_test' has no labels" in note for note in found.notes)
     with pytest.raises(DataError, match="no test split"):
         load_image_set(str(tmp_path / "a.npz"), "test")
+
+
+def test_a_folder_of_npy_files_is_read(tmp_path: Path) -> None:
+    """As the hand-sign digits are distributed: X.npy, and one-hot rows in Y.npy."""
+    images = np.random.default_rng(0).random((6, 5, 4))
+    images[0, 0, :2] = 0, 1
+    np.save(tmp_path / "X.npy", images)
+    np.save(tmp_path / "Y.npy", np.eye(3)[[2, 0, 1, 1, 0, 2]])
+    (tmp_path / "README.txt").write_text("digits")
+    found = load_image_set(str(tmp_path))
+    np.testing.assert_array_equal(found.images, np.rint(images * 255).astype(np.uint8))
+    assert found.labels.tolist() == [2, 0, 1, 1, 0, 2]
+
+
+def test_npy_files_of_splits(tmp_path: Path) -> None:
+    for name, value in (("x_train", 200), ("x_test", 100)):
+        np.save(tmp_path / f"{name}.npy", np.full((2, 5, 4), value, np.uint8))
+        np.save(tmp_path / f"{name.replace('x', 'y')}.npy", [0, 1])
+    assert load_image_set(str(tmp_path), "test").images.max() == 100
+
+
+def test_npy_files_beside_pictures_are_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    Image.new("L", (4, 4), 200).save(tmp_path / "a" / "1.png")
+    np.save(tmp_path / "X.npy", np.zeros((2, 5, 4), np.uint8))
+    assert load_image_set(str(tmp_path)).class_names == ("a",)
+
+
+def test_a_file_for_each_image_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    for number in range(20):
+        np.save(tmp_path / f"{number}.npy", np.zeros((5, 4), np.uint8))
+    with pytest.raises(DataError, match="save them as one array"):
+        load_image_set(str(tmp_path))
+
+
+def test_the_splits_are_scaled_alike(tmp_path: Path) -> None:
+    np.savez(
+        tmp_path / "a.npz",
+        x_train=np.full((2, 5, 4), 4000, np.uint16),
+        y_train=[0, 1],
+        x_test=np.full((2, 5, 4), 200, np.uint16),
+        y_test=[0, 1],
+    )
+    found = load_image_set(str(tmp_path / "a.npz"), "test")
+    assert found.images.max() == round(200 / 4095 * 255)

@@ -221,4 +221,4 @@ def test_a_folder_of_one_table_is_read(tmp_path: Path) -> None:
 def test_further_tables_in_a_folder_are_passed_over_and_said(tmp_path: Path) -> None:
     (tmp_path / "mnist_train.csv").write_text(f"{HEADER}\n{lines()}")
     (tmp_path / "sample_submission.csv").write_text("ImageId,Label\n1,0\n")
-    assert "passed over 1 tables without a split in their names: sample_submission.csv" in load_image_set(str(tmp_path)).notes
+    assert "passed over 1 table without a split in the file name: sample_submission.csv" in load_image_set(str(tmp_path)).notes

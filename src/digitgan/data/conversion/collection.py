@@ -19,7 +19,7 @@ from digitgan.data.conversion.options import Conversion
 from digitgan.data.conversion.pictures import Fact, Header, decoded, deep_values, header_of, opened
 from digitgan.data.conversion.values import Extremes, ValueRange
 from digitgan.data.image_set import Pixels
-from digitgan.data.notes import Notes, Problems
+from digitgan.data.notes import Notes, Problems, counted
 from digitgan.data.progress import ProgressFn, ProgressLines, with_separators
 from digitgan.errors import DataError
 
@@ -178,12 +178,12 @@ def chosen_size(sizes: Counter[tuple[int, int]], conversion: Conversion, notes: 
         side = min(DEFAULT_SIDE, round(median(min(each) for each in sizes.elements())))
         size = side, side
     if len(sizes) == 1:
-        notes.add(f"images are {_times(common)}, larger than {MAX_OWN_SIDE}: reduced to {_times(size)} (--size)")
+        notes.add(f"the images are {_times(common)}, larger than {MAX_OWN_SIDE}: reduced to {_times(size)} (--size)")
     else:
         by_area = sorted(sizes, key=lambda each: (each[0] * each[1], each))
         low, high = by_area[0], by_area[-1]
         notes.add(
-            f"images have {len(sizes):,} sizes, from {_times(low)} to {_times(high)}: brought to {_times(size)} by "
+            f"the images have {len(sizes):,} sizes, from {_times(low)} to {_times(high)}: brought to {_times(size)} by "
             f"{FITTED[conversion.fit]} (--size, --fit)"
         )
     return size
@@ -288,29 +288,38 @@ def _add_notes(
     size_is_stated: bool,
 ) -> None:
     """Add a line for each kind of conversion."""
-    of = f"of {total:,} pictures"
+
+    def are(number: int) -> str:
+        return "is" if number == 1 else "are"
+
+    def has(number: int) -> str:
+        return "has" if number == 1 else "have"
+
+    of = f"of {counted(total, 'picture')}"
     if count := facts["turned"]:
         notes.add(f"{count:,} {of} turned upright as their EXIF orientation states")
     if count := facts["deep"]:
-        notes.add(f"{count:,} {of} have more than 8 bits per channel: scaled to 8 bits{f' from {values}' if values else ''}")
+        notes.add(
+            f"{count:,} {of} {has(count)} more than 8 bits per channel: scaled to 8 bits{f' from {values}' if values else ''}"
+        )
     if count := facts["transparent"]:
-        notes.add(f"{count:,} {of} are transparent: placed on {conversion.background_name} (--background)")
+        notes.add(f"{count:,} {of} {are(count)} transparent: placed on {conversion.background_name} (--background)")
     if count := facts["hidden"]:
         notes.add(
             f"{count:,} {of} cannot be told from the background {conversion.background_name} on which they are placed; choose "
             "another with --background"
         )
     if count := facts["cmyk"]:
-        notes.add(f"{count:,} {of} are in CMYK: converted to RGB without colour profiles")
+        notes.add(f"{count:,} {of} {are(count)} in CMYK: converted to RGB without colour profiles")
     if count := facts["first frame"]:
-        notes.add(f"{count:,} {of} have several frames: the first one is used")
+        notes.add(f"{count:,} {of} {has(count)} several frames: the first one is used")
     if count := facts["made grey"]:
         notes.add(f"{count:,} {of} converted to grey", asked=True)
     grey = facts["grey"]
     if grey == total and (count := facts["stored in colour"]):
-        notes.add(f"{count:,} {of} are stored in colour and all are grey: read as grey images (--colour)")
+        notes.add(f"{count:,} {of} stored in colour, all of them grey: read as grey images (--colour)")
     elif 0 < grey < total:
-        notes.add(f"{grey:,} {of} are grey: read as RGB like the others (--colour)")
+        notes.add(f"{grey:,} {of} {are(grey)} grey: read as RGB like the others (--colour)")
     if size_is_stated and conversion.size is not None and (count := facts["resized"]):
         notes.add(f"{count:,} {of} brought to {_times(conversion.size)} by {FITTED[conversion.fit]}", asked=True)
 

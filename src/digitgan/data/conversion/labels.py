@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from digitgan.data.image_set import Labels, Split
-from digitgan.data.notes import Notes, listed
+from digitgan.data.notes import Notes, counted, listed
 from digitgan.errors import DataError
 
 MAX_CLASSES: Final = 10_000
@@ -86,7 +86,8 @@ def class_labels(
     if not np.array_equal(found, np.arange(len(found))):
         missing = high + 1 - low - len(found)
         gaps = f", of which {missing:,} {'does' if missing == 1 else 'do'} not occur" if missing else ""
-        notes.add(f"labels are {low} to {high}{gaps}: {len(found)} classes with these numbers as names")
+        span = f"{low} to {high}" if high > low else str(low)
+        notes.add(f"labels are {span}{gaps}: {counted(len(found), 'class', 'es')} with the numbers as names")
     return {split: np.searchsorted(found, values).astype(np.int64) for split, values in flat.items()}, tuple(
         str(int(value)) for value in found
     )

@@ -48,6 +48,8 @@ class Conversion:
         for option, value, allowed in (("--fit", self.fit, get_args(Fit)), ("--colour", self.colour, get_args(Colour))):
             if value not in allowed:
                 raise UsageError(f"{option} {value!r}: {nearest(str(value), allowed)}")
+        if self.size is not None and not (isinstance(self.size, tuple) and len(self.size) == 2):
+            raise UsageError(f"size = {self.size!r}: must be the width and the height in pixels, such as (64, 64)")
         if self.size is not None and not all(1 <= side <= MAX_SIDE for side in self.size):
             raise UsageError(f"--size {self.size[0]}x{self.size[1]}: each side must be 1 to {MAX_SIDE} pixels")
 

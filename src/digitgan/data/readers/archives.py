@@ -12,10 +12,10 @@ from pathlib import Path, PurePosixPath
 from typing import Final, final
 
 from digitgan.data.conversion.collection import Encoded, EncodedPictures
-from digitgan.data.files import DEFLATE_LIMIT, FREE_BYTES, LZMA_LIMIT, check_unpacked
 from digitgan.data.readers.base import DataSource, Reading
 from digitgan.data.readers.file_tree import FileTree
 from digitgan.data.readers.picture_layout import picture_source
+from digitgan.data.safe_reading import DEFLATE_LIMIT, FREE_BYTES, LZMA_LIMIT, check_unpacked
 from digitgan.errors import DataError
 
 ZIP_ENDINGS: Final = (".zip",)

@@ -5,18 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal, final
+from typing import Final, final
 
-from digitgan.data.conversion.options import Conversion
 from digitgan.data.image_set import ImageSet, Split
 from digitgan.data.notes import Notes
 from digitgan.data.progress import ProgressFn, silent
-
-LabelsFrom = Literal["auto", "outer-folder", "inner-folder", "file-name", "table"]
-"""The place of the class of a picture: in the outermost folder of its split, in the folder of its file, in its file name
-before the number at its end, or in a table beside the pictures. "auto" takes a table if there is one, else the outermost
-folder."""
-
+from digitgan.data.read_options import ReadOptions
 
 READING_OPTIONS: Final = ("image_shape", "labels_from", "label_column")
 """The options of reading that have an effect on some data sources only."""
@@ -27,26 +21,21 @@ ARRAY_OPTIONS: Final = ("image_shape", "label_column")
 
 @final
 @dataclass(frozen=True)
-class Reading:
-    """The request to read a data source.
+class Reading(ReadOptions):
+    """The request to read a data source: the options, and what receives the notes and the progress.
 
     Attributes:
-        conversion: the form of the images.
-        image_shape: the shape of a flat image, for arrays (n, values) and CSV files; see `images_of_array`.
-        labels_from: where the class of a picture is.
-        label_column: the name of the column or array of labels; None for the usual names.
-        skip_damaged: leave out files and rows that cannot be used, instead of raising `DataError`.
-        notes: receives what was passed over, taken for granted or converted.
+        notes: receives what was passed over, guessed or converted.
         notify: a function that receives lines of progress.
     """
 
-    conversion: Conversion = field(default_factory=Conversion)
-    image_shape: tuple[int, ...] | None = None
-    labels_from: LabelsFrom = "auto"
-    label_column: str | None = None
-    skip_damaged: bool = False
     notes: Notes = field(default_factory=Notes)
     notify: ProgressFn = silent
+
+    @classmethod
+    def with_options(cls, options: ReadOptions, notify: ProgressFn = silent) -> Reading:
+        """Return the request to read with these options."""
+        return cls(**vars(options), notify=notify)
 
 
 @final

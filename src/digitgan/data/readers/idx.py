@@ -17,14 +17,14 @@ from typing import Final, final
 
 import numpy as np
 
-from digitgan.data import files
+from digitgan.data import safe_reading
 from digitgan.data.conversion.labels import class_labels
-from digitgan.data.files import Content, check_unpacked, open_content, read_at_most
 from digitgan.data.image_set import SPLITS, ImageSet, Pixels, Split, check_split
 from digitgan.data.notes import listed
 from digitgan.data.readers.base import DataSource, Reading
 from digitgan.data.readers.manifests import stated_class_names
 from digitgan.data.readers.splits import Part, as_splits, part_of
+from digitgan.data.safe_reading import Content, check_unpacked, open_content, read_at_most
 from digitgan.errors import DataError, OutputError
 from digitgan.files import placed
 
@@ -61,8 +61,8 @@ def read_idx(path: Path | str) -> Pixels:
     with open_content(path) as content:
         shape = _read_shape(content, str(path))
         begin = len(_header(shape))
-        if math.prod(shape) == content.at_most - begin >= files.MAPPED_FROM and content.packed is None:
-            return files.mapped(path, begin, shape)
+        if math.prod(shape) == content.at_most - begin >= safe_reading.MAPPED_FROM and content.packed is None:
+            return safe_reading.mapped(path, begin, shape)
         return _read_values(content, shape, str(path))
 
 

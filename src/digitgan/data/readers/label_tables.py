@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Final, final
 
-from digitgan.data.notes import Problems, listed
+from digitgan.data.notes import Problems, counted, listed
 from digitgan.data.readers.base import Reading
 from digitgan.data.readers.columns import FILE_COLUMNS, LABEL_COLUMNS, SPLIT_COLUMNS, TRAINING_COLUMNS, usual_columns
 from digitgan.data.readers.file_tree import FileTree
@@ -44,12 +44,14 @@ class LabelTable:
         labels: the label of each picture that it names; None in a table without labels.
         parts: the split of each picture, where the table states one in a column or in its name.
         scope: the folders whose pictures it covers, "" for all.
+        left_out: the pictures whose rows are of neither split.
     """
 
     paths: tuple[str, ...]
     labels: Mapping[str, Value]
     parts: Mapping[str, Part]
     scope: tuple[str, ...]
+    left_out: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -124,9 +126,9 @@ def _merged(tree: FileTree, found: Sequence[LabelTable], reading: Reading) -> La
             f"{tree.name}: {without[0].name} states no split for its pictures, as another table does; put it into the file name"
         )
     scope = tuple(dict.fromkeys(folder for table in found for folder in table.scope))
-    return LabelTable(
-        tuple(path for table in found for path in table.paths), _alike(labels, found[0].name, reading), parts, scope
-    )
+    paths = tuple(path for table in found for path in table.paths)
+    left_out = frozenset(path for table in found for path in table.left_out)
+    return LabelTable(paths, _alike(labels, found[0].name, reading), parts, scope, left_out)
 
 
 @final
@@ -217,7 +219,7 @@ class _TableFile:
         if len(columns) > 1:
             raise DataError(
                 f"{self._name}: it is not plain which column holds the classes; choose one of {', '.join(columns)} with "
-                "--label-column"
+                "--label-column, or the folders of the pictures with --labels-from outer-folder"
             )
         return columns[0] if columns else None
 
@@ -255,7 +257,7 @@ class _TableFile:
                     parts[match.path] = part
         problems.check(skip=self._reading.skip_damaged, notes=self._reading.notes)
         self._add_notes(columns, labels, loose, no_split)
-        return LabelTable((self._path,), labels, parts, self.scope)
+        return LabelTable((self._path,), labels, parts, self.scope, frozenset(no_split))
 
     def _add_notes(self, columns: _Columns, labels: Mapping[str, Value], loose: list[str], no_split: list[str]) -> None:
         notes = self._reading.notes
@@ -263,11 +265,12 @@ class _TableFile:
         notes.add(f"labels from {source} of {self._path}", asked=self._reading.labels_from == "table")
         if loose:
             notes.add(
-                f"{self._path} names {len(loose):,} pictures with another case, ending or number of zeros: {listed(loose)}"
+                f"{self._path} names {counted(len(loose), 'picture')} with another case, ending or number of zeros: "
+                f"{listed(loose)}"
             )
         if no_split:
-            which = f"{len(no_split):,} pictures whose {columns.split} is neither training nor test"
-            notes.add(f"{which} are not read: {listed(no_split)}")
+            which = f"{counted(len(no_split), 'picture')} whose {columns.split} is neither training nor test"
+            notes.add(f"passed over {which}: {listed(no_split)}")
         if self._states_split:
             notes.add(f"the pictures in {self._path} are {self._part} images by the name of the table")
 

@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from digitgan.data.conversion.arrays import CHANNELS, images_of_array
 from digitgan.data.conversion.labels import class_labels
-from digitgan.data.files import check_is_file, check_unpacked
 from digitgan.data.image_set import SPLITS, UNLABELLED, ImageSet, Split
 from digitgan.data.readers.base import ARRAY_OPTIONS, DataSource, Reading
 from digitgan.data.readers.splits import part_of
+from digitgan.data.safe_reading import check_is_file, check_unpacked
 from digitgan.errors import DataError, nearest
 
 IMAGE_NAMES: Final = ("x", "images", "data", "fea", "img", "imgs")

@@ -1,4 +1,4 @@
-"""NPZ, NumPy's zip of arrays, and NPY, a single array.
+"""NPZ, NumPy's zip of arrays, NPY, a single array, and a folder of NPY files.
 
 Pickled objects are never loaded. The sizes stated by the zip and by its arrays are checked against the size of the file before
 memory is allocated.
@@ -13,21 +13,22 @@ import tokenize
 import warnings
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from digitgan.data import files
+from digitgan.data import safe_reading
 from digitgan.data.conversion.arrays import images_of_array
 from digitgan.data.conversion.labels import class_labels
-from digitgan.data.files import DEFLATE_LIMIT, check_is_file, check_unpacked
+from digitgan.data.conversion.pictures import PICTURE_ENDINGS
 from digitgan.data.image_set import UNLABELLED, ImageSet, Split
 from digitgan.data.notes import Notes, listed
 from digitgan.data.readers.base import ARRAY_OPTIONS, DataSource, Reading
 from digitgan.data.readers.splits import Part, as_splits, part_of
+from digitgan.data.safe_reading import DEFLATE_LIMIT, check_is_file, check_unpacked
 from digitgan.errors import DataError, nearest
 
 MAX_UNPACKED_BYTES = 8 << 30
@@ -48,6 +49,10 @@ LABEL_NAMES: Final = ("labels", "label", "y", "targets", "target", "classes", "c
 """The usual names of the array of labels, in lower case, the most common first."""
 
 
+MAX_NPY_FILES: Final = 12
+"""Largest number of NPY files of a folder that are arrays of images and labels, and not images."""
+
+
 class _Pair(NamedTuple):
     """The names of the arrays of a split. Without labels, the images are an unlabelled set."""
 
@@ -56,8 +61,10 @@ class _Pair(NamedTuple):
 
 
 def npz_reader(path: Path, reading: Reading) -> DataSource | None:
-    """Return an NPZ or NPY file as a data source; None if the path is neither."""
-    if path.is_dir() or path.suffix.lower() not in (".npz", ".npy"):
+    """Return an NPZ or NPY file, or a folder of NPY files, as a data source; None if the path is none of them."""
+    if path.is_dir():
+        return _folder_source(path, reading)
+    if path.suffix.lower() not in (".npz", ".npy"):
         return None
     needs = "an NPZ file has a test split if it has arrays such as x_test and y_test"
     options = ARRAY_OPTIONS if path.suffix.lower() == ".npz" else ("image_shape",)
@@ -95,23 +102,57 @@ def read_npz(path: Path | str, split: Split = "train", reading: Reading | None =
     try:
         with zipfile.ZipFile(path) as archive:
             _check_size(archive, path)
-            pairs = _pairs(_names_in(archive), reading.label_column, path, reading.notes)
-            if split not in pairs:
-                raise DataError(f"{path}: has no {split} split; its arrays are {listed(_names_in(archive))}")
-            pair = pairs[split]
-            array = _read_array(archive, pair.images, path)
-            name = f"{path}: {pair.images}" if pair.images != "images" else str(path)
-            others = [_read_array(archive, other.images, path) for part, other in pairs.items() if part != split]
-            images = images_of_array(array, reading.conversion, reading.image_shape, reading.notes, name, others)
-            if pair.labels is None:
-                return ImageSet(images, np.zeros(len(images), dtype=np.int64), (UNLABELLED,), path.name)
-            parts = {part: _read_array(archive, each.labels, path) for part, each in pairs.items() if each.labels is not None}
-            labels, class_names = class_labels(parts, _class_names(archive, path), reading.notes, str(path))
+            return _read_pair(_names_in(archive), lambda name: _read_array(archive, name, path), path, split, reading)
     except DAMAGED as error:
         raise DataError(f"{path}: is not an NPZ file or is damaged ({error}); write it with np.savez") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def _read_pair(
+    names: Sequence[str], array: Callable[[str], npt.NDArray[np.generic]], path: Path, split: Split, reading: Reading
+) -> ImageSet:
+    """Read the images and the labels of a split.
+
+    Args:
+        names: the names of the arrays.
+        array: a function that returns the array of a name.
+        path: the file or folder, for messages.
+        split: the split.
+        reading: the request to read.
+    """
+    pairs = _pairs(names, reading.label_column, path, reading.notes)
+    if split not in pairs:
+        raise DataError(f"{path}: has no {split} split; its arrays are {listed(list(names))}")
+    pair = pairs[split]
+    name = f"{path}: {pair.images}" if pair.images != "images" else str(path)
+    others = [array(other.images) for part, other in pairs.items() if part != split]
+    images = images_of_array(array(pair.images), reading.conversion, reading.image_shape, reading.notes, name, others)
+    if pair.labels is None:
+        return ImageSet(images, np.zeros(len(images), dtype=np.int64), (UNLABELLED,), path.name)
+    parts = {part: array(each.labels) for part, each in pairs.items() if each.labels is not None}
+    class_names = _class_names(array("class_names"), path) if "class_names" in names else None
+    labels, class_names = class_labels(parts, class_names, reading.notes, str(path))
     return ImageSet(images, labels[split], class_names, path.name)
+
+
+def _folder_source(path: Path, reading: Reading) -> DataSource | None:
+    """Return a folder of NPY files, such as X.npy and Y.npy, as a data source; None for other folders."""
+    found = {file.stem: file for file in sorted(path.glob("*.npy")) if file.is_file()}
+    if not found or any(file.suffix.lower() in PICTURE_ENDINGS for file in path.rglob("*")):
+        return None
+    if len(found) > MAX_NPY_FILES:
+        raise DataError(
+            f"{path}: holds {len(found):,} NPY files; if each is an image, save them as one array, for example with "
+            "np.save('images.npy', np.stack(images)), and their labels as labels.npy"
+        )
+    names = list(found)
+
+    def load(split: Split) -> ImageSet:
+        return _read_pair(names, lambda name: _npy_array(found[name]), path, split, reading)
+
+    splits = tuple(_pairs(names, reading.label_column, path))
+    return DataSource(splits, load, "a folder of NPY files has a test split if it has files such as x_test.npy", ARRAY_OPTIONS)
 
 
 def _names_in(archive: zipfile.ZipFile) -> list[str]:
@@ -181,10 +222,7 @@ def _part_and_rest(name: str) -> tuple[Part | None, str]:
     return None, name
 
 
-def _class_names(archive: zipfile.ZipFile, path: Path) -> tuple[str, ...] | None:
-    if "class_names.npy" not in archive.namelist():
-        return None
-    names = _read_array(archive, "class_names", path)
+def _class_names(names: npt.NDArray[np.generic], path: Path) -> tuple[str, ...]:
     if names.dtype.kind != "U" or names.ndim != 1:
         raise DataError(f"{path}: class_names are {names.dtype} {names.shape}; they must be text (np.array(names, str))")
     return tuple(map(str, names))
@@ -192,18 +230,23 @@ def _class_names(archive: zipfile.ZipFile, path: Path) -> tuple[str, ...] | None
 
 def _read_npy(path: Path, reading: Reading) -> ImageSet:
     """Read a single array of images."""
+    images = images_of_array(_npy_array(path), reading.conversion, reading.image_shape, reading.notes, str(path))
+    reading.notes.add("an NPY file has no labels: one class")
+    return ImageSet(images, np.zeros(len(images), dtype=np.int64), (UNLABELLED,), path.name)
+
+
+def _npy_array(path: Path) -> npt.NDArray[np.generic]:
+    """Return the array of an NPY file."""
     size = path.stat().st_size
     with path.open("rb") as stream:
         header = _header(stream, path.name, path)
         if header.promised != size:
             raise DataError(f"{path}: damaged: it claims shape {header.shape} of {header.dtype}, but has {size} bytes")
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        array: npt.NDArray[np.generic] = np.load(path, mmap_mode="r", allow_pickle=False)
+        return array
     except (*DAMAGED_HEADER, OSError) as error:
         raise DataError(f"{path}: is damaged ({error})") from error
-    images = images_of_array(array, reading.conversion, reading.image_shape, reading.notes, str(path))
-    reading.notes.add("an NPY file has no labels: one class")
-    return ImageSet(images, np.zeros(len(images), dtype=np.int64), (UNLABELLED,), path.name)
 
 
 def _check_size(archive: zipfile.ZipFile, path: Path) -> None:
@@ -237,11 +280,16 @@ def _read_array(archive: zipfile.ZipFile, name: str, path: Path) -> npt.NDArray[
     if promised != entry.file_size:
         raise DataError(f"{path}: damaged: {name} claims shape {shape} of {dtype}, but has {entry.file_size} bytes")
     # zipfile compares the checksum when it reads to the end. A memory-mapped array is read once for this check.
-    if entry.compress_type == zipfile.ZIP_STORED and promised >= files.MAPPED_FROM and dtype == np.uint8 and not by_column:
+    if (
+        entry.compress_type == zipfile.ZIP_STORED
+        and promised >= safe_reading.MAPPED_FROM
+        and dtype == np.uint8
+        and not by_column
+    ):
         with archive.open(entry) as stream:
-            while stream.read(files.CHUNK):
+            while stream.read(safe_reading.CHUNK):
                 pass
-        return files.mapped(path, _place_of(entry, path) + header, shape)
+        return safe_reading.mapped(path, _place_of(entry, path) + header, shape)
     try:
         with warnings.catch_warnings(action="ignore"), archive.open(entry) as stream:
             return np.asarray(np.lib.format.read_array(stream, allow_pickle=False))

@@ -13,11 +13,11 @@ import numpy.typing as npt
 
 from digitgan.data.conversion.collection import Encoded, EncodedPictures, read_pictures
 from digitgan.data.conversion.labels import class_labels
-from digitgan.data.files import check_is_file
 from digitgan.data.image_set import UNLABELLED, ImageSet, Labels, Split
 from digitgan.data.notes import Problems
 from digitgan.data.readers.base import DataSource, Reading
 from digitgan.data.readers.parquet_layout import ParquetColumns, columns_of, parquet_files
+from digitgan.data.safe_reading import check_is_file
 from digitgan.errors import DataError
 
 ROWS_AT_ONCE: Final = 1000

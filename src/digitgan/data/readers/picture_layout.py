@@ -14,7 +14,7 @@ from digitgan.data.conversion.collection import read_pictures
 from digitgan.data.conversion.labels import class_labels, natural_order
 from digitgan.data.conversion.pictures import PICTURE_ENDINGS
 from digitgan.data.image_set import UNLABELLED, ImageSet, Split
-from digitgan.data.notes import Notes, listed
+from digitgan.data.notes import Notes, counted, listed
 from digitgan.data.readers.base import DataSource, Reading
 from digitgan.data.readers.file_tree import FileTree
 from digitgan.data.readers.label_tables import SPREADSHEETS, LabelTable, find_table
@@ -63,6 +63,9 @@ OTHER_PICTURES: Final = frozenset(
 
 OF_DIGITGAN: Final = (MANIFEST, FOLDER_MARK)
 """Files that `digitgan data convert` and `digitgan sample` write beside pictures."""
+
+JUNK: Final = re.compile(r"(thumbs|ehthumbs)\.db|desktop\.ini|(readme|license|licence|citation)(\.\w+)*")
+"""Names of files, in lower case, that say nothing about the pictures beside them."""
 
 Labels = Mapping[str, str | int | None]
 """The label of each picture by its path; None for pictures without labels."""
@@ -144,7 +147,7 @@ def picture_layout(tree: FileTree, reading: Reading) -> PictureLayout | None:
             raise DataError(f"{tree.name}: holds no table that names its pictures, such as labels.csv; leave out {option}")
     _note_others(others, table, notes)
     if table is not None and table.parts:
-        _note_not_in_table([path for path in pictures if path not in table.labels], table, notes)
+        _note_not_in_table(pictures, table, notes)
         labels = {path: table.labels[path] for path in table.parts}
         return _by_part(tree, labels, table.parts, notes)
     parts: dict[str, Part] = {}
@@ -160,7 +163,7 @@ def picture_layout(tree: FileTree, reading: Reading) -> PictureLayout | None:
         labels |= _labels_of(tree, inside, inner_of_split(inside, folder) if folders else folder, table, reading)
         parts |= dict.fromkeys(inside, part)
     if outside := [path for path in pictures if path not in parts]:
-        notes.add(f"{len(outside):,} pictures outside of its train and test folders are not read: {listed(outside)}")
+        notes.add(f"passed over {counted(len(outside), 'picture')} outside of the folders of splits: {listed(outside)}")
     return _by_part(tree, labels, parts, notes)
 
 
@@ -186,8 +189,8 @@ def _by_part(tree: FileTree, labels: Labels, parts: Mapping[str, Part], notes: N
             )
         if labelled and len(with_label) < len(of_this):
             without = [path for path in of_this if path not in with_label]
-            which = f"all {len(without):,} {part}" if not with_label else f"{len(without):,}"
-            notes.add(f"{which} pictures without a class are not read: {listed(without)}")
+            which = "" if with_label else f"the {part} split, "
+            notes.add(f"passed over {which}{counted(len(without), 'picture')} without a class: {listed(without)}")
         if not labelled or with_label:
             kept[part] = with_label if labelled else of_this
     return PictureLayout(as_splits(kept, notes))
@@ -242,7 +245,7 @@ def _labels_of(
             )
         return dict.fromkeys(loose)
     if loose:
-        notes.add(f"{len(loose):,} pictures beside the class folders have no class and are not read: {listed(loose)}")
+        notes.add(f"passed over {counted(len(loose), 'picture')} without a class, beside the class folders: {listed(loose)}")
     _note_empty(tree, base, folders, notes)
     inside = [path for path in pictures if "/" in path[len(base) + 1 if base else 0 :]]
     outer = {path: path[len(base) + 1 if base else 0 :].split("/")[0] for path in inside}
@@ -262,7 +265,7 @@ def _by_table(
     tree: FileTree, pictures: Sequence[str], base: str, table: LabelTable, reading: Reading
 ) -> dict[str, str | int | None]:
     """Return the labels that a table gives to pictures, and leave out the others."""
-    _note_not_in_table([path for path in pictures if path not in table.labels], table, reading.notes)
+    _note_not_in_table(pictures, table, reading.notes)
     found = {path: table.labels[path] for path in pictures if path in table.labels}
     _, folders = level(found, base)
     if reading.labels_from == "auto" and len(folders) > 1 and not table.names_dataset:
@@ -276,9 +279,9 @@ def _by_table(
     return found
 
 
-def _note_not_in_table(without: Sequence[str], table: LabelTable, notes: Notes) -> None:
-    if without:
-        notes.add(f"{len(without):,} pictures are not in {table.name} and are not read: {listed(list(without))}")
+def _note_not_in_table(pictures: Sequence[str], table: LabelTable, notes: Notes) -> None:
+    if without := [path for path in pictures if path not in table.labels and path not in table.left_out]:
+        notes.add(f"passed over {counted(len(without), 'picture')} not in {table.name}: {listed(without)}")
 
 
 def _class_in_name(path: str) -> str | None:
@@ -295,15 +298,26 @@ def _note_others(others: Sequence[str], table: LabelTable | None, notes: Notes) 
     left = [path for path in others if path not in {*used, *unread} and PurePosixPath(path).name not in OF_DIGITGAN]
     if unread:
         endings = natural_order({PurePosixPath(path).suffix.lower() for path in unread})
-        notes.add(f"passed over {len(unread):,} pictures in formats that are not read ({', '.join(endings)}): {listed(unread)}")
+        kinds = f"in formats that are not read ({', '.join(endings)})"
+        notes.add(f"passed over {counted(len(unread), 'picture')} {kinds}: {listed(unread)}")
     spreadsheets = [path for path in left if path.lower().endswith(SPREADSHEETS)]
     if spreadsheets:
-        notes.add(f"passed over {len(spreadsheets):,} spreadsheets; save a table of labels as CSV: {listed(spreadsheets)}")
+        count = counted(len(spreadsheets), "spreadsheet")
+        notes.add(f"passed over {count}; save a table of labels as CSV: {listed(spreadsheets)}")
     tables = [path for path in left if path.lower().endswith((".csv", ".tsv", ".jsonl"))]
     if tables:
-        notes.add(f"passed over {len(tables):,} tables that do not give the pictures classes: {listed(tables)}")
-    if rest := [path for path in left if path not in {*tables, *spreadsheets}]:
-        notes.add(f"passed over {len(rest):,} files that are no pictures: {listed(rest)}")
+        notes.add(f"passed over {counted(len(tables), 'table')} without classes of the pictures: {listed(tables)}")
+    rest = [path for path in left if path not in {*tables, *spreadsheets}]
+    if known := [path for path in rest if _is_known_junk(path)]:
+        notes.add(f"passed over {counted(len(known), 'system or readme file')}: {listed(known[:3])}", asked=True)
+    if others := [path for path in rest if path not in known]:
+        notes.add(f"passed over {counted(len(others), 'file')} of other kinds: {listed(others)}")
+
+
+def _is_known_junk(path: str) -> bool:
+    """Return whether systems and programs write such a file everywhere, so that it tells nothing about the pictures."""
+    parts = path.lower().split("/")
+    return any(part.startswith(".") or part == "__macosx" for part in parts) or bool(JUNK.fullmatch(parts[-1]))
 
 
 def _note_empty(tree: FileTree, base: str, folders: Sequence[str], notes: Notes) -> None:

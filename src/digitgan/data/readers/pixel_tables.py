@@ -16,13 +16,13 @@ import numpy.typing as npt
 
 from digitgan.data.conversion.arrays import images_of_array
 from digitgan.data.conversion.labels import class_labels
-from digitgan.data.files import open_content
 from digitgan.data.image_set import UNLABELLED, ImageSet, Split
-from digitgan.data.notes import MAX_LISTED, Problems, listed
+from digitgan.data.notes import MAX_LISTED, Problems, counted, listed
 from digitgan.data.progress import ProgressLines, in_megabytes
 from digitgan.data.readers.base import ARRAY_OPTIONS, DataSource, Reading
 from digitgan.data.readers.columns import INDEX_COLUMNS, LABEL_COLUMNS, SPLIT_COLUMNS, plain_name, usual_columns
 from digitgan.data.readers.splits import Part, as_splits, part_in, part_of
+from digitgan.data.safe_reading import open_content
 from digitgan.errors import DataError
 
 ENDINGS: Final = (".csv", ".csv.gz", ".csv.xz", ".tsv")
@@ -58,9 +58,8 @@ def pixel_table_reader(path: Path, reading: Reading) -> DataSource | None:
         reading.notes.add(f"read from the file {others[0].name} within it", asked=True)
         return _source({None: others[0]}, reading)
     if others:
-        reading.notes.add(
-            f"passed over {len(others):,} tables without a split in their names: {listed([f.name for f in others])}"
-        )
+        count = counted(len(others), "table")
+        reading.notes.add(f"passed over {count} without a split in the file name: {listed([file.name for file in others])}")
     labelled = {part: _is_labelled(file, reading) for part, file in files.items()}
     if any(labelled.values()):
         for part in [part for part, has in labelled.items() if not has]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from digitgan.data.image_set import ImageSet
+from digitgan.data.notes import Notes
 from digitgan.data.readers.base import DataSource, Reading
 from digitgan.data.readers.folders import read_folder
 from digitgan.data.readers.idx import read_idx_set
@@ -60,7 +61,10 @@ def _load(path: Path, manifest: Mapping[str, Any], reading: Reading) -> ImageSet
         whole = read_folder(path / names[0] if names else path, "train", reading)
     elif kind in ("npz", "idx"):
         places = dict.fromkeys(path / (name if kind == "npz" else PurePosixPath(name).parent) for name in names)
-        parts = [read_npz(each, "train", reading) if kind == "npz" else read_idx_set(each, "train", reading) for each in places]
+        # The labels of one IDX file say nothing about those of the set.
+        of_file = reading if kind == "npz" else replace(reading, notes=Notes())
+        read = read_npz if kind == "npz" else read_idx_set
+        parts = [read(each, "train", of_file) for each in places]
         if not parts:
             raise DataError(f"{path / MANIFEST}: lists no files; generate the set again")
         whole = parts[0]

@@ -36,7 +36,7 @@ class ParquetFile(Writer):
             import pyarrow as pa
             import pyarrow.parquet as pq
         except ImportError as problem:
-            raise UsageError("--format parquet: needs pyarrow; install it with: pip install 'digitgan[parquet]'") from problem
+            raise UsageError("the format parquet needs pyarrow; install it with: pip install 'digitgan[parquet]'") from problem
         features = {"image": {"_type": "Image"}, "label": {"names": list(class_names), "_type": "ClassLabel"}}
         schema = pa.schema(
             [("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])), ("label", pa.int64())],

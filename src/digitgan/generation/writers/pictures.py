@@ -107,7 +107,7 @@ def picture_paths(labels: Labels, class_names: Sequence[str], first: int = 0) ->
         # Model files are untrusted: a class name must not lead out of the folder, nor make a hidden folder.
         valid = name and Path(name).name == name and not name.startswith(".") and name.isprintable()
         if not valid or used.count(name) > 1:
-            raise UsageError(f"--format folder: class name {name!r} is not a valid folder name or not unique; use --format npz")
+            raise UsageError(f"class name {name!r} is not a valid folder name or not unique; write the format npz instead")
     return [Path(class_names[label]) / f"{index:08d}.png" for index, label in enumerate(labels, first)]
 
 

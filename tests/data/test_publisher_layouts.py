@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from digitgan.data import Dataset, DatasetFile, EmnistArchive, ImageSet, Layout
-from digitgan.data.layouts import IdxFiles
+from digitgan.data.publisher_layouts import IdxFiles
 from digitgan.data.remote import ContentError
 from digitgan.errors import DataError
 

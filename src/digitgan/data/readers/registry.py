@@ -39,7 +39,7 @@ READERS: Final = Registry[Reader](
         "a folder of pictures": folder_reader,
         "a ZIP or TAR archive of pictures": archive_reader,
         "a folder of IDX files": idx_reader,
-        "an NPZ or NPY file": npz_reader,
+        "an NPZ or NPY file, or a folder of NPY files": npz_reader,
         "a Parquet file or a folder of them": parquet_reader,
         "a MATLAB file": mat_reader,
         "CIFAR's binary files": cifar_reader,

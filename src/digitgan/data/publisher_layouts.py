@@ -18,11 +18,11 @@ from typing import IO, ClassVar, Final, final
 
 import numpy as np
 
-from digitgan.data.files import DEFLATE_LIMIT, Content
 from digitgan.data.image_set import ImageSet, Labels, Pixels, Split
 from digitgan.data.readers.cifar import decode_records
 from digitgan.data.readers.idx import idx_sha256, idx_stems, mapping_of, read_idx_content, read_idx_part
 from digitgan.data.remote import ContentError, DatasetFile
+from digitgan.data.safe_reading import DEFLATE_LIMIT, Content
 from digitgan.errors import DataError
 
 MAX_TEXT_BYTES: Final = 1 << 16
