@@ -406,3 +406,10 @@ def test_a_column_that_no_table_has_is_refused(tmp_path: Path) -> None:
         DataError, match=r"holds no table that names its pictures, such as labels\.csv; leave out --label-column"
     ):
         read(tmp_path, label_column="kind")
+
+
+def test_numbers_in_the_table_of_one_split_and_in_the_folders_of_the_other(tmp_path: Path) -> None:
+    pictures(tmp_path, ("train/7/a.png", "train/10/b.png", "val/c.png", "val/d.png"))
+    write(tmp_path, "val/labels.csv", "file,label", "c.png,10", "d.png,7")
+    assert read(tmp_path)[0].class_names == ("7", "10")
+    assert classes(read(tmp_path, "test")[0]) == {2: "10", 3: "7"}

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Final, final
+from typing import Final
 
 import numpy as np
 
@@ -71,18 +70,6 @@ Labels = Mapping[str, str | int | None]
 """The label of each picture by its path; None for pictures without labels."""
 
 
-@final
-@dataclass(frozen=True)
-class PictureLayout:
-    """The pictures of each split, with their labels.
-
-    Attributes:
-        splits: the labels of the pictures of each split, by their paths. All are None in a set without labels.
-    """
-
-    splits: Mapping[Split, Labels]
-
-
 def picture_source(tree: FileTree, reading: Reading) -> DataSource | None:
     """Return the pictures of a tree as a data source; None if it holds none.
 
@@ -93,24 +80,22 @@ def picture_source(tree: FileTree, reading: Reading) -> DataSource | None:
     if layout is None:
         return None
     needs = "put the pictures of each split into a folder named train or test"
-    return DataSource(
-        tuple(layout.splits), lambda split: _load(tree, layout, split, reading), needs, ("labels_from", "label_column")
-    )
+    return DataSource(tuple(layout), lambda split: _load(tree, layout, split, reading), needs, ("labels_from", "label_column"))
 
 
-def _load(tree: FileTree, layout: PictureLayout, split: Split, reading: Reading) -> ImageSet:
-    name = tree.name if list(layout.splits) == ["train"] else f"{tree.name} ({split})"
-    values = {part: np.array(list(found.values())) for part, found in layout.splits.items() if found}
-    if all(label is None for found in layout.splits.values() for label in found.values()):
-        labels = {split: np.zeros(len(layout.splits[split]), dtype=np.int64)}
+def _load(tree: FileTree, layout: Mapping[Split, Labels], split: Split, reading: Reading) -> ImageSet:
+    name = tree.name if list(layout) == ["train"] else f"{tree.name} ({split})"
+    values = {part: np.array(list(found.values())) for part, found in layout.items() if found}
+    if all(label is None for found in layout.values() for label in found.values()):
+        labels = {split: np.zeros(len(layout[split]), dtype=np.int64)}
         class_names: tuple[str, ...] = (UNLABELLED,)
     else:
         labels, class_names = class_labels(values, None, reading.notes, name)
-    paths = list(layout.splits[split])
+    paths = list(layout[split])
     # By class, then by name, whatever the order of the files.
     rank = {path: place for place, path in enumerate(natural_order(paths))}
     order = sorted(range(len(paths)), key=lambda place: (labels[split][place], rank[paths[place]]))
-    others = [path for part, found in layout.splits.items() if part != split for path in found]
+    others = [path for part, found in layout.items() if part != split for path in found]
     images, kept = read_pictures(
         tree.pictures([paths[place] for place in order]),
         reading.conversion,
@@ -123,8 +108,10 @@ def _load(tree: FileTree, layout: PictureLayout, split: Split, reading: Reading)
     return ImageSet(images, labels[split][order][kept], class_names, name)
 
 
-def picture_layout(tree: FileTree, reading: Reading) -> PictureLayout | None:
-    """Return the pictures of a tree by split, with their labels; None if it holds none.
+def picture_layout(tree: FileTree, reading: Reading) -> dict[Split, Labels] | None:
+    """Return the pictures of each split of a tree, with their labels; None if it holds none.
+
+    All labels are None in a set without labels.
 
     What is passed over or guessed is added to the notes.
 
@@ -167,14 +154,17 @@ def picture_layout(tree: FileTree, reading: Reading) -> PictureLayout | None:
     return _by_part(tree, labels, parts, notes)
 
 
-def _by_part(tree: FileTree, labels: Labels, parts: Mapping[str, Part], notes: Notes) -> PictureLayout:
-    """Return the layout of pictures with known labels and parts.
+def _by_part(tree: FileTree, labels: Labels, parts: Mapping[str, Part], notes: Notes) -> dict[Split, Labels]:
+    """Return the pictures of each split, given the label and the part of each.
 
     Pictures without a label are left out where others have one.
 
     Raises:
         DataError: if test images have labels and training images have none.
     """
+    if any(isinstance(label, str) for label in labels.values()):
+        # A table may give numbers as classes, and the folders of the other split the same numbers as texts.
+        labels = {path: None if label is None else str(label) for path, label in labels.items()}
     of_part: dict[Part, dict[str, str | int | None]] = {}
     for path, label in labels.items():
         of_part.setdefault(parts[path], {})[path] = label
@@ -193,7 +183,7 @@ def _by_part(tree: FileTree, labels: Labels, parts: Mapping[str, Part], notes: N
             notes.add(f"passed over {which}{counted(len(without), 'picture')} without a class: {listed(without)}")
         if not labelled or with_label:
             kept[part] = with_label if labelled else of_this
-    return PictureLayout(as_splits(kept, notes))
+    return as_splits(kept, notes)
 
 
 def _pictures_of(tree: FileTree) -> tuple[list[str], list[str]]:
@@ -310,8 +300,8 @@ def _note_others(others: Sequence[str], table: LabelTable | None, notes: Notes) 
     rest = [path for path in left if path not in {*tables, *spreadsheets}]
     if known := [path for path in rest if _is_known_junk(path)]:
         notes.add(f"passed over {counted(len(known), 'system or readme file')}: {listed(known[:3])}", asked=True)
-    if others := [path for path in rest if path not in known]:
-        notes.add(f"passed over {counted(len(others), 'file')} of other kinds: {listed(others)}")
+    if further := [path for path in rest if path not in known]:
+        notes.add(f"passed over {counted(len(further), 'file')} of other kinds: {listed(further)}")
 
 
 def _is_known_junk(path: str) -> bool:
