@@ -74,7 +74,7 @@ def test_unlabelled_images_belong_to_their_predicted_class(classifier: FeatureCl
 
 
 def test_images_of_another_size_are_refused(classifier: FeatureClassifier) -> None:
-    with pytest.raises(UsageError, match=r"9x8 grey.*8x8 grey"):
+    with pytest.raises(UsageError, match=r"8x9 grey.*8x8 grey"):
         summarise(classifier, [(np.zeros((5, 9, 8), dtype=np.uint8), None)], 5)
     with pytest.raises(UsageError, match="8x8 RGB"):
         summarise(classifier, [(np.zeros((5, 8, 8, 3), dtype=np.uint8), None)], 5)

@@ -230,7 +230,7 @@ def test_the_folder_one_is_in_is_not_written_over(tmp_path: Path, monkeypatch: p
 
 
 def test_idx_holds_no_colour(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"--format idx: .*--format npz"):
+    with pytest.raises(UsageError, match=r"--format idx: .*write the format npz"):
         WRITERS.find("idx").write(tmp_path / "drawn", blocks(COLOUR), LABELS, NAMES)
     assert tree(tmp_path) == {}
 
@@ -241,7 +241,7 @@ def test_idx_holds_256_classes_and_no_more(tmp_path: Path) -> None:
     WRITERS.find("idx").write(tmp_path / "drawn", blocks(GREY[:4]), labels, names[:256])
     found = read_idx_set(tmp_path / "drawn", "train")
     assert [int(found.class_names[label]) for label in found.labels] == labels.tolist()
-    with pytest.raises(UsageError, match=r"\b257\b.*--format npz"):
+    with pytest.raises(UsageError, match=r"\b257\b.*write the format npz"):
         WRITERS.find("idx").write(tmp_path / "more", blocks(GREY[:4]), labels, names)
 
 
@@ -252,13 +252,13 @@ def test_a_picture_too_large_to_look_at_is_refused_before_anything_is_drawn(tmp_
 
 @pytest.mark.parametrize("name", ["T-shirt/top", "..", ".", "", "/tmp/evil", "../../evil", ".hidden", "a\0b", "a\nb"])
 def test_a_class_name_that_cannot_be_a_folder_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UsageError, match=f"{re.escape(repr(name))}.*--format npz"):
+    with pytest.raises(UsageError, match=f"{re.escape(repr(name))}.*write the format npz"):
         WRITERS.find("folder").write(tmp_path / "deep" / "drawn", breaking_blocks(), LABELS, ("zero", name, "two"))
     assert tree(tmp_path) == {}
 
 
 def test_two_classes_of_one_name_do_not_become_one_folder(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"'one'.*--format npz"):
+    with pytest.raises(UsageError, match=r"'one'.*write the format npz"):
         WRITERS.find("folder").write(tmp_path / "drawn", breaking_blocks(), LABELS, ("zero", "one", "one"))
 
 

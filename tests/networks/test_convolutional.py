@@ -106,7 +106,7 @@ def test_activations_start_at_unit_scale() -> None:
 
 def test_images_of_an_unfit_size_are_refused_with_the_setting() -> None:
     odd = ImageSpec(channels=1, height=30, width=28, classes=10)
-    with pytest.raises(SizeError, match=r"generator\.channels = \[64, 32, 16\] .* 4;[^;]* 30x28"):
+    with pytest.raises(SizeError, match=r"generator\.channels = \[64, 32, 16\] .* 4;[^;]* 28x30"):
         ConvolutionalGenerator(FAST.generator, odd)
     assert build_discriminator(FAST, odd)(torch.zeros(2, 1, 30, 28), torch.arange(2)).logits.shape == (2,)
 

@@ -96,8 +96,8 @@ def test_every_setting_gives_images_scores_and_gradients(name: str) -> None:
         ([], ImageSpec(1, 34, 34, 10), ["generator.smallest = 4", "34x34", "32x32", "36x36"]),
         ([], ImageSpec(1, 100, 100, 10), ["100x100", "96x96", "104x104"]),
         (["generator.patch=4"], ImageSpec(1, 30, 30, 10), ["generator.patch = 4", "30x30", "28x28", "32x32"]),
-        ([], ImageSpec(1, 64, 65, 10), ["64x65", "64x64"]),
-        ([], ImageSpec(1, 3, 8, 10), ["3x8", "4x8"]),
+        ([], ImageSpec(1, 64, 65, 10), ["65x64", "64x64"]),
+        ([], ImageSpec(1, 3, 8, 10), ["8x3", "8x4"]),
         (["generator.smallest=32"], ImageSpec(1, 64, 64, 10), ["generator.smallest = 32"]),
     ],
 )
@@ -117,7 +117,7 @@ def test_a_nearest_size_can_be_made() -> None:
             ResidualGenerator(residual().generator, ImageSpec(1, height, width, 10))
         named = str(refused.value).split("Resize the images to ")[1].split(",")[0].split(" or ")
         for size in named:
-            high, wide = map(int, size.split("x"))
+            wide, high = map(int, size.split("x"))
             ResidualGenerator(residual().generator, ImageSpec(1, high, wide, 10))
         assert named
 

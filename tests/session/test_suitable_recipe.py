@@ -40,7 +40,7 @@ def test_the_recipe_suits_size_colour_number_and_device(
     name, reason = suitable_recipe(spec, images, device)
     assert name == expected
     assert name in CHOSEN_RECIPES
-    told = ("without labels", f"{images // spec.classes:,}", str(spec.height))
+    told = ("a single class", f"{images // spec.classes:,}", str(spec.height))
     assert any(each in reason for each in told)
 
 

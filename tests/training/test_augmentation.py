@@ -526,7 +526,7 @@ def test_every_kind_of_training_is_augmented(new_trainer: NewTrainer, digits: Im
         (("augmentation.name=fixd",), (28, 28), r"augmentation\.name.*'fixed'"),
         (("augmentation.interval=0",), (28, 28), r"augmentation\.interval"),
         (("augmentation.target=-0.1",), (28, 28), r"augmentation\.target"),
-        ((), (1, 28), r"augmentation\.name = \"fixed\" .*1x28"),
+        ((), (1, 28), r"augmentation\.name = \"fixed\" .*28x1"),
     ],
 )
 def test_an_augmentation_that_does_not_work_is_refused_before_anything_is_written(
