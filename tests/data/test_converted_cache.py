@@ -87,3 +87,11 @@ def test_links_that_lead_back_end(source: Path) -> None:
     (source / "a" / "up").symlink_to(source, target_is_directory=True)
     (source / "self").symlink_to(source, target_is_directory=True)
     assert len(load_image_set(str(source))) == 12
+
+
+def test_stored_images_are_not_converted_again(source: Path) -> None:
+    for path in source.rglob("*.png"):
+        Image.fromarray(np.eye(9, dtype=np.uint8)).save(path)
+    first, again = load_image_set(str(source)), load_image_set(str(source))
+    assert first.images.max() == again.images.max() == 1
+    assert again.notes == first.notes

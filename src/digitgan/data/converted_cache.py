@@ -18,7 +18,7 @@ from digitgan.data.named import cache_folder
 from digitgan.data.notes import Notes
 from digitgan.data.read_options import ReadOptions
 from digitgan.data.readers.file_tree import FolderTree
-from digitgan.data.readers.npz import read_npz
+from digitgan.data.readers.npz import read_arrays
 from digitgan.data.readers.registry import READERS
 from digitgan.errors import DataError
 from digitgan.files import replacing
@@ -30,7 +30,7 @@ MIN_SECONDS: Final = 3.0
 MAX_BYTES: Final = 4 << 30
 """Largest size of the cache. The sets that were not used for the longest time are removed first."""
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """A change of what readers or conversions do with the same files must change this number."""
 
 
@@ -60,16 +60,18 @@ class ConvertedCache:
     def load(self, notes: Notes) -> ImageSet | None:
         """Return the stored set and add its notes; None if there is none or it is damaged."""
         try:
-            stored = read_npz(self._path)
+            # The arrays as they were stored: `read_npz` would convert them again.
+            stored = read_arrays(self._path, ("images", "labels", "class_names"))
             facts = json.loads(self._path.with_suffix(".json").read_text(encoding="utf-8"))
             name, lines, unasked = str(facts["name"]), list(facts["notes"]), list(facts["unasked"])
+            images = ImageSet(stored["images"], stored["labels"], tuple(map(str, stored["class_names"])), name)
         except (DataError, OSError, ValueError, LookupError, TypeError):
             return None
         for line in lines:
             notes.add(line, asked=line not in unasked)
         with contextlib.suppress(OSError):
             os.utime(self._path)  # used now
-        return ImageSet(stored.images, stored.labels, stored.class_names, name)
+        return images
 
     def store(self, images: ImageSet, notes: Notes, seconds: float) -> None:
         """Store a set if reading it took long, and no file of the source has changed since. A full disk is no problem."""

@@ -109,6 +109,21 @@ def read_npz(path: Path | str, split: Split = "train", reading: Reading | None =
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
+def read_arrays(path: Path, names: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
+    """Return arrays of an NPZ file as they are stored.
+
+    Raises:
+        DataError: if the file is missing or damaged, or lacks an array.
+    """
+    check_is_file(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            _check_size(archive, path)
+            return {name: _read_array(archive, name, path) for name in names}
+    except (*DAMAGED, OSError) as error:
+        raise DataError(f"{path}: is not an NPZ file or is damaged ({error}); write it with np.savez") from error
+
+
 def _read_pair(
     names: Sequence[str], array: Callable[[str], npt.NDArray[np.generic]], path: Path, split: Split, reading: Reading
 ) -> ImageSet:
