@@ -437,5 +437,28 @@ def test_nearly_black_images_are_said(tmp_path: Path) -> None:
 
 def test_class_names_of_several_lines_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=np.full((2, 4, 3), 200, np.uint8), labels=["a\nb", "c"])
-    with pytest.raises(DataError, match="one line without control characters"):
+    with pytest.raises(DataError, match="one line of valid Unicode"):
+        load_image_set(str(tmp_path / "a.npz"))
+
+
+def test_the_folder_of_an_unknown_user_is_no_crash() -> None:
+    with pytest.raises(DataError, match="does not exist"):
+        load_image_set("~nobody-of-this-name/pictures")
+
+
+def test_a_folder_with_an_archive_names_it(tmp_path: Path) -> None:
+    (tmp_path / "train.zip").write_bytes(b"PK")
+    with pytest.raises(DataError, match=r"holds no images that are read, but train\.zip; name that file"):
+        load_image_set(str(tmp_path))
+
+
+def test_all_unknown_classes_are_named(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=np.full((2, 4, 3), 200, np.uint8), labels=["cat", "dog"])
+    with pytest.raises(DataError, match=r"--classes cats: did you mean 'cat'.*; dogs: did you mean 'dog'"):
+        load_image_set(str(tmp_path / "a.npz"), read=ReadOptions(classes=("cats", "dogs")))
+
+
+def test_infinite_labels_are_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=np.full((2, 4, 3), 200, np.uint8), labels=[1.0, np.inf])
+    with pytest.raises(DataError, match="label inf is not an integer"):
         load_image_set(str(tmp_path / "a.npz"))

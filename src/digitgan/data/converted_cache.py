@@ -20,6 +20,7 @@ from digitgan.data.read_options import ReadOptions
 from digitgan.data.readers.file_tree import FolderTree
 from digitgan.data.readers.npz import read_arrays
 from digitgan.data.readers.registry import READERS
+from digitgan.data.safe_reading import local_path
 from digitgan.errors import DataError
 from digitgan.files import replacing
 from digitgan.version import __version__
@@ -32,6 +33,10 @@ MAX_BYTES: Final = 4 << 30
 
 FORMAT: Final = 2
 """A change of what readers or conversions do with the same files must change this number."""
+
+
+BESIDE: Final = ("", ".bin", ".gz", ".xz", ".txt", ".idx3-ubyte", ".idx1-ubyte")
+"""Extensions of files of which several may be one image set."""
 
 
 class ConvertedCache:
@@ -47,7 +52,7 @@ class ConvertedCache:
     """
 
     def __init__(self, source: str, split: Split, read: ReadOptions) -> None:
-        self._source = Path(source).expanduser()
+        self._source = local_path(source)
         self._asked = [FORMAT, __version__, list(READERS), str(self._source.resolve()), split, read.record()]
         self._path = cache_folder() / "converted" / f"{self._key()}.npz"
 
@@ -91,7 +96,11 @@ class ConvertedCache:
 def _states(path: Path) -> Iterator[str]:
     """Yield a line for each file below a path: its name, size and times."""
     if not path.is_dir():
-        yield _state(path, path.stat())
+        # Readers of IDX files and of CIFAR's look for further files of the set beside a file.
+        beside = [file for file in path.parent.iterdir() if file.suffix in BESIDE] if path.suffix.lower() in BESIDE else [path]
+        for file in sorted({path, *beside}):
+            with contextlib.suppress(OSError):
+                yield _state(file, file.stat())
         return
     for name in FolderTree(path).files:  # it ends at links that lead back
         with contextlib.suppress(OSError):

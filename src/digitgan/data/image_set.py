@@ -29,7 +29,7 @@ class ImageSet:
         labels: int64 (n,), each in [0, len(class_names)).
         class_names: one name for each class, in the order of the labels.
         name: the name of the image set in messages and records, such as "mnist (train)".
-        notes: what was passed over, guessed or converted when the images were read, one line each.
+        notes: what was ignored, guessed or converted when the images were read, one line each.
 
     Raises:
         DataError: if an array has the wrong type or shape, the arrays differ in length or are empty, or a label has no class.

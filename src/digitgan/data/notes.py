@@ -12,7 +12,7 @@ MAX_LISTED: Final = 10
 
 @final
 class Notes:
-    """The things that a reader passed over, guessed, renumbered or converted, one line each.
+    """The things that a reader ignored, guessed, renumbered or converted, one line each.
 
     Attributes:
         lines: all lines, in the order in which they were added.

@@ -106,9 +106,9 @@ class ReadOptions:
         """
         if self.classes is None or self.classes == images.class_names:
             return images
-        for name in self.classes:
-            if name not in images.class_names:
-                raise DataError(f"{images.name}: --classes {name}: {nearest(name, images.class_names)}")
+        if unknown := [name for name in self.classes if name not in images.class_names]:
+            problems = "; ".join(f"{name}: {nearest(name, images.class_names)}" for name in unknown)
+            raise DataError(f"{images.name}: --classes {problems}")
         kept = [label for label, name in enumerate(images.class_names) if name in self.classes]
         place = np.full(len(images.class_names), -1, dtype=np.int64)
         place[kept] = np.arange(len(kept))
@@ -148,7 +148,7 @@ class ReadOptions:
         shape, classes = of_type("image_shape", list), of_type("classes", list)
         return cls(
             Conversion.of_record(of_type("conversion", Mapping) or {}),
-            None if shape is None else tuple(map(int, shape)),
+            tuple(shape) if shape and all(type(side) is int and side > 0 for side in shape) else None,
             of_type("labels_from", str) or "auto",
             of_type("label_column", str),
             None if classes is None else tuple(map(str, classes)),

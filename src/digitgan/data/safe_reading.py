@@ -57,6 +57,14 @@ class Content:
     packed: int | None = None
 
 
+def local_path(source: str) -> Path:
+    """Return a source as a path, with "~" as the user's folder; "~name" of an unknown user stays as it is."""
+    try:
+        return Path(source).expanduser()
+    except RuntimeError:
+        return Path(source)
+
+
 def check_is_file(path: Path) -> None:
     """Check that a path is a regular file.
 

@@ -21,8 +21,10 @@ from digitgan.data.named import load_dataset, splits_on_disk
 from digitgan.data.notes import Notes, listed
 from digitgan.data.progress import ProgressFn, silent
 from digitgan.data.read_options import ReadOptions
+from digitgan.data.readers.archives import ARCHIVE_ENDINGS
 from digitgan.data.readers.base import READING_OPTIONS, DataSource, Reading
 from digitgan.data.readers.registry import READERS, reader_of
+from digitgan.data.safe_reading import local_path
 from digitgan.errors import DataError, UsageError, nearest
 
 DEFAULT_SOURCE: Final = "mnist"
@@ -92,7 +94,7 @@ class DataRequest:
         further = before.get("joined")
         recorded = [str(before.get("source") or DEFAULT_SOURCE), *(map(str, further) if isinstance(further, list) else ())]
         source, *joined = sources or recorded
-        places = [each if each in DATASETS else str(Path(each).expanduser().resolve()) for each in (source, *joined)]
+        places = [each if each in DATASETS else str(local_path(each).resolve()) for each in (source, *joined)]
         if len(set(places)) < len(places):
             twice = next(each for place, each in zip(places, (source, *joined), strict=True) if places.count(place) > 1)
             raise UsageError(f"--data {twice}: is named twice, and its images would be used twice; name it once")
@@ -219,7 +221,7 @@ def load_image_set(
 ) -> ImageSet:
     """Load one split of a data source.
 
-    The notes of the image set state what was passed over, guessed or converted. `notify` receives them too.
+    The notes of the image set state what was ignored, guessed or converted. `notify` receives them too.
 
     Args:
         source: "mnist", another name in `DATASETS`, "digits", or the path of what a reader in `READERS` reads, such as a folder
@@ -267,7 +269,7 @@ def load_image_set(
 
 
 def _exists(source: str) -> bool:
-    return bool(source) and "\0" not in source and Path(source).expanduser().exists()
+    return bool(source) and "\0" not in source and local_path(source).exists()
 
 
 def _load(source: str, split: Split, data_dir: Path | None, allow_download: bool, reading: Reading) -> ImageSet:
@@ -349,7 +351,7 @@ def split_facts(images: ImageSet) -> SplitFacts:
 def _find(source: str, reading: Reading) -> DataSource:
     if source == DIGITS:
         return DataSource(SPLITS, embedded_digits, "", ())
-    path = Path(source).expanduser()
+    path = local_path(source)
     if source and path.exists():
         if (found := reader_of(path, reading)) is not None:
             return found
@@ -364,7 +366,10 @@ def _advice(path: Path) -> str:
     """Return what to do with a path that no reader reads."""
     ending = path.suffix.lower()
     if path.is_dir():
-        return "holds no images that are read" if any(path.iterdir()) else "is empty"
+        inside = sorted(path.iterdir())
+        if archives := [entry.name for entry in inside if entry.name.lower().endswith(ARCHIVE_ENDINGS)]:
+            return f"holds no images that are read, but {listed(archives)}; name that file"
+        return "holds no images that are read" if inside else "is empty"
     if ending in PICTURE_ENDINGS:
         return f"is a single picture; name its folder, {path.parent}"
     if ending in HDF5_ENDINGS:

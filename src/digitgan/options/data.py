@@ -27,7 +27,7 @@ class DataOptions(CommandOptions):
         label_column: column, array or variable that holds the labels
         image_shape: shape of the images in an array or a CSV file of flat images, such as 28x28 or 3x32x32
         skip_damaged: leave out images and rows that cannot be used, and count them
-        strict: refuse images if something about them is passed over, guessed or converted that no option asks for
+        strict: refuse images if something about them is ignored, guessed or converted that no option asks for
     """
 
     size: Annotated[str | None, arg(metavar="N|WxH", help_behavior_hint="(default: the size of the images)")] = None

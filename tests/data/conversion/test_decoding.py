@@ -220,3 +220,14 @@ def test_black_drawings_on_transparent_ground_are_not_lost_without_a_word(tmp_pa
     reading = Reading(conversion=Conversion(background=(255, 255, 255)))
     assert read_folder(tmp_path, "train", reading).images.min() == 0
     assert "cannot be told" not in "\n".join(reading.notes.lines)
+
+
+def test_photos_with_a_second_picture_are_photos(tmp_path: Path) -> None:
+    """Telephones store a depth map or a gain map behind a JPEG picture (MPO)."""
+    (tmp_path / "a").mkdir()
+    photo = Image.new("RGB", (60, 40), (9, 99, 200))
+    photo.save(tmp_path / "a" / "1.jpg", "MPO", save_all=True, append_images=[Image.new("RGB", (30, 20))])
+    reading = Reading()
+    found = read_folder(tmp_path, "train", reading)
+    assert found.images.shape == (1, 40, 60, 3)
+    assert reading.notes.lines == []

@@ -96,7 +96,7 @@ def test_other_files_are_passed_over_and_named(tmp_path: Path, junk: str, kind: 
     reading = Reading()
     found = read_folder(tmp_path, "train", reading)
     assert (len(found), found.class_names) == (2, ("0", "1"))
-    assert f"passed over 1 {kind}: {junk}" in reading.notes.lines
+    assert f"ignored 1 {kind}: {junk}" in reading.notes.lines
     assert bool(reading.notes.unasked) is (kind == "file of other kinds")  # --strict allows what every system writes
 
 
@@ -217,6 +217,7 @@ def test_classes_in_file_names_are_suggested_and_read_on_request(tmp_path: Path)
         ("cat17.png", "cat"),
         ("a-b.png", "a-b"),
         ("big cat 3.png", "big cat"),
+        ("rose (12).jpg", "rose"),
     ],
 )
 def test_the_class_in_a_file_name(tmp_path: Path, name: str, label: str) -> None:
@@ -228,7 +229,7 @@ def test_names_that_are_numbers_state_no_class(tmp_path: Path) -> None:
     folder_of(tmp_path, "train/cat.0.png", "train/dog.0.png", "test/1.png", "test/2.png")
     found, notes = read(tmp_path, labels_from="file-name")
     assert (found.class_names, found.counts) == (("cat", "dog"), [1, 1])
-    assert "passed over the test split, 2 pictures without a class: test/1.png, test/2.png" in notes
+    assert "ignored the test split, 2 pictures without a class: test/1.png, test/2.png" in notes
     with pytest.raises(DataError, match="no test split"):
         read(tmp_path, "test", labels_from="file-name")
 
@@ -236,7 +237,7 @@ def test_names_that_are_numbers_state_no_class(tmp_path: Path) -> None:
 def test_test_pictures_without_class_folders_are_not_read_and_said(tmp_path: Path) -> None:
     found, notes = read(folder_of(tmp_path, "train/a/1.png", "test/1.png"))
     assert levels(found) == [0]
-    assert "passed over the test split, 1 picture without a class: test/1.png" in notes
+    assert "ignored the test split, 1 picture without a class: test/1.png" in notes
 
 
 def test_training_pictures_without_class_folders_beside_labelled_test_pictures_are_refused(tmp_path: Path) -> None:
@@ -254,6 +255,8 @@ def test_training_pictures_without_class_folders_beside_labelled_test_pictures_a
         ("PetsTrain", "PetsTest"),
         ("train/images", "test/images"),
         ("data/train", "data/test"),
+        ("train2017", "val2017"),
+        ("train", "test1"),
     ],
 )
 def test_folders_of_splits_with_further_words(tmp_path: Path, train: str, test: str) -> None:
@@ -263,7 +266,7 @@ def test_folders_of_splits_with_further_words(tmp_path: Path, train: str, test: 
     (images, notes), (held_out, _) = read(tmp_path), read(tmp_path, "test")
     assert images.class_names == held_out.class_names == ("a", "b")
     assert (levels(images), levels(held_out)) == ([0, 1], [2, 3])
-    assert "passed over 1 picture outside of the folders of splits: x_pred/1.png" in notes or "/" in train
+    assert "ignored 1 picture outside of the folders of splits: x_pred/1.png" in notes or "/" in train
 
 
 def test_classes_whose_names_hold_the_word_of_a_split_are_classes(tmp_path: Path) -> None:
@@ -410,3 +413,22 @@ def test_a_file_that_is_a_device_is_named(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "0" / "b.png")
     with pytest.raises(DataError, match=r"b\.png: .*regular file"):
         read_folder(tmp_path)
+
+
+def test_numbered_folders_of_splits(tmp_path: Path) -> None:
+    """As ImageNet-100 on Kaggle."""
+    folder_of(tmp_path, "train.X1/n1/1.png", "train.X2/n2/1.png", "val.X/n1/1.png", "val.X/n2/1.png")
+    (images, notes), (held_out, _) = read(tmp_path), read(tmp_path, "test")
+    assert images.class_names == held_out.class_names == ("n1", "n2")
+    assert (levels(images), levels(held_out)) == ([0, 1], [2, 3])
+    assert "the folders train.X1 and train.X2 are read together, as train images" in notes
+
+
+@pytest.mark.parametrize("names", [("images/a.png", "masks/a.png"), ("train/a.png", "plane/a.png")])
+def test_folders_that_are_seldom_classes_are_named(tmp_path: Path, names: tuple[str, str]) -> None:
+    assert "are read as classes; move them away if they are not classes" in read(folder_of(tmp_path, *names))[1]
+
+
+def test_the_folder_of_the_file_on_request_where_sites_hold_the_splits(tmp_path: Path) -> None:
+    folder_of(tmp_path, "site1/train/cat/1.png", "site2/test/dog/2.png")
+    assert read(tmp_path, labels_from="inner-folder")[0].class_names == ("cat", "dog")

@@ -121,7 +121,7 @@ def test_test_pictures_without_labels_are_counted(tmp_path: Path) -> None:
     (tmp_path / "train.csv").write_text("id,label\na.png,1\nb.png,2\nc.png,1\nd.png,2\n")
     found, notes = read(tmp_path)
     assert len(found) == 4
-    assert "passed over the test split, 2 pictures without a class: test/x.png, test/y.png" in notes
+    assert "ignored the test split, 2 pictures without a class: test/x.png, test/y.png" in notes
     with pytest.raises(DataError, match="no test split"):
         read(tmp_path, "test")
 
@@ -131,7 +131,7 @@ def test_pictures_that_are_not_in_the_table_are_counted(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("file,label\na.png,x\nb.png,y\n")
     found, notes = read(tmp_path)
     assert classes(found) == {0: "x", 1: "y"}
-    assert "passed over 2 pictures not in labels.csv: c.png, d.png" in notes
+    assert "ignored 2 pictures not in labels.csv: c.png, d.png" in notes
 
 
 def test_missing_files_and_labels_are_listed_at_once(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_missing_files_and_labels_are_listed_at_once(tmp_path: Path) -> None:
         read(tmp_path)
     complaint = str(caught.value)
     assert "4 of its rows" in complaint
-    for part in ("row 2: 'gone.png'", "row 3: 'b.png'", "row 5: 'c.png'", "row 6: 'far.png'"):
+    for part in ("line 3: 'gone.png'", "line 4: 'b.png'", "line 6: 'c.png'", "line 7: 'far.png'"):
         assert part in complaint
     found, notes = read(tmp_path, skip_damaged=True)
     assert classes(found) == {0: "x", 2: "y"}
@@ -234,7 +234,7 @@ def test_truth_values_are_classes_and_nested_values_are_none(tmp_path: Path) -> 
     table.write_text('{"file_name": "a.png", "label": true}\n{"file_name": "b.png", "label": false}\n')
     assert classes(read(tmp_path)[0]) == {0: "True", 1: "False"}
     table.write_text('{"file_name": "a.png", "label": {"box": [1]}}\n{"file_name": "b.png", "label": 1}\n')
-    with pytest.raises(DataError, match=r"row 1: .*box.* is not a class"):
+    with pytest.raises(DataError, match=r"line 1: .*box.*, which is no class"):
         read(tmp_path)
 
 
@@ -264,13 +264,13 @@ def test_a_table_named_by_its_split_means_the_pictures_of_that_split(tmp_path: P
     write(tmp_path, "sampleSubmission.csv", "id,label", "1,cat", "2,cat", "3,cat", "0,cat")
     found, notes = read(tmp_path)
     assert classes(found) == {0: "frog", 1: "truck"}
-    assert "passed over the test split, 4 pictures without a class" in notes
+    assert "ignored the test split, 4 pictures without a class" in notes
 
 
 def test_a_name_of_two_pictures_is_refused(tmp_path: Path) -> None:
     pictures(tmp_path, ("left/1.png", "right/1.png", "left/2.png"))
     write(tmp_path, "labels.csv", "id,label", "1,x", "2,y")
-    with pytest.raises(DataError, match=r"row 1: '1' may be left/1.png or right/1.png: write its path"):
+    with pytest.raises(DataError, match=r"line 2: '1' may be left/1.png or right/1.png: write its path"):
         read(tmp_path, labels_from="table")
 
 
@@ -278,7 +278,7 @@ def test_digits_as_labels_are_no_names_of_pictures(tmp_path: Path) -> None:
     names = tuple(f"{number}.png" for number in range(4))
     pictures(tmp_path, names)
     write(tmp_path, "labels.csv", "file,label", *(f"{number}.png,{number % 2}" for number in (0, 1, 2, 7)))
-    with pytest.raises(DataError, match=r"row 4: '7.png' is not one of the pictures"):
+    with pytest.raises(DataError, match=r"line 5: '7.png' is not one of the pictures"):
         read(tmp_path)
     assert classes(read(tmp_path, skip_damaged=True)[0]) == {0: "0", 1: "1", 2: "0"}
 
@@ -288,7 +288,7 @@ def test_a_table_without_a_header_keeps_its_first_row(tmp_path: Path, first: str
     pictures(tmp_path)
     write(tmp_path, "labels.csv", first, "b,dog", "c,cat", "d,ant")
     if first.startswith("gone"):
-        with pytest.raises(DataError, match=r"row 1: 'gone\.png' is not one of the pictures"):
+        with pytest.raises(DataError, match=r"line 1: 'gone\.png' is not one of the pictures"):
             read(tmp_path)
     else:
         assert classes(read(tmp_path)[0])[0] == first[2:]
@@ -300,7 +300,7 @@ def test_a_table_of_test_pictures_without_labels(tmp_path: Path) -> None:
     write(tmp_path, "test.csv", "file", "c.png", "d.png")
     found, notes = read(tmp_path)
     assert classes(found) == {0: "x", 1: "y"}
-    assert "test.csv gives no classes and is not read" in notes
+    assert "ignored the test split, 2 pictures without a class: images/c.png, images/d.png" in notes
 
 
 @pytest.mark.parametrize(
@@ -323,7 +323,7 @@ def test_rows_of_neither_split_are_counted(tmp_path: Path) -> None:
     write(tmp_path, "labels.csv", "file,label,split", "a.png,x,train", "b.png,y,train", "c.png,x,extra", "d.png,y,")
     found, notes = read(tmp_path)
     assert classes(found) == {0: "x", 1: "y"}
-    assert "passed over 2 pictures whose split is neither training nor test: c.png, d.png" in notes
+    assert "ignored 2 pictures whose split is neither training nor test: c.png, d.png" in notes
 
 
 def test_whole_floats_are_numbers(tmp_path: Path) -> None:
@@ -349,7 +349,7 @@ def test_names_with_another_case_ending_or_zeros_are_found_and_said(tmp_path: Pa
     write(tmp_path, "labels.csv", "file,label", *(f"{written.format(number)},c{number % 2}" for number in range(1, 5)))
     found, notes = read(tmp_path)
     assert classes(found) == {0: "c1", 1: "c0", 2: "c1", 3: "c0"}
-    assert ("names 4 pictures with another case, ending or number of zeros" in notes) is ("/" not in written)
+    assert ("matches 4 file names only after ignoring case, extension or leading zeros" in notes) is ("/" not in written)
 
 
 def test_names_are_compared_as_unicode(tmp_path: Path) -> None:
@@ -387,7 +387,7 @@ def test_descriptions_of_single_pictures_and_other_texts_are_no_tables(tmp_path:
 def test_a_spreadsheet_is_named_with_the_remedy(tmp_path: Path) -> None:
     pictures(tmp_path)
     (tmp_path / "labels.xlsx").write_bytes(b"PK")
-    assert "passed over 1 spreadsheet; save a table of labels as CSV: labels.xlsx" in read(tmp_path)[1]
+    assert "ignored 1 spreadsheet; save a table of labels as CSV: labels.xlsx" in read(tmp_path)[1]
 
 
 def test_a_table_in_the_folder_of_one_split_leaves_the_other_its_folders(tmp_path: Path) -> None:
@@ -413,3 +413,125 @@ def test_numbers_in_the_table_of_one_split_and_in_the_folders_of_the_other(tmp_p
     write(tmp_path, "val/labels.csv", "file,label", "c.png,10", "d.png,7")
     assert read(tmp_path)[0].class_names == ("7", "10")
     assert classes(read(tmp_path, "test")[0]) == {2: "10", 3: "7"}
+
+
+@pytest.mark.parametrize("content", ['{"labels": null}', "{}"])
+def test_stylegan_without_labels_takes_no_folders_as_classes(tmp_path: Path, content: str) -> None:
+    pictures(tmp_path, ("00000/img0.png", "00000/img1.png", "00001/img2.png"))
+    (tmp_path / "dataset.json").write_text(content)
+    found, notes = read(tmp_path)
+    assert (len(found), found.class_names) == (3, ("image",))
+    assert "dataset.json states no labels" in notes
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("README.txt", ("My digits", "Number of classes: 1")),
+        ("notes.txt", ("My digits", "Number of classes: 1")),
+        ("labels.txt", ("0 cat", "1 dog")),  # Teachable Machine's names of the classes
+        ("anno.txt", ("cat/0.jpg furry small", "dog/0.jpg furry large")),
+        ("classes.txt", ("cat", "dog")),
+    ],
+)
+def test_texts_beside_class_folders_are_no_tables(tmp_path: Path, name: str, lines: Sequence[str]) -> None:
+    pictures(tmp_path, ("cat/0.png", "cat/1.png", "cat/2.png", "dog/0.png", "dog/1.png", "dog/3.png"))
+    write(tmp_path, name, *lines)
+    found, _ = read(tmp_path)
+    assert (found.class_names, found.counts) == (("cat", "dog"), [3, 3])
+
+
+@pytest.mark.parametrize("ending", ["", ".png"])
+def test_lists_of_splits_beside_class_folders(tmp_path: Path, ending: str) -> None:
+    """As Food-101 (meta/train.txt) and MIT Indoor-67 (TrainImages.txt)."""
+    pictures(tmp_path, ("images/pie/1.png", "images/pie/2.png", "images/soup/1.png", "images/soup/2.png", "images/soup/3.png"))
+    write(tmp_path, "meta/train.txt", f"pie/1{ending}", f"soup/2{ending}")
+    write(tmp_path, "meta/test.txt", f"pie/2{ending}", f"soup/1{ending}")
+    found, notes = read(tmp_path)
+    assert classes(found) == {0: "pie", 3: "soup"}
+    assert classes(read(tmp_path, "test")[0]) == {1: "pie", 2: "soup"}
+    assert "ignored 1 picture in no split of meta/test.txt and meta/train.txt: images/soup/3.png" in notes
+
+
+def test_a_table_of_labels_and_lists_of_splits(tmp_path: Path) -> None:
+    pictures(tmp_path)
+    write(tmp_path, "labels.csv", "file,label", *(f"{name},{label}" for name, label in ROWS))
+    write(tmp_path, "train.txt", "a.png", "b.png")
+    write(tmp_path, "test.txt", "c.png", "d.png")
+    assert classes(read(tmp_path)[0]) == {0: "cat", 1: "dog"}
+    assert classes(read(tmp_path, "test")[0]) == {2: "cat", 3: "ant"}
+
+
+def test_celeba(tmp_path: Path) -> None:
+    pictures(tmp_path / "images")
+    write(tmp_path, "list_attr.csv", "image_id,Male,Smiling", "a.png,1,-1", "b.png,-1,-1", "c.png,1,1", "d.png,-1,1")
+    write(tmp_path, "list_bbox.csv", "image_id,x_1,y_1", *(f"{name},5,6" for name in NAMES))
+    write(tmp_path, "list_eval_partition.csv", "image_id,partition", "a.png,0", "b.png,0", "c.png,1", "d.png,2")
+    found, notes = read(tmp_path, label_column="Male")
+    assert classes(found) == {0: "1", 1: "-1"}
+    assert classes(read(tmp_path, "test", label_column="Male")[0]) == {3: "-1"}
+    assert "ignored list_bbox.csv, which names pictures and gives neither classes nor splits" in notes
+    with pytest.raises(DataError, match=r"no table has a column 'Old' for --label-column: list_attr\.csv has image_id, Male"):
+        read(tmp_path, label_column="Old")
+
+
+def test_boxes_are_no_classes(tmp_path: Path) -> None:
+    pictures(tmp_path)
+    write(tmp_path, "boxes.csv", "image,x,y,width,height", *(f"{name},1,2,3,4" for name in NAMES))
+    with pytest.raises(DataError, match="several columns may hold the classes: x, y, width, height; choose one"):
+        read(tmp_path)
+
+
+def test_a_column_for_each_class(tmp_path: Path) -> None:
+    pictures(tmp_path)
+    write(tmp_path, "_classes.csv", "filename, cat, dog", "a.png,1,0", "b.png,0,1", "c.png,0,1", "d.png,1,0")
+    assert classes(read(tmp_path)[0]) == {0: "cat", 1: "dog", 2: "dog", 3: "cat"}
+    write(tmp_path, "_classes.csv", "filename, cat, dog", "a.png,1,1", "b.png,0,1", "c.png,0,0", "d.png,1,0")
+    with pytest.raises(DataError, match=r"(?s)line 2: 'a.png' is of 2 classes; it must be one.*line 4: 'c.png' is of 0"):
+        read(tmp_path)
+
+
+def test_a_row_with_a_comma_too_many_is_refused(tmp_path: Path) -> None:
+    pictures(tmp_path)
+    write(tmp_path, "labels.csv", "file,label", "a.png,tench, Tinca tinca", "b.png,x,,", "c.png,x", "d.png,y")
+    with pytest.raises(DataError, match=r"line 2: 'a\.png' is followed by more cells .*'Tinca tinca'.*quote cells") as caught:
+        read(tmp_path)
+    assert "1 of its rows" in str(caught.value)
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_codecs_of_excel(tmp_path: Path, codec: str) -> None:
+    pictures(tmp_path)
+    rows = "file\tlabel\n" + "".join(f"{name}\tcaf\u00e9\n" for name in NAMES)
+    (tmp_path / "labels.tsv").write_bytes(rows.encode(codec))
+    found, notes = read(tmp_path)
+    assert found.class_names == ("caf\u00e9",)
+    assert ("labels.tsv is not in UTF-8: read as Windows-1252" in notes) is (codec == "cp1252")
+
+
+@pytest.mark.parametrize("written", ["cat/{}", "/content/data/cat/{}.png", "C:\\data\\cat\\{}.png", "data/cat/{}.png"])
+def test_paths_of_other_computers_end_in_the_same_folders(tmp_path: Path, written: str) -> None:
+    pictures(tmp_path, ("data/cat/1.png", "data/cat/2.png", "data/dog/1.png", "data/dog/2.png"))
+    write(
+        tmp_path,
+        "labels.csv",
+        "path,label",
+        *(f"{written.replace('cat', kind).format(n)},{kind}" for kind in ("cat", "dog") for n in (1, 2)),
+    )
+    assert classes(read(tmp_path)[0]) == {0: "cat", 1: "cat", 2: "dog", 3: "dog"}
+
+
+def test_a_picture_in_another_folder_is_not_meant(tmp_path: Path) -> None:
+    pictures(tmp_path, ("train/1.png", "test/2.png"))
+    write(tmp_path, "labels.csv", "path,label", "train/1.png,x", "train/2.png,y")
+    with pytest.raises(DataError, match=r"line 3: 'train/2.png' is not one of the pictures"):
+        read(tmp_path)
+
+
+def test_tables_that_are_not_asked_for_are_no_reason_to_refuse(tmp_path: Path) -> None:
+    pictures(tmp_path, ("a/1.png", "b/2.png"))
+    write(tmp_path, "labels.csv", "file,label", "1.png,x", "2.png,y")
+    reading = Reading(labels_from="outer-folder")
+    read_folder(tmp_path, "train", reading)
+    assert reading.notes.lines == ["ignored 1 table, as --labels-from asks: labels.csv"]
+    assert not reading.notes.unasked

@@ -420,3 +420,16 @@ def test_the_splits_are_scaled_alike(tmp_path: Path) -> None:
     )
     found = load_image_set(str(tmp_path / "a.npz"), "test")
     assert found.images.max() == round(200 / 4095 * 255)
+
+
+def test_one_of_several_arrays_of_labels_on_request(tmp_path: Path) -> None:
+    images = np.full((2, 5, 4), 200, np.uint8)
+    arrays = {f"{what}_{part}": value for part in ("train", "test") for what, value in (("x", images), ("fine", [3, 5]))}
+    np.savez(tmp_path / "a.npz", **arrays, coarse_train=[0, 1], coarse_test=[1, 0])  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="several arrays may hold the labels: fine_train, coarse_train"):
+        load_image_set(str(tmp_path / "a.npz"))
+    for split in ("train", "test"):
+        reading = Reading(label_column="coarse")
+        found = read_npz(tmp_path / "a.npz", split, reading)  # type: ignore[arg-type]
+        assert found.labels.tolist() == ([0, 1] if split == "train" else [1, 0])
+        assert "ignored the arrays fine_train, fine_test" in "\n".join(reading.notes.lines)

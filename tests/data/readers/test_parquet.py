@@ -362,3 +362,14 @@ def test_rows_labelled_minus_one_are_left_out_on_request(tmp_path: Path) -> None
         read_parquet(path)
     found = read_parquet(path, "train", Reading(skip_damaged=True))
     assert (levels(found), found.class_names) == ([5, 7], ("0", "1"))
+
+
+def test_missing_files_with_a_hash_are_named(tmp_path: Path) -> None:
+    written(tmp_path / "train-00000-of-00002-6f2b8a1e.parquet", table(grey(5, 6), [1, 0], ["cat", "dog"]))
+    with pytest.raises(DataError, match=r"train-00001-of-00002.*is missing"):
+        load_image_set(str(tmp_path))
+
+
+def test_usual_names_in_any_case(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.parquet", table(grey(5, 6), [1, 0], columns=("Image", "Label")))
+    assert load_image_set(str(path)).class_names == ("0", "1")

@@ -221,4 +221,47 @@ def test_a_folder_of_one_table_is_read(tmp_path: Path) -> None:
 def test_further_tables_in_a_folder_are_passed_over_and_said(tmp_path: Path) -> None:
     (tmp_path / "mnist_train.csv").write_text(f"{HEADER}\n{lines()}")
     (tmp_path / "sample_submission.csv").write_text("ImageId,Label\n1,0\n")
-    assert "passed over 1 table without a split in the file name: sample_submission.csv" in load_image_set(str(tmp_path)).notes
+    assert "ignored 1 table without a split in the file name: sample_submission.csv" in load_image_set(str(tmp_path)).notes
+
+
+def test_one_of_several_labels_beside_pixels_in_one_cell(tmp_path: Path) -> None:
+    path = tmp_path / "faces.csv"
+    rows = "".join(
+        f"{label},{label % 2},{' '.join(map(str, row))}\n" for label, row in zip(LABELS, PIXELS16.tolist(), strict=True)
+    )
+    path.write_text(f"age,gender,pixels\n{rows}")
+    with pytest.raises(DataError, match="several columns may hold the labels: age, gender"):
+        load_image_set(str(path))
+    assert load_image_set(str(path), read=ReadOptions(label_column="gender")).class_names == ("0", "1")
+
+
+def test_pixels_in_one_cell_without_names_of_columns(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(
+        "".join(f"{label},{' '.join(map(str, row))}\n" for label, row in zip(LABELS, PIXELS16.tolist(), strict=True))
+    )
+    found = load_image_set(str(path))
+    assert (len(found), found.class_names) == (5, ("0", "1", "3"))
+
+
+def test_lines_of_neither_split_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(fer2013("Training", "Training", "extra", "", "PrivateTest"))
+    found = load_image_set(str(path))
+    assert len(found) == 2
+    assert "ignored 2 lines of a.csv that state neither training nor test: 4, 5" in found.notes
+
+
+def test_texts_of_another_code_page_are_said(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes((HEADER + "\n" + lines(["caf\u00e9", "x", "x", "x", "x"])).encode("cp1252"))
+    found = load_image_set(str(path))
+    assert found.class_names == ("caf\u00e9", "x")
+    assert any("a.csv is not in UTF-8: read as Windows-1252" in note for note in found.notes)
+
+
+def test_the_files_of_both_splits_are_scaled_alike(tmp_path: Path) -> None:
+    for part, highest in (("train", 4000), ("test", 900)):
+        rows = "".join(f"{n % 2}," + ",".join([str(highest - n)] * 9) + "\n" for n in range(4))
+        (tmp_path / f"{part}.csv").write_text(f"{HEADER}\n{rows}")
+    assert load_image_set(str(tmp_path), "test").images.max() == round(900 / 4095 * 255)

@@ -119,7 +119,7 @@ def _one_each(values: npt.NDArray[Any], notes: Notes, name: str) -> npt.NDArray[
         return values
     if kind == "f":
         if not np.isfinite(values).all() or (np.rint(values) != values).any():
-            wrong = values[~(np.rint(values) == values)][0]
+            wrong = values[~(np.isfinite(values) & (np.rint(values) == values))][0]
             raise DataError(f"{name}: label {wrong} is not an integer; labels are the class of each image")
         notes.add("labels are floats: read as integers")
     if values.size and (float(values.max()) > np.iinfo(np.int64).max):
@@ -151,8 +151,8 @@ def _of_texts(
 
 
 def _check_names(names: Sequence[str], name: str) -> None:
-    if wrong := [repr(each) for each in names if any(unicodedata.category(sign) == "Cc" for sign in each)]:
-        raise DataError(f"{name}: a class name must be one line without control characters: {listed(wrong)}; rename it")
+    if wrong := [repr(each) for each in names if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in each)]:
+        raise DataError(f"{name}: a class name must be one line of valid Unicode: {listed(wrong)}; rename it")
 
 
 def _note_similar(plain: Mapping[str, str], names: Sequence[str], notes: Notes) -> None:

@@ -23,6 +23,9 @@ from digitgan.errors import DataError
 PICTURE_FORMATS: Final = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 """The picture formats read. Pillow also reads others, such as EPS, for which it would start an external program."""
 
+JPEG: Final = ("JPEG", "MPO")
+"""Pillow's names of JPEG files. Those of telephones often hold a second picture, such as a depth map (MPO)."""
+
 PICTURE_ENDINGS: Final = (
     ".png",
     ".jpg",
@@ -155,7 +158,7 @@ def opened(source: Path | bytes, name: str) -> Iterator[Image.Image]:
             raise DataError(f"{name}: is too large ({error})") from error
         except UNREADABLE as error:
             raise DataError(f"{name}: is not a picture or is damaged; the formats are {', '.join(PICTURE_FORMATS)}") from error
-        if picture.format != "JPEG" and math.prod(picture.size) > MAX_PIXELS:
+        if picture.format not in JPEG and math.prod(picture.size) > MAX_PIXELS:
             raise DataError(f"{name}: is too large: {picture.width} x {picture.height} pixels, more than {MAX_PIXELS:,}")
         try:
             with picture, warnings.catch_warnings(action="ignore"):
@@ -200,11 +203,11 @@ def decoded(picture: Image.Image, conversion: Conversion, values: ValueRange | N
     facts: set[Fact] = set()
     if _orientation(picture) in TURNED:
         facts.add("turned")
-    if getattr(picture, "is_animated", False):
+    if getattr(picture, "is_animated", False) and picture.format not in JPEG:
         facts.add("first frame")
     if _is_deep(picture):
         facts.add("deep")
-    if conversion.size is not None and picture.format == "JPEG":
+    if conversion.size is not None and picture.format in JPEG:
         picture.draft(None, _draft_size(picture.size, conversion.size))
     picture.load()
     picture = ImageOps.exif_transpose(picture)

@@ -122,7 +122,7 @@ class Extremes:
             name: the name of the images in messages.
 
         Raises:
-            DataError: if it is not plain. The message gives the extreme values and the line that scales the data.
+            DataError: if it is ambiguous. The message gives the extreme values and the line that scales the data.
         """
         if self.not_finite:
             raise DataError(
@@ -155,8 +155,8 @@ class Extremes:
                     f"by np.clip(images, {least}, 1)"
                 )
         raise DataError(
-            f"{name}: its values are {KINDS[self.kind]}{self.bits} from {low} to {high}, and it is not plain which are black "
-            "and white; they may be 0 to 255, 0 to 1 or -1 to 1. If they are the two extremes, save "
+            f"{name}: its values are {KINDS[self.kind]}{self.bits} from {low} to {high}, and which of them are black and "
+            "white is ambiguous; they may be 0 to 255, 0 to 1 or -1 to 1. If they are the two extremes, save "
             f"((images - {f'({low})' if self.low < 0 else low}) * (255 / ({high} - {f'({low})' if self.low < 0 else low})))"
             ".round().astype('uint8')"
         )

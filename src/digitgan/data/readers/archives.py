@@ -12,6 +12,8 @@ from pathlib import Path, PurePosixPath
 from typing import Final, final
 
 from digitgan.data.conversion.collection import Encoded, EncodedPictures
+from digitgan.data.conversion.pictures import PICTURE_ENDINGS
+from digitgan.data.notes import listed
 from digitgan.data.readers.base import DataSource, Reading
 from digitgan.data.readers.file_tree import FileTree
 from digitgan.data.readers.picture_layout import picture_source
@@ -26,6 +28,14 @@ MAX_MEMBER_BYTES: Final = 256 << 20
 """Largest size of a picture in an archive: 256 MiB."""
 
 MAX_MEMBERS: Final = 5_000_000
+
+ZIP_UTF8: Final = 0x800
+"""The bit of a member of a ZIP archive that states that its name is in UTF-8."""
+
+HEAD_BYTES: Final = 64 << 10
+MAX_HEADS_BYTES: Final = 256 << 20
+"""Of each file in a TAR archive that is no picture by its name, this much is kept in memory, up to this much in all. It may be
+a table of labels, and each further look at it would need another pass over the archive."""
 
 DAMAGED: Final = (
     tarfile.TarError,
@@ -54,6 +64,11 @@ def archive_reader(path: Path, reading: Reading) -> DataSource | None:
     if name.endswith((".7z", ".rar")):
         raise DataError(f"{path}: archives of this kind are not read; unpack it, and name the folder, or pack it as ZIP or TAR")
     tree: FileTree = ZipTree(path) if name.endswith(ZIP_ENDINGS) else TarTree(path)
+    if isinstance(tree, ZipTree) and tree.doubtful:
+        reading.notes.add(
+            f"names in the archive are not in UTF-8 and may look wrong: {listed(tree.doubtful)}; if they are names of classes, "
+            "pack it with another program"
+        )
     source = picture_source(tree, reading)
     if source is None:
         inner = [file for file in tree.files if file.lower().endswith(ARCHIVE_ENDINGS)]
@@ -109,8 +124,9 @@ class ZipTree(FileTree):
             raise DataError(f"{path}: has {len(entries):,} members, more than {MAX_MEMBERS:,}")
         self._members: dict[str, zipfile.ZipInfo] = {}
         folders = []
+        self.doubtful: list[str] = []
         for entry in entries:
-            name = _checked_name(entry.filename, path)
+            name = _checked_name(self._decoded(entry), path)
             if entry.filename.endswith("/"):
                 folders.append(name)
             elif entry.external_attr >> 28 == 0o12:
@@ -123,6 +139,16 @@ class ZipTree(FileTree):
         check_unpacked(stated, size, str(path))
         self.files = list(self._members)
         self.folders = _with_parents(self.files, folders)
+
+    def _decoded(self, entry: zipfile.ZipInfo) -> str:
+        """Return the name of a member. Python takes names without the mark of UTF-8 as those of IBM's code page 437."""
+        if entry.flag_bits & ZIP_UTF8 or entry.filename.isascii():
+            return entry.filename
+        try:
+            return entry.filename.encode("cp437").decode("utf-8")  # programs of macOS leave the mark out
+        except UnicodeError:
+            self.doubtful.append(entry.filename)
+            return entry.filename
 
     def shown(self, path: str) -> str:
         """See `FileTree.shown`."""
@@ -186,7 +212,8 @@ class TarTree(FileTree):
         self.files: list[str] = []
         folders: list[str] = []
         limit = max(FREE_BYTES, LZMA_LIMIT // 100 * path.stat().st_size)
-        total = 0
+        total = kept = 0
+        self._heads: dict[str, bytes] = {}
         with _damage_named(path), tarfile.open(path, "r|*") as archive:
             for member in archive:
                 name = _checked_name(member.name, path)
@@ -198,6 +225,10 @@ class TarTree(FileTree):
                     raise DataError(f"{path}: has more than {MAX_MEMBERS:,} members")
                 if member.isfile() and name:
                     self.files.append(name)
+                    stream = None if name.lower().endswith(PICTURE_ENDINGS) else archive.extractfile(member)
+                    if stream is not None and kept < MAX_HEADS_BYTES:
+                        self._heads[name] = stream.read(HEAD_BYTES + 1)
+                        kept += len(self._heads[name])
                 elif member.isdir():
                     folders.append(name)
         self.folders = _with_parents(self.files, folders)
@@ -208,6 +239,9 @@ class TarTree(FileTree):
 
     def read(self, path: str, at_most: int) -> bytes:
         """See `FileTree.read`."""
+        head = self._heads.get(path)
+        if head is not None and (at_most < HEAD_BYTES or len(head) <= HEAD_BYTES):
+            return head[: at_most + 1]
         with _damage_named(self._path), tarfile.open(self._path, "r|*") as archive:
             for member in archive:
                 if member.isfile() and _checked_name(member.name, self._path) == path:

@@ -25,7 +25,7 @@ class Reading(ReadOptions):
     """The request to read a data source: the options, and what receives the notes and the progress.
 
     Attributes:
-        notes: receives what was passed over, guessed or converted.
+        notes: receives what was ignored, guessed or converted.
         notify: a function that receives lines of progress.
     """
 

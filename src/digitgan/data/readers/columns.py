@@ -1,4 +1,4 @@
-"""The usual names of the columns of tables and of the arrays of files, and the choice among them, for all readers."""
+"""The usual names of the columns of tables."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ from typing import Final
 LABEL_COLUMNS: Final = (
     "label",
     "labels",
+    "label_name",
     "class",
     "class_name",
+    "classname",
+    "class_id",
+    "classid",
     "category",
     "target",
     "y",

@@ -26,14 +26,14 @@ def read_folder(path: Path | str, split: Split = "train", reading: Reading | Non
     Args:
         path: the folder.
         split: the split to read.
-        reading: how the pictures are read and converted. Its notes receive what was passed over.
+        reading: how the pictures are read and converted. Its notes receive what was ignored.
 
     Returns:
         Images uint8 (n, height, width) or (n, height, width, 3), with labels and class names.
 
     Raises:
         DataError: if the folder is missing, holds no pictures or lacks the split; if pictures cannot be used, the message lists
-            them; or if the labels are not plain.
+            them; or if the labels are ambiguous.
     """
     path = Path(path)
     source = picture_source(FolderTree(path), reading or Reading())

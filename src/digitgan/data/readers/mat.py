@@ -79,7 +79,7 @@ def read_mat(path: Path, reading: Reading) -> ImageSet:
     label_name = wanted or next((plain[name] for name in LABEL_NAMES if name in plain), None)
     if label_name is None and len(variables) > 1:
         others = ", ".join(name for name in variables if name != image_name)
-        raise DataError(f"{path}: it is not plain which variable holds the labels: {others}; name it with --label-column")
+        raise DataError(f"{path}: several variables may hold the labels: {others}; choose one with --label-column")
     names = [image_name, *([label_name] if label_name else [])]
     arrays = _load(path, names)
     labels = (

@@ -53,6 +53,10 @@ MAX_NPY_FILES: Final = 12
 """Largest number of NPY files of a folder that are arrays of images and labels, and not images."""
 
 
+CLASS_NAMES: Final = ("class_names", "classnames", "names")
+"""The usual names of the array of class names, in lower case."""
+
+
 class _Pair(NamedTuple):
     """The names of the arrays of a split. Without labels, the images are an unlabelled set."""
 
@@ -178,16 +182,17 @@ def _pairs(names: Sequence[str], label_name: str | None, path: Path, notes: Note
     """Return the names of the arrays of each split.
 
     Raises:
-        DataError: if it is not plain which array holds the images, or whether another holds their labels.
+        DataError: if several arrays may hold the images or the labels.
     """
     by_part: dict[Part, dict[str, str]] = {}
     whole: dict[str, str] = {}
     for name in names:
         part, rest = _part_and_rest(name)
         (whole if part is None else by_part.setdefault(part, {}))[rest] = name
-    parts = {part: pair for part, there in by_part.items() if (pair := _pair(there, None, path)) is not None}
+    parts = {part: pair for part, there in by_part.items() if (pair := _pair(there, label_name, path)) is not None}
     if "train" in parts:
         found = as_splits(parts, notes)
+        _note_unread(names, found, notes)
         if found["train"].labels is not None and "test" in found and found["test"].labels is None:
             test = found.pop("test").images
             if notes is not None:
@@ -196,13 +201,22 @@ def _pairs(names: Sequence[str], label_name: str | None, path: Path, notes: Note
     pair = _pair(whole or {name: name for name in names}, label_name, path)
     if pair is None:
         raise DataError(f"{path}: has no array {IMAGE_NAMES[0]!r}; {nearest(IMAGE_NAMES[0], names)}")
+    _note_unread(names, {"train": pair}, notes)
     return {"train": pair}
+
+
+def _note_unread(names: Sequence[str], pairs: Mapping[Split, _Pair], notes: Notes | None) -> None:
+    """Add a note about arrays that are neither images nor labels of a split."""
+    used = {name for pair in pairs.values() for name in pair}
+    others = [name for name in names if name not in used and name.lower() not in CLASS_NAMES]
+    if notes is not None and others:
+        notes.add(f"ignored the arrays {listed(others)}")
 
 
 def _pair(there: Mapping[str, str], label_name: str | None, path: Path) -> _Pair | None:
     """Return the arrays of images and labels among arrays, given by their names without a split."""
     plain = {rest.lower(): name for rest, name in there.items()}
-    others = {rest: name for rest, name in plain.items() if rest not in ("class_names", "classnames", "names")}
+    others = {rest: name for rest, name in plain.items() if rest not in CLASS_NAMES}
     images = next((others[usual] for usual in IMAGE_NAMES if usual in others), None)
     if images is None:
         left = [name for rest, name in others.items() if rest not in LABEL_NAMES and name != label_name]
@@ -211,9 +225,12 @@ def _pair(there: Mapping[str, str], label_name: str | None, path: Path) -> _Pair
         images = left[0]
     rest_of = [name for name in others.values() if name != images]
     if label_name is not None:
-        if label_name not in rest_of:
-            raise DataError(f"{path}: --label-column {label_name}: {nearest(label_name, rest_of)}")
-        return _Pair(images, label_name)
+        wanted = label_name if label_name in rest_of else others.get(label_name.lower())
+        if not rest_of:
+            return _Pair(images, None)  # test images without labels
+        if wanted not in rest_of:
+            raise DataError(f"{path}: --label-column {label_name}: {nearest(label_name, [*others, *rest_of])}")
+        return _Pair(images, wanted)
     labels = next((others[usual] for usual in LABEL_NAMES if usual in others and others[usual] != images), None)
     if labels is None and len(rest_of) == 1:
         raise DataError(
@@ -221,9 +238,7 @@ def _pair(there: Mapping[str, str], label_name: str | None, path: Path) -> _Pair
             f"add --label-column {rest_of[0]}"
         )
     if labels is None and rest_of:
-        raise DataError(
-            f"{path}: it is not plain which array holds the labels: {', '.join(rest_of)}; name it with --label-column"
-        )
+        raise DataError(f"{path}: several arrays may hold the labels: {', '.join(rest_of)}; choose one with --label-column")
     return _Pair(images, labels)
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final, final
 
 from digitgan.data.image_set import Split
 from digitgan.data.notes import Notes
-from digitgan.data.readers.columns import LABEL_COLUMNS
+from digitgan.data.readers.columns import LABEL_COLUMNS, plain_name, usual_columns
 from digitgan.data.readers.splits import SPLIT_WORDS, Part, as_splits, part_of
 from digitgan.errors import DataError, nearest
 
@@ -72,8 +72,10 @@ def _split_of(file: Path) -> Part | None:
 
 def _check_complete(files: Sequence[Path]) -> None:
     """Check that all files of names such as train-00000-of-00002.parquet exist."""
-    numbered = [found for file in files if (found := re.fullmatch(r"(.*)(\d{5})-of-(\d{5})", file.stem))]
-    names = {file.stem for file in files}
+    # Older files have a hash behind their number.
+    pattern = re.compile(r"(.*)(\d{5})-of-(\d{5})(-[0-9a-f]+)?")
+    numbered = [found for file in files if (found := pattern.fullmatch(file.stem))]
+    names = {f"{each[1]}{each[2]}-of-{each[3]}" for each in numbered}
     for start, count in sorted({(each[1], each[3]) for each in numbered}):
         missing = [name for index in range(int(count)) if (name := f"{start}{index:05d}-of-{count}") not in names]
         if missing:
@@ -139,7 +141,7 @@ def columns_of(schema: Any, path: Path, label_column: str | None = None) -> Parq
     names = [name for name in dict.fromkeys(schema.names) if schema.names.count(name) == 1]
     possible = [name for name in names if holds_images(name)]
     image = _preferred([name for name in possible if features.get(name, {}).get("_type") == "Image"], IMAGE_COLUMNS)
-    image = image or next((name for name in IMAGE_COLUMNS if name in possible), None)
+    image = image or next(iter(usual_columns(possible, IMAGE_COLUMNS)), None)
     image = image or (possible[0] if len(possible) == 1 else None)
     if image is None:
         found = ", ".join(f"{name}: {schema.field(name).type}" for name in names)
@@ -148,10 +150,8 @@ def columns_of(schema: Any, path: Path, label_column: str | None = None) -> Parq
             "structs with the field `bytes`"
         )
     classes = [name for name in names if features.get(name, {}).get("_type") == "ClassLabel"]
-    label = _preferred(classes, LABEL_COLUMNS) or next(
-        (name for name in LABEL_COLUMNS if name in names and name != image), None
-    )
     others = [name for name in names if name != image]
+    label = _preferred(classes, LABEL_COLUMNS) or next(iter(usual_columns(others, LABEL_COLUMNS)), None)
     if label_column is not None:
         if label_column not in others:
             raise DataError(f"{path}: --label-column {label_column}: {nearest(label_column, others)}")
@@ -161,7 +161,7 @@ def columns_of(schema: Any, path: Path, label_column: str | None = None) -> Parq
             f"{path}: has no column of labels; {nearest(LABEL_COLUMNS[0], others)}. Name the column of the classes with "
             f"--label-column, or remove all columns but `{image}` for recipes without labels"
         )
-    usual = [name for name in others if name in classes or name in LABEL_COLUMNS]
+    usual = [name for name in others if name in classes or plain_name(name) in LABEL_COLUMNS]
     return ParquetColumns(
         image,
         label,

@@ -19,6 +19,8 @@ from digitgan.data.readers.file_tree import FileTree
 from digitgan.data.readers.label_tables import SPREADSHEETS, LabelTable, find_table
 from digitgan.data.readers.manifests import MANIFEST
 from digitgan.data.readers.split_folders import (
+    FURTHER_FOLDERS,
+    PICTURE_FOLDERS,
     inner_of_split,
     inner_root,
     level,
@@ -26,7 +28,7 @@ from digitgan.data.readers.split_folders import (
     split_folders,
     splits_within_classes,
 )
-from digitgan.data.readers.splits import Part, as_splits
+from digitgan.data.readers.splits import Part, as_splits, part_in
 from digitgan.errors import DataError
 from digitgan.files import FOLDER_MARK
 
@@ -74,7 +76,7 @@ def picture_source(tree: FileTree, reading: Reading) -> DataSource | None:
     """Return the pictures of a tree as a data source; None if it holds none.
 
     Raises:
-        DataError: if the tree holds only pictures in formats that are not read, or if its labels are not plain.
+        DataError: if the tree holds only pictures in formats that are not read, or if its labels are ambiguous.
     """
     layout = picture_layout(tree, reading)
     if layout is None:
@@ -113,7 +115,7 @@ def picture_layout(tree: FileTree, reading: Reading) -> dict[Split, Labels] | No
 
     All labels are None in a set without labels.
 
-    What is passed over or guessed is added to the notes.
+    What is ignored or guessed is added to the notes.
 
     Raises:
         DataError: see `picture_source`.
@@ -132,26 +134,27 @@ def picture_layout(tree: FileTree, reading: Reading) -> dict[Split, Labels] | No
         if table is None and (reading.labels_from == "table" or reading.label_column is not None):
             option = "--labels-from" if reading.labels_from == "table" else "--label-column"
             raise DataError(f"{tree.name}: holds no table that names its pictures, such as labels.csv; leave out {option}")
-    _note_others(others, table, notes)
-    if table is not None and table.parts:
-        _note_not_in_table(pictures, table, notes)
-        labels = {path: table.labels[path] for path in table.parts}
-        return _by_part(tree, labels, table.parts, notes)
-    parts: dict[str, Part] = {}
-    labels = {}
-    if not folders and (within := splits_within_classes(pictures, root)) and table is None:
-        notes.add("the folders of the classes hold those of the splits")
-        return _by_part(
-            tree, {path: name for path, (name, _) in within.items()}, {p: part for p, (_, part) in within.items()}, notes
-        )
+    _note_others(others, table, reading)
+    if not folders and table is None and reading.labels_from in ("auto", "outer-folder"):
+        within = splits_within_classes(pictures, root)
+        if within:
+            notes.add("the folders of the classes hold those of the splits")
+            classes = {path: name for path, (name, _) in within.items()}
+            return _by_part(tree, classes, {path: part for path, (_, part) in within.items()}, notes)
     note_equal_splits(folders, notes)
+    parts: dict[str, Part] = {}
+    labels: dict[str, str | int | None] = {}
     for folder, part in (folders or {root: "train"}).items():
         inside = [path for path in pictures if not folder or path.startswith(f"{folder}/")]
         labels |= _labels_of(tree, inside, inner_of_split(inside, folder) if folders else folder, table, reading)
         parts |= dict.fromkeys(inside, part)
-    if outside := [path for path in pictures if path not in parts]:
-        notes.add(f"passed over {counted(len(outside), 'picture')} outside of the folders of splits: {listed(outside)}")
-    return _by_part(tree, labels, parts, notes)
+    if table is not None and table.parts:
+        parts = dict(table.parts)
+        if without := [path for path in labels if path not in parts and path not in table.left_out]:
+            notes.add(f"ignored {counted(len(without), 'picture')} in no split of {table.name}: {listed(without)}")
+    elif outside := [path for path in pictures if path not in parts]:
+        notes.add(f"ignored {counted(len(outside), 'picture')} outside of the folders of splits: {listed(outside)}")
+    return _by_part(tree, {path: label for path, label in labels.items() if path in parts}, parts, notes)
 
 
 def _by_part(tree: FileTree, labels: Labels, parts: Mapping[str, Part], notes: Notes) -> dict[Split, Labels]:
@@ -180,7 +183,7 @@ def _by_part(tree: FileTree, labels: Labels, parts: Mapping[str, Part], notes: N
         if labelled and len(with_label) < len(of_this):
             without = [path for path in of_this if path not in with_label]
             which = "" if with_label else f"the {part} split, "
-            notes.add(f"passed over {which}{counted(len(without), 'picture')} without a class: {listed(without)}")
+            notes.add(f"ignored {which}{counted(len(without), 'picture')} without a class: {listed(without)}")
         if not labelled or with_label:
             kept[part] = with_label if labelled else of_this
     return as_splits(kept, notes)
@@ -221,7 +224,7 @@ def _labels_of(
 ) -> dict[str, str | int | None]:
     """Return the labels of the pictures below a folder."""
     notes = reading.notes
-    if table is not None and any(map(table.covers, pictures)):
+    if table is not None and any(map(table.gives_labels, pictures)):
         return _by_table(tree, pictures, base, table, reading)
     if reading.labels_from == "file-name":
         return {path: _class_in_name(path) for path in pictures}
@@ -235,8 +238,10 @@ def _labels_of(
             )
         return dict.fromkeys(loose)
     if loose:
-        notes.add(f"passed over {counted(len(loose), 'picture')} without a class, beside the class folders: {listed(loose)}")
+        notes.add(f"ignored {counted(len(loose), 'picture')} without a class, beside the class folders: {listed(loose)}")
     _note_empty(tree, base, folders, notes)
+    if unusual := [name for name in folders if name.lower() in (*PICTURE_FOLDERS, *FURTHER_FOLDERS) or part_in(name)[0]]:
+        notes.add(f"folders named {listed(unusual)} are read as classes; move them away if they are not classes")
     inside = [path for path in pictures if "/" in path[len(base) + 1 if base else 0 :]]
     outer = {path: path[len(base) + 1 if base else 0 :].split("/")[0] for path in inside}
     inner = {path: PurePosixPath(path).parent.name for path in inside}
@@ -255,11 +260,15 @@ def _by_table(
     tree: FileTree, pictures: Sequence[str], base: str, table: LabelTable, reading: Reading
 ) -> dict[str, str | int | None]:
     """Return the labels that a table gives to pictures, and leave out the others."""
-    _note_not_in_table(pictures, table, reading.notes)
-    found = {path: table.labels[path] for path in pictures if path in table.labels}
-    _, folders = level(found, base)
+    if table.names_dataset and not table.labels:
+        return dict.fromkeys(pictures)
+    named = {**dict.fromkeys(table.parts), **table.labels}
+    if without := [path for path in pictures if path not in named and path not in table.left_out]:
+        reading.notes.add(f"ignored {counted(len(without), 'picture')} not in {table.name}: {listed(without)}")
+    found: dict[str, str | int | None] = {path: named[path] for path in pictures if path in named}
+    _, folders = level(table.labels.keys() & found.keys(), base)
     if reading.labels_from == "auto" and len(folders) > 1 and not table.names_dataset:
-        outer = {path: path[len(base) + 1 if base else 0 :].split("/")[0] for path in found}
+        outer = {path: path[len(base) + 1 if base else 0 :].split("/")[0] for path in found if path in table.labels}
         pairs = {(folder, found[path]) for path, folder in outer.items()}
         if len(pairs) != len({folder for folder, _ in pairs}) or len(pairs) != len({label for _, label in pairs}):
             raise DataError(
@@ -269,39 +278,38 @@ def _by_table(
     return found
 
 
-def _note_not_in_table(pictures: Sequence[str], table: LabelTable, notes: Notes) -> None:
-    if without := [path for path in pictures if path not in table.labels and path not in table.left_out]:
-        notes.add(f"passed over {counted(len(without), 'picture')} not in {table.name}: {listed(without)}")
-
-
 def _class_in_name(path: str) -> str | None:
-    """Return a file name without its ending and without a number at its end: cat.17.jpg, cat_17, cat17 are of the class cat.
+    """Return a file name without its ending and without a number at its end: cat.17.jpg, cat_17, cat17 and
+    "cat (17)" are of the class cat.
 
     None for a name that is a number.
     """
-    return re.sub(r"[._\- ]*\d+$", "", PurePosixPath(path).stem) or None
+    return re.sub(r"[._\- ]*(\d+|\(\d+\))$", "", PurePosixPath(path).stem) or None
 
 
-def _note_others(others: Sequence[str], table: LabelTable | None, notes: Notes) -> None:
+def _note_others(others: Sequence[str], table: LabelTable | None, reading: Reading) -> None:
+    notes = reading.notes
     used = set() if table is None else set(table.paths)
     unread = [path for path in others if PurePosixPath(path).suffix.lower() in OTHER_PICTURES]
     left = [path for path in others if path not in {*used, *unread} and PurePosixPath(path).name not in OF_DIGITGAN]
     if unread:
         endings = natural_order({PurePosixPath(path).suffix.lower() for path in unread})
         kinds = f"in formats that are not read ({', '.join(endings)})"
-        notes.add(f"passed over {counted(len(unread), 'picture')} {kinds}: {listed(unread)}")
+        notes.add(f"ignored {counted(len(unread), 'picture')} {kinds}: {listed(unread)}")
     spreadsheets = [path for path in left if path.lower().endswith(SPREADSHEETS)]
     if spreadsheets:
         count = counted(len(spreadsheets), "spreadsheet")
-        notes.add(f"passed over {count}; save a table of labels as CSV: {listed(spreadsheets)}")
+        notes.add(f"ignored {count}; save a table of labels as CSV: {listed(spreadsheets)}")
     tables = [path for path in left if path.lower().endswith((".csv", ".tsv", ".jsonl"))]
-    if tables:
-        notes.add(f"passed over {counted(len(tables), 'table')} without classes of the pictures: {listed(tables)}")
+    if tables and reading.labels_from in ("auto", "table"):
+        notes.add(f"ignored {counted(len(tables), 'table')} without classes of the pictures: {listed(tables)}")
+    elif tables:
+        notes.add(f"ignored {counted(len(tables), 'table')}, as --labels-from asks: {listed(tables)}", asked=True)
     rest = [path for path in left if path not in {*tables, *spreadsheets}]
     if known := [path for path in rest if _is_known_junk(path)]:
-        notes.add(f"passed over {counted(len(known), 'system or readme file')}: {listed(known[:3])}", asked=True)
+        notes.add(f"ignored {counted(len(known), 'system or readme file')}: {listed(known[:3])}", asked=True)
     if further := [path for path in rest if path not in known]:
-        notes.add(f"passed over {counted(len(further), 'file')} of other kinds: {listed(further)}")
+        notes.add(f"ignored {counted(len(further), 'file')} of other kinds: {listed(further)}")
 
 
 def _is_known_junk(path: str) -> bool:

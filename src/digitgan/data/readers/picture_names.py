@@ -15,12 +15,12 @@ class Match(NamedTuple):
 
     Attributes:
         path: its path; None if there is none, or more than one.
-        several: the pictures that it may be, if there is more than one.
-        loose: whether its name differs from the value in upper and lower case, in its ending or in leading zeros.
+        candidates: the pictures that it may be, if there is more than one.
+        loose: whether its name differs from the value in upper and lower case, in its extension or in leading zeros.
     """
 
     path: str | None
-    several: Sequence[str] = ()
+    candidates: Sequence[str] = ()
     loose: bool = False
 
 
@@ -34,17 +34,21 @@ class PictureNames:
 
     def __init__(self, pictures: Sequence[str]) -> None:
         self._paths = {unicodedata.normalize("NFC", path): path for path in pictures}
+        self._folders = {folder for path in self._paths for folder in path.split("/")[:-1]}
         self._by_name: dict[str, list[str]] = {}
         self._loosely: dict[str, list[str]] = {}
         for path in pictures:
             name = unicodedata.normalize("NFC", PurePosixPath(path).name)
-            stem = PurePosixPath(name).stem
-            for key in dict.fromkeys((name, stem)):
+            for key in dict.fromkeys((name, PurePosixPath(name).stem)):
                 self._by_name.setdefault(key, []).append(path)
             self._loosely.setdefault(_loose(name), []).append(path)
 
+    def __len__(self) -> int:
+        """Return the number of pictures."""
+        return len(self._paths)
+
     def find(self, value: object, folders: Sequence[str] = ("",)) -> Match:
-        """Return the picture that a value names: by its path, or by its file name, also without the ending.
+        """Return the picture that a value names: by its path, or by its file name, also without the extension.
 
         Args:
             value: the value.
@@ -56,22 +60,36 @@ class PictureNames:
         for folder in folders:
             if (path := self._paths.get(f"{folder}/{text}" if folder else text)) is not None:
                 return Match(path)
-        name = text.rsplit("/", 1)[-1]
+        *around, name = text.split("/")
         for loose, found in ((False, self._by_name.get(name, [])), (True, self._loosely.get(_loose(name), []))):
-            if not found:
-                continue
-            best = next(
-                (inside for folder in folders if folder and (inside := [p for p in found if p.startswith(f"{folder}/")])),
-                found,
-            )
-            ending = [path for path in best if path.endswith(f"/{text}")]
-            best = ending or best
-            return Match(best[0], (), loose) if len(best) == 1 else Match(None, best)
+            if found:
+                return self._chosen(found, around, folders, loose)
         return Match(None)
+
+    def _chosen(self, found: Sequence[str], around: Sequence[str], folders: Sequence[str], loose: bool) -> Match:
+        """Return the one of several pictures of a name that is in the folders of a value."""
+        if around and around[-1] in self._folders:
+            # The path may begin in a folder of another computer, but its last folder is one of these.
+            common = {path: _common_end(path.split("/")[:-1], around) for path in found}
+            best = [path for path in found if common[path] == max(common.values()) > 0]
+            return Match(best[0], (), loose) if len(best) == 1 else Match(None, best)
+        inside = ([path for path in found if path.startswith(f"{folder}/")] for folder in folders if folder)
+        best = next((paths for paths in inside if paths), list(found))
+        return Match(best[0], (), loose) if len(best) == 1 else Match(None, best)
+
+
+def _common_end(folders: Sequence[str], others: Sequence[str]) -> int:
+    """Return the number of equal names at the ends of two sequences."""
+    count = 0
+    for one, other in zip(reversed(folders), reversed(others), strict=False):
+        if unicodedata.normalize("NFC", one) != other:
+            break
+        count += 1
+    return count
 
 
 def _loose(name: str) -> str:
-    """Return a file name without its ending, in lower case and without leading zeros."""
+    """Return a file name without its extension, in lower case and without leading zeros."""
     plain = name.casefold()
     stem = plain.rsplit(".", 1)[0] if plain.endswith(PICTURE_ENDINGS) else plain
     return stem.lstrip("0") or "0" if stem.isdigit() else stem

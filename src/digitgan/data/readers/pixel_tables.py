@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +17,12 @@ import numpy.typing as npt
 from digitgan.data.conversion.arrays import images_of_array
 from digitgan.data.conversion.labels import class_labels
 from digitgan.data.image_set import UNLABELLED, ImageSet, Split
-from digitgan.data.notes import MAX_LISTED, Problems, counted, listed
+from digitgan.data.notes import MAX_LISTED, Notes, Problems, counted, listed
 from digitgan.data.progress import ProgressLines, in_megabytes
 from digitgan.data.readers.base import ARRAY_OPTIONS, DataSource, Reading
 from digitgan.data.readers.columns import INDEX_COLUMNS, LABEL_COLUMNS, SPLIT_COLUMNS, plain_name, usual_columns
 from digitgan.data.readers.splits import Part, as_splits, part_in, part_of
+from digitgan.data.readers.table_rows import decoded_text, is_number
 from digitgan.data.safe_reading import open_content
 from digitgan.errors import DataError
 
@@ -53,14 +54,15 @@ def pixel_table_reader(path: Path, reading: Reading) -> DataSource | None:
         else:
             files[part] = file
     if not files:
-        if len(others) != 1 or not _is_pixel_table(others[0], reading):
+        if len(others) != 1 or _columns_of(others[0], reading) is None:
             return None
         reading.notes.add(f"read from the file {others[0].name} within it", asked=True)
         return _source({None: others[0]}, reading)
     if others:
         count = counted(len(others), "table")
-        reading.notes.add(f"passed over {count} without a split in the file name: {listed([file.name for file in others])}")
-    labelled = {part: _is_labelled(file, reading) for part, file in files.items()}
+        reading.notes.add(f"ignored {count} without a split in the file name: {listed([file.name for file in others])}")
+    columns = {part: _columns_of(file, reading) for part, file in files.items()}
+    labelled = {part: found is not None and found.label is not None for part, found in columns.items()}
     if any(labelled.values()):
         for part in [part for part, has in labelled.items() if not has]:
             reading.notes.add(f"{files.pop(part).name} has no labels and is not read")
@@ -115,14 +117,19 @@ class _Columns(NamedTuple):
 
 
 def _read(files: Mapping[Split, tuple[Path, Part | None]], split: Split, reading: Reading) -> ImageSet:
-    tables = {each: _table(path, part, reading, pixels=each == split) for each, (path, part) in files.items()}
-    path, table = files[split][0], tables[split]
-    images = images_of_array(table.pixels, reading.conversion, reading.image_shape, reading.notes, str(path))
-    name = path.name if files[split][1] is None else f"{path.name} ({split})"
+    path, part = files[split]
+    table = _table(path, part, reading, pixels=True)
+    # Values of 0 to 255 are plain. The range of others is that of all splits.
+    plain = table.pixels.dtype == np.uint8 and table.pixels.max(initial=0) > 1
+    tables = {split: table}
+    tables |= {each: _table(*files[each], reading, pixels=not plain) for each in files if each != split}
+    others = [] if plain else [other.pixels for each, other in tables.items() if each != split]
+    images = images_of_array(table.pixels, reading.conversion, reading.image_shape, reading.notes, str(path), others)
+    name = path.name if part is None else f"{path.name} ({split})"
     if table.labels is None:
         reading.notes.add(f"{path.name} has no column of labels: one class")
         return ImageSet(images, np.zeros(len(images), dtype=np.int64), (UNLABELLED,), name)
-    parts = {part: _numbers(each.labels) for part, each in tables.items() if each.labels is not None}
+    parts = {each: _numbers(other.labels) for each, other in tables.items() if other.labels is not None}
     labels, class_names = class_labels(parts, None, reading.notes, str(path))
     return ImageSet(images, labels[split], class_names, name)
 
@@ -137,29 +144,20 @@ def _numbers(labels: npt.NDArray[np.str_]) -> npt.NDArray[np.generic]:
     return labels
 
 
-def _is_labelled(path: Path, reading: Reading) -> bool:
-    """Return whether the first lines of a table have a label; false for a file that is no table of pixels."""
+def _columns_of(path: Path, reading: Reading) -> _Columns | None:
+    """Return the columns of a file; None if it is no table of pixels."""
     try:
         with open_content(path) as content:
-            return _columns(_lines(content.stream, path), path, reading)[0].label is not None
+            return _columns(_lines(content.stream, path, reading.notes), path, reading)[0]
     except DataError:
-        return False
-
-
-def _is_pixel_table(path: Path, reading: Reading) -> bool:
-    try:
-        with open_content(path) as content:
-            _columns(_lines(content.stream, path), path, reading)
-        return True
-    except DataError:
-        return False
+        return None
 
 
 def _stated_parts(path: Path, reading: Reading) -> tuple[Part, ...]:
     """Return the splits in the column of splits; () for a table without one, or a damaged one."""
     try:
         with open_content(path) as content:
-            lines = _lines(content.stream, path)
+            lines = _lines(content.stream, path, reading.notes)
             columns, first = _columns(lines, path, reading)
             if columns.split is None:
                 return ()
@@ -167,6 +165,8 @@ def _stated_parts(path: Path, reading: Reading) -> tuple[Part, ...]:
             for row in csv.reader(chain(first[columns.header :], lines), delimiter=columns.delimiter):
                 if len(row) == columns.width and (part := part_of(row[columns.split])) is not None:
                     found[part] = None
+            if not found:
+                reading.notes.add(f"ignored the column {columns.split + 1} of {path.name}, whose values are no splits")
             return tuple(found)
     except (DataError, csv.Error):
         return ()  # the error is raised when it is read
@@ -184,10 +184,11 @@ def _columns(lines: Iterator[str], path: Path, reading: Reading) -> tuple[_Colum
     delimiter = max(",;\t", key=first[0].count)
     rows = _rows(first, delimiter, path)
     cells = rows[0] if rows else []
-    numbers = [cell.strip() for cell in cells if _is_number(cell)]
+    numbers = [cell.strip() for cell in cells if is_number(cell)]
     # They are names if at least half of them are no numbers, or if the others are the numbers of the columns, with which tables
     # without names are often written.
-    header = 2 * len(numbers) <= len(cells) or _are_column_numbers(numbers)
+    has_pixels = any(len(cell.split()) >= MIN_TEXT_PIXELS for cell in cells)
+    header = not has_pixels and (2 * len(numbers) <= len(cells) or _are_column_numbers(numbers))
     if header and len(rows) < 2:
         raise DataError(f"{path}: has a line of column names only; download or copy it again")
     values = rows[1] if header else cells
@@ -198,7 +199,12 @@ def _columns(lines: Iterator[str], path: Path, reading: Reading) -> tuple[_Colum
     label = _label_column(names, [split, text, *left_out], path, reading)
     if label is None and text is not None:
         rest = [place for place in range(len(names)) if place not in (text, split, *left_out)]
-        label = rest[0] if len(rest) == 1 else None
+        if len(rest) > 1:
+            raise DataError(
+                f"{path}: several columns may hold the labels: {', '.join(names[place] for place in rest)}; choose one with "
+                "--label-column"
+            )
+        label = rest[0] if rest else None
     if label is None and text is None:
         label = _by_number(len(cells) - len({split, *left_out} - {None}), names, header, path, reading)
         if label is not None:
@@ -269,17 +275,18 @@ def _table(path: Path, part: Part | None, reading: Reading, *, pixels: bool) -> 
         DataError: if lines cannot be used and may not be left out. The message lists them.
     """
     with open_content(path) as content:
-        lines = _lines(content.stream, path)
+        lines = _lines(content.stream, path, reading.notes)
         columns, first = _columns(lines, path, reading)
         blocks: list[npt.NDArray[np.generic]] = []
         labels: list[str] = []
         problems = Problems(str(path), "lines")
         progress = ProgressLines(reading.notify, f"{path.name}, read", in_megabytes)
-        number, done, width = 1 + columns.header, 0, None
+        check = _RowCheck(columns, part, problems)
+        number, done = 1 + columns.header, 0
         rest = chain(first[columns.header :], lines)
         while block := list(islice(rest, LINES_AT_ONCE)):
             rows = _rows(block, columns.delimiter, path)
-            right, width = _usable(rows, columns, width, number, part, problems)
+            right = check.usable(rows, number)
             if pixels and right:
                 values, right = _numbers_of({number + place: columns.pixels(rows[place]) for place in right}, problems)
                 blocks += [values] if right else []
@@ -290,49 +297,61 @@ def _table(path: Path, part: Part | None, reading: Reading, *, pixels: bool) -> 
             done += sum(map(len, block))
             progress.report(done, None)
     problems.check(skip=reading.skip_damaged, notes=reading.notes)
+    if check.neither:
+        count = counted(len(check.neither), "line")
+        reading.notes.add(f"ignored {count} of {path.name} that state neither training nor test: {listed(check.neither)}")
     if columns.label is not None and not labels:
         raise DataError(f"{path}: has no lines of images; download or copy it again")
     values = np.concatenate(blocks) if blocks else np.zeros((0, 0), dtype=np.uint8)
     return _Table(values, None if columns.label is None else np.array(labels))
 
 
-def _usable(
-    rows: Sequence[Sequence[str]],
-    columns: _Columns,
-    width: int | None,
-    number: int,
-    part: Part | None,
-    problems: Problems,
-) -> tuple[list[int], int | None]:
-    """Return the places of the rows that can be used, and the number of pixels of an image. Others are added to the problems.
+@final
+class _RowCheck:
+    """The choice of the rows of a table that can be used.
 
     Args:
-        rows: rows of the table.
-        columns: its columns.
-        width: the number of pixels of the images before; None if there are none.
-        number: the number of the line of the first row.
+        columns: the columns of the table.
         part: the split whose rows are used; None for all.
         problems: receives a line for each row that cannot be used.
+
+    Attributes:
+        neither: the numbers of the lines that state neither training nor test.
     """
-    right = []
-    for line, row in enumerate(rows, number):
+
+    def __init__(self, columns: _Columns, part: Part | None, problems: Problems) -> None:
+        self._columns, self._part, self._problems = columns, part, problems
+        self._pixels: int | None = None
+        self.neither: list[str] = []
+
+    def usable(self, rows: Sequence[Sequence[str]], number: int) -> list[int]:
+        """Return the places of the rows that can be used. `number` is that of the line of the first row."""
+        return [place for place, row in enumerate(rows) if self._is_usable(row, number + place)]
+
+    def _is_usable(self, row: Sequence[str], line: int) -> bool:
+        columns, wrong = self._columns, ""
         if len(row) != columns.width:
-            problems.add(f"line {line} has {len(row):,} values, the first line {columns.width:,}")
-            continue
-        if part is not None and columns.split is not None and part_of(row[columns.split]) != part:
-            continue
-        cells = columns.pixels(row)
-        width = len(cells) if width is None else width
+            self._problems.add(f"line {line} has {len(row):,} values, the first line {columns.width:,}")
+            return False
+        if self._part is not None and columns.split is not None:
+            stated = part_of(row[columns.split])
+            if stated is None:
+                self.neither.append(str(line))
+            if stated != self._part:
+                return False
+        count = len(columns.pixels(row))
+        if self._pixels is None:
+            self._pixels = count
         label = "none" if columns.label is None else row[columns.label].strip()
         if not label:
-            problems.add(f"line {line} has no label")
+            wrong = "no label"
         elif re.fullmatch(r"-\d+(\.0+)?", label):
-            problems.add(f"line {line} has the label {label}, and a negative number is no class")
-        elif len(cells) != width:
-            problems.add(f"line {line} has {len(cells):,} pixels, those before {width:,}")
-        else:
-            right.append(line - number)
-    return right, width
+            wrong = f"the label {label}, and a negative number is no class"
+        elif count != self._pixels:
+            wrong = f"{count:,} pixels, those before {self._pixels:,}"
+        if wrong:
+            self._problems.add(f"line {line} has {wrong}")
+        return not wrong
 
 
 def _numbers_of(lines: Mapping[int, Sequence[str]], problems: Problems) -> tuple[npt.NDArray[np.generic], list[int]]:
@@ -340,12 +359,12 @@ def _numbers_of(lines: Mapping[int, Sequence[str]], problems: Problems) -> tuple
     right = list(lines)
     try:
         values = np.array(list(lines.values()), dtype=np.float64)
-        is_number = bool(np.isfinite(values).all())
+        all_numbers = bool(np.isfinite(values).all())
     except ValueError:
-        is_number = False
-    if not is_number:
+        all_numbers = False
+    if not all_numbers:
         wrong = {
-            number: next((cell for cell in cells if not (_is_number(cell) and math.isfinite(float(cell)))), None)
+            number: next((cell for cell in cells if not (is_number(cell) and math.isfinite(float(cell)))), None)
             for number, cells in lines.items()
         }
         for number, cell in wrong.items():
@@ -376,15 +395,7 @@ def _is_square(count: int) -> bool:
     return count > 1 and math.isqrt(count) ** 2 == count
 
 
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def _lines(stream: io.BufferedIOBase, path: Path) -> Iterator[str]:
+def _lines(stream: io.BufferedIOBase, path: Path, notes: Notes) -> Iterator[str]:
     """Yield the lines of a text, whose length is limited."""
     total = 0
     while line := stream.readline(MAX_LINE + 1):
@@ -393,6 +404,6 @@ def _lines(stream: io.BufferedIOBase, path: Path) -> Iterator[str]:
             raise DataError(f"{path}: has a line of more than {MAX_LINE:,} bytes, or unpacks to too many; is it a CSV file?")
         if b"\0" in line:
             raise DataError(f"{path}: is not a table, it contains null bytes; save it as text")
-        text = line.decode("utf-8-sig", "replace")
+        text = decoded_text(line, path.name, notes)
         if text.strip():
             yield text

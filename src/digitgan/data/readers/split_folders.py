@@ -12,6 +12,9 @@ from digitgan.data.readers.splits import Part, part_in, part_of
 PICTURE_FOLDERS: Final = ("images", "image", "imgs", "img", "data", "pictures", "jpegimages")
 """Names of folders that hold all pictures of a split, in lower case."""
 
+FURTHER_FOLDERS = ("masks", "mask", "labels", "annotations", "depth", "segmentation")
+"""Names of folders beside the pictures, in lower case, whose pictures are no images of a class."""
+
 
 def inner_root(pictures: Sequence[str]) -> str:
     """Return the folder that holds everything, if there is one around the classes or splits; else ""."""
@@ -59,7 +62,11 @@ def split_folders(pictures: Sequence[str], root: str) -> dict[str, Part]:
         part, rest = part_in(name)
         if part is not None:
             by_rest.setdefault(rest, {})[joined_path(root, name)] = part
-    return next((group for group in by_rest.values() if "train" in group.values() and len(set(group.values())) > 1), {})
+    groups = [*by_rest.values()]
+    if all(level(pictures, joined_path(root, name))[1] for name in folders):
+        # Parts of a large set may be numbered, such as train.X1, train.X2 and val.X, all with class folders.
+        groups.append({folder: part for group in by_rest.values() for folder, part in group.items()})
+    return next((group for group in groups if "train" in group.values() and len(set(group.values())) > 1), {})
 
 
 def inner_of_split(pictures: Sequence[str], folder: str) -> str:

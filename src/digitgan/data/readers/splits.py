@@ -26,8 +26,8 @@ SPLIT_WORDS: Final[Mapping[Part, Sequence[str]]] = types.MappingProxyType(
 
 
 def part_of(name: str) -> Part | None:
-    """Return the split that a name states: one of its words, or a word with "set", "_set" or "_images" behind it."""
-    plain = re.sub(r"[-_ ]?(set|data|images|imgs|pictures)$", "", name.strip().lower())
+    """Return the split that a name states: one of its words, also with "set", "data", "images" or a number behind it."""
+    plain = re.sub(r"[-_ ]?(set|data|images|imgs|pictures|\d+)$", "", name.strip().lower())
     return next((part for part, words in SPLIT_WORDS.items() if plain in words), None)
 
 
