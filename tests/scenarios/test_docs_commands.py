@@ -63,8 +63,9 @@ def workplace(here: Digitgan, mnist_caches_at_hand: None, tmp_path: Path, digits
     Image.fromarray(255 - np.pad(seven, 60)).convert("RGB").save(tmp_path / "my-seven.jpg")
     shutil.make_archive(str(tmp_path / "phone-photos"), "zip", tmp_path / "FOLDER")
     rows = np.column_stack([digits.labels[:200], few.reshape(200, -1)])
-    (tmp_path / "digit-recognizer").mkdir()
-    np.savetxt(tmp_path / "digit-recognizer" / "train.csv", rows, "%d", ",")
+    (tmp_path / "mnist-in-csv").mkdir()
+    for split in ("train", "test"):
+        np.savetxt(tmp_path / "mnist-in-csv" / f"mnist_{split}.csv", rows, "%d", ",")
     pets = np.random.default_rng(0).integers(0, 256, (120, 32, 32, 3), dtype=np.uint8)
     for split in ("train", "test"):
         path = tmp_path / "cifar10" / "plain_text" / f"{split}-00000-of-00001.parquet"

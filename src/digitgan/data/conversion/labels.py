@@ -36,7 +36,7 @@ def class_labels(
 ) -> tuple[dict[Split, Labels], tuple[str, ...]]:
     """Convert the labels of all splits of a set to class indices, with the same classes in each split.
 
-    Accepted are integers, floats that are integers, booleans, texts, a column (n, 1) of them, and one-hot rows (n, classes).
+    Accepted are integers, floats that are integers, booleans, strings, a column (n, 1) of them, and one-hot rows (n, classes).
     Integers without class names give classes named by the integers that occur, so that labels from 1 or with gaps leave no
     class without images. Texts are class names in natural order.
 
@@ -60,7 +60,7 @@ def class_labels(
     filled = [values for values in flat.values() if values.size]
     whole = np.concatenate(filled) if filled else np.zeros(0, dtype=np.int64)
     if whole.dtype.kind == "U" and any(values.dtype.kind != "U" for values in filled):
-        raise DataError(f"{name}: the labels of one split are texts and of another numbers; use one type")
+        raise DataError(f"{name}: the labels of one split are strings and of another numbers; use one type")
     found = np.unique(whole)
     if len(found) > MAX_CLASSES:
         raise DataError(
@@ -99,7 +99,7 @@ def _one_each(values: npt.NDArray[Any], notes: Notes, name: str) -> npt.NDArray[
     if kind == "S":
         values, kind = np.char.decode(values, "utf-8", "replace"), "U"
     if kind not in "buifU":
-        raise DataError(f"{name}: labels are {values.dtype}; they must be integers or texts: the class of each image")
+        raise DataError(f"{name}: labels are {values.dtype}; they must be integers or strings: the class of each image")
     if values.ndim == 2 and values.shape[1] == 1:
         notes.add(f"labels are a column of shape {values.shape}: read as one label for each image")
         values = values[:, 0]
@@ -156,7 +156,7 @@ def _check_names(names: Sequence[str], name: str) -> None:
 
 
 def _note_similar(plain: Mapping[str, str], names: Sequence[str], notes: Notes) -> None:
-    """Add notes about texts that become one class, and about classes that differ in upper and lower case only."""
+    """Add notes about strings that become one class, and about classes that differ in upper and lower case only."""
     changed = sorted(each for each, short in plain.items() if each != short and short in plain)
     if changed:
         notes.add(

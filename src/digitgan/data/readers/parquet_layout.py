@@ -193,7 +193,7 @@ def _class_names(feature: Mapping[str, Any], path: Path) -> tuple[str, ...] | No
     if names is None:
         return None
     if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names) or not names:
-        raise DataError(f"{path}: the class names of its metadata are not a list of texts; write the file again")
+        raise DataError(f"{path}: the class names of its metadata are not a list of strings; write the file again")
     if len(set(names)) < len(names):
         raise DataError(f"{path}: two classes of its metadata have the same name; rename one")
     return tuple(names)

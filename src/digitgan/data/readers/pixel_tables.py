@@ -81,7 +81,7 @@ def _source(files: Mapping[Part | None, Path], reading: Reading) -> DataSource:
 
 
 class _Table(NamedTuple):
-    """The values of a table: pixels (n, values), and labels (n,) as texts; None without labels."""
+    """The values of a table: pixels (n, values), and labels (n,) as strings; None without labels."""
 
     pixels: npt.NDArray[np.generic]
     labels: npt.NDArray[np.str_] | None
@@ -135,7 +135,7 @@ def _read(files: Mapping[Split, tuple[Path, Part | None]], split: Split, reading
 
 
 def _numbers(labels: npt.NDArray[np.str_]) -> npt.NDArray[np.generic]:
-    """Return texts as integers if all are, else as floats if all are."""
+    """Return strings as integers if all are, else as floats if all are."""
     for kind in (np.int64, np.float64):
         try:
             return labels.astype(kind)
