@@ -230,7 +230,7 @@ def test_the_folder_one_is_in_is_not_written_over(tmp_path: Path, monkeypatch: p
 
 
 def test_idx_holds_no_colour(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"--format idx: .*write the format npz"):
+    with pytest.raises(UsageError, match=r"--format idx: .*--format npz"):
         WRITERS.find("idx").write(tmp_path / "drawn", blocks(COLOUR), LABELS, NAMES)
     assert tree(tmp_path) == {}
 
@@ -241,7 +241,7 @@ def test_idx_holds_256_classes_and_no_more(tmp_path: Path) -> None:
     WRITERS.find("idx").write(tmp_path / "drawn", blocks(GREY[:4]), labels, names[:256])
     found = read_idx_set(tmp_path / "drawn", "train")
     assert [int(found.class_names[label]) for label in found.labels] == labels.tolist()
-    with pytest.raises(UsageError, match=r"\b257\b.*write the format npz"):
+    with pytest.raises(UsageError, match=r"\b257\b.*--format npz"):
         WRITERS.find("idx").write(tmp_path / "more", blocks(GREY[:4]), labels, names)
 
 
