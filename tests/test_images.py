@@ -11,7 +11,7 @@ from PIL import Image
 
 from digitgan.errors import OutputError
 from digitgan.files import replacing
-from digitgan.images import enlarged, from_network, grid, save_gif, save_png, to_network
+from digitgan.images import enlarged, from_network, grid, save_gif, save_png, shared_tensor, to_network
 
 
 def test_every_level_survives_the_way_to_the_network_and_back() -> None:
@@ -91,3 +91,9 @@ def test_a_path_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OutputError, match=r"file/p\.png: "):
         save_png(tmp_path / "file" / "p.png", np.zeros((2, 2), dtype=np.uint8))
+
+
+def test_a_mapped_array_is_a_tensor_without_a_warning() -> None:
+    pixels = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+    pixels.flags.writeable = False
+    np.testing.assert_array_equal(shared_tensor(pixels).numpy(), pixels)

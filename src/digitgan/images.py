@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import io
 import math
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, final
@@ -57,6 +58,12 @@ def inline_png(picture: Picture) -> str:
     """Return an image as an HTML element that contains it."""
     content = base64.b64encode(encode_png(picture)).decode()
     return f'<img src="data:image/png;base64,{content}" style="image-rendering: pixelated">'
+
+
+def shared_tensor(pixels: Picture) -> Tensor:
+    """Return an array as a tensor of the same memory, which must not be changed: it may be a file mapped for reading."""
+    with warnings.catch_warnings(action="ignore"):  # PyTorch warns about read-only memory
+        return torch.from_numpy(pixels)
 
 
 def to_network(images: Tensor) -> Tensor:

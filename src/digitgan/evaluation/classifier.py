@@ -31,7 +31,7 @@ from digitgan.evaluation.classifier_networks import (
 )
 from digitgan.evaluation.classifier_training import epochs_for, spec_of, train_classifier
 from digitgan.files import replacing
-from digitgan.images import Picture, to_network
+from digitgan.images import Picture, shared_tensor, to_network
 from digitgan.model.file import tensors_sha256
 from digitgan.networks import ImageSpec
 
@@ -155,7 +155,7 @@ def load_classifier(path: Path) -> FeatureClassifier:
 
 
 def _chunks(images: Picture) -> Iterator[Tensor]:
-    pixels = torch.from_numpy(images).reshape(len(images), *images.shape[1:3], -1).permute(0, 3, 1, 2)
+    pixels = shared_tensor(images).reshape(len(images), *images.shape[1:3], -1).permute(0, 3, 1, 2)
     return map(to_network, torch.split(pixels, 500))
 
 

@@ -19,7 +19,7 @@ from digitgan.evaluation.measure import Evaluation, EvaluationSource
 from digitgan.evaluation.metrics import FeatureMoments, frechet_distance, kernel_distance
 from digitgan.evaluation.reference import ReferenceStatistics
 from digitgan.files import file_hash
-from digitgan.images import Picture
+from digitgan.images import Picture, shared_tensor
 
 if TYPE_CHECKING:
     from torch_fidelity import FeatureExtractorInceptionV3
@@ -84,7 +84,7 @@ class Inception:
     @torch.inference_mode()
     def features(self, images: Picture) -> npt.NDArray[np.float32]:
         """Return the features (n, WIDTH) of uint8 images (n, height, width[, channels])."""
-        pixels = torch.from_numpy(images).reshape(len(images), *images.shape[1:3], -1).permute(0, 3, 1, 2)
+        pixels = shared_tensor(images).reshape(len(images), *images.shape[1:3], -1).permute(0, 3, 1, 2)
         found = [self.network(part.expand(-1, 3, -1, -1).contiguous())[0] for part in torch.split(pixels, BATCH_SIZE)]
         features: npt.NDArray[np.float32] = torch.cat(found).float().numpy()
         return features

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 
 from digitgan.evaluation.metrics.frechet import Features, Vector
+from digitgan.images import shared_tensor
 
 DISTANCE_ROWS = 1000
 """The number of rows of the distance matrix held in memory at once."""
@@ -127,7 +128,7 @@ def nearest_images(images: Pixels, among: Pixels) -> Nearest:
         images: (n, …), the images.
         among: (m, …), the set to search, with images of the same size.
     """
-    rows, columns = (torch.from_numpy(pixels.reshape(len(pixels), -1)) for pixels in (images, among))
+    rows, columns = (shared_tensor(pixels.reshape(len(pixels), -1)) for pixels in (images, among))
     indices = torch.zeros(len(rows), dtype=torch.int64)
     least = torch.full((len(rows),), torch.inf)
     for start in range(0, len(columns), 4 * DISTANCE_ROWS):
