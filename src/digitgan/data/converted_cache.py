@@ -31,7 +31,7 @@ MIN_SECONDS: Final = 3.0
 MAX_BYTES: Final = 4 << 30
 """Largest size of the cache. The sets that were not used for the longest time are removed first."""
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """A change of what readers or conversions do with the same files must change this number."""
 
 

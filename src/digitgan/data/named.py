@@ -24,9 +24,16 @@ def data_folder(data_dir: Path | None = None, environment: Mapping[str, str] = o
 
 
 def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Return the user's cache folder for digitgan: $XDG_CACHE_HOME/digitgan, else ~/.cache/digitgan."""
+    """Return the user's cache folder for digitgan: $XDG_CACHE_HOME/digitgan, else ~/.cache/digitgan.
+
+    Raises:
+        OSError: if the user's folder is unknown.
+    """
     cache = environment.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "digitgan"
+    try:
+        return (Path(cache) if cache else Path.home() / ".cache") / "digitgan"
+    except RuntimeError as error:
+        raise OSError("the user's folder is unknown; set HOME or XDG_CACHE_HOME") from error
 
 
 def splits_on_disk(dataset: Dataset, data_dir: Path | None) -> tuple[Split, ...]:

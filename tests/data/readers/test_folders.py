@@ -242,7 +242,7 @@ def test_test_pictures_without_class_folders_are_not_read_and_said(tmp_path: Pat
 
 def test_training_pictures_without_class_folders_beside_labelled_test_pictures_are_refused(tmp_path: Path) -> None:
     folder_of(tmp_path, "train/1.png", "test/a/1.png")
-    with pytest.raises(DataError, match="pictures of its train split have no class folders"):
+    with pytest.raises(DataError, match="pictures of its train split have no classes"):
         read(tmp_path)
 
 

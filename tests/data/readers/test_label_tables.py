@@ -415,13 +415,14 @@ def test_numbers_in_the_table_of_one_split_and_in_the_folders_of_the_other(tmp_p
     assert classes(read(tmp_path, "test")[0]) == {2: "10", 3: "7"}
 
 
-@pytest.mark.parametrize("content", ['{"labels": null}', "{}"])
-def test_stylegan_without_labels_takes_no_folders_as_classes(tmp_path: Path, content: str) -> None:
+def test_stylegan_without_labels_takes_no_folders_as_classes(tmp_path: Path) -> None:
     pictures(tmp_path, ("00000/img0.png", "00000/img1.png", "00001/img2.png"))
-    (tmp_path / "dataset.json").write_text(content)
+    (tmp_path / "dataset.json").write_text('{"labels": null}')
     found, notes = read(tmp_path)
     assert (len(found), found.class_names) == (3, ("image",))
-    assert "dataset.json states no labels" in notes
+    assert "dataset.json states that the pictures have no labels" in notes
+    (tmp_path / "dataset.json").write_text('{"images": [{"file": "x.jpg"}]}')  # of another program
+    assert read(tmp_path)[0].class_names == ("00000", "00001")
 
 
 @pytest.mark.parametrize(
@@ -535,3 +536,126 @@ def test_tables_that_are_not_asked_for_are_no_reason_to_refuse(tmp_path: Path) -
     read_folder(tmp_path, "train", reading)
     assert reading.notes.lines == ["ignored 1 table, as --labels-from asks: labels.csv"]
     assert not reading.notes.unasked
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("id,file_path,label", "{n},{name},{label}"),
+        ("label,file_path", "{label},{name}"),
+        (",filename,dx", "{n},{name},{label}"),
+    ],
+)
+def test_paths_are_file_names_rather_than_numbers(tmp_path: Path, header: str, row: str) -> None:
+    names = [f"{number}.png" for number in range(6)]
+    pictures(tmp_path, names)
+    labels = [str(number % 3) for number in range(6)]
+    rows = [
+        row.format(n=n, name=name, label=label) for n, (name, label) in enumerate(zip(reversed(names), labels, strict=True))
+    ]
+    write(tmp_path, "labels.csv", header, *rows)
+    assert classes(read(tmp_path)[0]) == {5 - n: labels[n] for n in range(6)}
+
+
+def test_the_numbers_of_rows_are_no_labels(tmp_path: Path) -> None:
+    """As images.txt of CUB-200."""
+    pictures(tmp_path, [f"{'cat' if n % 2 else 'dog'}/{n}.png" for n in range(12)])
+    write(tmp_path, "images.txt", *(f"{n + 1} {'cat' if n % 2 else 'dog'}/{n}.png" for n in range(12)))
+    found, notes = read(tmp_path)
+    assert found.class_names == ("cat", "dog")
+    assert "ignored images.txt, which names pictures and gives neither classes nor splits" in notes
+
+
+def test_pixels_beside_a_picture_are_not_lost(tmp_path: Path) -> None:
+    """As Sign Language MNIST."""
+    pictures(tmp_path, ("overview.png",))
+    write(tmp_path, "sign_train.csv", "label," + ",".join(f"pixel{n}" for n in range(64)), "3," + ",".join(["7"] * 64))
+    with pytest.raises(DataError, match=r"sign_train\.csv: looks like a table of pixels, and there are pictures beside it"):
+        read(tmp_path)
+
+
+def test_a_missing_picture_of_one_split_is_not_that_of_the_other(tmp_path: Path) -> None:
+    pictures(tmp_path, ("train/1.png", "test/1.png", "test/2.png"))
+    write(tmp_path, "trainLabels.csv", "id,label", "1,frog", "2,truck")
+    with pytest.raises(DataError, match="line 3: '2' is not one of the pictures"):
+        read(tmp_path)
+
+
+def test_a_picture_of_another_folder_is_not_that_of_a_missing_one(tmp_path: Path) -> None:
+    pictures(tmp_path, ("cat/1.png", "bird/2.png"))
+    write(tmp_path, "labels.csv", "file,label", "dog/1.png,dog", "bird/2.png,bird")
+    with pytest.raises(DataError, match=r"line 2: 'dog/1.png' is not one of the pictures"):
+        read(tmp_path, labels_from="table")
+
+
+def test_splits_of_a_table_count_where_folders_state_others(tmp_path: Path) -> None:
+    pictures(tmp_path, ("train/a.png", "test/b.png", "extra/c.png", "extra/d.png"))
+    write(tmp_path, "labels.csv", "file,label,split", "train/a.png,x,train", "test/b.png,y,train", "extra/c.png,x,test")
+    found, notes = read(tmp_path)
+    assert classes(found) == {0: "x", 1: "y"}
+    assert classes(read(tmp_path, "test")[0]) == {2: "x"}
+    assert "ignored 1 picture in no split of labels.csv: extra/d.png" in notes
+    assert "splits from the column 'split' of labels.csv" in notes
+
+
+def test_the_list_of_splits_of_celeba(tmp_path: Path) -> None:
+    pictures(tmp_path)
+    write(tmp_path, "list_eval_partition.txt", "a.png 0", "b.png 0", "c.png 1", "d.png 2")
+    assert len(read(tmp_path)[0]) == 2
+    assert len(read(tmp_path, "test")[0]) == 1
+
+
+def test_the_names_of_classes_count_more_than_their_numbers(tmp_path: Path) -> None:
+    """As the CSV files of EuroSAT."""
+    pictures(tmp_path)
+    write(
+        tmp_path, "labels.csv", "Filename,Label,ClassName", "a.png,0,River", "b.png,1,Forest", "c.png,0,River", "d.png,1,Forest"
+    )
+    assert classes(read(tmp_path)[0]) == {0: "River", 1: "Forest", 2: "River", 3: "Forest"}
+
+
+def test_a_caption_may_hold_any_character(tmp_path: Path) -> None:
+    pictures(tmp_path, ("a.png", "b.png"))
+    rows = [{"file_name": name, "label": 1, "caption": "one\u2028two"} for name in ("a.png", "b.png")]
+    write(tmp_path, "metadata.jsonl", *(json.dumps(row, ensure_ascii=False) for row in rows))
+    assert len(read(tmp_path)[0]) == 2
+
+
+def test_a_list_of_names_with_spaces(tmp_path: Path) -> None:
+    pictures(tmp_path, ("Apple 10/1.png", "Apple 10/2.png", "Pear 2/1.png", "Pear 2/2.png"))
+    write(tmp_path, "train.txt", "Apple 10/1.png", "Pear 2/1.png")
+    write(tmp_path, "test.txt", "Apple 10/2.png", "Pear 2/2.png")
+    assert classes(read(tmp_path)[0]) == {0: "Apple 10", 2: "Pear 2"}
+
+
+def test_options_that_cannot_both_be_meant_are_refused(tmp_path: Path) -> None:
+    pictures(tmp_path, ("a/1.png", "b/2.png"))
+    with pytest.raises(DataError, match="--label-column is for a table of labels; leave out --labels-from outer-folder"):
+        read(tmp_path, labels_from="outer-folder", label_column="x")
+
+
+def test_a_chosen_column_counts_more_than_folders(tmp_path: Path) -> None:
+    """As HAM10000, whose pictures lie in two parts."""
+    pictures(tmp_path, ("part_1/a.png", "part_1/b.png", "part_2/c.png", "part_2/d.png"))
+    write(
+        tmp_path,
+        "meta.csv",
+        "lesion_id,image_id,dx,age",
+        *(f"L{n},{name[0]},{label},50" for n, (name, label) in enumerate(ROWS)),
+    )
+    assert classes(read(tmp_path, label_column="dx")[0]) == EXPECTED
+
+
+@pytest.mark.parametrize("digits", [30, 5000])
+def test_labels_of_many_digits_are_strings(tmp_path: Path, digits: int) -> None:
+    pictures(tmp_path, ("a.png", "b.png"))
+    write(tmp_path, "labels.csv", "file,label", f"a.png,{'7' * digits}", f"b.png,{'8' * digits}.0")
+    assert read(tmp_path)[0].class_names == ("7" * digits, f"{'8' * digits}.0")
+
+
+def test_a_split_in_the_table_counts_more_than_that_of_the_folder(tmp_path: Path) -> None:
+    pictures(tmp_path, ("train/a.png", "test/b.png", "test/c.png"))
+    write(tmp_path, "labels.csv", "file,label,split", "train/a.png,x,train", "test/b.png,y,train", "test/c.png,x,test")
+    found, notes = read(tmp_path)
+    assert classes(found) == {0: "x", 1: "y"}
+    assert "1 picture in another split than their folder, as labels.csv states: test/b.png" in notes

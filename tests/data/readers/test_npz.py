@@ -433,3 +433,10 @@ def test_one_of_several_arrays_of_labels_on_request(tmp_path: Path) -> None:
         found = read_npz(tmp_path / "a.npz", split, reading)  # type: ignore[arg-type]
         assert found.labels.tolist() == ([0, 1] if split == "train" else [1, 0])
         assert "ignored the arrays fine_train, fine_test" in "\n".join(reading.notes.lines)
+    assert npz_splits(tmp_path / "a.npz", "coarse") == ("train", "test")
+
+
+@pytest.mark.parametrize("name", ["class_names", "names", "classNames"])
+def test_class_names_in_an_array_of_a_usual_name(tmp_path: Path, name: str) -> None:
+    np.savez(tmp_path / "a.npz", images=np.full((2, 5, 4), 200, np.uint8), labels=[0, 1], **{name: ["cat", "dog"]})  # type: ignore[arg-type]
+    assert load_image_set(str(tmp_path / "a.npz")).class_names == ("cat", "dog")

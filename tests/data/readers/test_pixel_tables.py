@@ -265,3 +265,12 @@ def test_the_files_of_both_splits_are_scaled_alike(tmp_path: Path) -> None:
         rows = "".join(f"{n % 2}," + ",".join([str(highest - n)] * 9) + "\n" for n in range(4))
         (tmp_path / f"{part}.csv").write_text(f"{HEADER}\n{rows}")
     assert load_image_set(str(tmp_path), "test").images.max() == round(900 / 4095 * 255)
+
+
+def test_a_damaged_test_file_is_ignored_with_its_reason(tmp_path: Path) -> None:
+    (tmp_path / "a_train.csv").write_text(f"{HEADER}\n{lines()}")
+    (tmp_path / "a_test.csv").write_text("")
+    assert any("ignored a_test.csv: " in note and "is empty" in note for note in load_image_set(str(tmp_path)).notes)
+    (tmp_path / "a_train.csv").write_text("")
+    with pytest.raises(DataError, match=r"a_train\.csv: is empty"):
+        load_image_set(str(tmp_path))

@@ -26,9 +26,14 @@ def natural_order(names: Iterable[str]) -> list[str]:
 
     def rank(name: str) -> tuple[list[tuple[bool, int, str]], str]:
         parts = [part for part in re.split(r"([0-9]+)", name) if part]
-        return [(False, int(part), "") if part.isdigit() and part.isascii() else (True, 0, part) for part in parts], name
+        return [_by_value(part) if part.isdigit() and part.isascii() else (True, 0, part) for part in parts], name
 
     return sorted(names, key=rank)
+
+
+def _by_value(digits: str) -> tuple[bool, int, str]:
+    plain = digits.lstrip("0")
+    return False, len(plain), plain  # Python refuses to convert thousands of digits to an integer
 
 
 def class_labels(
@@ -145,7 +150,7 @@ def _of_texts(
     if unknown := [each for each in found if each not in index]:
         raise DataError(f"{name}: its labels {listed([repr(each) for each in unknown])} are not among its class names")
     if "" in index:
-        count = sum(int((values == "").sum()) for values in flat.values())
+        count = sum(int((np.char.strip(values) == "").sum()) for values in flat.values() if values.dtype.kind == "U")
         raise DataError(f"{name}: {count:,} of its images have an empty label; give each image a class, or remove it")
     return {split: np.array([index[str(value)] for value in values], dtype=np.int64) for split, values in flat.items()}, names
 

@@ -20,7 +20,7 @@ TABLE_ENDINGS: Final = (".csv", ".tsv", ".jsonl", ".json", ".txt")
 SPREADSHEETS: Final = (".xlsx", ".xls", ".ods", ".numbers")
 """Extensions of the names of spreadsheets, which are not read."""
 
-NO_TABLES: Final = re.compile(r"(readme|license|licence|citation|requirements)\b.*|.*submission.*")
+NO_TABLES: Final = re.compile(r"(readme|license|licence|citation|requirements)(\.\w+)*|.*submission.*")
 """Names of files, in lower case, that are no tables of labels. Kaggle's sample of an answer has made up labels."""
 
 
@@ -115,7 +115,7 @@ def _merged(tree: FileTree, found: Sequence[TableFile], reading: Reading) -> Lab
     with_labels = [table for table in found if table.labels or table.is_dataset_json] or found
     return LabelTable(
         tuple(table.path for table in found),
-        _alike(labels, found[0].path, reading),
+        _alike(labels, with_labels[0].path, reading),
         parts,
         tuple(dict.fromkeys(folder for table in with_labels for folder in table.scope)),
         frozenset(path for table in found for path in table.left_out),
@@ -130,9 +130,9 @@ def _alike(labels: Mapping[str, Value], name: str, reading: Reading) -> dict[str
         DataError: if all are numbers and some have a fraction.
     """
     strings = [str(value) for value in labels.values()]
-    if strings and all(re.fullmatch(r"0|[1-9]\d*", each, re.ASCII) for each in strings):
+    if strings and all(re.fullmatch(r"0|[1-9]\d{0,17}", each, re.ASCII) for each in strings):
         return {path: int(each) for path, each in zip(labels, strings, strict=True)}
-    if strings and all(re.fullmatch(r"-?(0|[1-9]\d*)\.\d+|-?(0|[1-9]\d*)", each, re.ASCII) for each in strings):
+    if strings and all(re.fullmatch(r"-?(0|[1-9]\d{0,14})(\.\d+)?", each, re.ASCII) for each in strings):
         fractions = [each for each in strings if float(each) != int(float(each))]
         if fractions:
             raise DataError(

@@ -72,13 +72,13 @@ def npz_reader(path: Path, reading: Reading) -> DataSource | None:
         return None
     needs = "an NPZ file has a test split if it has arrays such as x_test and y_test"
     options = ARRAY_OPTIONS if path.suffix.lower() == ".npz" else ("image_shape",)
-    return DataSource(npz_splits(path), lambda split: read_npz(path, split, reading), needs, options)
+    return DataSource(npz_splits(path, reading.label_column), lambda split: read_npz(path, split, reading), needs, options)
 
 
-def npz_splits(path: Path) -> tuple[Split, ...]:
+def npz_splits(path: Path, label_name: str | None = None) -> tuple[Split, ...]:
     """Return the splits of an NPZ file; "train" for other files and for an unreadable one."""
     with contextlib.suppress(*DAMAGED, OSError, DataError), zipfile.ZipFile(path) as archive:
-        return tuple(_pairs(_names_in(archive), None, path)) or ("train",)
+        return tuple(_pairs(_names_in(archive), label_name, path)) or ("train",)
     return ("train",)
 
 
@@ -150,7 +150,8 @@ def _read_pair(
     if pair.labels is None:
         return ImageSet(images, np.zeros(len(images), dtype=np.int64), (UNLABELLED,), path.name)
     parts = {part: array(each.labels) for part, each in pairs.items() if each.labels is not None}
-    class_names = _class_names(array("class_names"), path) if "class_names" in names else None
+    stated = next((name for name in names if name.lower() in CLASS_NAMES), None)
+    class_names = None if stated is None else _class_names(array(stated), path)
     labels, class_names = class_labels(parts, class_names, reading.notes, str(path))
     return ImageSet(images, labels[split], class_names, path.name)
 

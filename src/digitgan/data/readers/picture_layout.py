@@ -129,9 +129,12 @@ def picture_layout(tree: FileTree, reading: Reading) -> dict[Split, Labels] | No
         notes.add(f"read from the folder {root} within it")
     folders = split_folders(pictures, root)
     table = None
+    if reading.label_column is not None and reading.labels_from not in ("auto", "table"):
+        raise DataError(f"{tree.name}: --label-column is for a table of labels; leave out --labels-from {reading.labels_from}")
     if reading.labels_from in ("auto", "table"):
         table = find_table(tree, others, pictures, folders, reading)
-        if table is None and (reading.labels_from == "table" or reading.label_column is not None):
+        wanted = reading.labels_from == "table" or reading.label_column is not None
+        if wanted and (table is None or not (table.labels or table.names_dataset)):
             option = "--labels-from" if reading.labels_from == "table" else "--label-column"
             raise DataError(f"{tree.name}: holds no table that names its pictures, such as labels.csv; leave out {option}")
     _note_others(others, table, reading)
@@ -149,12 +152,37 @@ def picture_layout(tree: FileTree, reading: Reading) -> dict[Split, Labels] | No
         labels |= _labels_of(tree, inside, inner_of_split(inside, folder) if folders else folder, table, reading)
         parts |= dict.fromkeys(inside, part)
     if table is not None and table.parts:
-        parts = dict(table.parts)
-        if without := [path for path in labels if path not in parts and path not in table.left_out]:
-            notes.add(f"ignored {counted(len(without), 'picture')} in no split of {table.name}: {listed(without)}")
-    elif outside := [path for path in pictures if path not in parts]:
+        return _by_table_parts(tree, pictures, labels, parts if folders else {}, table, notes)
+    if outside := [path for path in pictures if path not in parts]:
         notes.add(f"ignored {counted(len(outside), 'picture')} outside of the folders of splits: {listed(outside)}")
-    return _by_part(tree, {path: label for path, label in labels.items() if path in parts}, parts, notes)
+    return _by_part(tree, labels, parts, notes)
+
+
+def _by_table_parts(
+    tree: FileTree,
+    pictures: Sequence[str],
+    labels: Mapping[str, str | int | None],
+    by_folder: Mapping[str, Part],
+    table: LabelTable,
+    notes: Notes,
+) -> dict[Split, Labels]:
+    """Return the pictures of each split as a table states the splits.
+
+    Args:
+        tree: the folder or archive.
+        pictures: its pictures.
+        labels: the labels of pictures, by the table or by their folders.
+        by_folder: the split of the folder of each picture.
+        table: the table.
+        notes: the notes.
+    """
+    if without := [path for path in pictures if path not in table.parts and path not in table.left_out]:
+        notes.add(f"ignored {counted(len(without), 'picture')} in no split of {table.name}: {listed(without)}")
+    if moved := [path for path, part in table.parts.items() if by_folder.get(path, part) != part]:
+        notes.add(
+            f"{counted(len(moved), 'picture')} in another split than their folder, as {table.name} states: {listed(moved)}"
+        )
+    return _by_part(tree, {path: labels.get(path, table.labels.get(path)) for path in table.parts}, table.parts, notes)
 
 
 def _by_part(tree: FileTree, labels: Labels, parts: Mapping[str, Part], notes: Notes) -> dict[Split, Labels]:
@@ -177,8 +205,8 @@ def _by_part(tree: FileTree, labels: Labels, parts: Mapping[str, Part], notes: N
         with_label = {path: label for path, label in of_this.items() if label is not None}
         if labelled and not with_label and part == "train":
             raise DataError(
-                f"{tree.name}: the pictures of its train split have no class folders, those of the other split have; "
-                "sort them into class folders, or remove that split"
+                f"{tree.name}: the pictures of its train split have no classes, those of the other split have; sort them into "
+                "class folders, give a table of their labels, or remove the other split"
             )
         if labelled and len(with_label) < len(of_this):
             without = [path for path in of_this if path not in with_label]
@@ -263,11 +291,13 @@ def _by_table(
     if table.names_dataset and not table.labels:
         return dict.fromkeys(pictures)
     named = {**dict.fromkeys(table.parts), **table.labels}
-    if without := [path for path in pictures if path not in named and path not in table.left_out]:
+    without = [path for path in pictures if path not in named and path not in table.left_out]
+    if without and not table.parts:
         reading.notes.add(f"ignored {counted(len(without), 'picture')} not in {table.name}: {listed(without)}")
     found: dict[str, str | int | None] = {path: named[path] for path in pictures if path in named}
     _, folders = level(table.labels.keys() & found.keys(), base)
-    if reading.labels_from == "auto" and len(folders) > 1 and not table.names_dataset:
+    chosen = reading.labels_from == "table" or reading.label_column is not None
+    if not chosen and not table.parts and len(folders) > 1 and not table.names_dataset:
         outer = {path: path[len(base) + 1 if base else 0 :].split("/")[0] for path in found if path in table.labels}
         pairs = {(folder, found[path]) for path, folder in outer.items()}
         if len(pairs) != len({folder for folder, _ in pairs}) or len(pairs) != len({label for _, label in pairs}):
@@ -291,7 +321,8 @@ def _note_others(others: Sequence[str], table: LabelTable | None, reading: Readi
     notes = reading.notes
     used = set() if table is None else set(table.paths)
     unread = [path for path in others if PurePosixPath(path).suffix.lower() in OTHER_PICTURES]
-    left = [path for path in others if path not in {*used, *unread} and PurePosixPath(path).name not in OF_DIGITGAN]
+    used |= set(unread)
+    left = [path for path in others if path not in used and PurePosixPath(path).name not in OF_DIGITGAN]
     if unread:
         endings = natural_order({PurePosixPath(path).suffix.lower() for path in unread})
         kinds = f"in formats that are not read ({', '.join(endings)})"
@@ -305,10 +336,11 @@ def _note_others(others: Sequence[str], table: LabelTable | None, reading: Readi
         notes.add(f"ignored {counted(len(tables), 'table')} without classes of the pictures: {listed(tables)}")
     elif tables:
         notes.add(f"ignored {counted(len(tables), 'table')}, as --labels-from asks: {listed(tables)}", asked=True)
-    rest = [path for path in left if path not in {*tables, *spreadsheets}]
+    noted = {*tables, *spreadsheets}
+    rest = [path for path in left if path not in noted]
     if known := [path for path in rest if _is_known_junk(path)]:
         notes.add(f"ignored {counted(len(known), 'system or readme file')}: {listed(known[:3])}", asked=True)
-    if further := [path for path in rest if path not in known]:
+    if further := [path for path in rest if not _is_known_junk(path)]:
         notes.add(f"ignored {counted(len(further), 'file')} of other kinds: {listed(further)}")
 
 

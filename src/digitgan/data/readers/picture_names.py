@@ -47,35 +47,42 @@ class PictureNames:
         """Return the number of pictures."""
         return len(self._paths)
 
-    def find(self, value: object, folders: Sequence[str] = ("",)) -> Match:
+    def find(self, value: object, folders: Sequence[str] = ("",), within: Sequence[str] = ("",)) -> Match:
         """Return the picture that a value names: by its path, or by its file name, also without the extension.
 
         Args:
             value: the value.
             folders: the folders from which the path may start, the most probable first.
+            within: the folders in which the picture must be, "" for all.
         """
         text = unicodedata.normalize("NFC", str(value)).strip().replace("\\", "/").removeprefix("./")
         if not text:
             return Match(None)
         for folder in folders:
-            if (path := self._paths.get(f"{folder}/{text}" if folder else text)) is not None:
+            path = self._paths.get(f"{folder}/{text}" if folder else text)
+            if path is not None and _is_within(path, within):
                 return Match(path)
         *around, name = text.split("/")
-        for loose, found in ((False, self._by_name.get(name, [])), (True, self._loosely.get(_loose(name), []))):
-            if found:
+        for loose, named in ((False, self._by_name.get(name, [])), (True, self._loosely.get(_loose(name), []))):
+            if found := [path for path in named if _is_within(path, within)]:
                 return self._chosen(found, around, folders, loose)
         return Match(None)
 
     def _chosen(self, found: Sequence[str], around: Sequence[str], folders: Sequence[str], loose: bool) -> Match:
         """Return the one of several pictures of a name that is in the folders of a value."""
-        if around and around[-1] in self._folders:
-            # The path may begin in a folder of another computer, but its last folder is one of these.
+        if around and len(self._folders) > 1:
+            # The path may begin in a folder of another computer, but its last folder must be that of the picture.
             common = {path: _common_end(path.split("/")[:-1], around) for path in found}
-            best = [path for path in found if common[path] == max(common.values()) > 0]
+            most = max(common.values())
+            best = [path for path in found if common[path] == most > 0]
             return Match(best[0], (), loose) if len(best) == 1 else Match(None, best)
         inside = ([path for path in found if path.startswith(f"{folder}/")] for folder in folders if folder)
         best = next((paths for paths in inside if paths), list(found))
         return Match(best[0], (), loose) if len(best) == 1 else Match(None, best)
+
+
+def _is_within(path: str, folders: Sequence[str]) -> bool:
+    return any(not folder or path.startswith(f"{folder}/") for folder in folders)
 
 
 def _common_end(folders: Sequence[str], others: Sequence[str]) -> int:

@@ -54,15 +54,25 @@ def pixel_table_reader(path: Path, reading: Reading) -> DataSource | None:
         else:
             files[part] = file
     if not files:
-        if len(others) != 1 or _columns_of(others[0], reading) is None:
+        if len(others) != 1:
+            return None
+        try:
+            _columns_of(others[0], reading)
+        except DataError:
             return None
         reading.notes.add(f"read from the file {others[0].name} within it", asked=True)
         return _source({None: others[0]}, reading)
     if others:
         count = counted(len(others), "table")
         reading.notes.add(f"ignored {count} without a split in the file name: {listed([file.name for file in others])}")
-    columns = {part: _columns_of(file, reading) for part, file in files.items()}
-    labelled = {part: found is not None and found.label is not None for part, found in columns.items()}
+    labelled: dict[Part | None, bool] = {}
+    for part, file in list(files.items()):
+        try:
+            labelled[part] = _columns_of(file, reading).label is not None
+        except DataError as error:
+            if part == "train":
+                raise
+            reading.notes.add(f"ignored {files.pop(part).name}: {error}")
     if any(labelled.values()):
         for part in [part for part, has in labelled.items() if not has]:
             reading.notes.add(f"{files.pop(part).name} has no labels and is not read")
@@ -144,13 +154,14 @@ def _numbers(labels: npt.NDArray[np.str_]) -> npt.NDArray[np.generic]:
     return labels
 
 
-def _columns_of(path: Path, reading: Reading) -> _Columns | None:
-    """Return the columns of a file; None if it is no table of pixels."""
-    try:
-        with open_content(path) as content:
-            return _columns(_lines(content.stream, path, reading.notes), path, reading)[0]
-    except DataError:
-        return None
+def _columns_of(path: Path, reading: Reading) -> _Columns:
+    """Return the columns of a file.
+
+    Raises:
+        DataError: if it is no table of pixels.
+    """
+    with open_content(path) as content:
+        return _columns(_lines(content.stream, path, reading.notes), path, reading)[0]
 
 
 def _stated_parts(path: Path, reading: Reading) -> tuple[Part, ...]:
@@ -213,7 +224,10 @@ def _columns(lines: Iterator[str], path: Path, reading: Reading) -> tuple[_Colum
     if left_out:
         reading.notes.add(f"left out the columns {listed([repr(cells[place]) for place in left_out])}, which count the lines")
     if text is not None:
-        left_out += [place for place in range(len(names)) if place not in (text, split, label, *left_out)]
+        further = [place for place in range(len(names)) if place not in (text, split, label, *left_out)]
+        if further:
+            reading.notes.add(f"ignored the columns {listed([repr(names[place]) for place in further])}")
+        left_out += further
     return _Columns(len(cells), label, split, text, tuple(left_out), header, delimiter), first
 
 

@@ -9,10 +9,10 @@ from digitgan.data.conversion.labels import natural_order
 from digitgan.data.notes import Notes
 from digitgan.data.readers.splits import Part, part_in, part_of
 
-PICTURE_FOLDERS: Final = ("images", "image", "imgs", "img", "data", "pictures", "jpegimages")
+PICTURE_FOLDERS: Final = ("images", "image", "imgs", "img", "data", "pictures", "jpegimages", "jpg", "jpeg", "png")
 """Names of folders that hold all pictures of a split, in lower case."""
 
-FURTHER_FOLDERS = ("masks", "mask", "labels", "annotations", "depth", "segmentation")
+FURTHER_FOLDERS: Final = ("masks", "mask", "labels", "annotations", "depth", "segmentation")
 """Names of folders beside the pictures, in lower case, whose pictures are no images of a class."""
 
 

@@ -9,10 +9,11 @@ from pathlib import PurePosixPath
 from typing import Any, Final, final
 
 from digitgan.data.conversion.pictures import PICTURE_ENDINGS
-from digitgan.data.notes import Problems, counted, listed
+from digitgan.data.notes import Notes, Problems, counted, listed
 from digitgan.data.readers.base import Reading
 from digitgan.data.readers.columns import (
     FILE_COLUMNS,
+    INDEX_COLUMNS,
     LABEL_COLUMNS,
     SPLIT_COLUMNS,
     TRAINING_COLUMNS,
@@ -22,13 +23,19 @@ from digitgan.data.readers.columns import (
 from digitgan.data.readers.file_tree import FileTree
 from digitgan.data.readers.picture_names import Match, PictureNames
 from digitgan.data.readers.splits import Part, part_in, part_of
-from digitgan.data.readers.table_rows import FURTHER, NO_ROWS, Rows, is_number, rows_of_text
+from digitgan.data.readers.table_rows import FURTHER, Rows, decoded_text, is_number, rows_of_text
 from digitgan.errors import DataError
 
 DATASET_JSON: Final = "dataset.json"
 
 MAX_TABLE_BYTES: Final = 256 << 20
 """Largest size of a table: 256 MiB, or some millions of rows."""
+
+MIN_PIXEL_COLUMNS: Final = 60
+"""Number of columns from which a table of numbers is one of pixels."""
+
+MIN_COUNTED: Final = 10
+"""Number of rows from which consecutive numbers are those of the rows, and no labels."""
 
 TRUE: Final = ("1", "true", "yes")
 FALSE: Final = ("0", "false", "no")
@@ -120,28 +127,55 @@ class _Reader:
 
     def table(self) -> TableFile | None:
         """Return the table; None if it names no pictures."""
+        any_text = self._path.lower().endswith((".txt", ".json"))
         content = self._tree.read(self._path, MAX_TABLE_BYTES)
         if len(content) > MAX_TABLE_BYTES:
-            raise DataError(f"{self._name}: is larger than {MAX_TABLE_BYTES >> 20} MiB; is it a table of labels?")
+            if any_text:
+                return None
+            raise DataError(f"{self._name}: is larger than {MAX_TABLE_BYTES >> 20} MiB; shorten it, {FOLDERS_INSTEAD}")
         if PurePosixPath(self._path).name == DATASET_JSON:
-            rows = _rows_of_dataset_json(content, self._name)
-            if not rows.rows:
-                self._reading.notes.add(f"{self._path} states no labels")
-                return TableFile(self._path, ())
-            return self._of_rows(rows, _Columns("file", "label"))
+            return self._of_dataset_json(content)
+        notes = Notes()  # they matter if it is a table
         try:
-            rows = rows_of_text(
-                content, self._path, self._name, lambda text: self._find(text).path is not None, self._reading.notes
-            )
+            text = decoded_text(content, self._path, notes)
+            rows = rows_of_text(text, self._path, self._name, lambda cell: self._find(cell).path is not None)
         except DataError as error:
-            if self._path.lower().endswith(".txt"):
-                return None  # any text
+            if any_text:
+                return None
             raise DataError(f"{error}; {FOLDERS_INSTEAD}") from error
+        self._check_no_pixels(rows)
         columns = self._columns(rows)
-        return None if columns is None else self._of_rows(rows, columns)
+        if columns is None:
+            return None
+        for line in notes.lines:
+            self._reading.notes.add(line)
+        return self._of_rows(rows, columns)
+
+    def _of_dataset_json(self, content: bytes) -> TableFile | None:
+        """Return StyleGAN's dataset.json: {"labels": [["00000/img00000.png", 6], …]}, or null for no labels."""
+        try:
+            whole = json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{self._name}: is not JSON ({error}); write it again, {FOLDERS_INSTEAD}") from error
+        if not isinstance(whole, dict) or "labels" not in whole:
+            return None  # a file of another program
+        if whole["labels"] is None:
+            self._reading.notes.add(f"{self._path} states that the pictures have no labels")
+            return TableFile(self._path, ())
+        return self._of_rows(_rows_of_pairs(whole["labels"], self._name), _Columns("file", "label"))
+
+    def _check_no_pixels(self, rows: Rows) -> None:
+        """Raise `DataError` for a table of pixels, which would be lost beside a few pictures."""
+        cells = list(rows.rows[0].values()) if rows.rows else []
+        numbers = [cell for cell in cells if is_number(cell)]
+        if len(rows.columns) >= MIN_PIXEL_COLUMNS and 10 * len(numbers) > 9 * len(cells) and not set(numbers) <= {"0", "1"}:
+            raise DataError(
+                f"{self._name}: looks like a table of pixels, and there are pictures beside it; name the file of the images, "
+                "or move the others away"
+            )
 
     def _find(self, value: object) -> Match:
-        return self._names.find("" if value is None else value, self._folders)
+        return self._names.find("" if value is None else value, self._folders, self._scope)
 
     def _columns(self, rows: Rows) -> _Columns | None:
         """Return the columns of files, labels and splits; None if no column names pictures."""
@@ -150,26 +184,35 @@ class _Reader:
         hits = {column: sum(match.path is not None for match in found) for column, found in matches.items()}
         most = max(hits.values(), default=0)
         # A column of a usual name may lack some pictures, and digits as labels may be names of pictures too.
-        usual = [
-            column
-            for column in usual_columns(candidates, FILE_COLUMNS)
-            if any(match.path or match.candidates for match in matches[column]) and 2 * hits[column] >= most
-        ]
-        if usual:
-            file = usual[0]
-        else:
-            file = max(candidates, key=lambda column: hits[column], default="")
-            cells = [str(row.get(file, "")) for row in rows.rows]
-            paths = sum(cell.lower().endswith(PICTURE_ENDINGS) or "/" in cell for cell in cells)
-            # Numbers in any text may be names of pictures by chance.
-            if most == 0 or (2 * paths < len(cells) and (2 * most < len(cells) or 2 * most < len(self._names))):
-                return None
+        found = [column for column in candidates if any(match.path or match.candidates for match in matches[column])]
+        as_paths = {column: sum(_is_path(row.get(column)) for row in rows.rows) for column in candidates}
+        paths = [column for column in found if 2 * as_paths[column] >= len(rows.rows)]
+        usual = usual_columns(paths or [column for column in found if 2 * hits[column] >= most], FILE_COLUMNS)
+        # Numbers in any text may be names of pictures by chance.
+        if not usual and not paths and (2 * most < len(rows.rows) or 2 * most < len(self._names) or most == 0):
+            return None
+        file = usual[0] if usual else max(paths or candidates, key=lambda column: hits[column])
+        if len(found) > 1:
+            self._reading.notes.add(f"file names from the column {file!r} of {self._path}")
         others = [column for column in rows.columns if column != file]
         split = self._split_column(rows, others)
-        return self._with_label(rows, _Columns(file, None, split), [column for column in others if column != split])
+        others = [column for column in others if column != split and not self._counts_rows(rows, column)]
+        return self._with_label(rows, _Columns(file, None, split), others)
+
+    def _counts_rows(self, rows: Rows, column: str) -> bool:
+        """Return whether a column holds the numbers of the rows, and no labels."""
+        if column == self._reading.label_column:
+            return False
+        if rows.has_names and plain_name(column) in INDEX_COLUMNS:
+            return True
+        values = [str(row.get(column, "")) for row in rows.rows]
+        start = int(values[0]) if values and values[0] in ("0", "1") else None
+        return len(values) >= MIN_COUNTED and start is not None and values == [str(start + n) for n in range(len(values))]
 
     def _split_column(self, rows: Rows, columns: Sequence[str]) -> str | None:
         """Return the column that states the splits; None without one."""
+        if not rows.has_names and len(columns) == 1 and "partition" in PurePosixPath(self._path).stem.lower():
+            return columns[0] if all(str(row.get(columns[0])) in CELEBA for row in rows.rows) else None
         for column in [*usual_columns(columns, SPLIT_COLUMNS), *usual_columns(columns, TRAINING_COLUMNS)]:
             values = {str(row.get(column, "")) for row in rows.rows}
             if column != self._reading.label_column and any(_part_of_value(column, value) for value in values):
@@ -184,7 +227,10 @@ class _Reader:
             label = wanted if wanted in others else None
         elif usual := usual_columns(others, LABEL_COLUMNS):
             # In a table of boxes, y is a coordinate.
-            label = next((column for column in usual if plain_name(column) != "y" or "x" not in map(plain_name, others)), None)
+            usual = [column for column in usual if plain_name(column) != "y" or "x" not in map(plain_name, others)]
+            # A table may state the number and the name of each class.
+            named = [column for column in usual[1:] if _names_numbers(rows, usual[0], column)]
+            label = next(iter(named or usual), None)
         elif len(others) == 1:
             label = others[0]
         elif not rows.has_names:
@@ -214,7 +260,7 @@ class _Reader:
             match = self._find(text)
             part = self._part if self._states_split else None
             if columns.split is not None:
-                part = _part_of_value(columns.split, str(row.get(columns.split, "")))
+                part = self._part_of_cell(columns.split, row)
             value, wrong = _value(row, columns)
             if match.candidates:
                 problems.add(f"{place}: {text!r} may be {' or '.join(match.candidates[:3])}: write its path")
@@ -237,6 +283,10 @@ class _Reader:
         self._add_notes(columns, loose, no_split)
         return TableFile(self._path, rows.columns, labels, parts, self._scope, frozenset(no_split))
 
+    def _part_of_cell(self, column: str, row: Mapping[str, Any]) -> Part | None:
+        value = str(row.get(column, ""))
+        return _part_of_value(column, value) or (CELEBA.get(value) if "partition" in self._path.lower() else None)
+
     def _add_notes(self, columns: _Columns, loose: list[str], no_split: list[str]) -> None:
         notes = self._reading.notes
         asked = self._reading.labels_from == "table"
@@ -254,7 +304,9 @@ class _Reader:
         if no_split:
             which = f"{counted(len(no_split), 'picture')} whose {columns.split} is neither training nor test"
             notes.add(f"ignored {which}: {listed(no_split)}")
-        if self._states_split:
+        if columns.split is not None:
+            notes.add(f"splits from the column {columns.split!r} of {self._path}", asked=asked)
+        elif self._states_split:
             notes.add(f"the pictures in {self._path} are {self._part} images by the name of the table")
 
 
@@ -285,15 +337,12 @@ def _part_of_value(column: str, value: str) -> Part | None:
     return part_of(value)
 
 
-def _rows_of_dataset_json(content: bytes, name: str) -> Rows:
-    """Return the rows of StyleGAN's dataset.json: {"labels": [["00000/img00000.png", 6], …]}, or null for no labels."""
-    try:
-        whole = json.loads(content)
-        entries = whole.get("labels") if isinstance(whole, dict) else None
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{name}: is not JSON ({error}); write it again") from error
-    if entries is None:
-        return NO_ROWS
+def _rows_of_pairs(entries: Any, name: str) -> Rows:
+    """Return the rows of pairs of files and classes.
+
+    Raises:
+        DataError: if entries are no pairs.
+    """
     if not isinstance(entries, (list, dict)):
         raise DataError(f'{name}: its labels must be a list such as [["00000/img.png", 6], …]; write it again')
     pairs: Iterable[Any] = list(entries.items() if isinstance(entries, dict) else entries)
@@ -304,6 +353,22 @@ def _rows_of_dataset_json(content: bytes, name: str) -> Rows:
         )
     rows = [{"file": pair[0], "label": _class_of(pair[1])} for pair in pairs]
     return Rows(("file", "label"), rows, [f"entry {number}" for number in range(1, len(rows) + 1)])
+
+
+def _is_path(cell: Any) -> bool:
+    text = str(cell).lower()
+    return text.endswith(PICTURE_ENDINGS) or "/" in text or "\\" in text
+
+
+def _names_numbers(rows: Rows, numbers: str, names: str) -> bool:
+    """Return whether a column gives each number in another column one name."""
+    pairs = {(str(row.get(numbers, "")), str(row.get(names, ""))) for row in rows.rows}
+    words = {name for _, name in pairs}
+    return (
+        all(number.isdigit() for number, _ in pairs)
+        and not any(is_number(word) or not word for word in words)
+        and len(pairs) == len(words) == len({number for number, _ in pairs})
+    )
 
 
 def _class_of(value: Any) -> Any:

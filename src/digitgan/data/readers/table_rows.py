@@ -40,24 +40,22 @@ class Rows(NamedTuple):
 NO_ROWS: Final = Rows((), (), ())
 
 
-def rows_of_text(content: bytes, path: str, name: str, is_picture: Callable[[str], bool], notes: Notes) -> Rows:
+def rows_of_text(text: str, path: str, name: str, is_picture: Callable[[str], bool]) -> Rows:
     """Return the rows of a table.
 
     Args:
-        content: the content of the file.
+        text: the content of the file, see `decoded_text`.
         path: its path, whose extension states the format.
         name: its name in messages.
         is_picture: a function that returns whether a text names a picture. The first line of a table without column names has
             one.
-        notes: the notes.
 
     Raises:
         DataError: if the file is damaged.
     """
-    text = decoded_text(content, path, notes)
     ending = path.lower().rsplit(".", 1)[-1]
     if ending == "jsonl":
-        lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+        lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
         return _of_objects([_object(line, number, name) for number, line in lines], [f"line {number}" for number, _ in lines])
     if ending == "json":
         return _of_json(text, is_picture)
@@ -92,7 +90,10 @@ def _of_lines(text: str, ending: str, name: str, is_picture: Callable[[str], boo
     table: list[tuple[int, list[str]]]
     if delimiter is None:
         # A text file such as "001.png 3": the last word is the label, because names of files may have spaces.
-        table = [(n, line.strip().rsplit(None, 1)) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
+        lines = [(number, line.strip()) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+        first = lines[0][1] if lines else ""
+        is_list = is_picture(first) or (first.lower().endswith(PICTURE_ENDINGS) and not is_picture(first.rsplit(None, 1)[-1]))
+        table = [(number, [line] if is_list else line.rsplit(None, 1)) for number, line in lines]
     else:
         try:
             reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
