@@ -91,9 +91,9 @@ def _of_lines(text: str, ending: str, name: str, is_picture: Callable[[str], boo
     if delimiter is None:
         # A text file such as "001.png 3": the last word is the label, because names of files may have spaces.
         lines = [(number, line.strip()) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-        first = lines[0][1] if lines else ""
-        is_list = is_picture(first) or (first.lower().endswith(PICTURE_ENDINGS) and not is_picture(first.rsplit(None, 1)[-1]))
-        table = [(number, [line] if is_list else line.rsplit(None, 1)) for number, line in lines]
+        line = lines[0][1] if lines else ""
+        is_list = is_picture(line) or (line.lower().endswith(PICTURE_ENDINGS) and not is_picture(line.rsplit(None, 1)[-1]))
+        table = [(number, [text] if is_list else text.rsplit(None, 1)) for number, text in lines]
     else:
         try:
             reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
