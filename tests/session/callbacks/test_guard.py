@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import re
@@ -19,7 +20,7 @@ from digitgan.networks import DiscriminatorOutput
 from digitgan.networks.convolutional import ConvolutionalDiscriminator, ConvolutionalGenerator
 from digitgan.recipes import find_recipe
 from digitgan.runs import RunFolder
-from digitgan.session.callbacks.guard import COLLAPSED, PATIENCE, STEPS_PER_CHECK, Guard, variety_of
+from digitgan.session.callbacks.guard import COLLAPSED, PATIENCE, STEPS_PER_CHECK, WARM_UP_STEPS, Guard, variety_of
 from digitgan.training import CheckpointDue, Control, PreviewDue, Stepped, StepReport, Trainer, checkpoints
 from tests import tiny
 
@@ -112,6 +113,7 @@ def test_without_a_checkpoint_the_run_begins_again(tmp_path: Path, poisoned: Cal
     assert images == list(range(16, 176, 16)), "undone steps are not in the history"
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_run_that_cannot_go_well_is_ended_after_three_tries(tmp_path: Path) -> None:
     """Test learning rates that are a thousand times too high, and an eighth of that after the last rollback."""
     rates = ["optimizer.generator_learning_rate=1.0", "optimizer.discriminator_learning_rate=1.0", "loss.name=wasserstein"]
@@ -156,8 +158,9 @@ def test_a_run_that_was_taken_back_resumes_as_if_it_had_not_been_stopped(
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Set the patience to two chunks of steps."""
+    """Set the patience to two chunks of steps, and watch the variety from the thirtieth step on."""
     monkeypatch.setattr("digitgan.session.callbacks.guard.PATIENCE", 2)
+    monkeypatch.setattr("digitgan.session.callbacks.guard.WARM_UP_STEPS", 30)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -180,6 +183,7 @@ def test_a_discriminator_that_tells_nothing_is_noticed(tmp_path: Path, monkeypat
         train(tmp_path / "run", 3200, "guard.rollbacks=0", "training.previews=1")
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_generator_that_ignores_its_latent_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     original = ConvolutionalGenerator.forward
     monkeypatch.setattr(ConvolutionalGenerator, "forward", lambda network, z, labels: original(network, 0 * z, labels))
@@ -224,15 +228,21 @@ def test_variety_by_hand() -> None:
 
 def test_early_previews_that_look_alike_are_no_alarm(guard: Guard, digits: digitgan.ImageSet) -> None:
     labels = digits.labels[:100]
-    alike = np.zeros_like(digits.images[:100])
-    for seen in (1000, 2000, 3000, 4000):
+    alike, varied = np.zeros_like(digits.images[:100]), digits.images[:100]
+    training = dataclasses.replace(guard.recipe.training, images=2_000_000)
+    guard.recipe = dataclasses.replace(guard.recipe, training=training)
+    first = WARM_UP_STEPS * training.batch_size
+    # At first a generator makes noise, which has variety, then the same blob for all images of a class.
+    for place, images in enumerate((varied, alike, alike, alike), -4):
+        guard.check_preview(images, labels, first + place)
+    for seen in (first, first + 1000, first + 2000):  # before a quarter of the run
         guard.check_preview(alike, labels, seen)
     assert guard.control.alarm is None
-    guard.check_preview(digits.images[:100], labels, 5000)  # the generator has had variety
-    for seen in (6000, 7000, 8000):
+    guard.check_preview(varied, labels, first + 3000)
+    for seen in (first + 4000, first + 5000, first + 6000):
         assert guard.control.alarm is None
         guard.check_preview(alike, labels, seen)
-    assert re.search(r"mode collapse.*\b8,000\b", str(guard.control.alarm))
+    assert re.search(rf"mode collapse.*\b{first + 6000:,}\b", str(guard.control.alarm))
 
 
 def test_one_picture_a_class_with_ragged_edges_is_collapsed_too(guard: Guard, digits: digitgan.ImageSet) -> None:

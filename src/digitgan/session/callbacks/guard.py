@@ -62,8 +62,11 @@ PREVIEWS_IN_A_ROW: Final = 3
 WARM_UP: Final = 0.25
 """Share of the run before which a lack of variety raises no alarm, unless earlier previews had variety."""
 
-WARM_UP_STEPS: Final = 30
-"""The same limit in steps, for very short runs; a generator learns nothing in fewer steps."""
+WARM_UP_STEPS: Final = 500
+"""Number of steps before which a lack of variety raises no alarm.
+
+In its first few hundred steps, a generator of colour images makes nearly the same blob for all images of a class. The noise
+that it makes before has variety."""
 
 REAL_IMAGES_PER_CLASS: Final = 20
 """Number of real images of each class with which the variety is compared."""
@@ -102,8 +105,9 @@ class Guard(Callback):
             return
         variety = variety_of(images, labels) / self.real_variety
         training = self.recipe.training
-        warmed_up = images_seen >= max(WARM_UP * training.images, WARM_UP_STEPS * training.batch_size)
-        expected = self.had_variety or warmed_up
+        if images_seen < WARM_UP_STEPS * training.batch_size:
+            return
+        expected = self.had_variety or images_seen >= WARM_UP * training.images
         self.had_variety = self.had_variety or variety > 2 * COLLAPSED
         self.collapsed_previews = self.collapsed_previews + 1 if variety < COLLAPSED and expected else 0
         if self.collapsed_previews >= PREVIEWS_IN_A_ROW:
