@@ -274,3 +274,11 @@ def test_a_damaged_test_file_is_ignored_with_its_reason(tmp_path: Path) -> None:
     (tmp_path / "a_train.csv").write_text("")
     with pytest.raises(DataError, match=r"a_train\.csv: is empty"):
         load_image_set(str(tmp_path))
+
+
+@pytest.mark.parametrize("skip", [False, True])
+def test_a_table_without_one_usable_line_is_refused(tmp_path: Path, skip: bool) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("\t1,2,3?4,5,")
+    with pytest.raises(DataError, match=r"a\.csv"):
+        load_image_set(str(path), read=ReadOptions(skip_damaged=skip))

@@ -314,7 +314,7 @@ def _table(path: Path, part: Part | None, reading: Reading, *, pixels: bool) -> 
     if check.neither:
         count = counted(len(check.neither), "line")
         reading.notes.add(f"ignored {count} of {path.name} that state neither training nor test: {listed(check.neither)}")
-    if columns.label is not None and not labels:
+    if (columns.label is not None and not labels) or (pixels and not blocks):
         raise DataError(f"{path}: has no lines of images; download or copy it again")
     values = np.concatenate(blocks) if blocks else np.zeros((0, 0), dtype=np.uint8)
     return _Table(values, None if columns.label is None else np.array(labels))
@@ -385,7 +385,7 @@ def _numbers_of(lines: Mapping[int, Sequence[str]], problems: Problems) -> tuple
             if cell is not None:
                 problems.add(f"line {number} has the value {cell!r}, which is not a number")
         right = [number for number, cell in wrong.items() if cell is None]
-        values = np.array([lines[number] for number in right], dtype=np.float64).reshape(len(right), -1)
+        values = np.array([lines[number] for number in right], dtype=np.float64)
     with np.errstate(invalid="ignore"):
         small = values.astype(np.uint8)
     return small if np.array_equal(small, values) else values.astype(np.float32), right
