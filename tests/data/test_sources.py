@@ -17,8 +17,8 @@ from PIL import Image
 from serving import Answer, Handler, Serve
 
 from digitgan.data import Dataset, ImageSet, ReadOptions, data_folder, load_image_set, load_splits, split_facts
+from digitgan.data.data_request import DataRequest
 from digitgan.data.datasets import PACKAGED
-from digitgan.data.sources import DataRequest
 from digitgan.errors import DataError, DownloadError, UsageError
 from tests.cli.commands import run
 

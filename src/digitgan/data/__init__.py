@@ -6,6 +6,7 @@ from digitgan.data.checks import count_warnings, warnings_about
 from digitgan.data.class_sheet import class_sheet, undrawn_names
 from digitgan.data.conversion.options import Conversion
 from digitgan.data.conversion.pictures import open_upright, read_picture
+from digitgan.data.data_request import DataRequest, with_filled_classes
 from digitgan.data.datasets import DATASETS, Dataset
 from digitgan.data.digits import embedded_digits
 from digitgan.data.download import fetch
@@ -24,13 +25,11 @@ from digitgan.data.readers.parquet import read_parquet
 from digitgan.data.readers.registry import READERS
 from digitgan.data.remote import DatasetFile
 from digitgan.data.sources import (
-    DataRequest,
     SplitFacts,
     load_image_set,
     load_splits,
     split_facts,
     splits_of,
-    with_filled_classes,
 )
 
 __all__ = [

@@ -10,8 +10,9 @@ from typing import Any, Final, Literal, final
 from pydantic import BaseModel, ConfigDict, Field
 
 from digitgan.data import ReadOptions
+from digitgan.data.data_request import DEFAULT_SOURCE
 from digitgan.data.datasets import DATASETS
-from digitgan.data.sources import DEFAULT_SOURCE, DIGITS
+from digitgan.data.sources import DIGITS
 from digitgan.options import TrainOptions, help_of
 from digitgan.recipes import RECIPES, Recipe
 from digitgan.session.recipe import check_lengths, checked_recipe, requested_recipe
