@@ -131,9 +131,9 @@ def _in_one_process(name: str, repeats: int) -> Iterator[str]:
 
 @functools.cache
 def _digits() -> Any:
-    from digitgan.data import embedded_digits
+    from digitgan.data import sklearn_digits
 
-    return embedded_digits("train")
+    return sklearn_digits("train")
 
 
 def _first_step(name: str) -> str:

@@ -35,7 +35,7 @@ from machine import machine
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from digitgan.data import Batches, embedded_digits
+from digitgan.data import Batches, sklearn_digits
 from digitgan.networks import ImageSpec
 from digitgan.recipes import find_recipe
 from digitgan.training import NoiseSource, Trainer
@@ -163,7 +163,7 @@ def bytes_of_a_step(recipe: str) -> int:
 def arithmetic(recipe: str) -> float:
     """Return the multiplications and additions of a step per image."""
     trainer = new_trainer(recipe)
-    batches = Batches(embedded_digits("train"), BATCH, 0)
+    batches = Batches(sklearn_digits("train"), BATCH, 0)
     size = trainer.recipe.training.batch_size
     noise_source = NoiseSource(0, trainer.generator.latent, 10, size, torch.device("cpu"), trainer.recipe.updates)
     with Arithmetic() as counter:

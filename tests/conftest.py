@@ -128,13 +128,13 @@ def caches(made_once: Callable[[str, Callable[[Path], None]], Path]) -> Path:
     """Return a cache folder with a classifier of the embedded digits, trained for fewer epochs than usual."""
 
     def train(_: Path) -> None:
-        from digitgan.data import embedded_digits
+        from digitgan.data import sklearn_digits
         from digitgan.evaluation import classifier_for, classifier_training
 
         with pytest.MonkeyPatch.context() as patch:
             briefer = {name: dataclasses.replace(each, max_epochs=6) for name, each in classifier_training.SETTINGS.items()}
             patch.setattr(classifier_training, "SETTINGS", briefer)
-            classifier_for(embedded_digits("train"), lambda line: None)
+            classifier_for(sklearn_digits("train"), lambda line: None)
 
     return made_once("classifier", train) / "caches"
 
@@ -169,9 +169,9 @@ def mnist_caches_at_hand(caches_at_hand: None, isolated_home: Path, mnist_caches
 @pytest.fixture(scope="session")
 def digits() -> ImageSet:
     """Return the training split of the embedded digits: 1,500 grey images of 28×28, ten classes."""
-    from digitgan.data import embedded_digits
+    from digitgan.data import sklearn_digits
 
-    return embedded_digits("train")
+    return sklearn_digits("train")
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import digitgan
-from digitgan.data.datasets import PACKAGED
+from digitgan.data.named.datasets import PACKAGED
 from digitgan.errors import DigitganError, DivergenceError, ModelFileError, RecipeError, UsageError
 from digitgan.runs import RunFolder
 from digitgan.training.losses import RelativisticLoss

@@ -12,6 +12,7 @@ from PIL import Image
 from digitgan.data import Conversion, DataRequest, ImageSet, ReadOptions, load_image_set, with_filled_classes
 from digitgan.data.progress import silent
 from digitgan.errors import DataError, UsageError
+from digitgan.evaluation.sources import train_test_split
 from digitgan.options import DataOptions
 
 GREY = np.random.default_rng(0).integers(0, 256, (6, 8, 10), dtype=np.uint8)
@@ -189,3 +190,26 @@ def test_pictures_are_read_again_in_the_recorded_form_bit_for_bit(tmp_path: Path
     assert len(first.notes) >= 1
     again = DataRequest.requested((), None, None, json.loads(json.dumps(request.resolved(first).record())))
     assert again.load().content_hash == first.content_hash
+
+
+def test_a_stated_option_replaces_a_recorded_one_also_with_its_default_value() -> None:
+    recorded = ReadOptions(Conversion(fit="pad", colour="rgb", background=(1, 2, 3)), labels_from="inner-folder")
+    assert ReadOptions.of(DataOptions()).completed(recorded) == recorded
+    stated = ReadOptions.of(DataOptions(fit="crop", colour="auto", background="black", labels_from="auto"))
+    assert stated.completed(recorded) == ReadOptions()
+    assert ReadOptions.of(DataOptions(fit="stretch")).completed(recorded).conversion.fit == "stretch"
+
+
+def test_joined_test_images_of_some_sources_keep_their_classes(tmp_path: Path) -> None:
+    pets = {"x_train": GREY, "y_train": np.arange(6) % 2, "x_test": GREY[:3], "y_test": np.array([1, 0, 1])}
+    np.savez(tmp_path / "a.npz", **pets, class_names=np.array(["cat", "dog"]))
+    np.savez(tmp_path / "b.npz", images=GREY[:2], labels=np.zeros(2, int), class_names=np.array(["bird"]))
+    sources = [str(tmp_path / "a.npz"), str(tmp_path / "b.npz")]
+    split = train_test_split(DataRequest.requested(sources, None, None), silent)
+    assert split.training.class_names == split.held_out.class_names == ("bird", "cat", "dog")
+    assert [split.held_out.class_names[label] for label in split.held_out.labels] == ["dog", "cat", "dog"]
+    chosen = ReadOptions(classes=("bird", "dog"))
+    split = train_test_split(DataRequest.requested(sources, None, None, read=chosen), silent)
+    assert (split.training.class_names, split.held_out.labels.tolist()) == (("bird", "dog"), [1, 1])
+    with pytest.raises(DataError, match="no source with a test split has the classes bird"):
+        train_test_split(DataRequest.requested(sources, None, None, read=ReadOptions(classes=("bird",))), silent)

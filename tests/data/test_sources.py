@@ -18,7 +18,7 @@ from serving import Answer, Handler, Serve
 
 from digitgan.data import Dataset, ImageSet, ReadOptions, data_folder, load_image_set, load_splits, split_facts
 from digitgan.data.data_request import DataRequest
-from digitgan.data.datasets import PACKAGED
+from digitgan.data.named.datasets import PACKAGED
 from digitgan.errors import DataError, DownloadError, UsageError
 from tests.cli.commands import run
 
@@ -285,7 +285,7 @@ def test_a_damaged_file_of_the_package_is_named_with_the_cure(
     damage: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(PACKAGED, tmp_path / "packaged")
-    monkeypatch.setattr("digitgan.data.named.PACKAGED", tmp_path / "packaged")
+    monkeypatch.setattr("digitgan.data.named.loading.PACKAGED", tmp_path / "packaged")
     damage(tmp_path / "packaged" / "mnist" / "t10k-labels-idx1-ubyte.xz")
     with pytest.raises(DataError, match=r"(?s)t10k-labels-idx1-ubyte.*install digitgan again"):
         load_image_set("mnist", "test")

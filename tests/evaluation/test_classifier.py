@@ -15,7 +15,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import digitgan
-from digitgan.data import ImageSet, embedded_digits
+from digitgan.data import ImageSet, sklearn_digits
 from digitgan.errors import ModelFileError, OutputError
 from digitgan.evaluation import (
     FeatureClassifier,
@@ -49,7 +49,7 @@ def classifier(digits: ImageSet) -> FeatureClassifier:
 
 @pytest.fixture(scope="module")
 def unseen() -> ImageSet:
-    return smaller(embedded_digits("test"))
+    return smaller(sklearn_digits("test"))
 
 
 def test_a_few_seconds_of_training_read_most_digits_never_seen(classifier: FeatureClassifier, unseen: ImageSet) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from digitgan.data import ImageSet, embedded_digits
+from digitgan.data import ImageSet, sklearn_digits
 from digitgan.errors import UsageError
 from digitgan.evaluation import (
     Evaluation,
@@ -31,7 +31,7 @@ Pixels = npt.NDArray[np.uint8]
 
 @pytest.fixture(scope="module")
 def held_out() -> ImageSet:
-    return embedded_digits("test")
+    return sklearn_digits("test")
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from digitgan.data import ImageSet, embedded_digits
+from digitgan.data import ImageSet, sklearn_digits
 from digitgan.evaluation import (
     CachedClassifier,
     FeatureClassifier,
@@ -28,7 +28,7 @@ COUNT = 200
 
 @pytest.fixture(scope="module")
 def held_out() -> ImageSet:
-    return embedded_digits("test")
+    return sklearn_digits("test")
 
 
 PARTS = ("training", "held-out", "nearest")

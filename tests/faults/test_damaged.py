@@ -48,9 +48,9 @@ def cut(content: bytes) -> Iterator[bytes]:
 @pytest.fixture
 def trainer(new_trainer: Callable[..., Trainer]) -> Trainer:
     trainer = new_trainer()
-    from digitgan.data import Batches, embedded_digits
+    from digitgan.data import Batches, sklearn_digits
 
-    batches = Batches(embedded_digits("train"), 16, 0)
+    batches = Batches(sklearn_digits("train"), 16, 0)
     noise_source = NoiseSource(0, trainer.generator.latent, 10, 16, torch.device("cpu"), trainer.recipe.updates)
     for _ in range(2):
         trainer.step(batches.at(trainer.images_seen), noise_source.at(trainer.images_seen))

@@ -94,3 +94,11 @@ def test_an_output_within_its_source_is_refused(tmp_path: Path, capsys: pytest.C
     assert run("data", "convert", str(tmp_path / "set"), str(tmp_path / "set" / "out"), "--quiet") == 2
     assert "would be read with it the next time" in capsys.readouterr().err
     assert not (tmp_path / "set" / "out").exists()
+
+
+def test_one_split_in_mnists_format_is_training_data(tmp_path: Path) -> None:
+    source, noise = tmp_path / "set.npz", np.random.default_rng(0)
+    train, test = noise.integers(0, 256, (2, 6, 8, 6), dtype=np.uint8)
+    np.savez(source, x_train=train, y_train=np.arange(6) % 3, x_test=test, y_test=np.arange(6) % 3)
+    assert run("data", "convert", str(source), str(tmp_path / "out.idx"), "--split", "test", "--quiet") == 0
+    np.testing.assert_array_equal(load_image_set(str(tmp_path / "out.idx")).images, test)

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from digitgan.errors import RecipeError
-from digitgan.networks.growth import MAX_START, GrowthLevel, stage_sides, upsampled
+from digitgan.networks.growth import GrowthLevel
+from digitgan.networks.stages import MAX_START, stage_sides, upsampled
 
 SIDES = ((3, 5), (6, 10), (12, 20))
 

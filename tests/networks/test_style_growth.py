@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from digitgan.networks import Discriminator, Generator, ImageSpec, build_discriminator, build_generator
-from digitgan.networks.growth import upsampled
+from digitgan.networks.stages import upsampled
 from tests import tiny
 
 SPEC = ImageSpec(3, 16, 16, 3)

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from digitgan.data.image_set import ImageSet, Split
-from digitgan.data.named import cache_folder
+from digitgan.data.named.loading import cache_folder
 from digitgan.data.notes import Notes
 from digitgan.data.read_options import ReadOptions
 from digitgan.data.readers.file_tree import FolderTree
@@ -31,11 +31,11 @@ MIN_SECONDS: Final = 3.0
 MAX_BYTES: Final = 4 << 30
 """Largest size of the cache. The sets that were not used for the longest time are removed first."""
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 """A change of what readers or conversions do with the same files must change this number."""
 
 
-BESIDE: Final = ("", ".bin", ".gz", ".xz", ".txt", ".idx3-ubyte", ".idx1-ubyte")
+BESIDE: Final = ("", ".bin", ".csv", ".gz", ".xz", ".txt", ".idx3-ubyte", ".idx1-ubyte")
 """Extensions of files of which several may be one image set."""
 
 
@@ -96,7 +96,7 @@ class ConvertedCache:
 def _states(path: Path) -> Iterator[str]:
     """Yield a line for each file below a path: its name, size and times."""
     if not path.is_dir():
-        # Readers of IDX files and of CIFAR's look for further files of the set beside a file.
+        # Readers of IDX files, of CIFAR's and of EMNIST's CSV files look for further files of the set beside a file.
         beside = [file for file in path.parent.iterdir() if file.suffix in BESIDE] if path.suffix.lower() in BESIDE else [path]
         for file in sorted({path, *beside}):
             with contextlib.suppress(OSError):

@@ -10,8 +10,8 @@ from typing import Any, Final, final
 import numpy as np
 
 from digitgan.data.conversion.labels import natural_order
-from digitgan.data.datasets import DATASETS
 from digitgan.data.image_set import SPLITS, ImageSet, Split
+from digitgan.data.named.datasets import DATASETS
 from digitgan.data.notes import Notes, listed
 from digitgan.data.progress import ProgressFn, silent
 from digitgan.data.read_options import ReadOptions
@@ -112,8 +112,13 @@ class DataRequest:
         parts = [load_image_set(source, split, self.data_dir, notify=notify, read=own) for source in having]
         if not parts:
             raise DataError(f"{self.name}: have no {split} split")
-        notes = Notes()
-        images = self.read.selected(joined(parts), notes)
+        notes, images = Notes(), joined(parts)
+        # The sources with a test split may lack classes of the others.
+        wanted = self.read.classes
+        there = None if wanted is None else tuple(name for name in wanted if split == "train" or name in images.class_names)
+        if there == ():
+            raise DataError(f"{self.name}: no source with a {split} split has the classes {', '.join(wanted or ())}")
+        images = replace(self.read, classes=there).selected(images, notes)
         for line in notes.lines:
             notify(f"{images.name}: {line}")
         return images if limit is None or split == "test" else images.limited(limit)

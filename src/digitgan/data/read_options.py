@@ -32,6 +32,8 @@ class ReadOptions:
         classes: the class names that are kept, in the order of the data; None for all.
         skip_damaged: leave out files and rows that cannot be used.
         strict: refuse images about which there is a note that no option asks for.
+        stated: the names of the options that the user stated, though they may have their default value. `completed` keeps
+            them.
 
     Raises:
         UsageError: if a value is not allowed.
@@ -44,6 +46,7 @@ class ReadOptions:
     classes: tuple[str, ...] | None = None
     skip_damaged: bool = False
     strict: bool = False
+    stated: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         shape = self.image_shape
@@ -69,14 +72,17 @@ class ReadOptions:
         """
         conversion = Conversion(
             None if options.size is None else parse_size(options.size),
-            options.fit,
-            options.colour,
-            parse_background(options.background),
+            options.fit or "crop",
+            options.colour or "auto",
+            parse_background("black" if options.background is None else options.background),
             options.invert_colours,
         )
         shape = None if options.image_shape is None else parse_image_shape(options.image_shape)
-        labels = options.labels_from, options.label_column
-        return cls(conversion, shape, *labels, options.classes, options.skip_damaged, options.strict)
+        labels: tuple[LabelsFrom, str | None] = options.labels_from or "auto", options.label_column
+        stated = frozenset(
+            name for name in ("fit", "colour", "background", "labels_from") if getattr(options, name) is not None
+        )
+        return cls(conversion, shape, *labels, options.classes, options.skip_damaged, options.strict, stated)
 
     def resolved(self, images: ImageSet) -> ReadOptions:
         """Return the options that read other images in the form of these: with their size and channels."""
@@ -85,18 +91,17 @@ class ReadOptions:
         return replace(self, conversion=conversion)
 
     def completed(self, recorded: ReadOptions) -> ReadOptions:
-        """Return the options with recorded ones in place of those that have their default value."""
+        """Return the options with recorded ones in place of those that have their default value and were not stated."""
+
+        def chosen(own: Any, other: Any, default: Any) -> dict[str, Any]:
+            return {
+                name: value if name in self.stated or value != getattr(default, name) else getattr(other, name)
+                for name, value in vars(own).items()
+            }
+
         default = ReadOptions()
-        own = {
-            name: value if value != getattr(default, name) else getattr(recorded, name)
-            for name, value in vars(self).items()
-            if name != "conversion"
-        }
-        changed = {
-            name: value if value != getattr(default.conversion, name) else getattr(recorded.conversion, name)
-            for name, value in vars(self.conversion).items()
-        }
-        return ReadOptions(conversion=Conversion(**changed), **own)
+        conversion = Conversion(**chosen(self.conversion, recorded.conversion, default.conversion))
+        return ReadOptions(**{**chosen(self, recorded, default), "conversion": conversion, "stated": self.stated})
 
     def selected(self, images: ImageSet, notes: Notes) -> ImageSet:
         """Return the images of the classes that are kept.

@@ -11,10 +11,10 @@ from typing import Final, TypedDict
 from digitgan.data.conversion.image_sets import converted, note_dark
 from digitgan.data.conversion.pictures import PICTURE_ENDINGS
 from digitgan.data.converted_cache import ConvertedCache
-from digitgan.data.datasets import DATASETS
-from digitgan.data.digits import embedded_digits
 from digitgan.data.image_set import SPLITS, ImageSet, Split, check_split
-from digitgan.data.named import load_dataset, splits_on_disk
+from digitgan.data.named.datasets import DATASETS
+from digitgan.data.named.loading import load_dataset, splits_on_disk
+from digitgan.data.named.sklearn_digits import sklearn_digits
 from digitgan.data.notes import listed
 from digitgan.data.progress import ProgressFn, silent
 from digitgan.data.read_options import ReadOptions
@@ -129,6 +129,25 @@ def _check_options(source: str, having_effect: Sequence[str], reading: Reading) 
             raise UsageError(f"--{name.replace('_', '-')} has no effect on {source}; leave it out")
 
 
+def with_effect(sources: Sequence[str], read: ReadOptions) -> ReadOptions:
+    """Return the options of reading without those of `READING_OPTIONS` that have no effect on any of the sources.
+
+    Args:
+        sources: see `load_image_set`.
+        read: the options.
+
+    Raises:
+        DataError: if a source is unknown.
+    """
+    default = ReadOptions()
+    if all(getattr(read, name) == getattr(default, name) for name in READING_OPTIONS):
+        return read
+    options = {
+        name for source in sources if source not in DATASETS for name in _find(source, Reading.with_options(read)).options
+    }
+    return replace(read, **{name: getattr(default, name) for name in READING_OPTIONS if name not in options})
+
+
 def splits_of(source: str, read: ReadOptions | None = None) -> tuple[Split, ...]:
     """Return the splits of a data source, including those that a download would add.
 
@@ -188,7 +207,7 @@ def split_facts(images: ImageSet) -> SplitFacts:
 
 def _find(source: str, reading: Reading) -> DataSource:
     if source == DIGITS:
-        return DataSource(SPLITS, embedded_digits, "", ())
+        return DataSource(SPLITS, sklearn_digits, "", ())
     path = local_path(source)
     if source and path.exists():
         if (found := reader_of(path, reading)) is not None:

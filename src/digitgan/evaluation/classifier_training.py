@@ -184,7 +184,7 @@ def train_classifier(
     Args:
         image_set: labelled real images.
         seed: the seed of the weights, the order of the images and the augmentation.
-        epochs: the number of ignores the images; at least one step is made.
+        epochs: the number of passes over the images; at least one step is made.
         notify: a function that receives lines of progress.
         state: a file that holds the state of the unfinished training. If it exists, the training continues. The caller
             removes it.

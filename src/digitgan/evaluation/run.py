@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, final
 
 from digitgan import evaluation, rng
-from digitgan.data import DataRequest, ProgressFn, ReadOptions, load_image_set
+from digitgan.data import READING_OPTIONS, DataRequest, ProgressFn, ReadOptions, load_image_set, with_effect
 from digitgan.errors import UsageError
 from digitgan.evaluation import (
     MIN_IMAGES,
@@ -165,10 +165,9 @@ def _source_of(options: EvaluateOptions, notify: ProgressFn) -> tuple[Evaluation
     if not names_model(name) and Path(name).exists():
         if images is not None or seed is not None:
             raise UsageError(f"--images and --seed apply only to models; leave them out for the images {name}")
-        given = load_image_set(name, notify=notify, read=read)
-        # The images alone are inverted: they are to become like the real ones.
-        upright = dataclasses.replace(read, conversion=dataclasses.replace(read.conversion, invert_colours=False))
-        split = train_test_split(DataRequest.requested(*real, read=upright), notify)
+        mine, theirs = _options_of_both(name, DataRequest.requested(*real), read)
+        given = load_image_set(name, notify=notify, read=mine)
+        split = train_test_split(DataRequest.requested(*real, read=theirs), notify)
         if opposite_grounds(given, split.training):
             notify(f"{name}: the edges are light where those of the real images are dark, or the reverse; try --invert-colours")
         return source_of_images(with_classes_of(given, split.training), name), split
@@ -177,6 +176,23 @@ def _source_of(options: EvaluateOptions, notify: ProgressFn) -> tuple[Evaluation
     split = train_test_split(DataRequest.requested(*real, model.card.get("data"), read), notify)
     count = min(DEFAULT_IMAGES, max(MIN_IMAGES, len(split.training))) if images is None else images
     return source_of_model(model, sha256, name, split.training, count, seed or 0), split
+
+
+def _options_of_both(name: str, real: DataRequest, read: ReadOptions) -> tuple[ReadOptions, ReadOptions]:
+    """Return the options with which the images of a file and the real images are read.
+
+    Those of a kind of source, such as the column of labels, may have an effect on one of them only.
+
+    Raises:
+        UsageError: if one has an effect on neither.
+    """
+    mine, theirs = with_effect([name], read), with_effect([real.source, *real.joined], read)
+    for option in READING_OPTIONS:
+        value = getattr(read, option)
+        if value != getattr(mine, option) and value != getattr(theirs, option):
+            raise UsageError(f"--{option.replace('_', '-')} has no effect on {name} and on {real.name}; leave it out")
+    # The images alone are inverted: they are to become like the real ones.
+    return mine, dataclasses.replace(theirs, conversion=dataclasses.replace(theirs.conversion, invert_colours=False))
 
 
 def _of_other_images(what: EvaluationSource, split: TrainTestSplit) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from digitgan import rng
 from digitgan.data import DataRequest, ImageSet, ProgressFn
+from digitgan.data.notes import listed
 from digitgan.errors import DataError
 from digitgan.evaluation.classifier import CachedClassifier
 from digitgan.evaluation.measure import EvaluationSource
@@ -124,11 +125,18 @@ def train_test_split(data: DataRequest, notify: ProgressFn) -> TrainTestSplit:
     The held-out images are the test split. A source without a test split is split here: a fifth of its images is held out.
 
     Raises:
-        DataError: if the images cannot be loaded, or are too few to split.
+        DataError: if the images cannot be loaded, if the test images have further classes, or if there are too few to split.
     """
     source, training = data.name, data.load("train", notify)
     if "test" in data.splits():
-        return TrainTestSplit(source, training, data.resolved(training).load("test", notify), "")
+        test = with_classes_of(data.resolved(training).load("test", notify), training)
+        if test.class_names != training.class_names:
+            others = [name for name in test.class_names if name not in training.class_names]
+            raise DataError(
+                f"{source}: its test images have classes that its training images lack: {listed(others)}; choose the classes "
+                "with --classes"
+            )
+        return TrainTestSplit(source, training, test, "")
     chosen = rng.permutation(0, "held-out images", 0, len(training)) < len(training) // HELD_OUT
     if not chosen.any():
         raise DataError(f"{source}: too few images for a train/test split; use at least {HELD_OUT}")

@@ -83,7 +83,13 @@ def convert_source(
         return manifest
     with whole_folder(out) as folder:
         for name, images in sets.items():
-            _write_split(folder if kind != "folder" or len(sets) == 1 else folder / name, kind, name, images)
+            # A split alone is training data for whoever reads it.
+            _write_split(
+                folder if kind != "folder" or len(sets) == 1 else folder / name,
+                kind,
+                name if len(sets) > 1 else "train",
+                images,
+            )
         (folder / MANIFEST).write_bytes(_json(manifest))
     return manifest
 

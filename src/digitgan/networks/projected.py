@@ -21,7 +21,7 @@ from digitgan.networks.whitening import COMPONENTS, STAGE_SIDE, whitening_shape,
 from digitgan.recipes import ProjectedDiscriminatorRecipe
 
 LAST_SIDE: Final = 4
-"""Least side of the maps, in pixels: the feature network and the heads halve larger ones."""
+"""Largest side of maps in pixels that are not halved any more, by the feature network and by the heads."""
 
 WIDTHS: Final = (1, 2, 4)
 """Number of maps of each stage of the feature network, as multiples of the first; further stages have as many as the last."""

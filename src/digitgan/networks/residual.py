@@ -16,7 +16,7 @@ from torch.nn import functional
 from digitgan.errors import RecipeError
 from digitgan.networks.base import Discriminator, DiscriminatorOutput, Generator, ImageSpec
 from digitgan.networks.conditioning import ClassConditionalBatchNorm, Head, LabelBias, label_vector
-from digitgan.networks.growth import image_growth, stage_sides, stage_widths, upsampled
+from digitgan.networks.growth import image_growth
 from digitgan.networks.layers import (
     IgnoreLabel,
     ImageConvolution,
@@ -26,6 +26,7 @@ from digitgan.networks.layers import (
     initialise,
     same_convolution,
 )
+from digitgan.networks.stages import stage_sides, stage_widths, upsampled
 from digitgan.recipes import ResidualDiscriminatorRecipe, ResidualGeneratorRecipe
 
 LINEAR = 1.0

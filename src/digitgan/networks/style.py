@@ -17,9 +17,10 @@ from digitgan import rng
 from digitgan.errors import UsageError
 from digitgan.networks.base import Generator, ImageSpec
 from digitgan.networks.conditioning import label_vector
-from digitgan.networks.growth import image_growth, stage_sides, stage_widths, upsampled
+from digitgan.networks.growth import image_growth
 from digitgan.networks.latents import Numbers, signed
 from digitgan.networks.layers import he_normal, output_layer
+from digitgan.networks.stages import stage_sides, stage_widths, upsampled
 from digitgan.networks.style_codes import CodeLayout, StyleCode, StyleInput
 from digitgan.networks.style_layers import EPSILON, Mapping, ModulatedConvolution, ToImage
 from digitgan.recipes import StyleGeneratorRecipe
@@ -40,7 +41,9 @@ PATH_STEP: Final = 0.01
 
 @final
 class StyleStage(nn.Module):
-    """The layers of one size: modulated convolutions, of which that of a later stage enlarges, and the layer of the image.
+    """The layers of one size: modulated convolutions and the layer of the image.
+
+    In every stage but the first, the first convolution doubles the sides.
 
     Attributes:
         convolutions: one convolution in the first stage, two in the others.

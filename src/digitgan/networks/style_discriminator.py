@@ -15,8 +15,9 @@ from torch.nn import functional
 
 from digitgan.networks.base import Discriminator, DiscriminatorOutput, ImageSpec
 from digitgan.networks.conditioning import Head, label_planes
-from digitgan.networks.growth import image_growth, stage_sides, stage_widths
+from digitgan.networks.growth import image_growth
 from digitgan.networks.layers import he_normal, initialise
+from digitgan.networks.stages import stage_sides, stage_widths
 from digitgan.networks.style_layers import SLOPE, MinibatchDeviation
 from digitgan.recipes import StyleDiscriminatorRecipe
 

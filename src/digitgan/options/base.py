@@ -146,13 +146,19 @@ def _converted(name: str, value: Any, kind: Any) -> Any:
         return Path(value)
     if str in allowed and isinstance(value, Path):
         return str(value)
-    if get_origin(kind) is Literal:
-        if value not in allowed:
-            raise UsageError(f"{name}={value!r}: {nearest(str(value), allowed)}")
+    if choices := _choices(kind):
+        if value not in choices and not (value is None and type(None) in allowed):
+            raise UsageError(f"{name}={value!r}: {nearest(str(value), choices)}")
     elif not _is_of(value, allowed):
         wanted = " or ".join(TYPE_NAMES[each] for each in allowed if each in TYPE_NAMES)
         raise UsageError(f"{name}={value!r}: must be {wanted}")
     return value
+
+
+def _choices(kind: Any) -> tuple[str, ...]:
+    """Return the values of a Literal, also of one that may be None instead; () for other types."""
+    literal = next((each for each in (kind, *get_args(kind)) if get_origin(each) is Literal), None)
+    return () if literal is None else get_args(literal)
 
 
 def _is_of(value: Any, allowed: tuple[Any, ...]) -> bool:

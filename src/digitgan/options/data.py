@@ -10,6 +10,11 @@ from tyro.conf import arg
 from digitgan.options.base import CommandOptions, Flag, Names, Options, Unset
 
 
+def _default(value: str, values: str) -> Any:
+    """Return the annotation of an option that is None unless it is stated. A stated value replaces that of a record."""
+    return arg(metavar=values, help_behavior_hint=f"(default: {value})")
+
+
 @dataclass(frozen=True, kw_only=True)
 class DataOptions(CommandOptions):
     """The options of reading images. A resumed run and an evaluation of a model take them from the record of the run.
@@ -31,12 +36,15 @@ class DataOptions(CommandOptions):
     """
 
     size: Annotated[str | None, arg(metavar="N|WxH", help_behavior_hint="(default: the size of the images)")] = None
-    fit: Literal["crop", "pad", "stretch"] = "crop"
-    colour: Literal["auto", "grey", "rgb"] = "auto"
-    background: Annotated[str, arg(metavar="black|white|#rrggbb")] = "black"
+    fit: Annotated[Literal["crop", "pad", "stretch"] | None, _default("crop", "crop|pad|stretch")] = None
+    colour: Annotated[Literal["auto", "grey", "rgb"] | None, _default("auto", "auto|grey|rgb")] = None
+    background: Annotated[str | None, _default("black", "black|white|#rrggbb")] = None
     invert_colours: Flag = False
     classes: Annotated[Names, arg(help_behavior_hint="(default: all)")] = None
-    labels_from: Literal["auto", "outer-folder", "inner-folder", "file-name", "table"] = "auto"
+    labels_from: Annotated[
+        Literal["auto", "outer-folder", "inner-folder", "file-name", "table"] | None,
+        _default("auto", "auto|outer-folder|inner-folder|file-name|table"),
+    ] = None
     label_column: Annotated[str | None, Unset] = None
     image_shape: Annotated[str | None, arg(metavar="HxW|CxHxW|HxWxC", help_behavior_hint="")] = None
     skip_damaged: Flag = False

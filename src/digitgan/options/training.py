@@ -25,7 +25,7 @@ class TrainOptions(DataOptions):
         out: the run's folder (default: the next free one in runs/)
         seed: seed of the weights, the data order and the noise
         images: train until the discriminator has seen this number of real images
-        epochs: train for this number of ignores the data
+        epochs: train for this number of passes over the data
         minutes: train for this number of minutes; the speed is measured to convert them to images
         settings: change a value of the recipe, such as penalty.gamma=0.3
         config: TOML file with a recipe; its `base` names the recipe that it changes

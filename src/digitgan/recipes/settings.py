@@ -189,7 +189,7 @@ class TrainingRecipe:
             "8@100000,16@300000": images of 8 pixels until 100,000 images have been seen, then of 16 until 300,000. A size is a
             number of pixels of the height or a part of it ("1/4"); its end is a number of images or a share of the run
             ("30%"). "" trains at the full size from the beginning.
-        growth_fade: Share of each stage after the first over which its new size is faded in, in [0, 1].
+        growth_fade: Share of each phase after the first over which its new size is faded in, in [0, 1].
         precision: Precision of the forward passes: "float32", "bfloat16" (autocast) or "auto". "auto" takes bfloat16 on a CPU
             that multiplies in it, else float32. The run records the precision it used.
         pretraining: Number of steps before the run in which the discriminator alone learns to tell real images from uniform

@@ -22,7 +22,7 @@ from digitgan.device import peak_memory_gb, prepare
 from digitgan.errors import RecipeError
 from digitgan.recipes import find_recipe
 from digitgan.session.recipe import check_networks, image_spec, images_for, suitable_recipe, with_precision
-from digitgan.training.speed import training_speed
+from digitgan.training.speed import training_seconds
 
 TRIAL_BUDGET = 25.0
 """Seconds of a training for which the speed is measured: the measurement takes a second or two."""
@@ -107,10 +107,13 @@ def verify_source(
         DataError: if a split cannot be read.
     """
     sets = load_splits(source, data_dir, per_class_limit, notify, allow_download=allow_download, read=read)
+    facts, warnings = {split: split_facts(images) for split, images in sets.items()}, tuple(warnings_about(sets))
+    if "train" not in sets:
+        return Verified(facts, warnings, Forecast("", "", problem="there are no training images, only test images"))
     request = DataRequest(source, data_dir, per_class_limit, read)
-    training = with_filled_classes(request, next(iter(sets.values())), notify)[1]
+    training = with_filled_classes(request, sets["train"], notify)[1]
     forecast = forecast_training(training, device)
-    return Verified({split: split_facts(images) for split, images in sets.items()}, tuple(warnings_about(sets)), forecast)
+    return Verified(facts, warnings, forecast)
 
 
 def forecast_training(images: ImageSet, device: str) -> Forecast:
@@ -128,5 +131,5 @@ def forecast_training(images: ImageSet, device: str) -> Forecast:
         check_networks(recipe, spec)
     except RecipeError as error:
         return Forecast(name, reason, problem=str(error))
-    speed = training_speed(recipe, spec, chosen, TRIAL_BUDGET)
-    return Forecast(name, reason, recipe.training.images, recipe.training.images / speed, peak_memory_gb(chosen))
+    seconds = training_seconds(recipe, spec, chosen, TRIAL_BUDGET)
+    return Forecast(name, reason, recipe.training.images, seconds, peak_memory_gb(chosen))

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from digitgan.data import ReadOptions
 from digitgan.data.data_request import DEFAULT_SOURCE
-from digitgan.data.datasets import DATASETS
+from digitgan.data.named.datasets import DATASETS
 from digitgan.data.sources import DIGITS
 from digitgan.options import TrainOptions, help_of
 from digitgan.recipes import RECIPES, Recipe

@@ -103,14 +103,7 @@ def grown_images_within(seconds: float, recipe: Recipe, spec: ImageSpec, device:
         RecipeError: if the growth does not end within this duration.
     """
     started = time.perf_counter()
-    generator, discriminator = build_generator(recipe, spec), build_discriminator(recipe, spec)
-
-    def schedule(images: int) -> GrowthSchedule:
-        training = dataclasses.replace(recipe.training, images=images)
-        found = growth_of(dataclasses.replace(recipe, training=training), generator, discriminator)
-        assert found is not None
-        return found
-
+    schedule = _schedules(recipe, spec)
     *earlier, last = schedule(10**12).stages
     speeds = {stage: training_speed(recipe, spec, device, seconds / (1 + len(earlier)), stage) for stage in earlier}
     speeds[last] = speed
@@ -124,6 +117,36 @@ def grown_images_within(seconds: float, recipe: Recipe, spec: ImageSpec, device:
             high = middle - 1
     schedule(low)  # raises if the growth does not end before the run
     return low
+
+
+def training_seconds(recipe: Recipe, spec: ImageSpec, device: torch.device, budget: float) -> float:
+    """Measure how long a run of the recipe's length takes on this machine, without its pretraining and its previews.
+
+    Args:
+        recipe: recipe with a resolved precision.
+        spec: shape of the images.
+        device: device of the training.
+        budget: duration of a training for which the measurement would be made, in seconds; see `training_speed`.
+    """
+    if not recipe.training.growth:
+        return recipe.training.images / training_speed(recipe, spec, device, budget)
+    schedule = _schedules(recipe, spec)
+    stages = schedule(recipe.training.images).stages
+    speeds = {stage: training_speed(recipe, spec, device, budget / len(stages), stage) for stage in stages}
+    return _seconds(recipe.training.images, schedule, speeds)
+
+
+def _schedules(recipe: Recipe, spec: ImageSpec) -> Callable[[int], GrowthSchedule]:
+    """Return a function that returns the schedule of growth of a run, by its length in images."""
+    generator, discriminator = build_generator(recipe, spec), build_discriminator(recipe, spec)
+
+    def schedule(images: int) -> GrowthSchedule:
+        training = dataclasses.replace(recipe.training, images=images)
+        found = growth_of(dataclasses.replace(recipe, training=training), generator, discriminator)
+        assert found is not None
+        return found
+
+    return schedule
 
 
 def _seconds(images: int, schedule: Callable[[int], GrowthSchedule], speeds: Mapping[int, float]) -> float:

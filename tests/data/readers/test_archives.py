@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tarfile
 import time
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -218,3 +219,35 @@ def test_many_tables_in_an_archive_need_one_pass(tmp_path: Path) -> None:
     started = time.process_time()
     assert len(load_image_set(str(tmp_path / "a.tar.gz"))) == 1
     assert time.process_time() - started < 10  # a pass for each file takes minutes
+
+
+def test_the_last_of_several_members_of_one_name_counts(tmp_path: Path) -> None:
+    def png(value: int) -> bytes:
+        file = io.BytesIO()
+        Image.new("L", (4, 3), value).save(file, "PNG")
+        return file.getvalue()
+
+    members = [("a/1.png", png(1)), ("b/2.png", png(2)), ("a/1.png", png(9))]
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        for name, content in members:
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive, warnings.catch_warnings(action="ignore"):
+        for name, content in members:
+            archive.writestr(name, content)
+    for name in ("a.tar", "a.zip"):
+        assert load_image_set(str(tmp_path / name)).images[:, 0, 0].tolist() == [9, 2]
+
+
+def test_a_name_with_a_colon_is_a_name_and_a_drive_is_not(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    Image.new("L", (4, 3), 7).save(file, "PNG")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("12:30.png", file.getvalue())
+    assert len(load_image_set(str(tmp_path / "a.zip"))) == 1
+    for name in ("C:/a/1.png", "c:1.png"):
+        with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
+            archive.writestr(name, file.getvalue())
+        with pytest.raises(DataError, match="leads out of the archive"):
+            load_image_set(str(tmp_path / "b.zip"))

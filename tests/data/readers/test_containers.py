@@ -62,7 +62,7 @@ def test_what_is_no_matlab_file_is_refused(tmp_path: Path, content: bytes, reaso
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ({"Z": np.zeros((3, 3))}, "'X'.*'Z'|no variable X"),
+        ({"Z": np.zeros((3, 3)), "W": np.zeros(3)}, "no array 'images'.*Z, W"),
         ({"X": np.zeros((4, 5, 5)), "a": np.zeros(4), "b": np.zeros(4)}, "a, b.*--label-column"),
         ({"X": np.array([[1, "a"]], dtype=object)}, "cell"),
     ],
@@ -154,3 +154,42 @@ def test_bytes_are_no_file(tmp_path: Path) -> None:
     (tmp_path / "a.npy").write_bytes(file.getvalue())
     with pytest.raises(DataError, match=r"a\.npy: .*Python objects"):
         load_image_set(str(tmp_path / "a.npy"))
+
+
+def test_variables_of_both_splits_in_one_file_share_their_classes(tmp_path: Path) -> None:
+    grey = RGB[..., 0].transpose(1, 2, 0)
+    content = {"XTrain": grey, "YTrain": np.array([[3, 5, 7, 3, 5, 7]]), "Xtest": grey[..., :3], "ytest": np.array([[7, 5, 7]])}
+    scipy.io.savemat(tmp_path / "a.mat", content)
+    train, test = load_image_set(str(tmp_path / "a.mat")), load_image_set(str(tmp_path / "a.mat"), "test")
+    np.testing.assert_array_equal(train.images, RGB[..., 0])
+    assert train.class_names == test.class_names == ("3", "5", "7")
+    assert test.labels.tolist() == [2, 1, 2]
+
+
+def test_both_files_of_svhn_share_their_classes(tmp_path: Path) -> None:
+    for split, labels in (("train", [1, 10, 2, 10, 1, 2]), ("test", [10, 10, 2, 2, 2, 2])):
+        scipy.io.savemat(tmp_path / f"{split}_32x32.mat", {"X": RGB.transpose(1, 2, 3, 0), "y": np.array(labels)[:, None]})
+    (tmp_path / "extra_32x32.mat").write_bytes(b"")
+    found = load_image_set(str(tmp_path), "test")
+    assert (found.class_names, found.labels.tolist()) == (("0", "1", "2"), [0, 0, 2, 2, 2, 2])
+    assert "ignored extra_32x32.mat; to train on it, name that file" in found.notes
+
+
+def test_images_of_matlab_without_labels_have_their_number_last(tmp_path: Path) -> None:
+    many = np.random.default_rng(0).integers(0, 256, (50, 6, 5), dtype=np.uint8)
+    scipy.io.savemat(tmp_path / "a.mat", {"X": many.transpose(1, 2, 0)})
+    found = load_image_set(str(tmp_path / "a.mat"))
+    np.testing.assert_array_equal(found.images, many)
+    assert any("no labels: one class" in note for note in found.notes)
+
+
+def test_labels_in_cells_are_refused_and_those_in_characters_are_read(tmp_path: Path) -> None:
+    path, images = tmp_path / "a.mat", RGB.transpose(1, 2, 3, 0)
+    names = ["cat", "horse", "cat", "ox", "ox", "cat"]
+    scipy.io.savemat(path, {"X": images, "labels": np.array(names, dtype=object)})
+    with pytest.raises(DataError, match=r"variable labels is of the kind cell.*labels = char\(labels\)"):
+        load_image_set(str(path))
+    scipy.io.savemat(path, {"X": images, "labels": np.array(names), "about": np.array(["x", 3], dtype=object)})
+    found = load_image_set(str(path))
+    assert [found.class_names[label] for label in found.labels] == names
+    assert "ignored the variables about (cell)" in found.notes

@@ -432,3 +432,19 @@ def test_folders_that_are_seldom_classes_are_named(tmp_path: Path, names: tuple[
 def test_the_folder_of_the_file_on_request_where_sites_hold_the_splits(tmp_path: Path) -> None:
     folder_of(tmp_path, "site1/train/cat/1.png", "site2/test/dog/2.png")
     assert read(tmp_path, labels_from="inner-folder")[0].class_names == ("cat", "dog")
+
+
+def test_folders_of_two_splits_are_splits_beside_any_other_folder(tmp_path: Path) -> None:
+    folder_of(tmp_path, "train/cat.0.png", "train/dog.1.png", "test/cat.9.png", "preview/cat.1.png")
+    images, notes = read(tmp_path, labels_from="file-name")
+    assert levels(images) == [0, 1]
+    assert "ignored 1 picture outside of the folders of splits: preview/cat.1.png" in notes
+    assert levels(read(tmp_path, "test", labels_from="file-name")[0]) == [2]
+
+
+def test_masks_beside_pictures_are_named(tmp_path: Path) -> None:
+    folder_of(tmp_path, "a/x (1).png", "a/x (1)_mask.png", "a/x (1)_mask_1.png", "b/y_label.png", "b/y.png", "b/face_mask.png")
+    images, notes = read(tmp_path)
+    assert len(images) == 6
+    assert "3 pictures may be masks of others and are read as images; move them away if they are: a/x (1)_mask.png" in notes
+    assert "face_mask" not in notes

@@ -255,3 +255,12 @@ def test_labels_with_gaps_are_named_as_they_are(tmp_path: Path) -> None:
     assert found.class_names == ("3", "8")
     assert found.labels.tolist() == [0, 1, 0]
     assert "4 do not occur" in "\n".join(found.notes)
+
+
+def test_a_file_is_read_by_its_name_if_it_is_there_twice(tmp_path: Path) -> None:
+    images, labels = np.zeros((2, 3, 4), np.uint8), np.array([0, 1], np.uint8)
+    write_idx(tmp_path / "train-images-idx3-ubyte", images)
+    write_idx(tmp_path / "train-images-idx3-ubyte.gz", images + 1)
+    write_idx(tmp_path / "train-labels-idx1-ubyte", labels)
+    for name, value in (("train-images-idx3-ubyte.gz", 1), ("train-images-idx3-ubyte", 0), ("", 0)):
+        assert (load_image_set(str(tmp_path / name)).images == value).all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from digitgan.data import ImageSet, Reading, read_folder
+from digitgan.data import ImageSet, Reading, load_image_set, read_folder
 from digitgan.errors import DataError
 
 NAMES = ("a.png", "b.png", "c.png", "d.png")
@@ -134,6 +135,53 @@ def test_pictures_that_are_not_in_the_table_are_counted(tmp_path: Path) -> None:
     assert "ignored 2 pictures not in labels.csv: c.png, d.png" in notes
 
 
+def test_rows_that_cannot_be_used_are_listed_for_all_tables_at_once(tmp_path: Path) -> None:
+    pictures(tmp_path, ["train/a.png", "train/b.png", "test/c.png", "test/d.png"])
+    (tmp_path / "train.csv").write_text("file,label\na.png,x\nb.png,y\ngone.png,x\n")
+    (tmp_path / "test.csv").write_text("file,label\nc.png,x\nd.png,\n")
+    with pytest.raises(DataError) as caught:
+        read(tmp_path)
+    first, *others = str(caught.value).splitlines()
+    assert "2 of its rows in tables of labels cannot be used" in first
+    assert sorted(line.strip() for line in others) == [
+        "test.csv, line 3: 'd.png' has no value in the column 'label'",
+        "train.csv, line 4: 'gone.png' is not one of the pictures",
+    ]
+
+
+def test_metadata_in_a_parquet_file_names_the_pictures_beside_it(tmp_path: Path) -> None:
+    pq = pytest.importorskip("pyarrow.parquet")
+    import pyarrow as pa
+
+    folder = tmp_path / "set"
+    for part, label in (("train", "cat"), ("test", "dog")):
+        pictures(folder / part, ["a.png", "b.png"])
+        content = {"file_name": ["a.png", "b.png"], "label": [label, "ant"], "box": [[1, 2], [3, 4]]}
+        pq.write_table(pa.table(content), folder / part / "metadata.parquet")
+    for source in (folder, Path(shutil.make_archive(str(tmp_path / "packed"), "zip", folder))):
+        for split, label in (("train", "cat"), ("test", "dog")):
+            images = load_image_set(str(source), split)  # type: ignore[arg-type]
+            assert classes(images) == {0: label, 1: "ant"}
+            assert "labels from the column 'label' of" in "\n".join(images.notes)
+
+
+def test_faults_of_metadata_in_a_parquet_file(tmp_path: Path) -> None:
+    pq = pytest.importorskip("pyarrow.parquet")
+    import pyarrow as pa
+
+    pictures(tmp_path)
+    path = tmp_path / "metadata.parquet"
+    pq.write_table(pa.table({"file_name": ["a.png", "e.png", "b.png"], "label": ["x", "y", None]}), path)
+    with pytest.raises(DataError, match=r"(?s)2 of its rows.*metadata\.parquet, row 1: 'e\.png'.*row 2: 'b\.png' has no value"):
+        load_image_set(str(tmp_path))
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(DataError, match=r"metadata\.parquet: is not a Parquet file or is damaged"):
+        load_image_set(str(tmp_path))
+    pq.write_table(pa.table({"file_name": pa.array(["a.png"] * 5_000_001).dictionary_encode()}), path)
+    with pytest.raises(DataError, match=r"5,000,001 rows .* too many for a table of labels"):
+        load_image_set(str(tmp_path))
+
+
 def test_missing_files_and_labels_are_listed_at_once(tmp_path: Path) -> None:
     pictures(tmp_path)
     (tmp_path / "labels.csv").write_text("file,label\na.png,x\ngone.png,x\nb.png,\nc.png,y\nc.png,x\nfar.png,y\n")
@@ -176,7 +224,7 @@ def test_a_column_on_request(tmp_path: Path) -> None:
 def test_a_damaged_dataset_json_is_refused(tmp_path: Path, content: str) -> None:
     pictures(tmp_path)
     (tmp_path / "dataset.json").write_text(content)
-    with pytest.raises(DataError, match=r"dataset\.json: "):
+    with pytest.raises(DataError, match=r"dataset\.json[:,] "):
         read(tmp_path)
 
 
@@ -659,3 +707,43 @@ def test_a_split_in_the_table_counts_more_than_that_of_the_folder(tmp_path: Path
     found, notes = read(tmp_path)
     assert classes(found) == {0: "x", 1: "y"}
     assert "1 picture in another split than their folder, as labels.csv states: test/b.png" in notes
+
+
+def test_tables_of_boxes_without_column_names_are_ignored(tmp_path: Path) -> None:
+    """In Tiny ImageNet, the folder of a training class has a table of boxes; the classes of val/ are in a table."""
+    pictures(tmp_path / "train" / "n01" / "images", ["n01_0.png", "n01_1.png"])
+    (tmp_path / "train" / "n01" / "n01_boxes.txt").write_text("n01_0.png\t0\t10\t63\t58\nn01_1.png\t6\t1\t50\t20\n")
+    pictures(tmp_path / "train" / "n02" / "images", ["n02_0.png", "n02_1.png"])
+    (tmp_path / "train" / "n02" / "n02_boxes.txt").write_text("n02_0.png\t0\t0\t63\t63\nn02_1.png\t0\t1\t50\t20\n")
+    pictures(tmp_path / "val" / "images", ["val_0.png", "val_1.png"])
+    (tmp_path / "val" / "val_annotations.txt").write_text("val_0.png\tn02\t0\t32\t44\t62\nval_1.png\tn01\t3\t0\t44\t62\n")
+    train, notes = read(tmp_path)
+    assert [train.class_names[label] for label in train.labels] == ["n01", "n01", "n02", "n02"]
+    assert "n01_boxes.txt" in notes
+    assert classes(read(tmp_path, "test")[0]) == {0: "n02", 1: "n01"}
+
+
+def test_a_table_of_features_is_none_of_pixels(tmp_path: Path) -> None:
+    """Kaggle's leaves: train.csv has the number of each picture, its species and 192 features."""
+    pictures(tmp_path / "images", ["1.png", "2.png", "3.png"])
+    numbers = ",".join(f"{place / 192:.6f}" for place in range(192))
+    rows = "".join(f"{number},{name},{numbers}\n" for number, name in ((1, "oak"), (2, "elm"), (3, "oak")))
+    (tmp_path / "train.csv").write_text("id,species," + ",".join(f"margin{place}" for place in range(192)) + "\n" + rows)
+    with pytest.raises(DataError, match=r"several columns may hold the classes: species, margin0, .*and 183 more; choose one"):
+        read(tmp_path)
+    assert classes(read(tmp_path, label_column="species")[0]) == {0: "oak", 1: "elm", 2: "oak"}
+
+
+def test_train_may_be_a_class_of_a_table_with_a_column_for_each(tmp_path: Path) -> None:
+    pictures(tmp_path)
+    (tmp_path / "labels.csv").write_text("filename,bus,car,train\na.png,0,0,1\nb.png,1,0,0\nc.png,0,1,0\nd.png,0,0,1\n")
+    assert classes(read(tmp_path)[0]) == {0: "train", 1: "bus", 2: "car", 3: "train"}
+
+
+def test_a_table_that_also_states_the_splits_may_not_contradict_the_folders(tmp_path: Path) -> None:
+    pictures(tmp_path, ["cat/a.png", "cat/b.png", "dog/c.png", "dog/d.png"])
+    rows = "cat/a.png,x,train\ncat/b.png,y,test\ndog/c.png,x,train\ndog/d.png,y,train\n"
+    (tmp_path / "labels.csv").write_text(f"file,label,split\n{rows}")
+    with pytest.raises(DataError, match=r"labels.csv gives other classes than the folders cat, dog"):
+        read(tmp_path)
+    assert classes(read(tmp_path, labels_from="table")[0]) == {0: "x", 2: "x", 3: "y"}

@@ -440,3 +440,27 @@ def test_one_of_several_arrays_of_labels_on_request(tmp_path: Path) -> None:
 def test_class_names_in_an_array_of_a_usual_name(tmp_path: Path, name: str) -> None:
     np.savez(tmp_path / "a.npz", images=np.full((2, 5, 4), 200, np.uint8), labels=[0, 1], **{name: ["cat", "dog"]})  # type: ignore[arg-type]
     assert load_image_set(str(tmp_path / "a.npz")).class_names == ("cat", "dog")
+
+
+def test_names_of_images_are_no_class_names(tmp_path: Path) -> None:
+    images, labels = np.zeros((60, 3, 4), np.uint8), np.arange(60) % 3
+    np.savez(tmp_path / "a.npz", images=images, labels=labels, names=np.array([f"img_{n}.png" for n in range(60)]))
+    reading = Reading()
+    assert read_npz(tmp_path / "a.npz", "train", reading).class_names == ("0", "1", "2")
+    assert "ignored the array 'names', which names images and not classes" in reading.notes.lines
+    np.savez(tmp_path / "a.npz", images=images, labels=labels, names=np.array(["x", "y", "z"]))
+    assert read_npz(tmp_path / "a.npz").class_names == ("x", "y", "z")
+
+
+def test_arrays_that_state_the_images_of_a_split_are_no_images(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=IMAGES, labels=LABELS, train_idx=np.array([0]), test_idx=np.array([1]))
+    reading = Reading()
+    np.testing.assert_array_equal(read_npz(tmp_path / "a.npz", "train", reading).images, IMAGES)
+    assert "ignored the arrays train_idx, test_idx" in reading.notes.lines
+
+
+def test_images_without_a_split_in_their_name_are_those_of_training(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", X=IMAGES, y=LABELS, X_test=IMAGES[:1], y_test=LABELS[:1])
+    assert npz_splits(tmp_path / "a.npz") == ("train", "test")
+    assert len(read_npz(tmp_path / "a.npz")) == 2
+    assert len(read_npz(tmp_path / "a.npz", "test")) == 1

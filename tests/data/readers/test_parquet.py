@@ -373,3 +373,12 @@ def test_missing_files_with_a_hash_are_named(tmp_path: Path) -> None:
 def test_usual_names_in_any_case(tmp_path: Path) -> None:
     path = written(tmp_path / "a.parquet", table(grey(5, 6), [1, 0], columns=("Image", "Label")))
     assert load_image_set(str(path)).class_names == ("0", "1")
+
+
+def test_parquet_files_in_further_folders_are_named(tmp_path: Path) -> None:
+    written(tmp_path / "set.parquet", table(grey(5, 200), [1, 0]))
+    assert not load_image_set(str(tmp_path)).notes
+    written(tmp_path / "data" / "train.parquet", table(grey(5, 200), [1, 0]))
+    written(tmp_path / "small" / "train.parquet", table(grey(5, 200), [1, 0]))
+    notes = "\n".join(load_image_set(str(tmp_path)).notes)
+    assert "ignored the Parquet files in the folders data, small; to read those, name their folder" in notes

@@ -166,6 +166,13 @@ def test_all_lines_that_cannot_be_used_are_listed_and_left_out_on_request(tmp_pa
     assert [found.class_names[label] for label in found.labels] == ["3", "1", "3"]
 
 
+def test_the_numbers_of_lines_count_empty_lines(tmp_path: Path) -> None:
+    first, second, *others = lines().splitlines()
+    (tmp_path / "a.csv").write_text("\n".join([HEADER, "", first, "", "  ", second + ",7", *others]))
+    with pytest.raises(DataError, match="line 6 has 11 values, the first line 10"):
+        load_image_set(str(tmp_path / "a.csv"))
+
+
 def fer2013(*usages: str) -> str:
     """Return a table in the form of FER2013: one cell with all pixels, and the split of each line."""
     rows = zip(LABELS, PIXELS16.tolist(), usages, strict=True)
@@ -282,3 +289,22 @@ def test_a_table_without_one_usable_line_is_refused(tmp_path: Path, skip: bool) 
     path.write_text("\t1,2,3?4,5,")
     with pytest.raises(DataError, match=r"a\.csv"):
         load_image_set(str(path), read=ReadOptions(skip_damaged=skip))
+
+
+def test_emnist_in_csv_is_turned_upright_and_has_letters(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).integers(0, 256, (3, 4, 4), dtype=np.uint8)
+    text = "".join(
+        f"{label},{','.join(map(str, image.T.reshape(-1)))}\n" for label, image in zip((1, 26, 2), rows, strict=True)
+    )
+    for split in ("train", "test"):
+        (tmp_path / f"emnist-letters-{split}.csv").write_text(text)
+    for source in (tmp_path, tmp_path / "emnist-letters-train.csv"):
+        found = load_image_set(str(source))
+        np.testing.assert_array_equal(found.images, rows)
+        assert [found.class_names[label] for label in found.labels] == ["A", "Z", "B"]
+        assert any("turned upright" in note for note in found.notes)
+    for split in ("train", "test"):
+        (tmp_path / f"emnist-letters-{split}.csv").rename(tmp_path / f"emnist-mine-{split}.csv")
+    (tmp_path / "emnist-mine-mapping.txt").write_text("1 97\n2 98\n26 122\n")
+    found = load_image_set(str(tmp_path))
+    assert [found.class_names[label] for label in found.labels] == ["a", "z", "b"]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import lzma
+import re
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Final, final
@@ -98,7 +99,7 @@ def _checked_name(name: str, path: Path) -> str:
     """
     plain = name.replace("\\", "/")
     parts = PurePosixPath(plain).parts
-    if plain.startswith("/") or ".." in parts or (parts and ":" in parts[0]):
+    if plain.startswith("/") or ".." in parts or re.match("[A-Za-z]:", plain):
         raise DataError(f"{path}: its member {name!r} leads out of the archive; do not trust this file")
     return "/".join(part for part in parts if part != ".")
 
@@ -209,28 +210,30 @@ class TarTree(FileTree):
     def __init__(self, path: Path) -> None:
         self._path = path
         self.name = path.name
-        self.files: list[str] = []
+        self._places: dict[str, int] = {}  # of the last member with this name: `tar -r` adds newer ones behind older ones
         folders: list[str] = []
         limit = max(FREE_BYTES, LZMA_LIMIT // 100 * path.stat().st_size)
         total = kept = 0
         self._heads: dict[str, bytes] = {}
         with _damage_named(path), tarfile.open(path, "r|*") as archive:
-            for member in archive:
+            for place, member in enumerate(archive):
                 name = _checked_name(member.name, path)
                 if member.issym() or member.islnk() or member.isdev():
                     raise DataError(f"{path}: its member {member.name!r} is a link or a device; pack the files themselves")
                 total += member.size
-                if total > limit or len(self.files) > MAX_MEMBERS:
+                if total > limit or len(self._places) > MAX_MEMBERS:
                     check_unpacked(total, path.stat().st_size, str(path))
                     raise DataError(f"{path}: has more than {MAX_MEMBERS:,} members")
                 if member.isfile() and name:
-                    self.files.append(name)
+                    self._places[name] = place
+                    self._heads.pop(name, None)
                     stream = None if name.lower().endswith(PICTURE_ENDINGS) else archive.extractfile(member)
                     if stream is not None and kept < MAX_HEADS_BYTES:
                         self._heads[name] = stream.read(HEAD_BYTES + 1)
                         kept += len(self._heads[name])
                 elif member.isdir():
                     folders.append(name)
+        self.files = list(self._places)
         self.folders = _with_parents(self.files, folders)
 
     def shown(self, path: str) -> str:
@@ -243,39 +246,43 @@ class TarTree(FileTree):
         if head is not None and (at_most < HEAD_BYTES or len(head) <= HEAD_BYTES):
             return head[: at_most + 1]
         with _damage_named(self._path), tarfile.open(self._path, "r|*") as archive:
-            for member in archive:
-                if member.isfile() and _checked_name(member.name, self._path) == path:
+            for place, member in enumerate(archive):
+                if place == self._places[path] and _checked_name(member.name, self._path) == path:
                     stream = archive.extractfile(member)
                     return b"" if stream is None else stream.read(at_most + 1)
         raise DataError(f"{self._path}: lacks {path}; it was changed while it was read")
 
     def pictures(self, paths: Sequence[str]) -> EncodedPictures:
         """See `FileTree.pictures`."""
-        return _TarPictures(self._path, paths)
+        return _TarPictures(self._path, {path: self._places[path] for path in paths})
 
 
 @final
 class _TarPictures(EncodedPictures):
     """Pictures in a TAR archive, in the order of the archive: a compressed one can only be read from its beginning."""
 
-    def __init__(self, path: Path, names: Sequence[str]) -> None:
+    def __init__(self, path: Path, places: Mapping[str, int]) -> None:
         self._path = path
-        self._index = {name: index for index, name in enumerate(names)}
+        self._names = list(places)
+        self._index = {place: index for index, place in enumerate(places.values())}
 
     def __len__(self) -> int:
         return len(self._index)
 
     def __iter__(self) -> Iterator[Encoded]:
-        seen = set()
+        seen = 0
         with _damage_named(self._path), tarfile.open(self._path, "r|*") as archive:
-            for member in archive:
-                name = _checked_name(member.name, self._path)
-                if not member.isfile() or name not in self._index or name in seen:
+            for place, member in enumerate(archive):
+                index = self._index.get(place)
+                if index is None:
                     continue
-                seen.add(name)
+                name = _checked_name(member.name, self._path)
+                if not member.isfile() or name != self._names[index]:
+                    break
+                seen += 1
                 stream = archive.extractfile(member) if member.size <= MAX_MEMBER_BYTES else None
-                yield Encoded(self._index[name], f"{self._path}: {name}", None if stream is None else stream.read())
-        if len(seen) < len(self._index):
+                yield Encoded(index, f"{self._path}: {name}", None if stream is None else stream.read())
+        if seen < len(self._index):
             raise DataError(f"{self._path}: lacks files that it had before; it was changed while it was read")
 
 

@@ -21,6 +21,7 @@ from digitgan.data import safe_reading
 from digitgan.data.conversion.labels import class_labels
 from digitgan.data.image_set import SPLITS, ImageSet, Pixels, Split, check_split
 from digitgan.data.notes import listed
+from digitgan.data.readers import emnist
 from digitgan.data.readers.base import DataSource, Reading
 from digitgan.data.readers.manifests import stated_class_names
 from digitgan.data.readers.splits import Part, as_splits, part_of
@@ -171,13 +172,17 @@ class IdxSet:
         return self.name.startswith("emnist")
 
 
-def idx_sets(folder: Path) -> list[IdxSet]:
+def idx_sets(folder: Path, preferred: Path | None = None) -> list[IdxSet]:
     """Return the sets of IDX files in a folder, by the names of their files.
 
     Such names are "train-images-idx3-ubyte", "t10k-labels.idx1-ubyte" and "emnist-letters-test-images-idx3-ubyte.gz".
+
+    Args:
+        folder: the folder.
+        preferred: the file that is taken if there is the same one with another ending, such as ".gz". Default: the first.
     """
     found: dict[str, dict[Part, dict[str, Path]]] = {}
-    for file in sorted(each for each in folder.iterdir() if each.is_file()):
+    for file in sorted((each for each in folder.iterdir() if each.is_file()), key=lambda each: (each != preferred, each)):
         if (match := FILE_NAME.fullmatch(file.name)) is not None:
             part: Part | None = "test" if match["part"].lower() == "t10k" else part_of(match["part"])
             if part is not None:
@@ -199,9 +204,8 @@ def idx_reader(path: Path, reading: Reading) -> DataSource | None:
     if not path.is_dir():
         if FILE_NAME.fullmatch(path.name) is None:
             return None
-        return _source(
-            next(each for each in idx_sets(path.parent) if any(path in pair for pair in each.parts.values())), reading
-        )
+        own = next((each for each in idx_sets(path.parent, path) if any(path in pair for pair in each.parts.values())), None)
+        return None if own is None else _source(own, reading)
     for pattern in ("", "raw", "*/raw"):
         sets = [
             each for folder in sorted(path.glob(pattern) if pattern else [path]) if folder.is_dir() for each in idx_sets(folder)
@@ -239,47 +243,13 @@ def _load(files: IdxSet, split: Split, reading: Reading) -> ImageSet:
     name = f"{files.folder.resolve().name} ({split})"
     class_names = stated_class_names(files.folder)
     if files.is_emnist:
-        reading.notes.add("EMNIST's images are stored with rows and columns exchanged: turned upright", asked=True)
-        images = np.ascontiguousarray(images.transpose(0, 2, 1))
-        characters = _characters(files)
+        images = emnist.turned_upright(images, reading.notes)
+        characters = emnist.characters_of(files.folder, files.name.rstrip("-"))
         if characters is not None:
-            class_names = tuple(characters.values())
-            index = {label: place for place, label in enumerate(characters)}
-            if unknown := {int(label) for labels in stored.values() for label in np.unique(labels)} - set(index):
-                raise DataError(f"{files.folder}: label {min(unknown)} is not in the mapping of {files.name.rstrip('-')}")
-            stored = {part: np.array([index[label] for label in labels.tolist()]) for part, labels in stored.items()}
+            labels, names = emnist.character_labels(stored, characters, str(files.folder))
+            return ImageSet(images, labels[split], names, name)
     labels, names = class_labels(stored, class_names, reading.notes, str(files.folder))
     return ImageSet(images, labels[split], names, name)
-
-
-def _characters(files: IdxSet) -> dict[int, str] | None:
-    """Return the character of each label of an EMNIST set: from its mapping file, or for letters A to Z from 1."""
-    mapping = files.folder / f"{files.name}mapping.txt"
-    if mapping.is_file():
-        return mapping_of(mapping.read_text(encoding="ascii", errors="replace"), str(mapping))
-    return {label: chr(64 + label) for label in range(1, 27)} if files.name == "emnist-letters-" else None
-
-
-def mapping_of(text: str, name: str) -> dict[int, str]:
-    """Return the character of each label of EMNIST's mapping file, in the order of the labels.
-
-    A line "1 65 97" means label 1, "A" or "a".
-
-    Args:
-        text: the content of the file.
-        name: the name of the file in messages.
-
-    Raises:
-        DataError: if it is another file.
-    """
-    try:
-        lines = [tuple(map(int, line.split())) for line in text.splitlines() if line.strip()]
-        characters = {line[0]: chr(line[1]) for line in sorted(lines)}
-    except (ValueError, IndexError, OverflowError) as error:
-        raise DataError(f"{name}: is not a list of labels and characters ({error}); download it again") from error
-    if not characters or min(characters) < 0 or max(characters) > 255:
-        raise DataError(f"{name}: has no labels in 0 to 255; download it again")
-    return characters
 
 
 def read_idx_set(folder: Path | str, split: Split, reading: Reading | None = None) -> ImageSet:

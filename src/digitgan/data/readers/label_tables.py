@@ -1,4 +1,4 @@
-"""Tables that give the labels of pictures: CSV, TSV, text, JSON and JSON Lines files, and StyleGAN's dataset.json."""
+"""Tables that give the labels of pictures: CSV, TSV, text, JSON, JSON Lines and Parquet files, and StyleGAN's dataset.json."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final, final
 
+from digitgan.data.notes import Problems
 from digitgan.data.readers.base import Reading
 from digitgan.data.readers.file_tree import FileTree
 from digitgan.data.readers.picture_names import PictureNames
@@ -15,7 +16,7 @@ from digitgan.data.readers.splits import Part
 from digitgan.data.readers.table_file import DATASET_JSON, TableFile, Value
 from digitgan.errors import DataError
 
-TABLE_ENDINGS: Final = (".csv", ".tsv", ".jsonl", ".json", ".txt")
+TABLE_ENDINGS: Final = (".csv", ".tsv", ".jsonl", ".json", ".txt", ".parquet")
 
 SPREADSHEETS: Final = (".xlsx", ".xls", ".ods", ".numbers")
 """Extensions of the names of spreadsheets, which are not read."""
@@ -35,7 +36,7 @@ class LabelTable:
         parts: the split of each picture, where a table states one in a column or in its name.
         scope: the folders whose pictures they cover, "" for all.
         left_out: the pictures whose rows are of neither split.
-        names_dataset: whether it is StyleGAN's dataset.json, in which the folders of the pictures are no classes.
+        is_dataset_json: whether it is StyleGAN's dataset.json, in which the folders of the pictures are no classes.
     """
 
     paths: tuple[str, ...]
@@ -43,7 +44,7 @@ class LabelTable:
     parts: Mapping[str, Part]
     scope: tuple[str, ...]
     left_out: frozenset[str]
-    names_dataset: bool
+    is_dataset_json: bool
 
     @property
     def name(self) -> str:
@@ -52,7 +53,7 @@ class LabelTable:
 
     def gives_labels(self, picture: str) -> bool:
         """Return whether the label of a picture is that of the table, and not that of its folder."""
-        return (bool(self.labels) or self.names_dataset) and any(
+        return (bool(self.labels) or self.is_dataset_json) and any(
             not folder or picture.startswith(f"{folder}/") for folder in self.scope
         )
 
@@ -74,20 +75,22 @@ def find_table(
         reading: its `label_column` names the column of labels; None for the usual names.
 
     Raises:
-        DataError: if several columns may hold the classes, or if tables name a picture twice with different labels, or name
-            pictures that do not exist.
+        DataError: if several columns may hold the classes; if rows cannot be used, such as those of pictures that do not exist:
+            the message lists those of all tables; or if two tables disagree about a picture.
     """
     names = PictureNames(pictures)
     stems = {PurePosixPath(path).with_suffix("").as_posix() for path in pictures}
     found: list[TableFile] = []
+    problems = Problems(tree.name, "rows in tables of labels")
     for path in others:
         # A text file with the name of a picture describes that picture alone.
         describes_one = path.lower().endswith((".txt", ".json")) and PurePosixPath(path).with_suffix("").as_posix() in stems
         possible = path.lower().endswith(TABLE_ENDINGS) and not NO_TABLES.fullmatch(PurePosixPath(path).name.lower())
         if possible and not describes_one:
-            table = TableFile.read(tree, path, names, split_folders, reading)
+            table = TableFile.read(tree, path, names, split_folders, reading, problems)
             if table is not None:
                 found.append(table)
+    problems.check(skip=reading.skip_damaged, notes=reading.notes)
     wanted = reading.label_column
     if wanted is not None and found and not any(table.labels for table in found):
         there = "; ".join(f"{table.path} has {', '.join(table.columns)}" for table in found)

@@ -22,12 +22,12 @@ import numpy.typing as npt
 
 from digitgan.data import safe_reading
 from digitgan.data.conversion.arrays import images_of_array
-from digitgan.data.conversion.labels import class_labels
+from digitgan.data.conversion.labels import MANY_CLASSES, class_labels
 from digitgan.data.conversion.pictures import PICTURE_ENDINGS
 from digitgan.data.image_set import UNLABELLED, ImageSet, Split
 from digitgan.data.notes import listed
+from digitgan.data.readers.array_names import CLASS_NAMES, array_pairs
 from digitgan.data.readers.base import ARRAY_OPTIONS, DataSource, Reading
-from digitgan.data.readers.npz_layout import CLASS_NAMES, array_pairs
 from digitgan.data.safe_reading import DEFLATE_LIMIT, check_is_file, check_unpacked
 from digitgan.errors import DataError, nearest
 
@@ -134,6 +134,9 @@ def _read_pair(
     parts = {part: array(each.labels) for part, each in pairs.items() if each.labels is not None}
     stated = next((name for name in names if name.lower() in CLASS_NAMES), None)
     class_names = None if stated is None else _class_names(array(stated), path)
+    if class_names is not None and _name_images(class_names, [len(labels) for labels in parts.values()]):
+        reading.notes.add(f"ignored the array {stated!r}, which names images and not classes")
+        class_names = None
     labels, class_names = class_labels(parts, class_names, reading.notes, str(path))
     return ImageSet(images, labels[split], class_names, path.name)
 
@@ -159,6 +162,11 @@ def _folder_source(path: Path, reading: Reading) -> DataSource | None:
 
 def _names_in(archive: zipfile.ZipFile) -> list[str]:
     return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+
+
+def _name_images(names: Sequence[str], counts: Sequence[int]) -> bool:
+    """Return whether there is a name for each image, and so many that they are the names of files."""
+    return len(names) > MANY_CLASSES and len(names) in (*counts, sum(counts))
 
 
 def _class_names(names: npt.NDArray[np.generic], path: Path) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, final
@@ -16,8 +15,8 @@ from digitgan.data.conversion.labels import class_labels
 from digitgan.data.image_set import UNLABELLED, ImageSet, Labels, Split
 from digitgan.data.notes import Problems
 from digitgan.data.readers.base import DataSource, Reading
+from digitgan.data.readers.parquet_file import opened_parquet
 from digitgan.data.readers.parquet_layout import ParquetColumns, columns_of, parquet_files
-from digitgan.data.safe_reading import check_is_file
 from digitgan.errors import DataError
 
 ROWS_AT_ONCE: Final = 1000
@@ -117,7 +116,7 @@ class _Table:
 
     @classmethod
     def of(cls, path: Path, label_column: str | None) -> _Table:
-        with _opened(path) as file:
+        with opened_parquet(path) as file:
             schema, rows = file.schema_arrow, file.metadata.num_rows
         if rows < 1:
             raise DataError(f"{path}: holds {rows} rows; write or download it again")
@@ -137,7 +136,7 @@ class _Table:
         """Return the labels, None where one is missing."""
         import pyarrow as pa
 
-        with _opened(self.path) as file:
+        with opened_parquet(self.path) as file:
             column = file.read([self.columns.label], use_threads=False).column(0)
             values = pa.chunked_array([chunk.dictionary_decode() for chunk in column.chunks]) if _is_coded(column) else column
             if pa.types.is_integer(values.type) or pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
@@ -149,7 +148,7 @@ class _Table:
         import pyarrow as pa
 
         row = 0
-        with _opened(self.path) as file:
+        with opened_parquet(self.path) as file:
             for batch in file.iter_batches(ROWS_AT_ONCE, columns=[self.columns.image], use_threads=False):
                 column = batch.column(0)
                 nested = pa.types.is_struct(column.type)
@@ -159,27 +158,6 @@ class _Table:
                 for exists, content, name in zip(column.is_valid().to_pylist(), contents, names, strict=True):
                     yield f"{self.path}: row {row}{f' ({name})' if name else ''}", content if exists else None
                     row += 1
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    """Open a Parquet file for pyarrow, and turn the exceptions for a damaged file into a `DataError`.
-
-    Raises:
-        DataError: if pyarrow is not installed, or if the file is missing or damaged.
-    """
-    check_is_file(path)
-    try:
-        import pyarrow as pa  # imported here because it is optional
-        import pyarrow.parquet as pq
-    except ImportError as problem:
-        raise DataError(f"{path}: needs pyarrow; install it with: pip install 'digitgan[parquet]'") from problem
-    try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            yield file
-    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
-        reason = next(iter(str(error).splitlines()), "")
-        raise DataError(f"{path}: is not a Parquet file or is damaged ({reason}); download or copy it again") from error
 
 
 def _is_coded(column: Any) -> bool:

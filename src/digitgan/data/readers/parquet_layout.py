@@ -9,13 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, final
 
+from digitgan.data.conversion.labels import natural_order
 from digitgan.data.image_set import Split
-from digitgan.data.notes import Notes
+from digitgan.data.notes import Notes, listed
 from digitgan.data.readers.columns import LABEL_COLUMNS, plain_name, usual_columns
 from digitgan.data.readers.splits import SPLIT_WORDS, Part, as_splits, part_of
 from digitgan.errors import DataError, nearest
 
 ENDING: Final = ".parquet"
+
+METADATA: Final = "metadata"
+"""The name of a table of the pictures beside it, as the package `datasets` writes it. It holds no images."""
 
 IMAGE_COLUMNS: Final = ("image", "img", "images", "picture", "bytes")
 """The usual names of the column of images, the most common first."""
@@ -41,11 +45,15 @@ def parquet_files(path: Path, notes: Notes | None = None) -> dict[Split, list[Pa
     folders = (path, path / "data", *(path / word for words in SPLIT_WORDS.values() for word in words))
     by_folder = {folder: _in_folder(folder) for folder in folders}
     found = by_folder[path] or by_folder[path / "data"] or [file for files in by_folder.values() for file in files]
+    elsewhere = natural_order(
+        {file.parent.name for folder in path.iterdir() for file in _in_folder(folder)} - {file.parent.name for file in found}
+    )
     if not found:
-        deeper = sorted({file.parent.name for file in path.glob(f"*/*{ENDING}")})
-        if deeper:
-            raise DataError(f"{path}: has Parquet files only in the folders {', '.join(deeper)}; name one of these folders")
+        if elsewhere:
+            raise DataError(f"{path}: has Parquet files only in the folders {', '.join(elsewhere)}; name one of these folders")
         return {}
+    if elsewhere and notes is not None:
+        notes.add(f"ignored the Parquet files in the folders {listed(elsewhere)}; to read those, name their folder")
     of_split: dict[Part, list[Path]] = {}
     without: list[Path] = []
     for file in found:
@@ -59,7 +67,11 @@ def parquet_files(path: Path, notes: Notes | None = None) -> dict[Split, list[Pa
 
 
 def _in_folder(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.glob(f"*{ENDING}") if file.is_file() and not file.name.startswith("."))
+    return sorted(
+        file
+        for file in folder.glob(f"*{ENDING}")
+        if file.is_file() and not file.name.startswith(".") and file.stem.lower() != METADATA
+    )
 
 
 def _split_of(file: Path) -> Part | None:

@@ -68,6 +68,11 @@ OF_DIGITGAN: Final = (MANIFEST, FOLDER_MARK)
 JUNK: Final = re.compile(r"(thumbs|ehthumbs)\.db|desktop\.ini|(readme|license|licence|citation)(\.\w+)*")
 """Names of files, in lower case, that say nothing about the pictures beside them."""
 
+MASK: Final = re.compile(
+    r"(?P<picture>.+?)[-_. ](mask|seg|segmentation|label|labels|annotation|gt)([-_. ]?\d+)?", re.IGNORECASE
+)
+"""The path of a mask without its extension: that of its picture, and a word behind it."""
+
 Labels = Mapping[str, str | int | None]
 """The label of each picture by its path; None for pictures without labels."""
 
@@ -134,10 +139,11 @@ def picture_layout(tree: FileTree, reading: Reading) -> dict[Split, Labels] | No
     if reading.labels_from in ("auto", "table"):
         table = find_table(tree, others, pictures, folders, reading)
         wanted = reading.labels_from == "table" or reading.label_column is not None
-        if wanted and (table is None or not (table.labels or table.names_dataset)):
+        if wanted and (table is None or not (table.labels or table.is_dataset_json)):
             option = "--labels-from" if reading.labels_from == "table" else "--label-column"
             raise DataError(f"{tree.name}: holds no table that names its pictures, such as labels.csv; leave out {option}")
     _note_others(others, table, reading)
+    _note_masks(pictures, notes)
     if not folders and table is None and reading.labels_from in ("auto", "outer-folder"):
         within = splits_within_classes(pictures, root)
         if within:
@@ -288,7 +294,7 @@ def _by_table(
     tree: FileTree, pictures: Sequence[str], base: str, table: LabelTable, reading: Reading
 ) -> dict[str, str | int | None]:
     """Return the labels that a table gives to pictures, and leave out the others."""
-    if table.names_dataset and not table.labels:
+    if table.is_dataset_json and not table.labels:
         return dict.fromkeys(pictures)
     named = {**dict.fromkeys(table.parts), **table.labels}
     without = [path for path in pictures if path not in named and path not in table.left_out]
@@ -297,7 +303,7 @@ def _by_table(
     found: dict[str, str | int | None] = {path: named[path] for path in pictures if path in named}
     _, folders = level(table.labels.keys() & found.keys(), base)
     chosen = reading.labels_from == "table" or reading.label_column is not None
-    if not chosen and not table.parts and len(folders) > 1 and not table.names_dataset:
+    if not chosen and len(folders) > 1 and not table.is_dataset_json:
         outer = {path: path[len(base) + 1 if base else 0 :].split("/")[0] for path in found if path in table.labels}
         pairs = {(folder, found[path]) for path, folder in outer.items()}
         if len(pairs) != len({folder for folder, _ in pairs}) or len(pairs) != len({label for _, label in pairs}):
@@ -342,6 +348,21 @@ def _note_others(others: Sequence[str], table: LabelTable | None, reading: Readi
         notes.add(f"ignored {counted(len(known), 'system or readme file')}: {listed(known[:3])}", asked=True)
     if further := [path for path in rest if not _is_known_junk(path)]:
         notes.add(f"ignored {counted(len(further), 'file')} of other kinds: {listed(further)}")
+
+
+def _note_masks(pictures: Sequence[str], notes: Notes) -> None:
+    """Add a note about pictures that seem to be masks of others: "a_mask.png" beside "a.png"."""
+    stems = {PurePosixPath(path).with_suffix("").as_posix() for path in pictures}
+    masks = [
+        path
+        for path in pictures
+        if (found := MASK.fullmatch(PurePosixPath(path).with_suffix("").as_posix())) and found["picture"] in stems
+    ]
+    if masks:
+        notes.add(
+            f"{counted(len(masks), 'picture')} may be masks of others and are read as images; move them away if they are: "
+            f"{listed(masks)}"
+        )
 
 
 def _is_known_junk(path: str) -> bool:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -49,13 +48,17 @@ class PixelColumns(NamedTuple):
         return row if others == {None} else [cell for place, cell in enumerate(row) if place not in others]
 
 
-def columns_of_lines(lines: Iterator[str], path: Path, reading: Reading) -> tuple[PixelColumns, list[str]]:
-    """Return the columns of a table, and the lines that were read for this: the first two.
+def columns_of_lines(first: Sequence[str], path: Path, reading: Reading) -> PixelColumns:
+    """Return the columns of a table.
+
+    Args:
+        first: its first two lines that are not empty.
+        path: its file.
+        reading: the request to read.
 
     Raises:
         DataError: if the table is empty, or if its lines hold no images.
     """
-    first = list(islice(lines, 2))
     if not first:
         raise DataError(f"{path}: is empty; download or copy it again")
     delimiter = max(",;\t", key=first[0].count)
@@ -94,7 +97,7 @@ def columns_of_lines(lines: Iterator[str], path: Path, reading: Reading) -> tupl
         if further:
             reading.notes.add(f"ignored the columns {listed([repr(names[place]) for place in further])}")
         left_out += further
-    return PixelColumns(len(cells), label, split, text, tuple(left_out), header, delimiter), first
+    return PixelColumns(len(cells), label, split, text, tuple(left_out), header, delimiter)
 
 
 def _label_column(names: Sequence[str], others: Sequence[int | None], path: Path, reading: Reading) -> int | None:

@@ -19,6 +19,7 @@ from digitgan.data.conversion.labels import class_labels
 from digitgan.data.image_set import UNLABELLED, ImageSet, Split
 from digitgan.data.notes import Notes, Problems, counted, listed
 from digitgan.data.progress import ProgressLines, in_megabytes
+from digitgan.data.readers import emnist
 from digitgan.data.readers.base import ARRAY_OPTIONS, DataSource, Reading
 from digitgan.data.readers.pixel_columns import PixelColumns, columns_of_lines, rows_of_lines
 from digitgan.data.readers.splits import Part, as_splits, part_in, part_of
@@ -32,6 +33,9 @@ LINES_AT_ONCE: Final = 1000
 
 MAX_LINE: Final = 4 << 20
 """Largest length of a line: some 100,000 values."""
+
+EMNIST: Final = re.compile(r"emnist-[a-z]+(?=[-_](train|test))")
+"""The beginning of the names of EMNIST's CSV files, such as emnist-letters-train.csv."""
 
 MAX_CSV_BYTES: Final = 16 << 30
 
@@ -108,6 +112,13 @@ def _read(files: Mapping[Split, tuple[Path, Part | None]], split: Split, reading
         reading.notes.add(f"{path.name} has no column of labels: one class")
         return ImageSet(images, np.zeros(len(images), dtype=np.int64), (UNLABELLED,), name)
     parts = {each: _numbers(other.labels) for each, other in tables.items() if other.labels is not None}
+    if (found := EMNIST.match(path.name.lower())) is not None:
+        if images.ndim == 3 and reading.image_shape is None:
+            images = emnist.turned_upright(images, reading.notes)
+        characters = emnist.characters_of(path.parent, found[0].rstrip("-_"))
+        if characters is not None:
+            labels, class_names = emnist.character_labels(parts, characters, str(path))
+            return ImageSet(images, labels[split], class_names, name)
     labels, class_names = class_labels(parts, None, reading.notes, str(path))
     return ImageSet(images, labels[split], class_names, name)
 
@@ -129,7 +140,8 @@ def _columns_of(path: Path, reading: Reading) -> PixelColumns:
         DataError: if it is no table of pixels.
     """
     with open_content(path) as content:
-        return columns_of_lines(_lines(content.stream, path, reading.notes), path, reading)[0]
+        first = islice(_lines(content.stream, path, reading.notes), 2)
+        return columns_of_lines([line.text for line in first], path, reading)
 
 
 def _stated_parts(path: Path, reading: Reading) -> tuple[Part, ...]:
@@ -137,11 +149,13 @@ def _stated_parts(path: Path, reading: Reading) -> tuple[Part, ...]:
     try:
         with open_content(path) as content:
             lines = _lines(content.stream, path, reading.notes)
-            columns, first = columns_of_lines(lines, path, reading)
+            first = list(islice(lines, 2))
+            columns = columns_of_lines([line.text for line in first], path, reading)
             if columns.split is None:
                 return ()
             found: dict[Part, None] = {}
-            for row in csv.reader(chain(first[columns.header :], lines), delimiter=columns.delimiter):
+            texts = (line.text for line in chain(first[columns.header :], lines))
+            for row in csv.reader(texts, delimiter=columns.delimiter):
                 if len(row) == columns.width and (part := part_of(row[columns.split])) is not None:
                     found[part] = None
             if not found:
@@ -159,25 +173,25 @@ def _table(path: Path, part: Part | None, reading: Reading, *, pixels: bool) -> 
     """
     with open_content(path) as content:
         lines = _lines(content.stream, path, reading.notes)
-        columns, first = columns_of_lines(lines, path, reading)
+        first = list(islice(lines, 2))
+        columns = columns_of_lines([line.text for line in first], path, reading)
         blocks: list[npt.NDArray[np.generic]] = []
         labels: list[str] = []
         problems = Problems(str(path), "lines")
         progress = ProgressLines(reading.notify, f"{path.name}, read", in_megabytes)
         check = _RowCheck(columns, part, problems)
-        number, done = 1 + columns.header, 0
+        done = 0
         rest = chain(first[columns.header :], lines)
         while block := list(islice(rest, LINES_AT_ONCE)):
-            rows = rows_of_lines(block, columns.delimiter, path)
-            right = check.usable(rows, number)
+            cells = rows_of_lines([line.text for line in block], columns.delimiter, path)
+            rows = dict(zip((line.number for line in block), cells, strict=False))
+            right = [number for number, row in rows.items() if check.is_usable(row, number)]
             if pixels and right:
-                values, right = _numbers_of({number + place: columns.pixels(rows[place]) for place in right}, problems)
+                values, right = _numbers_of({number: columns.pixels(rows[number]) for number in right}, problems)
                 blocks += [values] if right else []
-                right = [line - number for line in right]
             if columns.label is not None:
-                labels += [rows[place][columns.label].strip() for place in right]
-            number += len(block)
-            done += sum(map(len, block))
+                labels += [rows[number][columns.label].strip() for number in right]
+            done += sum(len(line.text) for line in block)
             progress.report(done, None)
     problems.check(skip=reading.skip_damaged, notes=reading.notes)
     if check.neither:
@@ -207,11 +221,8 @@ class _RowCheck:
         self._pixels: int | None = None
         self.neither: list[str] = []
 
-    def usable(self, rows: Sequence[Sequence[str]], number: int) -> list[int]:
-        """Return the places of the rows that can be used. `number` is that of the line of the first row."""
-        return [place for place, row in enumerate(rows) if self._is_usable(row, number + place)]
-
-    def _is_usable(self, row: Sequence[str], line: int) -> bool:
+    def is_usable(self, row: Sequence[str], line: int) -> bool:
+        """Return whether a row can be used. `line` is the number of its line."""
         columns, wrong = self._columns, ""
         if len(row) != columns.width:
             self._problems.add(f"line {line} has {len(row):,} values, the first line {columns.width:,}")
@@ -260,10 +271,18 @@ def _numbers_of(lines: Mapping[int, Sequence[str]], problems: Problems) -> tuple
     return small if np.array_equal(small, values) else values.astype(np.float32), right
 
 
-def _lines(stream: io.BufferedIOBase, path: Path, notes: Notes) -> Iterator[str]:
-    """Yield the lines of a text, whose length is limited."""
-    total = 0
+class _Line(NamedTuple):
+    """A line of a file, and its number from 1."""
+
+    number: int
+    text: str
+
+
+def _lines(stream: io.BufferedIOBase, path: Path, notes: Notes) -> Iterator[_Line]:
+    """Yield the lines of a text that are not empty. Their length is limited."""
+    total = number = 0
     while line := stream.readline(MAX_LINE + 1):
+        number += 1
         total += len(line)
         if len(line) > MAX_LINE or total > MAX_CSV_BYTES:
             raise DataError(f"{path}: has a line of more than {MAX_LINE:,} bytes, or unpacks to too many; is it a CSV file?")
@@ -271,4 +290,4 @@ def _lines(stream: io.BufferedIOBase, path: Path, notes: Notes) -> Iterator[str]
             raise DataError(f"{path}: is not a table, it contains null bytes; save it as text")
         text = decoded_text(line, path.name, notes)
         if text.strip():
-            yield text
+            yield _Line(number, text)

@@ -13,7 +13,7 @@ PICTURE_FOLDERS: Final = ("images", "image", "imgs", "img", "data", "pictures", 
 """Names of folders that hold all pictures of a split, in lower case."""
 
 FURTHER_FOLDERS: Final = ("masks", "mask", "labels", "annotations", "depth", "segmentation")
-"""Names of folders beside the pictures, in lower case, whose pictures are no images of a class."""
+"""Names of folders beside the pictures, in lower case, whose pictures seldom are images of a class."""
 
 
 def inner_root(pictures: Sequence[str]) -> str:
@@ -49,12 +49,13 @@ def split_folders(pictures: Sequence[str], root: str) -> dict[str, Part]:
     """Return the folders of splits, with the split of each; {} if there are none.
 
     They are named by their splits, or by a common name and their splits, such as seg_train and seg_test. A folder `train`
-    beside others such as `plane`, all with pictures directly in them, is a class.
+    beside others such as `plane`, all with pictures directly in them, is a class; folders of two splits are never classes.
     """
     _, folders = level(pictures, root)
     found = {joined_path(root, name): part for name in folders if (part := part_of(name)) is not None}
     if found:
-        if len(found) < len(folders) and not any(level(pictures, folder)[1] for folder in found):
+        one_part = len(set(found.values())) == 1
+        if one_part and len(found) < len(folders) and not any(level(pictures, folder)[1] for folder in found):
             return {}
         return found
     by_rest: dict[str, dict[str, Part]] = {}

@@ -21,6 +21,7 @@ from digitgan.data.readers.columns import (
     usual_columns,
 )
 from digitgan.data.readers.file_tree import FileTree
+from digitgan.data.readers.parquet_file import rows_of_parquet
 from digitgan.data.readers.picture_names import Match, PictureNames
 from digitgan.data.readers.splits import Part, part_in, part_of
 from digitgan.data.readers.table_rows import FURTHER, Rows, decoded_text, is_number, rows_of_text
@@ -76,7 +77,13 @@ class TableFile:
 
     @classmethod
     def read(
-        cls, tree: FileTree, path: str, names: PictureNames, split_folders: Mapping[str, Part], reading: Reading
+        cls,
+        tree: FileTree,
+        path: str,
+        names: PictureNames,
+        split_folders: Mapping[str, Part],
+        reading: Reading,
+        problems: Problems,
     ) -> TableFile | None:
         """Return a file as a table; None if it names no pictures.
 
@@ -86,11 +93,12 @@ class TableFile:
             names: the names of the pictures.
             split_folders: the folders of splits, with the split of each.
             reading: the request to read.
+            problems: receives a line for each row that cannot be used.
 
         Raises:
-            DataError: if several columns may hold the classes, or if rows cannot be used. The message lists them.
+            DataError: if several columns may hold the classes, or if the file is damaged.
         """
-        return _Reader(tree, path, names, split_folders, reading).table()
+        return _Reader(tree, path, names, split_folders, reading, problems).table()
 
 
 @final
@@ -112,9 +120,15 @@ class _Reader:
     """The reading of one file, see `TableFile.read`."""
 
     def __init__(
-        self, tree: FileTree, path: str, names: PictureNames, split_folders: Mapping[str, Part], reading: Reading
+        self,
+        tree: FileTree,
+        path: str,
+        names: PictureNames,
+        split_folders: Mapping[str, Part],
+        reading: Reading,
+        problems: Problems,
     ) -> None:
-        self._tree, self._path, self._names, self._reading = tree, path, names, reading
+        self._tree, self._path, self._names, self._reading, self._problems = tree, path, names, reading, problems
         self._name = tree.shown(path)
         folder = PurePosixPath(path).parent.as_posix().removeprefix(".")
         around = [each for each in split_folders if folder == each or folder.startswith(f"{each}/")]
@@ -137,14 +151,18 @@ class _Reader:
             return self._of_dataset_json(content)
         notes = Notes()  # they matter if it is a table
         try:
-            text = decoded_text(content, self._path, notes)
-            rows = rows_of_text(text, self._path, self._name, lambda cell: self._find(cell).path is not None)
+            if self._path.lower().endswith(".parquet"):
+                rows = rows_of_parquet(content, self._name)
+            else:
+                text = decoded_text(content, self._path, notes)
+                rows = rows_of_text(text, self._path, self._name, lambda cell: self._find(cell).path is not None)
         except DataError as error:
             if any_text:
                 return None
             raise DataError(f"{error}; {FOLDERS_INSTEAD}") from error
-        self._check_no_pixels(rows)
         columns = self._columns(rows)
+        if columns is None or not self._names_pictures(rows, columns.file):
+            self._check_no_pixels(rows)
         if columns is None:
             return None
         for line in notes.lines:
@@ -168,11 +186,22 @@ class _Reader:
         """Raise `DataError` for a table of pixels, which would be lost beside a few pictures."""
         cells = list(rows.rows[0].values()) if rows.rows else []
         numbers = [cell for cell in cells if is_number(cell)]
-        if len(rows.columns) >= MIN_PIXEL_COLUMNS and 10 * len(numbers) > 9 * len(cells) and not set(numbers) <= {"0", "1"}:
+        values = [float(number) for number in numbers]
+        as_pixels = all(0 <= value <= 255 and value.is_integer() for value in values) or all(
+            abs(value) <= 1 for value in values
+        )
+        many = len(rows.columns) >= MIN_PIXEL_COLUMNS and 10 * len(numbers) > 9 * len(cells)
+        if many and as_pixels and not set(numbers) <= {"0", "1"}:
             raise DataError(
                 f"{self._name}: looks like a table of pixels, and there are pictures beside it; name the file of the images, "
-                "or move the others away"
+                f"{FOLDERS_INSTEAD}"
             )
+
+    def _names_pictures(self, rows: Rows, column: str) -> bool:
+        """Return whether a column names another picture in each row, as a column of labels or pixels does not."""
+        found = [self._find(row.get(column)).path for row in rows.rows]
+        named = [path for path in found if path is not None]
+        return 2 * len(named) >= len(found) and len(set(named)) == len(named)
 
     def _find(self, value: object) -> Match:
         return self._names.find("" if value is None else value, self._folders, self._scope)
@@ -215,7 +244,9 @@ class _Reader:
             return columns[0] if all(str(row.get(columns[0])) in CELEBA for row in rows.rows) else None
         for column in [*usual_columns(columns, SPLIT_COLUMNS), *usual_columns(columns, TRAINING_COLUMNS)]:
             values = {str(row.get(column, "")) for row in rows.rows}
-            if column != self._reading.label_column and any(_part_of_value(column, value) for value in values):
+            if column == self._reading.label_column or not any(_part_of_value(column, value) for value in values):
+                continue
+            if not _is_one_hot(rows, columns):  # "train" may also be a class, with a column of its own
                 return column
         return None
 
@@ -243,8 +274,10 @@ class _Reader:
             return columns
         if all(str(row.get(column, "")) in ("0", "1") for row in rows.rows for column in others):
             return _Columns(columns.file, None, columns.split, tuple(others))
+        if not rows.has_names and all(is_number(row.get(column, "")) for row in rows.rows for column in others):
+            return columns  # such as boxes
         raise DataError(
-            f"{self._name}: several columns may hold the classes: {', '.join(others)}; choose one with --label-column, "
+            f"{self._name}: several columns may hold the classes: {listed(list(others))}; choose one with --label-column, "
             f"{FOLDERS_INSTEAD}"
         )
 
@@ -252,26 +285,26 @@ class _Reader:
         """Return the labels and the splits of the pictures in the rows."""
         labels: dict[str, Value] = {}
         parts: dict[str, Part] = {}
-        problems = Problems(self._name, "rows")
         loose: list[str] = []
         no_split: list[str] = []
         for place, row in zip(rows.places, rows.rows, strict=True):
             text = row.get(columns.file)
+            where = f"{self._path}, {place}"
             match = self._find(text)
             part = self._part if self._states_split else None
             if columns.split is not None:
                 part = self._part_of_cell(columns.split, row)
             value, wrong = _value(row, columns)
             if match.candidates:
-                problems.add(f"{place}: {text!r} may be {' or '.join(match.candidates[:3])}: write its path")
+                self._problems.add(f"{where}: {text!r} may be {' or '.join(match.candidates[:3])}: write its path")
             elif match.path is None:
-                problems.add(f"{place}: {text!r} is not one of the pictures")
+                self._problems.add(f"{where}: {text!r} is not one of the pictures")
             elif columns.split is not None and part is None:
                 no_split.append(match.path)
             elif wrong:
-                problems.add(f"{place}: {text!r} {wrong}")
+                self._problems.add(f"{where}: {text!r} {wrong}")
             elif value is not None and labels.get(match.path, value) != value:
-                problems.add(f"{place}: {text!r} has the class {labels[match.path]!r} in an earlier row, {value!r} here")
+                self._problems.add(f"{where}: {text!r} has the class {labels[match.path]!r} in an earlier row, {value!r} here")
             else:
                 if value is not None:
                     labels[match.path] = value
@@ -279,7 +312,6 @@ class _Reader:
                     loose.append(f"{text} for {match.path}")
                 if part is not None:
                     parts[match.path] = part
-        problems.check(skip=self._reading.skip_damaged, notes=self._reading.notes)
         self._add_notes(columns, loose, no_split)
         return TableFile(self._path, rows.columns, labels, parts, self._scope, frozenset(no_split))
 
@@ -325,6 +357,13 @@ def _value(row: Mapping[str, Any], columns: _Columns) -> tuple[Value | None, str
     if isinstance(value, (list, dict)):
         return None, f"has the label {str(value)[:40]}, which is no class: it must be a number, a string or a one-hot list"
     return value if isinstance(value, int) and not isinstance(value, bool) else str(value), ""
+
+
+def _is_one_hot(rows: Rows, columns: Sequence[str]) -> bool:
+    """Return whether each row has a single 1 in the columns, and 0 in the others."""
+    return len(columns) > 1 and all(
+        sorted(str(row.get(column, "")) for column in columns) == ["0"] * (len(columns) - 1) + ["1"] for row in rows.rows
+    )
 
 
 def _part_of_value(column: str, value: str) -> Part | None:

@@ -6,11 +6,11 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from digitgan.data.datasets import PACKAGED, Dataset
-from digitgan.data.download import fetch, remedy
 from digitgan.data.image_set import SPLITS, ImageSet, Split
+from digitgan.data.named.datasets import PACKAGED, Dataset
+from digitgan.data.named.download import fetch, remedy
+from digitgan.data.named.remote import ContentError
 from digitgan.data.progress import ProgressFn
-from digitgan.data.remote import ContentError
 from digitgan.errors import DataError
 
 

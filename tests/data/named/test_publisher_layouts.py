@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from digitgan.data import Dataset, DatasetFile, EmnistArchive, ImageSet, Layout
-from digitgan.data.publisher_layouts import IdxFiles
-from digitgan.data.remote import ContentError
+from digitgan.data.named.publisher_layouts import IdxFiles
+from digitgan.data.named.remote import ContentError
 from digitgan.errors import DataError
 
 

@@ -141,7 +141,7 @@ def test_no_mirrors_at_all_is_an_error_too(tmp_path: Path, small: Dataset) -> No
 def test_all_mirrors_together_get_little_time_for_a_first_answer(
     tmp_path: Path, small: Dataset, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("digitgan.data.download.NO_NETWORK_SECONDS", 0.9)
+    monkeypatch.setattr("digitgan.data.named.download.NO_NETWORK_SECONDS", 0.9)
     mirrors = [serve(stall).address for _ in range(3)]
     began = time.monotonic()
     with pytest.raises(DownloadError, match=r"no answer for 0.3 s"):

@@ -19,9 +19,10 @@ from typing import IO, ClassVar, Final, final
 import numpy as np
 
 from digitgan.data.image_set import ImageSet, Labels, Pixels, Split
+from digitgan.data.named.remote import ContentError, DatasetFile
 from digitgan.data.readers.cifar import decode_records
-from digitgan.data.readers.idx import idx_sha256, idx_stems, mapping_of, read_idx_content, read_idx_part
-from digitgan.data.remote import ContentError, DatasetFile
+from digitgan.data.readers.emnist import mapping_of
+from digitgan.data.readers.idx import idx_sha256, idx_stems, read_idx_content, read_idx_part
 from digitgan.data.safe_reading import DEFLATE_LIMIT, Content
 from digitgan.errors import DataError
 

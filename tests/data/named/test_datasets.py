@@ -11,7 +11,7 @@ from digitgan.data import DATASETS, SPLITS, IdxFiles
 from digitgan.data.readers.idx import idx_stems
 from digitgan.generation.writers.pictures import picture_paths
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[3] / "docs"
 
 
 @pytest.mark.parametrize("name", DATASETS)

@@ -21,7 +21,7 @@ PIXELS_A_CELL = 3
 """Enlargement of a cell. 8 cells of 3 pixels are 24 pixels, which leaves a margin of 2 on each side of MNIST's 28."""
 
 
-def embedded_digits(split: Split) -> ImageSet:
+def sklearn_digits(split: Split) -> ImageSet:
     """Load the handwritten digits of scikit-learn's `load_digits`, enlarged from 8×8 to MNIST's 28×28, white on black.
 
     Each image is enlarged to 24×24 by bicubic interpolation and has a margin of 2 pixels. The outer pixel of the margin is

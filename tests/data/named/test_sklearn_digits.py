@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from digitgan.data import embedded_digits
+from digitgan.data import sklearn_digits
 from digitgan.errors import UsageError
 
 
 def test_the_two_parts_are_all_of_scikit_learns_digits() -> None:
-    train, test = embedded_digits("train"), embedded_digits("test")
+    train, test = sklearn_digits("train"), sklearn_digits("test")
     assert (train.name, test.name) == ("digits (train)", "digits (test)")
     assert (train.images.shape, test.images.shape) == ((1500, 28, 28), (297, 28, 28))
     assert np.array_equal(np.concatenate([train.labels, test.labels]), load_digits().target)
@@ -19,7 +19,7 @@ def test_the_two_parts_are_all_of_scikit_learns_digits() -> None:
 
 
 def test_the_enlargement_is_the_digit_itself_in_a_black_frame() -> None:
-    images = embedded_digits("train").images
+    images = sklearn_digits("train").images
     frame = images.copy()
     frame[:, 1:-1, 1:-1] = 0
     assert not frame.any()
@@ -35,7 +35,7 @@ def test_the_enlargement_is_the_digit_itself_in_a_black_frame() -> None:
 
 
 def test_a_clipped_overshoot_does_not_wrap_around() -> None:
-    images = embedded_digits("test").images.astype(int)
+    images = sklearn_digits("test").images.astype(int)
     steps = np.abs(np.diff(images, axis=2))
     # A value that wraps from 255 to 0 would differ from its neighbour by nearly the whole range.
     assert steps.max() < 160
@@ -43,4 +43,4 @@ def test_a_clipped_overshoot_does_not_wrap_around() -> None:
 
 def test_an_unknown_split_is_refused() -> None:
     with pytest.raises(UsageError, match=r"'tets'.*did you mean 'test'"):
-        embedded_digits("tets")  # type: ignore[arg-type]
+        sklearn_digits("tets")  # type: ignore[arg-type]

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from digitgan.data.datasets import Dataset
-from digitgan.data.mirrors import MirrorError, pieces_from
+from digitgan.data.named.datasets import Dataset
+from digitgan.data.named.mirrors import MirrorError, pieces_from
+from digitgan.data.named.remote import ContentError, DatasetFile
 from digitgan.data.progress import ProgressFn, ProgressLines, in_megabytes, silent
-from digitgan.data.remote import ContentError, DatasetFile
 from digitgan.errors import DataError, DownloadError, why_not_written
 from digitgan.files import placed
 

@@ -1,4 +1,4 @@
-"""The layout of NPZ files: the names of the arrays of images, labels and class names, in each split."""
+"""The names of arrays in NPZ and MATLAB files: those of the images, the labels and the class names, in each split."""
 
 from __future__ import annotations
 
@@ -8,13 +8,26 @@ from typing import Final, NamedTuple
 
 from digitgan.data.image_set import Split
 from digitgan.data.notes import Notes, listed
-from digitgan.data.readers.splits import Part, as_splits, part_of
+from digitgan.data.readers.splits import SPLIT_WORDS, Part, as_splits, part_of
 from digitgan.errors import DataError, nearest
 
-IMAGE_NAMES: Final = ("images", "image", "imgs", "img", "x", "data", "pixels", "features", "arr_0", "pictures", "samples")
+IMAGE_NAMES: Final = (
+    "images",
+    "image",
+    "imgs",
+    "img",
+    "x",
+    "data",
+    "pixels",
+    "features",
+    "arr_0",
+    "pictures",
+    "samples",
+    "fea",
+)
 """The usual names of the array of images, in lower case, the most common first."""
 
-LABEL_NAMES: Final = ("labels", "label", "y", "targets", "target", "classes", "class", "arr_1")
+LABEL_NAMES: Final = ("labels", "label", "y", "targets", "target", "classes", "class", "gnd", "arr_1")
 """The usual names of the array of labels, in lower case, the most common first."""
 
 
@@ -40,7 +53,15 @@ def array_pairs(names: Sequence[str], label_name: str | None, path: Path, notes:
     for name in names:
         part, rest = _part_and_rest(name)
         (whole if part is None else by_part.setdefault(part, {}))[rest] = name
-    parts = {part: pair for part, there in by_part.items() if (pair := _pair(there, label_name, path)) is not None}
+    usual = _has_usual_images(whole)
+    parts = {
+        part: pair
+        for part, there in by_part.items()
+        # Beside images for all splits, arrays such as train_idx state which images are of a split.
+        if (not usual or _has_usual_images(there)) and (pair := _pair(there, label_name, path)) is not None
+    }
+    if usual and parts and "train" not in parts and (pair := _pair(whole, label_name, path)) is not None:
+        parts["train"] = pair  # X and y beside X_test and y_test
     if "train" in parts:
         found = as_splits(parts, notes)
         _note_unread(names, found, notes)
@@ -54,6 +75,11 @@ def array_pairs(names: Sequence[str], label_name: str | None, path: Path, notes:
         raise DataError(f"{path}: has no array {IMAGE_NAMES[0]!r}; {nearest(IMAGE_NAMES[0], names)}")
     _note_unread(names, {"train": pair}, notes)
     return {"train": pair}
+
+
+def _has_usual_images(there: Mapping[str, str]) -> bool:
+    """Return whether arrays, given by their names without a split, have one with a usual name of images."""
+    return any(rest.lower() in IMAGE_NAMES for rest in there)
 
 
 def _note_unread(names: Sequence[str], pairs: Mapping[Split, ArrayPair], notes: Notes | None) -> None:
@@ -100,4 +126,10 @@ def _part_and_rest(name: str) -> tuple[Part | None, str]:
         part = part_of(words[place])
         if part is not None and len(words) > 1:
             return part, "_".join(words[1:] if place == 0 else words[:-1])
+    plain = name.lower()
+    for part, names in SPLIT_WORDS.items():
+        for word in names:
+            for rest in (plain.removesuffix(word), plain.removeprefix(word)):  # Xtest, TestLabels
+                if rest != plain and rest in (*IMAGE_NAMES, *LABEL_NAMES):
+                    return part, rest
     return None, name

@@ -1,6 +1,6 @@
 """The table of data sets with a name: MNIST, which is part of the package, and those that can be downloaded.
 
-Another data set is one more entry, with one of the layouts in `digitgan.data.publisher_layouts`.
+Another data set is one more entry, with one of the layouts in `digitgan.data.named.publisher_layouts`.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, final
 
-from digitgan.data.publisher_layouts import CifarArchive, EmnistArchive, IdxFiles, Layout
-from digitgan.data.remote import DatasetFile
+from digitgan.data.named.publisher_layouts import CifarArchive, EmnistArchive, IdxFiles, Layout
+from digitgan.data.named.remote import DatasetFile
 from digitgan.errors import DataError
 from digitgan.lookup import Registry
 
-PACKAGED: Final = Path(__file__).parent / "packaged"
+PACKAGED: Final = Path(__file__).parents[1] / "packaged"
 """The folder of the data sets that are part of the package, each in a folder of its name. Its files are compressed by xz."""
 
 

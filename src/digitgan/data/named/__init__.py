@@ -1,0 +1,1 @@
+"""The data sets with a name: where they are published, their download, and reading them."""
