@@ -66,7 +66,7 @@ def facts_of(source: str, data_dir: Path | None = None, per_class_limit: int | N
 
 
 def test_an_unknown_source_is_refused_with_the_nearest(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"'mnits': did you mean 'mnist'\?.*NPZ.*Parquet"):
+    with pytest.raises(DataError, match=r"'mnits': no such file.*did you mean 'mnist'\?.*NPZ.*Parquet"):
         load_image_set("mnits")
     for source in ("", "a\0b", "none"):
         with pytest.raises(DataError, match=r"data source .*known: mnist, .*, digits"):
@@ -462,3 +462,12 @@ def test_infinite_labels_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=np.full((2, 4, 3), 200, np.uint8), labels=[1.0, np.inf])
     with pytest.raises(DataError, match="label inf is not an integer"):
         load_image_set(str(tmp_path / "a.npz"))
+
+
+def test_a_misspelt_path_is_answered_with_the_one_that_exists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "My Photos.zip").write_bytes(b"")
+    (tmp_path / "kaggle").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for wrong, right in (("My Photos", "My Photos.zip"), ("Kaggle", "kaggle"), ("./kagle", "kaggle")):
+        with pytest.raises(DataError, match=rf"did you mean '{re.escape(right)}'"):
+            load_image_set(wrong)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from digitgan.data import ImageSet, load_image_set
+from digitgan.data import Conversion, ImageSet, ReadOptions, load_image_set
 from digitgan.images import save_png
 from tests.cli.commands import run
 
@@ -102,3 +102,22 @@ def test_one_split_in_mnists_format_is_training_data(tmp_path: Path) -> None:
     np.savez(source, x_train=train, y_train=np.arange(6) % 3, x_test=test, y_test=np.arange(6) % 3)
     assert run("data", "convert", str(source), str(tmp_path / "out.idx"), "--split", "test", "--quiet") == 0
     np.testing.assert_array_equal(load_image_set(str(tmp_path / "out.idx")).images, test)
+
+
+def test_the_manifest_keeps_a_large_size_and_the_colour(tmp_path: Path) -> None:
+    source = tmp_path / "set.npz"
+    np.savez(source, images=np.random.default_rng(0).integers(0, 256, (4, 9, 9), dtype=np.uint8), labels=np.arange(4) % 2)
+    for name in ("a.npz", "a.parquet", "a"):
+        out = tmp_path / "out" / name
+        out.parent.mkdir(exist_ok=True)
+        assert run("data", "convert", str(source), str(out), "--size", "200", "--colour", "rgb", "--quiet") == 0
+        found = load_image_set(str(out), read=ReadOptions(strict=True))
+        assert (found.shape, found.notes) == ((3, 200, 200), ())
+        assert load_image_set(str(out), read=ReadOptions(Conversion(size=(8, 8)))).shape == (3, 8, 8)
+
+
+def test_colour_images_are_refused_as_idx_by_the_name_of_the_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tmp_path / "set.npz"
+    np.savez(source, images=np.random.default_rng(0).integers(0, 256, (4, 9, 9, 3), dtype=np.uint8), labels=np.arange(4) % 2)
+    assert run("data", "convert", str(source), str(tmp_path / "out.idx")) == 2
+    assert "out.idx: the files of MNIST hold grey images" in capsys.readouterr().err

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 from scipy import ndimage
 
+from digitgan.data import Conversion, ReadOptions
 from digitgan.generation.drawing import drawing_for
 from digitgan.images import Picture
 from digitgan.model.file import Model
@@ -97,3 +100,21 @@ def test_an_image_of_the_models_form_stays_as_it_is(tmp_path: Path, shipped: Mod
 def test_a_blank_picture_is_no_problem(tmp_path: Path, shipped: Model, level: int) -> None:
     Image.new("L", (50, 70), level).save(tmp_path / "a.png")
     assert drawing_for(tmp_path / "a.png", shipped).pixels.shape == (28, 28)
+
+
+@pytest.mark.parametrize("fit", ["pad", "stretch"])
+def test_a_picture_for_another_model_is_read_as_its_training_images(new_model: Any, tmp_path: Path, fit: str) -> None:
+    conversion = Conversion((28, 28), fit=fit, colour="grey", background=(90, 90, 90), invert_colours=True)  # type: ignore[arg-type]
+    model = new_model()  # untrained: its images have no dark ground
+    card = {"data": {"read": ReadOptions(conversion).record()}}
+    model = dataclasses.replace(model, card=card)
+    Image.new("L", (20, 60), 200).save(tmp_path / "a.png")
+    drawing = drawing_for(tmp_path / "a.png", model)
+    assert drawing.pixels.shape == (28, 28)
+    assert drawing.pixels[14, 14] == 255 - 200
+    assert drawing.pixels[14, 0] == (255 - 90 if fit == "pad" else 255 - 200)
+    assert drawing.inverted
+    assert any(f"by {'scaling and padding' if fit == 'pad' else 'stretching'}" in step for step in drawing.steps)
+    assert "inverted, as the training images were" in drawing.steps
+    for damaged in ({}, {"data": 3}, {"data": {"read": {"conversion": {"fit": "?"}}}}):
+        assert not drawing_for(tmp_path / "a.png", dataclasses.replace(model, card=damaged)).inverted

@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from digitgan.errors import UsageError
+from digitgan.generation.walk_files import walk_to_file
 from digitgan.generation.walking import (
     DIRECTIONS,
     WALKS,
@@ -22,6 +24,7 @@ from digitgan.generation.walking import (
 )
 from digitgan.model.file import Model
 from digitgan.networks import ImageSpec, build_generator
+from digitgan.options import WalkOptions
 from digitgan.recipes import RECIPES, Recipe, with_settings
 
 CONDITIONED = {
@@ -170,3 +173,10 @@ def test_directions_are_orthogonal_and_signed(small_model: Model) -> None:
     np.testing.assert_allclose(directions @ directions.T, np.eye(len(directions)), atol=1e-5)
     assert (np.diff(shares) <= 1e-9).all()
     assert (directions[np.arange(len(directions)), np.abs(directions).argmax(axis=1)] > 0).all()
+
+
+def test_the_format_is_that_of_the_output_and_else_of_the_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for options, form in (({"out": Path("a.png")}, "png"), ({"out": Path("b.gif")}, "gif"), ({}, "gif")):
+        walked = walk_to_file(WalkOptions(steps=2, labels="1", **options))  # type: ignore[arg-type]
+        assert (walked.format, walked.path.suffix) == (form, f".{form}")

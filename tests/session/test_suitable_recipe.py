@@ -40,7 +40,7 @@ def test_the_recipe_suits_size_colour_number_and_device(
     name, reason = suitable_recipe(spec, images, device)
     assert name == expected
     assert name in CHOSEN_RECIPES
-    told = ("a single class", f"{images // spec.classes:,}", str(spec.height))
+    told = ("without labels", f"{images // spec.classes:,}", str(spec.height))
     assert any(each in reason for each in told)
 
 
@@ -80,3 +80,9 @@ def test_settings_are_checked_with_the_chosen_recipe(tmp_path: Path, monkeypatch
     settings = ("discriminator.image_width=0", "training.feature_pretraining=500")
     plan = plan_training(TrainOptions(data="set.npz", images=128, settings=settings), lambda line: None)
     assert plan.recipe.training.feature_pretraining == 500
+
+
+def test_the_reason_names_a_recipe_that_does_not_make_the_size() -> None:
+    name, reason = suitable_recipe(ImageSpec(3, 45, 45, 3), 3000, torch.device("cpu"))
+    assert (name, reason) == ("residual", "45x45 colour images; progressive does not make this size")
+    assert suitable_recipe(ImageSpec(1, 28, 28, 9), 107, torch.device("cpu"))[1] == "about 12 grey images of each class"

@@ -16,6 +16,7 @@ from digitgan.errors import RecipeError
 from digitgan.images import to_network
 from digitgan.networks import ImageSpec, build_discriminator, build_generator
 from digitgan.recipes import Recipe, find_recipe, with_settings
+from digitgan.session.recipe import checked_recipe
 from digitgan.training import NoiseSource, StepReport, Trainer, restore_checkpoint, save_checkpoint
 from digitgan.training import speed as speed_module
 from digitgan.training.checkpoint import trainer_tensors
@@ -238,3 +239,20 @@ def test_a_trial_measures_steps_of_a_stage() -> None:
         seen = heights(trial.trainer)
         assert trial.seconds(2) > 0
         assert set(seen) == {height}
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "reason"),
+    [
+        (
+            "residual",
+            [],
+            r'discriminator.from_image = "first": this network cannot grow. Set discriminator.from_image = "each"',
+        ),
+        ("fast", [], r'generator.family = "convolutional": networks of this family cannot grow. Take a recipe .*progressive'),
+        ("colour", ["generator.to_image=sum"], r'discriminator.family = "projected": networks of this family cannot grow'),
+    ],
+)
+def test_what_cannot_grow_is_named_first(name: str, settings: list[str], reason: str) -> None:
+    with pytest.raises(RecipeError, match=reason):
+        checked_recipe(with_settings(find_recipe(name), ["training.growth=1/2@30%", *settings]))

@@ -58,8 +58,8 @@ def walk(options: Fields[WalkOptions], *, show: Show = True, quiet: Quiet = Fals
     output = Output(quiet, json_)
     if show:
         output.picture(walked.path)
-    rows = [f"  row {row}: {name}" for row, name in enumerate(walked.rows)] if options.format == "png" else []
-    what = "columns" if options.format == "png" else "frames"
+    rows = [f"  row {row}: {name}" for row, name in enumerate(walked.rows)] if walked.format == "png" else []
+    what = "columns" if walked.format == "png" else "frames"
     output.lines(f"{walked.steps} {what}  {walked.path}", *rows)
     facts = {"out": str(walked.path), "steps": walked.steps, "rows": list(walked.rows)}
     output.result({**facts, "kind": options.kind, "model": options.model, "seed": options.seed})

@@ -63,7 +63,7 @@ def _about_contents(images: ImageSet, hashes: list[bytes]) -> list[str]:
     for each, label in zip(hashes, images.labels.tolist(), strict=True):
         labels_of.setdefault(each, set()).add(label)
     if repeated := len(hashes) - len(labels_of):
-        lines.append(f"{repeated:,} of {len(hashes):,} images are copies of others")
+        lines.append(f"{repeated:,} of {len(hashes):,} images {'is a copy' if repeated == 1 else 'are copies'} of others")
     if several := sum(len(labels) > 1 for labels in labels_of.values()):
         lines.append(f"{several:,} images are in several classes")
     flat = images.images.reshape(len(images), -1)

@@ -45,7 +45,7 @@ class Notes:
             raise DataError(
                 "\n".join(
                     [
-                        f"{name}: --strict allows none of these; correct the data, or ask for each with its option:",
+                        f"{name}: --strict allows none of these; correct the data, or state the option that a line names:",
                         *(f"  {line}" for line in self.unasked),
                     ]
                 )
@@ -69,7 +69,7 @@ class Problems:
 
     def add(self, problem: str) -> None:
         """Add a problem: the file or row, and what is wrong with it."""
-        self._found.append(problem)
+        self._found.append(problem.removeprefix(f"{self._name}: "))
 
     def check(self, *, skip: bool, notes: Notes) -> None:
         """Raise `DataError` with the problems, or add them to the notes if the user asked to go on without them.

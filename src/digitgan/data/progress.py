@@ -12,6 +12,9 @@ ProgressFn = Callable[[str], None]
 SECONDS_BETWEEN_REPORTS: Final = 3.0
 """Interval between two lines. An operation that takes less time reports nothing."""
 
+MIN_DONE = 2
+"""Amount from which the time left is estimated: the first file may take much longer than the others."""
+
 
 def silent(line: str) -> None:
     """Ignore a line of progress."""
@@ -49,9 +52,11 @@ class ProgressLines:
             return
         self._reported = now
         line = f"{self._what}: {self._describe(done)}"
-        if total:
+        if total and done - self._before >= MIN_DONE:
             left = (now - self._began) * max(0, total - done) / max(1, done - self._before)
             line += f" of {self._describe(total)}, {left:.0f} s left"
+        elif total:
+            line += f" of {self._describe(total)}"
         self._notify(line)
 
 

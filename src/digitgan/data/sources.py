@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,6 +21,7 @@ from digitgan.data.progress import ProgressFn, silent
 from digitgan.data.read_options import ReadOptions
 from digitgan.data.readers.archives import ARCHIVE_ENDINGS
 from digitgan.data.readers.base import READING_OPTIONS, DataSource, Reading
+from digitgan.data.readers.manifests import stated_form
 from digitgan.data.readers.registry import READERS, reader_of
 from digitgan.data.safe_reading import local_path
 from digitgan.errors import DataError, UsageError, nearest
@@ -83,8 +85,10 @@ def load_image_set(
     if per_class_limit is not None and per_class_limit < 1:
         raise UsageError(f"--per-class-limit {per_class_limit}: must be 1 or more")
     read = read or ReadOptions()
-    reading = Reading.with_options(read, notify)
     named = source in DATASETS or source == DIGITS
+    if not named and _exists(source) and (form := stated_form(local_path(source))) is not None:
+        read = read.completed(replace(ReadOptions(), conversion=form))
+    reading = Reading.with_options(read, notify)
     cache = None if named or not _exists(source) else ConvertedCache(source, split, read)
     image_set = None if cache is None else cache.load(reading.notes)
     if image_set is None:
@@ -215,8 +219,24 @@ def _find(source: str, reading: Reading) -> DataSource:
         raise DataError(f"{source}: {_advice(path)}; a data source is {', '.join(READERS)}")
     known = [*DATASETS, DIGITS]
     if "/" in source or "\\" in source or path.suffix:
-        raise DataError(f"{source}: does not exist; correct the path, or name a data set: {', '.join(known)}")
-    raise DataError(f"unknown data source {source!r}: {nearest(source, known)}; or give the path of {', '.join(READERS)}")
+        raise DataError(f"{source}: does not exist{_near(path)}; correct the path, or name a data set: {', '.join(known)}")
+    raise DataError(
+        f"unknown data source {source!r}: no such file or folder{_near(path)}, and no such data set: {nearest(source, known)}. "
+        f"Give the path of {', '.join(READERS)}"
+    )
+
+
+def _near(path: Path) -> str:
+    """Return a suggestion of an existing path of a similar name, or an empty text."""
+    if not path.name:
+        return ""
+    try:
+        there = [file.name for file in path.parent.iterdir()]
+    except OSError:
+        return ""
+    by_case = {name.lower(): name for name in there} | {name.lower().split(".")[0]: name for name in there}
+    found = difflib.get_close_matches(path.name.lower(), by_case, n=1, cutoff=0.7)
+    return f" (did you mean {str(path.with_name(by_case[found[0]]))!r}?)" if found else ""
 
 
 def _advice(path: Path) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Literal, final
 import numpy as np
 
 from digitgan.data import ImageSet
+from digitgan.data.notes import listed
 from digitgan.errors import UsageError
 from digitgan.evaluation.classifier import size_text
 from digitgan.evaluation.classifier_networks import FeatureClassifier
@@ -174,7 +175,7 @@ def evaluate(
         tuple(zip(per_class_frechet(compared), per_class_frechet(baseline), strict=True)),
         memorisation,
         known.held_out.class_accuracy,
-        tuple(_flags(images, source, known.held_out.class_accuracy, other.count)),
+        tuple(_flags(images, source, known.held_out.class_accuracy, other.count, has_metrics=real.count >= MIN_IMAGES)),
         time.perf_counter() - started,
     )
 
@@ -195,7 +196,7 @@ def check_source(source: EvaluationSource, training: ImageSet) -> None:
     if source.shape != training.shape:
         raise UsageError(
             f"{source.name}: the images are {size_text(source.shape)}, but those of {training.name} are "
-            f"{size_text(training.shape)}; choose data of the same size (--data)"
+            f"{size_text(training.shape)}; bring both to one form with --size and --colour, or choose other data (--data)"
         )
 
 
@@ -217,20 +218,23 @@ def _result(metric: Metric, compared: Comparison, baseline: Comparison, source: 
     return MetricResult(metric, metric.of(compared), real, "")
 
 
-def _flags(images: Summary, source: EvaluationSource, classifier_accuracy: float, in_baseline: int) -> Iterator[str]:
+def _flags(
+    images: Summary, source: EvaluationSource, classifier_accuracy: float, in_baseline: int, *, has_metrics: bool
+) -> Iterator[str]:
     if len(np.unique(images.images.reshape(len(images.images), -1), axis=0)) == 1:
         yield "all images are identical"
     elif (images.images == images.images[:, :1, :1]).all():
         yield "every image has a single colour"
     found = images.confusion.sum(axis=0)
-    for label, name in enumerate(source.class_names) if source.by_class else ():
-        if images.by_class[label].count == 0:
-            yield f"no image has the label {name}"
-        if found[label] == 0:
-            yield f"the classifier predicts the class {name} for no image"
+    if source.by_class:
+        absent = [name for label, name in enumerate(source.class_names) if images.by_class[label].count == 0]
+        if absent:
+            yield f"no image has the {'label' if len(absent) == 1 else 'labels'} {listed(absent)}"
+        if never := [name for label, name in enumerate(source.class_names) if found[label] == 0]:
+            yield f"the classifier predicts the {'class' if len(never) == 1 else 'classes'} {listed(never)} for no image"
     if classifier_accuracy < RIGHT:
         yield f"the classifier's accuracy on held-out real images is only {classifier_accuracy:.0%}: its metrics are unreliable"
-    if min(source.count, SAMPLE) != min(in_baseline, SAMPLE):
+    if has_metrics and min(source.count, SAMPLE) != min(in_baseline, SAMPLE):
         yield (
             f"the real baseline uses {in_baseline:,} images, but {source.count:,} images are evaluated: precision, recall, "
             "density and coverage depend on the number of images"

@@ -121,6 +121,11 @@ def evaluate(
     weights = None if options.inception is None else Inception(options.inception)
     if weights is not None:
         check_inception(what, split.training, split.held_out)
+    if (fewest := min(len(split.held_out), len(split.training))) < MIN_IMAGES:
+        notify(
+            f"only {fewest:,} held-out images of {split.source}: most metrics need {MIN_IMAGES} and are left out; give more "
+            "images, or a test split"
+        )
     known = classifier_for(split.training, notify)
     inputs = {
         "images_sha256": what.facts["content_sha256"],
@@ -168,7 +173,7 @@ def _source_of(options: EvaluateOptions, notify: ProgressFn) -> tuple[Evaluation
         mine, theirs = _options_of_both(name, DataRequest.requested(*real), read)
         given = load_image_set(name, notify=notify, read=mine)
         split = train_test_split(DataRequest.requested(*real, read=theirs), notify)
-        if opposite_grounds(given, split.training):
+        if given.shape == split.training.shape and opposite_grounds(given, split.training):
             notify(f"{name}: the edges are light where those of the real images are dark, or the reverse; try --invert-colours")
         return source_of_images(with_classes_of(given, split.training), name), split
     sha256 = file_hash(find_model(name))  # before loading data, so that a wrong name fails at once

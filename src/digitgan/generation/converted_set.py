@@ -68,6 +68,9 @@ def convert_source(
     sets = load_splits(source, data_dir, per_class_limit, notify, allow_download=True, read=read)
     if split is not None:
         sets = {split: sets[split]}
+    first = next(iter(sets.values()))
+    if kind == "idx" and (len(first.class_names) > 256 or first.images.ndim != 3):
+        raise UsageError(f"{out}: the files of MNIST hold grey images of at most 256 classes; use .npz, or --colour grey")
     manifest = {
         "source": source,
         "class_names": next(iter(sets.values())).class_names,
@@ -113,8 +116,6 @@ def _write_split(folder: Path, kind: str, split: Split, images: ImageSet) -> Non
     if kind == "parquet":
         WRITERS[kind].write(folder / f"{split}-00000-of-00001.parquet", [images.images], images.labels, images.class_names)
     elif kind == "idx":
-        if len(images.class_names) > 256 or images.images.ndim != 3:
-            raise UsageError(f"{folder.name}: the files of MNIST hold grey images of at most 256 classes; use .npz")
         image_stem, label_stem = idx_stems(split)
         write_idx(folder / image_stem, images.images)
         write_idx(folder / label_stem, images.labels.astype(np.uint8))

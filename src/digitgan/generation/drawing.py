@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, final
@@ -11,7 +13,8 @@ import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
 
-from digitgan.data import Conversion, open_upright
+from digitgan.data import Conversion, ReadOptions, open_upright
+from digitgan.errors import UsageError
 from digitgan.images import Picture
 from digitgan.model.file import Model
 
@@ -91,7 +94,8 @@ def drawing_for(path: Path, model: Model) -> Drawing:
 
     A model of grey ink on a dark ground, such as one of MNIST, gets what MNIST's authors did to their scans: the box around the
     ink is scaled to the size that the model draws, and its centre of mass is placed where the model places it (LeCun et al.
-    1998). The ground of a photo is evened out before. Any other model gets the picture scaled to its size, the edges cut off.
+    1998). The ground of a photo is evened out before. Any other model gets the picture as its training images were read, with
+    their fit, background and inversion, see `digitgan.ReadOptions`.
 
     A picture that has this form already stays as it is.
 
@@ -103,14 +107,19 @@ def drawing_for(path: Path, model: Model) -> Drawing:
         DataError: if the picture cannot be read.
     """
     spec = model.generator.spec
-    size = (spec.width, spec.height)
     steps: list[str] = []
-    if spec.channels == 3:
-        picture = open_upright(path, Conversion(size=size, colour="rgb"), steps)
-        return Drawing(picture, False, tuple(steps))
-    form = _form(model)
+    form = _form(model) if spec.channels == 1 else None
     if form is None:
-        return Drawing(open_upright(path, Conversion(size=size, colour="grey"), steps), False, tuple(steps))
+        conversion = dataclasses.replace(
+            _conversion_of_training(model),
+            size=(spec.width, spec.height),
+            colour="rgb" if spec.channels == 3 else "grey",
+        )
+        picture = open_upright(path, conversion, steps)
+        if conversion.invert_colours:
+            picture = 255 - picture
+            steps.append("inverted, as the training images were")
+        return Drawing(picture, conversion.invert_colours, tuple(steps))
     grey = open_upright(path, Conversion(colour="grey", background=_clear_background(path)), steps)
     if (larger := max(grey.shape) / LARGEST_SIDE) > 1:
         reduced = Image.fromarray(grey).resize(
@@ -128,6 +137,16 @@ def drawing_for(path: Path, model: Model) -> Drawing:
     box = f"{round(form.box)} pixels"
     steps.append(f"ink scaled to {box} and placed by its centre of mass, as in the images that the model was trained on")
     return Drawing(placed, inverted, tuple(steps))
+
+
+def _conversion_of_training(model: Model) -> Conversion:
+    """Return how the training images of a model were converted, as its card states; the default if it does not."""
+    data = model.card.get("data")
+    read = data.get("read") if isinstance(data, Mapping) else None
+    try:
+        return ReadOptions.of_record(read).conversion if isinstance(read, Mapping) else Conversion()
+    except UsageError:  # a model file may hold anything
+        return Conversion()
 
 
 def _form(model: Model) -> _Form | None:

@@ -11,6 +11,7 @@ from typing import final
 import numpy as np
 import numpy.typing as npt
 
+from digitgan.data.notes import listed
 from digitgan.errors import UsageError, nearest
 from digitgan.options import join_names, split_names
 from digitgan.recipes import Recipe
@@ -183,5 +184,7 @@ def _label(written: str, part: str, class_names: Sequence[str]) -> int:
         raise UsageError(f"{part}: {written} is not a class of this model; its classes are {', '.join(class_names)}")
     if int(written) >= len(class_names):
         indices = f"0 to {len(class_names) - 1}" if len(class_names) > 1 else "0, its only class"
-        raise UsageError(f"{part}: is not a class of this model; use {indices}")
+        raise UsageError(
+            f"{part}: is not a class of this model; its classes are {listed(list(class_names))}, or by number {indices}"
+        )
     return int(written)

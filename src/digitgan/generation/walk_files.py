@@ -40,11 +40,13 @@ class WalkResult:
 
     Attributes:
         path: The file or folder written.
+        format: The format: "gif", "png" or "frames".
         steps: Number of steps written: the frames, or the columns of a sheet.
         rows: Name of each row of a sheet, or of each cell of a frame.
     """
 
     path: Path
+    format: str
     steps: int
     rows: tuple[str, ...]
 
@@ -59,7 +61,8 @@ def walk_to_file(options: WalkOptions) -> WalkResult:
     _check_taken(options)
     rng.check_seed(options.seed)
     labels = options.labels
-    steps = STEPS[options.format] if options.steps is None else options.steps
+    form = options.format or _format_of(options)
+    steps = STEPS[form] if options.steps is None else options.steps
     if not 2 <= steps <= MAX_STEPS:
         raise UsageError(f"--steps {steps}: must be between 2 and {MAX_STEPS}")
     model = load(options.model, options.device)
@@ -68,24 +71,29 @@ def walk_to_file(options: WalkOptions) -> WalkResult:
     classes = parse_labels(labels, model.class_names) if labels is not None else list(range(len(model.class_names)))
     given = None if options.latent is None else _read_latent(options.latent, model)
     planned = walk(Start(model, tuple(classes), options.seed, steps, options.interpolation, given))
-    path = options.out or free_path(Path("walk" + {"gif": ".gif", "png": ".png", "frames": ""}[options.format]))
     endings = {"gif": ".gif", "png": ".png", "frames": ""}
-    form = options.format
+    path = options.out or free_path(Path("walk" + endings[form]))
     claim_output(path, endings[form], overwrite=options.overwrite, format_name=form, endings=endings)
     drawn = drawn_steps(model, planned)
-    if options.format == "png":
+    if form == "png":
         drawn = [drawn[index] for index in np.linspace(0, len(drawn) - 1, min(len(drawn), MAX_ACROSS)).round().astype(int)]
         _save_sheet(path, drawn)
     else:
         columns = min(5, len(planned.names)) if len(planned.names) > 4 else len(planned.names)
         frames = [enlarged(grid(cells, columns), ENLARGEMENT) for cells in drawn]
-        if options.format == "gif":
+        if form == "gif":
             save_gif(path, frames, MILLISECONDS, hold=MILLISECONDS)
         else:
             with whole_folder(path) as folder:
                 for number, frame in enumerate(frames):
                     save_png(folder / f"{number:05d}.png", frame)
-    return WalkResult(path, len(drawn), planned.names)
+    return WalkResult(path, form, len(drawn), planned.names)
+
+
+def _format_of(options: WalkOptions) -> str:
+    """Return the format that the name of the output states; else that of the kind of walk: a mixture of styles is a table."""
+    ending = "" if options.out is None else options.out.suffix.lower()
+    return {".png": "png", ".gif": "gif"}.get(ending) or ("png" if options.kind == "style-mix" else "gif")
 
 
 def _check_taken(options: WalkOptions) -> None:

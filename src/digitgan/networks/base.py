@@ -138,7 +138,9 @@ class Generator(nn.Module, ABC):
         Raises:
             UsageError: if the family has no styles.
         """
-        raise UsageError(f"--kind style-mix: {type(self).__name__} has no styles; use a model with {WITH_STYLES}")
+        raise UsageError(
+            f"--kind style-mix: this model has no styles, or lost them when it was imported; use one with {WITH_STYLES}"
+        )
 
     def inversion_start(self, z: Tensor, labels: Tensor) -> Tensor:
         """Return the variables (n, variables) of an inversion at its start; their prior is standard normal.
@@ -164,7 +166,7 @@ class Generator(nn.Module, ABC):
         Raises:
             RecipeError: if the family has no styles.
         """
-        raise RecipeError(f"penalty.path_length: {type(self).__name__} has no styles; set it to 0, or use {WITH_STYLES}")
+        raise RecipeError(f"penalty.path_length: this generator has no styles; set it to 0, or use {WITH_STYLES}")
 
     def coordinates(self, z: Tensor, labels: Tensor, directions: Tensor) -> Tensor:
         """Return the coordinates (n, count) of latents or codes along principal directions, in standard deviations.

@@ -102,7 +102,8 @@ class WalkOptions(CommandOptions):
         latent: file of the first latent, as written by `digitgan invert` (default: the first latent of the seed)
         steps: number of steps from one stop to the next, or from one end to the other; not for grid and style-mix
         interpolation: interpolation between latents; only for the kind latents
-        format: an animation (gif), a picture of at most 24 evenly spaced steps (png), or a folder of frames (frames)
+        format: an animation (gif), a picture of at most 24 evenly spaced steps (png), or a folder of frames (frames); default:
+            that of --out, else gif, and png for style-mix
         out: output path (default: walk.gif or similar, or the next free name)
         device: device to compute on
     """
@@ -114,7 +115,7 @@ class WalkOptions(CommandOptions):
     latent: Annotated[Path | None, Unset] = None
     steps: Annotated[int | None, arg(help_behavior_hint="(default: 20; 8 for a picture)")] = None
     interpolation: Literal["spherical", "linear"] = "spherical"
-    format: Literal["gif", "png", "frames"] = "gif"
+    format: Annotated[Literal["gif", "png", "frames"] | None, arg(metavar="gif|png|frames", help_behavior_hint="")] = None
     out: Out = None
     overwrite: Overwrite = False
     device: Device = "cpu"

@@ -33,6 +33,7 @@ def check_recipe(recipe: Recipe, *, paired: bool, smoothable: bool) -> None:
         *_microbatches(recipe),
         *_growth(recipe),
         *_styles(recipe),
+        *_augmentation(recipe),
     ):
         if wrong:
             raise RecipeError(f"{settings}: {reason}")
@@ -165,6 +166,17 @@ def _grown_pretraining(training: TrainingRecipe) -> _Checks:
             f"pretraining needs networks of the full size. Set {name} = 0",
         )
         for name, steps in (("pretraining", training.pretraining), ("generator_pretraining", training.generator_pretraining))
+    ]
+
+
+def _augmentation(recipe: Recipe) -> _Checks:
+    return [
+        (
+            recipe.augmentation.flips and recipe.augmentation.name == "none",
+            'augmentation.flips = true with augmentation.name = "none"',
+            'no image is augmented. Set augmentation.name = "fixed" or "adaptive"; to mirror half of the training images, set '
+            "training.mirror = true",
+        )
     ]
 
 

@@ -11,6 +11,7 @@ from typing import Any, final
 import torch
 
 from digitgan.data import DataRequest, ImageSet, ProgressFn, ReadOptions, count_warnings, silent, with_filled_classes
+from digitgan.data.notes import counted
 from digitgan.device import arithmetic, available_devices, prepare
 from digitgan.errors import DataError, RunError, UsageError
 from digitgan.networks import ImageSpec, build_discriminator, build_generator, trained_parameters
@@ -126,7 +127,7 @@ class TrainPlan:
         return [
             f"recipe   {self.recipe.name}: generator {generator:,} and discriminator {discriminator:,} parameters",
             f"data     {self.image_set.name}: {len(self.image_set):,} images {width}x{height}x{channels}, "
-            f"{len(self.image_set.class_names)} classes{fitted}",
+            f"{counted(len(self.image_set.class_names), 'class', 'es')}{fitted}",
             f"machine  {self.device.type}, {self.threads} thread{'s' if self.threads > 1 else ''}, {training.precision}",
             f"length   {training.images:,} images ({training.images / len(self.image_set):.2f} epochs), seed {self.seed}",
             f"run      {self.run.path}",
@@ -286,11 +287,19 @@ def check_unchanged(run: RunFolder, recipe: Recipe, record: dict[str, Any], opti
         _refuse(run, "seed", [f"{record['seed']} -> {options.seed}"])
     before, now = record["data"], image_set
     if now.content_hash != before["content_hash"]:
-        change = (
-            f"{before['name']}, {before['images']:,} images, SHA-256 {before['content_hash'][:12]}… -> "
-            f"{now.name}, {len(now):,} images, SHA-256 {now.content_hash[:12]}…"
-        )
-        _refuse(run, "data", [change])
+        sizes = [
+            f"{name}, {count:,} images {_size(shape)}, SHA-256 {digest[:12]}…"
+            for name, count, shape, digest in (
+                (before["name"], before["images"], before.get("shape"), before["content_hash"]),
+                (now.name, len(now), now.shape, now.content_hash),
+            )
+        ]
+        _refuse(run, "data", [" -> ".join(sizes)])
+
+
+def _size(shape: Any) -> str:
+    """Return a shape (channels, height, width) as text; that of a damaged record as it is."""
+    return f"{shape[2]}x{shape[1]}x{shape[0]}" if isinstance(shape, (list, tuple)) and len(shape) == 3 else str(shape)
 
 
 def _comparable(requested: Recipe, recipe: Recipe) -> Recipe:
@@ -306,6 +315,6 @@ def _refuse(run: RunFolder, what: str, changes: list[str]) -> None:
     if changes:
         listed = "\n  ".join(changes)
         raise RunError(
-            f"{run.path}: the run was started with another {what}:\n  {listed}\n"
+            f"{run.path}: the run was started with {'other' if what == 'data' else 'another'} {what}:\n  {listed}\n"
             "Resume it without these options, or start a new run with another --out"
         )

@@ -12,6 +12,9 @@ from digitgan.errors import RecipeError
 from digitgan.networks import CroppedGenerator, Discriminator, Generator, PaddedDiscriminator
 from digitgan.recipes import Recipe
 
+GROWING: Final = ("residual", "style")
+"""The families whose networks can grow."""
+
 ENTRY: Final = re.compile(r"\s*(\d{1,6}|1/[1-9]\d{0,2})\s*@\s*(\d{1,12}|\d{1,3}(?:\.\d{1,6})?%)\s*")
 """An entry of `training.growth`: a size in pixels or as a part of the height, and its end in images or as a share."""
 
@@ -61,6 +64,7 @@ def growth_of(recipe: Recipe, generator: Generator, discriminator: Discriminator
     if not text.strip():
         return None
     asked = f'training.growth = "{text}"'
+    check_can_grow(recipe)
     for part, network in (("generator", generator), ("discriminator", discriminator)):
         if isinstance(network, CroppedGenerator | PaddedDiscriminator):
             spec, inner = network.spec, network.inner.spec
@@ -68,13 +72,9 @@ def growth_of(recipe: Recipe, generator: Generator, discriminator: Discriminator
                 f"{asked} with images of {spec.width}x{spec.height}: networks grow only to sizes that they can make, and these "
                 f'make {inner.width}x{inner.height}. Bring the images to another size (--size), or set growth = ""'
             )
-        if network.growth is None:
-            needs = 'generator.to_image = "sum"' if part == "generator" else 'discriminator.from_image = "each"'
+        if network.growth is None:  # of a family from outside
             family = getattr(recipe, part).family
-            raise RecipeError(
-                f'{asked} with {part}.family = "{family}": this network cannot grow. Use family = "residual" or "style" with '
-                f'{needs}, or set growth = ""'
-            )
+            raise RecipeError(f'{asked} with {part}.family = "{family}": this network cannot grow; set growth = ""')
     assert generator.growth is not None
     assert discriminator.growth is not None
     sides = generator.growth.sides
@@ -101,6 +101,30 @@ def growth_of(recipe: Recipe, generator: Generator, discriminator: Discriminator
     return GrowthSchedule((*stages, len(sides) - 1), tuple(starts), images, recipe.training.growth_fade)
 
 
+def check_can_grow(recipe: Recipe) -> None:
+    """Check that the networks of a recipe can grow, if it has a growth.
+
+    Raises:
+        RecipeError: if they cannot. The message names the setting of a family that can grow, or the recipe.
+    """
+    text = recipe.training.growth
+    if not text.strip():
+        return
+    for part in ("generator", "discriminator"):
+        settings = getattr(recipe, part)
+        name, needed = ("to_image", "sum") if part == "generator" else ("from_image", "each")
+        if settings.family not in GROWING:
+            raise RecipeError(
+                f'training.growth = "{text}" with {part}.family = "{settings.family}": networks of this family cannot grow. '
+                'Take a recipe that grows, such as `progressive`, or set growth = ""'
+            )
+        if (value := getattr(settings, name, needed)) != needed:
+            raise RecipeError(
+                f'training.growth = "{text}" with {part}.{name} = "{value}": this network cannot grow. Set {part}.{name} = '
+                f'"{needed}", or growth = ""'
+            )
+
+
 def _parsed(entry: str, sides: tuple[tuple[int, int], ...], images: int, asked: str) -> tuple[int, float]:
     """Return the stage and the end of an entry such as "8@100000" or "1/4@30%"."""
     found = ENTRY.fullmatch(entry)
@@ -116,7 +140,8 @@ def _parsed(entry: str, sides: tuple[tuple[int, int], ...], images: int, asked: 
         near = f"{min(heights, key=lambda side: abs(side - height))}" if heights else "none"
         raise RecipeError(
             f"{asked}: these networks have no size of {size} for images of {full} pixels; the nearest is {near} "
-            f"(all: {_listed(sides[:-1])})"
+            f'(all: {_listed(sides[:-1])}). Set growth to one of these sizes, or to "", or bring the images to a larger size '
+            "(--size)"
         )
     position = float(end[:-1]) / 100 * images if end.endswith("%") else float(end)
     return heights.index(int(height)), position

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digitgan.data import Conversion, ImageSet, Reading, read_folder
+from digitgan.data import Conversion, ImageSet, Reading, ReadOptions, load_image_set, read_folder
 from digitgan.errors import DataError
+from digitgan.options import DataOptions
 
 
 def picture(path: Path, value: int | tuple[int, ...] = 7, mode: str = "L", size: tuple[int, int] = (4, 3)) -> Path:
@@ -66,7 +67,7 @@ def test_pictures_without_class_folders_are_an_unlabelled_set(tmp_path: Path) ->
     assert found.class_names == ("image",)
     assert levels(found) == [1, 0, 2]
     assert found.labels.tolist() == [0, 0, 0]
-    assert notes == ""
+    assert notes == "no class folders and no table of labels: the pictures are of one class"
 
 
 def test_classes_are_in_natural_order_and_pictures_in_that_of_their_names(tmp_path: Path) -> None:
@@ -448,3 +449,30 @@ def test_masks_beside_pictures_are_named(tmp_path: Path) -> None:
     assert len(images) == 6
     assert "3 pictures may be masks of others and are read as images; move them away if they are: a/x (1)_mask.png" in notes
     assert "face_mask" not in notes
+
+
+def test_pictures_without_classes_are_said_and_the_table_above_is_named(tmp_path: Path) -> None:
+    folder_of(tmp_path / "kaggle" / "train", "a.png", "b.png")
+    (tmp_path / "kaggle" / "train.csv").write_text("id,label\na,x\nb,y\n")
+    _, notes = read(tmp_path / "kaggle" / "train")
+    assert "no class folders and no table of labels: the pictures are of one class; if train.csv in the folder above" in notes
+    with pytest.raises(DataError, match=r"no class folders"):
+        load_image_set(str(tmp_path / "kaggle" / "train"), read=ReadOptions(strict=True))
+    assert read(tmp_path / "kaggle")[0].class_names == ("x", "y")
+
+
+def test_the_folder_of_one_class_is_noticed(tmp_path: Path) -> None:
+    folder_of(tmp_path, "a.png", "b.png", "c.png", "old/d.png", "older/e.png")
+    assert "if this is the folder of one class, give the folder above it: a.png, b.png, c.png" in read(tmp_path)[1]
+
+
+def test_strict_allows_what_an_option_asks_for(tmp_path: Path) -> None:
+    picture(tmp_path / "a" / "0.png", 120)
+    Image.fromarray(np.array([[[9, 9], [200, 255]]] * 3, np.uint8), "LA").resize((4, 3)).save(tmp_path / "a" / "1.png")
+    picture(tmp_path / "a" / "old" / "2.png", 200)
+    picture(tmp_path / "b" / "3.png", 90)
+    for options in ({}, {"background": "black"}, {"labels_from": "outer-folder"}):
+        with pytest.raises(DataError, match=r"--strict allows none of these"):
+            load_image_set(str(tmp_path), read=ReadOptions.of(DataOptions(strict=True, **options)))  # type: ignore[arg-type]
+    both = DataOptions(strict=True, background="black", labels_from="outer-folder")
+    assert len(load_image_set(str(tmp_path), read=ReadOptions.of(both))) == 4

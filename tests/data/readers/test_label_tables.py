@@ -519,7 +519,7 @@ def test_celeba(tmp_path: Path) -> None:
     found, notes = read(tmp_path, label_column="Male")
     assert classes(found) == {0: "1", 1: "-1"}
     assert classes(read(tmp_path, "test", label_column="Male")[0]) == {3: "-1"}
-    assert "ignored list_bbox.csv, which names pictures and gives neither classes nor splits" in notes
+    assert "ignored 1 table without classes of the pictures: list_bbox.csv" in notes
     with pytest.raises(DataError, match=r"no table has a column 'Old' for --label-column: list_attr\.csv has image_id, Male"):
         read(tmp_path, label_column="Old")
 
@@ -611,7 +611,7 @@ def test_the_numbers_of_rows_are_no_labels(tmp_path: Path) -> None:
     write(tmp_path, "images.txt", *(f"{n + 1} {'cat' if n % 2 else 'dog'}/{n}.png" for n in range(12)))
     found, notes = read(tmp_path)
     assert found.class_names == ("cat", "dog")
-    assert "ignored images.txt, which names pictures and gives neither classes nor splits" in notes
+    assert "ignored 1 file of other kinds: images.txt" in notes
 
 
 def test_pixels_beside_a_picture_are_not_lost(tmp_path: Path) -> None:

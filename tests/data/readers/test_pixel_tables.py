@@ -308,3 +308,11 @@ def test_emnist_in_csv_is_turned_upright_and_has_letters(tmp_path: Path) -> None
     (tmp_path / "emnist-mine-mapping.txt").write_text("1 97\n2 98\n26 122\n")
     found = load_image_set(str(tmp_path))
     assert [found.class_names[label] for label in found.labels] == ["a", "z", "b"]
+
+
+def test_a_table_of_labels_alone_is_no_table_of_pixels(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("id,label\n0001,cat\n0002,dog\n")
+    with pytest.raises(
+        DataError, match=r"train\.csv: has 2 columns \(id, label\), and no pixels\..*give the folder of the pictures"
+    ):
+        load_image_set(str(tmp_path / "train.csv"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, TypeVar, final
 import numpy as np
 import numpy.typing as npt
 
-from digitgan.data.conversion.options import Conversion
+from digitgan.data.conversion.options import Conversion, how_fitted
 from digitgan.data.conversion.pictures import Fact, Header, decoded, deep_values, header_of, opened
 from digitgan.data.conversion.values import Extremes, ValueRange
 from digitgan.data.image_set import Pixels
@@ -94,6 +94,7 @@ def read_pictures(
     notify: ProgressFn,
     problems: Problems | None = None,
     other_splits: EncodedPictures | None = None,
+    background_is_stated: bool = False,
 ) -> tuple[Pixels, npt.NDArray[np.bool_]]:
     """Decode and convert pictures.
 
@@ -110,6 +111,7 @@ def read_pictures(
         problems: problems found before, which are reported together with those of the pictures.
         other_splits: the pictures of the other splits. The size and the values of black and white are those of all pictures
             together, so that all splits are converted alike.
+        background_is_stated: whether the user stated the background of transparent pictures.
 
     Returns:
         uint8 (kept, height, width) or (kept, height, width, 3), and for each picture whether it was kept.
@@ -129,9 +131,8 @@ def read_pictures(
         elsewhere = Problems(name, "pictures")  # they are reported when that split is read
         progress = ProgressLines(notify, f"{name}, pictures of the other split looked at", with_separators)
         sets.append((other_splits, _headers(other_splits, elsewhere, progress)))
-    sized = conversion
+    sized, sizes = conversion, Counter(each.size for _, of_set in sets for each in of_set if each)
     if conversion.size is None:
-        sizes = Counter(each.size for _, of_set in sets for each in of_set if each)
         sized = replace(conversion, size=chosen_size(sizes, conversion, notes))
     values = _deep_values(sets, name) if deep else None
 
@@ -156,7 +157,16 @@ def read_pictures(
     problems.check(skip=skip_damaged, notes=notes)
     if not kept.any():
         raise DataError(f"{name}: none of its pictures can be used")
-    _add_notes(facts, values, int(kept.sum()), sized, notes, size_is_stated=conversion.size is not None)
+    _add_notes(
+        facts,
+        values,
+        int(kept.sum()),
+        sized,
+        sizes,
+        notes,
+        size_is_stated=conversion.size is not None,
+        background_is_stated=background_is_stated,
+    )
     return images.only(kept), kept
 
 
@@ -184,12 +194,9 @@ def chosen_size(sizes: Counter[tuple[int, int]], conversion: Conversion, notes: 
         low, high = by_area[0], by_area[-1]
         notes.add(
             f"the images have {len(sizes):,} sizes, from {_times(low)} to {_times(high)}: brought to {_times(size)} by "
-            f"{FITTED[conversion.fit]} (--size, --fit)"
+            f"{how_fitted(sizes, size, conversion.fit)} (--size, --fit)"
         )
     return size
-
-
-FITTED: Final = {"crop": "scaling and cutting off the edges", "pad": "scaling and padding", "stretch": "stretching"}
 
 
 @final
@@ -283,9 +290,11 @@ def _add_notes(
     values: ValueRange | None,
     total: int,
     conversion: Conversion,
+    sizes: Collection[tuple[int, int]],
     notes: Notes,
     *,
     size_is_stated: bool,
+    background_is_stated: bool,
 ) -> None:
     """Add a line for each kind of conversion."""
 
@@ -297,13 +306,16 @@ def _add_notes(
 
     of = f"of {counted(total, 'picture')}"
     if count := facts["turned"]:
-        notes.add(f"{count:,} {of} turned upright as their EXIF orientation states")
+        notes.add(f"{count:,} {of} turned upright as their EXIF orientation states", asked=True)
     if count := facts["deep"]:
         notes.add(
             f"{count:,} {of} {has(count)} more than 8 bits per channel: scaled to 8 bits{f' from {values}' if values else ''}"
         )
     if count := facts["transparent"]:
-        notes.add(f"{count:,} {of} {are(count)} transparent: placed on {conversion.background_name} (--background)")
+        notes.add(
+            f"{count:,} {of} {are(count)} transparent: placed on {conversion.background_name} (--background)",
+            asked=background_is_stated,
+        )
     if count := facts["hidden"]:
         notes.add(
             f"{count:,} {of} cannot be told from the background {conversion.background_name} on which they are placed; choose "
@@ -321,7 +333,8 @@ def _add_notes(
     elif 0 < grey < total:
         notes.add(f"{grey:,} {of} {are(grey)} grey: read as RGB like the others (--colour)")
     if size_is_stated and conversion.size is not None and (count := facts["resized"]):
-        notes.add(f"{count:,} {of} brought to {_times(conversion.size)} by {FITTED[conversion.fit]}", asked=True)
+        how = how_fitted(sizes, conversion.size, conversion.fit)
+        notes.add(f"{count:,} {of} brought to {_times(conversion.size)} by {how}", asked=True)
 
 
 def _times(size: tuple[int, int]) -> str:

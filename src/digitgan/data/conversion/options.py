@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, final, get_args
 
@@ -15,6 +15,20 @@ Rgb = tuple[int, int, int]
 
 MAX_SIDE: Final = 1024
 """Largest side of a converted image, in pixels."""
+
+FITTED: Final[Mapping[Fit, str]] = {
+    "crop": "scaling and cutting off the edges",
+    "pad": "scaling and padding",
+    "stretch": "stretching",
+}
+"""The ways in which an image of another shape is brought to a size, in messages."""
+
+
+def how_fitted(before: Iterable[tuple[int, int]], size: tuple[int, int], fit: Fit) -> str:
+    """Return how images of some sizes (width, height) are brought to a size: by scaling alone if all have its shape."""
+    same_shape = all(width * size[1] == height * size[0] for width, height in before)
+    return "scaling" if same_shape else FITTED[fit]
+
 
 COLOURS: Final[Mapping[str, Rgb]] = {"black": (0, 0, 0), "white": (255, 255, 255)}
 

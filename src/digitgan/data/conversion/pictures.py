@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, ImageOps
 
-from digitgan.data.conversion.options import Conversion
+from digitgan.data.conversion.options import Conversion, how_fitted
 from digitgan.data.conversion.values import Extremes, ValueRange
 from digitgan.data.image_set import Pixels
 from digitgan.errors import DataError
@@ -111,12 +111,11 @@ def open_upright(path: Path, conversion: Conversion, steps: list[str]) -> Pixels
     if not path.is_file():
         raise DataError(f"{path}: {'is not a regular file' if path.exists() else 'does not exist'}")
     with opened(path, str(path)) as picture:
-        values = None
-        if header_of(picture, str(path)).deep:
+        header, values = header_of(picture, str(path)), None
+        if header.deep:
             extremes = Extremes()
             extremes.add(deep_values(picture))
             values = extremes.range(str(path))
-        size = picture.size
         pixels, facts = decoded(picture, conversion, values)
     described = {
         "turned": "turned upright as its EXIF orientation states",
@@ -125,7 +124,8 @@ def open_upright(path: Path, conversion: Conversion, steps: list[str]) -> Pixels
         "cmyk": "converted from CMYK",
         "first frame": "the first of several frames",
         "made grey": "converted to grey",
-        "resized": f"resized from {size[0]}x{size[1]} to {pixels.shape[1]}x{pixels.shape[0]}",
+        "resized": f"brought from {header.size[0]}x{header.size[1]} to {pixels.shape[1]}x{pixels.shape[0]} by "
+        f"{how_fitted([header.size], pixels.shape[1::-1], conversion.fit)}",
     }
     steps += [text for fact, text in described.items() if fact in facts]
     return pixels
@@ -157,7 +157,7 @@ def opened(source: Path | bytes, name: str) -> Iterator[Image.Image]:
         except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
             raise DataError(f"{name}: is too large ({error})") from error
         except UNREADABLE as error:
-            raise DataError(f"{name}: is not a picture or is damaged; the formats are {', '.join(PICTURE_FORMATS)}") from error
+            raise DataError(f"{name}: is not a picture or is damaged; save it as PNG or JPEG") from error
         if picture.format not in JPEG and math.prod(picture.size) > MAX_PIXELS:
             raise DataError(f"{name}: is too large: {picture.width} x {picture.height} pixels, more than {MAX_PIXELS:,}")
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -19,11 +20,13 @@ class FileTree(ABC):
         name: the name of the folder or the archive, in messages.
         files: the paths of all regular files relative to it, with "/" between folders.
         folders: the paths of all folders.
+        tables_above: the tables in the folder around, which are not read; they may name the pictures.
     """
 
     name: str
     files: Sequence[str]
     folders: Sequence[str]
+    tables_above: Sequence[str] = ()
 
     @abstractmethod
     def shown(self, path: str) -> str:
@@ -61,6 +64,9 @@ class FolderTree(FileTree):
         files: list[str] = []
         folders: list[str] = []
         self._list("", files, folders, ())
+        with contextlib.suppress(OSError):
+            beside = sorted(file.name for file in path.resolve().parent.iterdir())
+            self.tables_above = [name for name in beside if name.lower().endswith((".csv", ".tsv", ".jsonl"))]
         self.files, self.folders = files, folders
 
     def shown(self, path: str) -> str:

@@ -96,9 +96,6 @@ def find_table(
         there = "; ".join(f"{table.path} has {', '.join(table.columns)}" for table in found)
         raise DataError(f"{tree.name}: no table has a column {wanted!r} for --label-column: {there}")
     used = [table for table in found if table.labels or table.parts or table.is_dataset_json]
-    for table in found:
-        if table not in used:
-            reading.notes.add(f"ignored {table.path}, which names pictures and gives neither classes nor splits")
     return _merged(tree, used, reading) if used else None
 
 

@@ -6,9 +6,27 @@ import json
 from pathlib import Path
 from typing import Final
 
+from digitgan.data.conversion.options import Conversion
+from digitgan.errors import UsageError
+
 MANIFEST: Final = "manifest.json"
 
 MAX_MANIFEST_BYTES: Final = 256 << 20
+
+
+def stated_form(path: Path) -> Conversion | None:
+    """Return the size and the colour in the manifest of `digitgan data convert`, with which its images are read unchanged.
+
+    Args:
+        path: the folder, or the file beside which the manifest lies as NAME.manifest.json.
+    """
+    manifest = path / MANIFEST if path.is_dir() else path.with_name(f"{path.name}.{MANIFEST}")
+    try:
+        with manifest.open("rb") as file:
+            stated = Conversion.of_record(json.loads(file.read(MAX_MANIFEST_BYTES))["read"]["conversion"])
+    except (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError, UsageError):
+        return None
+    return Conversion(size=stated.size, colour=stated.colour)
 
 
 def stated_class_names(folder: Path) -> tuple[str, ...] | None:

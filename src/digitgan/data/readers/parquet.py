@@ -75,6 +75,7 @@ def read_parquet(path: Path | str, split: Split = "train", reading: Reading | No
         reading.conversion,
         reading.notes,
         name,
+        background_is_stated="background" in reading.stated,
         skip_damaged=reading.skip_damaged,
         notify=reading.notify,
         problems=problems,

@@ -108,6 +108,7 @@ def _load(tree: FileTree, layout: Mapping[Split, Labels], split: Split, reading:
         reading.conversion,
         reading.notes,
         name,
+        background_is_stated="background" in reading.stated,
         skip_damaged=reading.skip_damaged,
         notify=reading.notify,
         other_splits=tree.pictures(others),
@@ -131,7 +132,7 @@ def picture_layout(tree: FileTree, reading: Reading) -> dict[Split, Labels] | No
         return None
     root = inner_root(pictures)
     if root:
-        notes.add(f"read from the folder {root} within it")
+        notes.add(f"read from the folder {root} within it", asked=True)
     folders = split_folders(pictures, root)
     table = None
     if reading.label_column is not None and reading.labels_from not in ("auto", "table"):
@@ -264,6 +265,9 @@ def _labels_of(
         return {path: _class_in_name(path) for path in pictures}
     loose, folders = level(pictures, base)
     if not folders:
+        above = listed(list(tree.tables_above))
+        further = f"; if {above} in the folder above names them, give that folder" if above else ""
+        notes.add(f"no class folders and no table of labels: the pictures are of one class{further}")
         beginnings = {name for path in loose if (name := _class_in_name(path)) is not None}
         if 1 < len(beginnings) <= len(loose) // 2:
             shown = listed(natural_order(beginnings))
@@ -272,7 +276,11 @@ def _labels_of(
             )
         return dict.fromkeys(loose)
     if loose:
-        notes.add(f"ignored {counted(len(loose), 'picture')} without a class, beside the class folders: {listed(loose)}")
+        most = 2 * len(loose) > len(pictures)
+        advice = "; if this is the folder of one class, give the folder above it" if most else ""
+        notes.add(
+            f"ignored {counted(len(loose), 'picture')} without a class, beside the class folders{advice}: {listed(loose)}"
+        )
     _note_empty(tree, base, folders, notes)
     if unusual := [name for name in folders if name.lower() in (*PICTURE_FOLDERS, *FURTHER_FOLDERS) or part_in(name)[0]]:
         notes.add(f"folders named {listed(unusual)} are read as classes; move them away if they are not classes")
@@ -285,7 +293,8 @@ def _labels_of(
         deeper = natural_order({inner[path] for path in inside if outer[path] != inner[path]})
         notes.add(
             f"the classes are the outer folders ({listed(folders)}); folders within them ({listed(deeper)}) are parts of their "
-            "class (--labels-from inner-folder takes these as classes)"
+            "class (--labels-from inner-folder takes these as classes)",
+            asked=reading.labels_from == "outer-folder",
         )
     return dict(outer)
 
@@ -331,7 +340,7 @@ def _note_others(others: Sequence[str], table: LabelTable | None, reading: Readi
     left = [path for path in others if path not in used and PurePosixPath(path).name not in OF_DIGITGAN]
     if unread:
         endings = natural_order({PurePosixPath(path).suffix.lower() for path in unread})
-        kinds = f"in formats that are not read ({', '.join(endings)})"
+        kinds = f"in formats that are not read ({', '.join(endings)}; convert them to PNG or JPEG)"
         notes.add(f"ignored {counted(len(unread), 'picture')} {kinds}: {listed(unread)}")
     spreadsheets = [path for path in left if path.lower().endswith(SPREADSHEETS)]
     if spreadsheets:

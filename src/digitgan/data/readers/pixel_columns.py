@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from digitgan.data.notes import MAX_LISTED, listed
+from digitgan.data.notes import MAX_LISTED, counted, listed
 from digitgan.data.readers.base import Reading
 from digitgan.data.readers.columns import INDEX_COLUMNS, LABEL_COLUMNS, SPLIT_COLUMNS, plain_name, usual_columns
 from digitgan.data.readers.table_rows import is_number
@@ -90,6 +90,8 @@ def columns_of_lines(first: Sequence[str], path: Path, reading: Reading) -> Pixe
         if label is not None:
             label = next(place for place in range(len(names)) if place not in (split, *left_out))
     left_out = [place for place in left_out if place != label]
+    if text is None and len(names) - len({label, split, *left_out} - {None}) < 1:
+        raise DataError(_no_pixels(names, path))
     if left_out:
         reading.notes.add(f"left out the columns {listed([repr(cells[place]) for place in left_out])}, which count the lines")
     if text is not None:
@@ -134,13 +136,17 @@ def _by_number(count: int, names: Sequence[str], header: bool, path: Path, readi
         reading.notes.add(f"the first value of each line is taken as its label (--label-column){last}")
         return 0
     if count < 5:
-        raise DataError(
-            f"{path}: has {count} columns ({', '.join(names[:5])}), and no pixels. If it names pictures and their classes, "
-            "give the folder of the pictures, with this file in it"
-        )
+        raise DataError(_no_pixels(names, path))
     raise DataError(
         f"{path}: has {count:,} columns, which are neither a square number of pixels nor one more; state the shape of "
         "the images with --image-shape, or remove the columns that hold neither pixels nor labels"
+    )
+
+
+def _no_pixels(names: Sequence[str], path: Path) -> str:
+    return (
+        f"{path}: has {counted(len(names), 'column')} ({', '.join(names[:5])}), and no pixels. If it names pictures and their "
+        "classes, give the folder of the pictures, with this file in it"
     )
 
 

@@ -120,7 +120,7 @@ def _modulated(
         added = layers.DepthwiseConv2D(1, name=f"{name}_bias")
         maps = _weighted(added, maps, [np.ones((1, 1, channels, 1), np.float32), bias])
     else:
-        kernel = np.full((1, 1, 1, channels), GAIN * float(layer.strength), np.float32)
+        kernel = np.full((1, 1, 1, channels), GAIN * float(layer.strength.detach()), np.float32)
         added = _weighted(layers.Conv2D(channels, 1, name=f"{name}_noise_and_bias"), noise, [kernel, bias])
         maps = layers.Add(name=f"{name}_with_noise")([maps, added])
     return build.relu(SLOPE, maps, f"{name}_relu")
