@@ -207,6 +207,68 @@ def processor_name() -> str:
     return named[0] if named else platform.processor() or platform.machine()
 
 
+def resident_memory() -> int:
+    """Return the memory that this process has now, in bytes; its peak until now if the system does not tell; 0 if unknown."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError, AttributeError):
+        return round(1e9 * (peak_memory_gb(torch.device("cpu")) or 0))
+
+
+def available_memory(device: torch.device) -> int | None:
+    """Return the memory that this process may still take, in bytes; None if unknown.
+
+    It is that of the GPU; or that of the machine, the limits of the process and of its control group respected.
+    """
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return int(free) + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    if device.type == "mps":
+        return int(torch.mps.recommended_max_memory()) - int(torch.mps.current_allocated_memory())
+    found = [each for each in (_free_memory(), _free_in_group(), _free_in_limits()) if each is not None]
+    return max(0, min(found)) if found else None
+
+
+def _free_memory() -> int | None:
+    """Return the free memory of the machine."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    with contextlib.suppress(ValueError, OSError, AttributeError):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
+    return None
+
+
+def _free_in_group(root: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """Return what the control group of this process may still take; None without a limit. Files in its cache can be freed."""
+    for limit, usage, statistics, freeable in (
+        ("memory.max", "memory.current", "memory.stat", "inactive_file"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat", "total_inactive_file"),
+    ):
+        with contextlib.suppress(OSError, ValueError):
+            most, used = (int((root / name).read_text(encoding="ascii")) for name in (limit, usage))
+            lines = (root / statistics).read_text(encoding="ascii").splitlines()
+            return most - used + sum(int(line.split()[1]) for line in lines if line.split()[0] == freeable)
+    return None
+
+
+def _free_in_limits() -> int | None:
+    """Return how much this process may grow by its limits (ulimit -v, ulimit -d); None without one."""
+    try:
+        import resource  # not on Windows
+
+        words = Path("/proc/self/statm").read_text(encoding="ascii").split()
+    except (ImportError, OSError):
+        return None
+    size, data = (int(words[place]) * os.sysconf("SC_PAGE_SIZE") for place in (0, 5))
+    limits = ((resource.RLIMIT_AS, size), (resource.RLIMIT_DATA, data))
+    found = [
+        resource.getrlimit(kind)[0] - taken for kind, taken in limits if resource.getrlimit(kind)[0] != resource.RLIM_INFINITY
+    ]
+    return min(found, default=None)
+
+
 def peak_memory_gb(device: torch.device) -> float | None:
     """Return the largest memory that this process has had until now, in GB: of a GPU, or of the machine. None if unknown."""
     if device.type == "cuda":

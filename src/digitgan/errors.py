@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextlib
 import difflib
 import errno
+import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 
@@ -58,6 +59,12 @@ class DivergenceError(DigitganError):
     exit_code = 3
 
 
+class OutOfMemoryError(DigitganError):
+    """A command that needs more memory than there is; what is on disk is complete."""
+
+    exit_code = 5
+
+
 class StoppedError(DigitganError):
     """An interrupted operation that can be resumed."""
 
@@ -76,6 +83,33 @@ class OutputError(DigitganError):
 
 class RunError(DigitganError):
     """A folder that is not a run, a damaged run, or a run that was started with another recipe, data set or seed."""
+
+
+OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory|not enough memory|cannot allocate memory", re.IGNORECASE)
+"""The words with which PyTorch, NumPy and the system report a lack of memory, on a CPU, CUDA and MPS."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an exception reports a lack of memory."""
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        return True
+    return isinstance(error, RuntimeError) and bool(OUT_OF_MEMORY.search(str(error)))
+
+
+@contextlib.contextmanager
+def naming_out_of_memory(what: str, cure: str) -> Iterator[None]:
+    """Turn exceptions that report a lack of memory into an `OutOfMemoryError`.
+
+    Args:
+        what: what needs the memory.
+        cure: what the user can do.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError, OSError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise OutOfMemoryError(f"{what}: the memory is full; {cure}") from error
 
 
 def why_not_written(problem: OSError, path: Path, needed: int = 0) -> str:

@@ -56,7 +56,7 @@ def test_an_option_of_its_own_counts_before_the_same_setting(tmp_path: Path) -> 
     assert (training.evaluate_every, training.pretraining) == (500, DISCRIMINATOR_PRETRAINING_STEPS)
 
 
-@pytest.mark.parametrize(("minutes", "images"), [(0.5, 25_800), (0.01, 128)])
+@pytest.mark.parametrize(("minutes", "images"), [(0.5, 25_800), (0.06, 456)])
 def test_minutes_are_converted_by_the_measured_speed_and_include_the_measurement(
     monkeypatch: pytest.MonkeyPatch, minutes: float, images: int
 ) -> None:
@@ -73,6 +73,12 @@ def test_minutes_are_converted_by_the_measured_speed_and_include_the_measurement
     plan = planned(said, minutes=minutes, settings=["training.generator_pretraining=0"])
     assert budgets == [60 * minutes]
     assert plan.recipe.training.images == images  # 1,000 images a second in 0.96 of the budget without three seconds
+
+
+def test_minutes_that_are_too_short_for_a_step_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipe, "training_speed", lambda *_: 2.0)  # images a second: a step of 128 takes a minute
+    with pytest.raises(UsageError, match=r"--minutes 0\.5: a step of fast takes about 64 s .*give --minutes 106\.7 or more"):
+        planned(minutes=0.5)
 
 
 def test_an_open_precision_is_that_of_the_device(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ from torch import Tensor
 
 from digitgan import rng
 from digitgan.device import one_thread
-from digitgan.errors import ModelFileError, RecipeError, UsageError
+from digitgan.errors import ModelFileError, OutputError, RecipeError, UsageError
 from digitgan.files import replacing
 from digitgan.images import Picture, Pictures, as_pictures, enlarged, from_network, grid, inline_png
 from digitgan.model.batching import BLOCK, side_by_side, spans
@@ -36,8 +36,8 @@ from digitgan.recipes import BLANK, Recipe, from_toml, to_toml
 MODEL_FORMAT = "digitgan-model"
 MODEL_FORMAT_VERSION = 1
 
-MAX_MODEL_BYTES = 256 << 20
-"""The maximum size of a model file, 64 million float32 weights; larger files are not read into memory."""
+MAX_MODEL_BYTES = 1 << 30
+"""Largest size of a model file, written or read: 1 GiB, or 268 million parameters in float32."""
 
 
 NOTEBOOK_CLASSES, NOTEBOOK_ROWS = 10, 2
@@ -193,7 +193,7 @@ def save_model(path: Path, model: Model, *, half: bool = False) -> None:
             from it computes in float32 as any other.
 
     Raises:
-        OutputError: if the path cannot be written.
+        OutputError: if the path cannot be written, or the file would be larger than `MAX_MODEL_BYTES`.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.generator.state_dict().items()}
     if half:
@@ -207,8 +207,11 @@ def save_model(path: Path, model: Model, *, half: bool = False) -> None:
         "card": json.dumps(model.card, sort_keys=True),
     }
     header["digest"] = tensors_sha256(tensors, header)
+    content = tensors_to_bytes(tensors, metadata=header)
+    if len(content) > MAX_MODEL_BYTES:
+        raise OutputError(f"{path}: would have {len(content):,} bytes; a model file has at most {MAX_MODEL_BYTES:,}")
     with replacing(path) as file:
-        file.write(tensors_to_bytes(tensors, metadata=header))
+        file.write(content)
 
 
 def load_model(path: Path) -> Model:

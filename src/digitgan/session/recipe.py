@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from typing import Final
 
@@ -16,7 +17,7 @@ from digitgan.networks import ImageSpec, build_discriminator, build_generator
 from digitgan.options import TrainOptions
 from digitgan.recipes import DEFAULT_RECIPE, RECIPES, Recipe, check_recipe, find_recipe, read_recipe, with_settings
 from digitgan.training.augmentation import check_operations, operations_of
-from digitgan.training.growth import growth_of
+from digitgan.training.growth import check_can_grow, growth_of
 from digitgan.training.losses import LOSSES
 from digitgan.training.penalties import PENALTIES
 from digitgan.training.speed import grown_images_within, images_within, training_speed
@@ -32,6 +33,9 @@ LARGE_SIDE = 40
 
 MAX_RUN_IMAGES = 10**12
 """Longest run, in images, epochs or minutes; a larger number is likely a typing error."""
+
+LEAST_STEPS = 100
+"""Number of steps of the shortest budget in minutes that a message suggests."""
 
 MINUTES_SHARE = 0.96
 """Share of a budget in minutes for the steps; the rest is for previews, checkpoints and the final model."""
@@ -66,22 +70,26 @@ def suitable_recipe(spec: ImageSpec, images: int, device: torch.device) -> tuple
         images: number of images.
         device: device of the training.
     """
-    side, each = max(spec.height, spec.width), images // spec.classes
+    side, each = max(spec.height, spec.width), round(images / spec.classes)
+    about = "" if images % spec.classes == 0 else "about "
     size = f"{spec.width}x{spec.height} {'grey' if spec.channels == 1 else 'colour'} images"
     if spec.classes == 1:
-        return "dcgan", "images of a single class"
+        return "dcgan", "images without labels"
     few, colour = each < FEW_IMAGES, spec.channels > 1
     candidates = [
-        (few and colour, "colour-few-shot", f"{each:,} colour images of each class"),
-        (few, "few-shot", f"{each:,} images of each class"),
+        (few and colour, "colour-few-shot", f"{about}{each:,} colour images of each class"),
+        (few, "few-shot", f"{about}{each:,} {'grey ' if not colour else ''}images of each class"),
         (side > LARGE_SIDE and device.type == "cpu", "progressive", f"{size} on a CPU"),
         (side > LARGE_SIDE or (colour and device.type != "cpu"), "residual", size),
         (colour, "colour", size),
     ]
+    passed_over = ""
     for suits, name, reason in candidates:
         if suits and _can_make(find_recipe(name), spec):
-            return name, reason
-    return DEFAULT_RECIPE, size  # its networks refuse the size, and say what fits
+            return name, f"{reason}{passed_over}"
+        if suits:
+            passed_over = f"; {name} does not make this size"
+    return DEFAULT_RECIPE, f"{size}{passed_over}"  # its networks refuse the size, and say what fits
 
 
 def _can_make(recipe: Recipe, spec: ImageSpec) -> bool:
@@ -139,6 +147,7 @@ def check_settings(options: TrainOptions) -> None:
 def checked_recipe(recipe: Recipe) -> Recipe:
     """Return the recipe if its names exist and its parts are compatible; otherwise raise `RecipeError`."""
     check_operations(recipe.augmentation)
+    check_can_grow(recipe)
     loss = LOSSES.find(recipe.loss.name)
     PENALTIES.find(recipe.penalty.name)
     check_recipe(recipe, paired=loss.paired, smoothable=loss.smoothable)
@@ -177,7 +186,7 @@ def with_length(
         notify: called before the speed is measured.
 
     Raises:
-        UsageError: if the length is above `MAX_RUN_IMAGES` images.
+        UsageError: if the length is above `MAX_RUN_IMAGES` images, or the minutes are too short for a step.
     """
     if options.images is not None:
         images = options.images
@@ -187,7 +196,14 @@ def with_length(
         started = time.monotonic()
         notify("measuring the speed of training on this machine …")
         speed = training_speed(recipe, spec, device, 60 * options.minutes)
+        step = recipe.training.batch_size / speed
         seconds = 60 * options.minutes * MINUTES_SHARE - (time.monotonic() - started)
+        if seconds < step:
+            least = math.ceil(10 * LEAST_STEPS * step / 60) / 10
+            raise UsageError(
+                f"--minutes {options.minutes:g}: a step of {recipe.name} takes about {step:.2g} s on this machine, longer than "
+                f"this budget; give --minutes {least:g} or more, or take smaller images or another recipe"
+            )
         within = grown_images_within if recipe.training.growth.strip() else images_within
         images = within(seconds, recipe, spec, device, speed)
     else:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from dataclasses import dataclass
-from typing import Final, final
+from typing import Any, Final, final
 
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from digitgan.networks import Discriminator, DiscriminatorOutput, Generator
 from digitgan.recipes import Recipe
 from digitgan.training.augmentation import Augmenter
 from digitgan.training.losses import LOSSES
+from digitgan.training.meta_autocast import MetaAutocast
 from digitgan.training.noise import StepNoise
 from digitgan.training.penalties import PENALTIES, LabelledImages
 
@@ -72,8 +74,10 @@ class Objective:
         self.loss = LOSSES.find(recipe.loss.name)
         self.penalty = PENALTIES.find(recipe.penalty.name)
 
-    def precision(self) -> torch.autocast:
+    def precision(self) -> contextlib.AbstractContextManager[Any]:
         """Return the autocast context of both networks: bfloat16 if the recipe requires it."""
+        if self.device.type == "meta":
+            return MetaAutocast() if self.recipe.training.precision == "bfloat16" else contextlib.nullcontext()
         return torch.autocast(
             self.device.type,
             dtype=torch.bfloat16,

@@ -7,7 +7,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from typing import final
+from typing import Final, final
 
 import numpy as np
 import torch
@@ -21,15 +21,24 @@ from digitgan.training.growth import GrowthSchedule, growth_of
 from digitgan.training.pretraining import MAX_OF_RUN, MAX_PRETRAINING_BATCH
 from digitgan.training.trainer import Trainer
 
-SPEED_SECONDS = 2.5
-"""Largest duration of the measurement in seconds; its error is a few percent."""
+SPEED_SECONDS: Final = 2.5
+"""Largest duration of the measurement of the steps in seconds; its error is a few percent."""
 
-SPEED_SHARE = 0.04
-"""Largest duration of the measurement, as a share of the budget."""
+SPEED_SHARE: Final = 0.03
+"""Largest duration of the measurement of the steps, as a share of the budget."""
+
+PRETRAINING_SHARE: Final = 0.01
+"""The same of the measurement of pretraining steps, of which there is at least one."""
+
+FIRST_BATCH: Final = 4
+"""Number of images of the first measured steps: the time of larger batches follows from them before they are tried."""
 
 
 def training_speed(recipe: Recipe, spec: ImageSpec, device: torch.device, budget: float, stage: int | None = None) -> float:
     """Measure the training speed of a recipe on this machine with a temporary trainer.
+
+    The measurement keeps to its share of the budget: if whole steps would take longer, it uses smaller batches, which are a
+    little slower for each image.
 
     Args:
         recipe: recipe with a resolved precision.
@@ -41,18 +50,49 @@ def training_speed(recipe: Recipe, spec: ImageSpec, device: torch.device, budget
     Returns:
         The speed in images per second.
     """
-    enough = min(SPEED_SECONDS, SPEED_SHARE * budget)
-    trial = Trial(recipe, spec, device, recipe.training.precision, stage)
+    started, enough = time.perf_counter(), min(SPEED_SECONDS, SPEED_SHARE * budget)
+    size, first = recipe.training.batch_size, max(FIRST_BATCH, recipe.updates.microbatches)
+    while size % first:
+        first += 1  # a divisor of the batch with as many images as microbatches
+
+    def left() -> float:
+        return enough - (time.perf_counter() - started)
+
+    trial = Trial(with_batch_size(recipe, first), spec, device, recipe.training.precision, stage)
+    cold, warm = trial.seconds(1), trial.seconds(1)
+    each = min(cold, warm) / first  # seconds for an image, if the time is proportional to the number of images
     interval = len(trial.noises)
-    # Whole intervals include every part of a step at its real rate. The first one is slow, because kernels are compiled, and
-    # other programs may slow down some: their median is close to the speed of a long training.
-    seconds: list[float] = []
-    started = time.perf_counter()
-    while len(seconds) < 3 or time.perf_counter() - started < enough:
+    if 3 * each * size * interval <= left():
+        return _speed_of_whole_intervals(Trial(recipe, spec, device, recipe.training.precision, stage), left)
+    while first < size and size % (2 * first) == 0 and 4 * each * first <= left():
+        first *= 2
+        trial = Trial(with_batch_size(recipe, first), spec, device, recipe.training.precision, stage)
+    trial.trainer.images_seen = 0
+    seconds = [trial.seconds(1)]
+    while len(seconds) < interval and seconds[-1] <= left():
+        seconds.append(trial.seconds(1))
+    # Penalties are due in the first step of an interval; the steps that there was no time for are like the other ones.
+    others = statistics.median(seconds[1:] or seconds)
+    return first * interval / (sum(seconds) + others * (interval - len(seconds)))
+
+
+def _speed_of_whole_intervals(trial: Trial, left: Callable[[], float]) -> float:
+    """Measure whole intervals until no time is left, and return the speed in images per second.
+
+    Whole intervals include every part of a step at its real rate. The first one is slow, because kernels are compiled, and
+    other programs may slow down some: their median is close to the speed of a long training.
+    """
+    interval, seconds = len(trial.noises), list[float]()
+    while len(seconds) < 3 or left() > 0:
         seconds.append(trial.seconds(interval))
-        if time.perf_counter() - started > 4 * enough:
-            break  # a rough measurement of a slow network
-    return recipe.training.batch_size * interval / statistics.median(seconds)
+        if left() < -seconds[-1]:
+            break  # another program slows this one down
+    return trial.trainer.recipe.training.batch_size * interval / statistics.median(seconds)
+
+
+def with_batch_size(recipe: Recipe, size: int) -> Recipe:
+    """Return a recipe with another batch size."""
+    return dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, batch_size=size))
 
 
 def images_within(seconds: float, recipe: Recipe, spec: ImageSpec, device: torch.device, speed: float) -> int:
@@ -75,15 +115,25 @@ def images_within(seconds: float, recipe: Recipe, spec: ImageSpec, device: torch
     # A long run has all pretraining steps, a short one at most a share of its own steps.
     of_long = of_short = 0.0
     if training.generator_pretraining:
-        alone = statistics.median(trial.seconds_alone() for _ in range(5))
+        alone = _median_of_repeated(trial.seconds_alone, PRETRAINING_SHARE * seconds)
         of_long += alone * training.generator_pretraining
         of_short += alone * MAX_OF_RUN / size
     if training.feature_pretraining:
-        alone = trial.seconds_of_features()
+        alone = trial.seconds_of_features(1)
+        if 5 * alone < PRETRAINING_SHARE * seconds:
+            alone = trial.seconds_of_features()
         of_long += alone * training.feature_pretraining
         of_short += alone * feature_pretraining.MAX_OF_RUN / feature_pretraining.BATCH_SIZE
     long, short = round(speed * (seconds - of_long)), round(seconds / (1 / speed + of_short))
     return max(long, min(short, whole))
+
+
+def _median_of_repeated(measure: Callable[[], float], enough: float, most: int = 5) -> float:
+    """Return the median of at most five measurements; no further one is begun after `enough` seconds."""
+    found = [measure()]
+    while len(found) < most and sum(found) < enough:
+        found.append(measure())
+    return statistics.median(found)
 
 
 def grown_images_within(seconds: float, recipe: Recipe, spec: ImageSpec, device: torch.device, speed: float) -> int:

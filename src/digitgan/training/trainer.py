@@ -80,8 +80,10 @@ class Trainer:
             spec: shape of the images if it differs; None keeps the shape of the trainer.
         """
         self.spec = spec or self.spec
-        self.generator: Generator = build_generator(self.recipe, self.spec, self.seed).to(self.device)
-        self.discriminator: Discriminator = build_discriminator(self.recipe, self.spec, self.seed).to(self.device)
+        # Networks for the meta device are never made elsewhere, whatever their size.
+        with self.device if self.device.type == "meta" else contextlib.nullcontext():
+            self.generator: Generator = build_generator(self.recipe, self.spec, self.seed).to(self.device)
+            self.discriminator: Discriminator = build_discriminator(self.recipe, self.spec, self.seed).to(self.device)
         optimizer = self.recipe.optimizer
         self.generator_optimizer = _adam(self.generator, optimizer.generator_learning_rate, optimizer)
         self.discriminator_optimizer = _adam(self.discriminator, optimizer.discriminator_learning_rate, optimizer)
@@ -292,5 +294,6 @@ class Trainer:
 
 
 def _adam(network: nn.Module, learning_rate: float, recipe: OptimizerRecipe) -> torch.optim.Adam:
-    betas = (recipe.beta1, recipe.beta2)
-    return torch.optim.Adam(trained(network), lr=learning_rate, betas=betas, eps=recipe.epsilon, fused=True)
+    betas, weights = (recipe.beta1, recipe.beta2), list(trained(network))
+    fused = all(weight.device.type != "meta" for weight in weights)  # the meta device has no fused optimiser
+    return torch.optim.Adam(weights, lr=learning_rate, betas=betas, eps=recipe.epsilon, fused=fused)

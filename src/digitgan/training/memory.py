@@ -1,0 +1,152 @@
+"""Estimate of the memory of a training, from one step on the meta device: nothing of its size is allocated or computed."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, final
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from digitgan.device import resident_memory
+from digitgan.networks import ImageSpec
+from digitgan.recipes import Recipe
+from digitgan.training.pretraining import MAX_PIXELS
+from digitgan.training.speed import Trial, with_batch_size
+
+META: Final = torch.device("meta")
+
+SCRATCH: Final[Mapping[str, float]] = {"float32": 1.3, "bfloat16": 1.45}
+"""Memory of the activations on a CPU, as a multiple of that of their tensors, by precision: oneDNN has scratch memory and
+reorders some of them, and the memory allocator leaves gaps. From `benchmarks/memory.py`."""
+
+GPU_SCRATCH: Final = 1.15
+"""The same on a GPU, where the workspace of cuDNN is the largest part."""
+
+LIBRARIES: Final = 90e6
+"""Memory in bytes that torch and oneDNN take in the first step on a CPU."""
+
+PRETRAINING_COPIES: Final = 4
+"""Arrays of float32 of the size of the images that the principal components take."""
+
+
+@final
+@dataclass(frozen=True)
+class MemoryEstimate:
+    """The estimated memory of a training, in bytes.
+
+    Attributes:
+        parameters: number of parameters of both networks.
+        fixed: weights, gradients, optimiser state and moving average.
+        activations: the largest sum of the other tensors of a step.
+        further: memory that the training takes at its peak beside that which the process has now; on a GPU, that of the GPU.
+        total: both together.
+    """
+
+    parameters: int
+    fixed: int
+    activations: int
+    further: int
+    total: int
+
+    def facts(self) -> dict[str, int]:
+        """Return the estimate as JSON values."""
+        return dataclasses.asdict(self)
+
+
+def estimate_memory(recipe: Recipe, spec: ImageSpec, device: torch.device, images: int, threads: int) -> MemoryEstimate:
+    """Estimate the memory of a training, at the full size of its networks.
+
+    The estimate is within 30 % of the measured peak for the recipes, images of 28 to 128 pixels and batches of 16 to 256
+    (`benchmarks/memory.py`).
+
+    Args:
+        recipe: recipe with a resolved precision.
+        spec: shape of the images.
+        device: device of the training.
+        images: number of training images, which the pretraining of the generator reads.
+        threads: number of CPU threads, on which microbatches are computed side by side.
+    """
+    recurrent = "recurrent" in (recipe.generator.family, recipe.discriminator.family)
+    precision = "float32" if recurrent else recipe.training.precision
+    counted = _Counted()
+    with counted:
+        trial = Trial(recipe, spec, META, precision)
+        for _ in range(2):  # gradients and the optimiser's state exist in the second round
+            trial.trainer.images_seen = 0
+            counted.peak = counted.live
+            for step in range(recipe.updates.discriminator_steps):
+                trial.trainer.step(trial.batch, trial.noises[step])
+    fixed, activations = counted.live, counted.peak - counted.live
+    networks = (trial.trainer.generator, trial.trainer.discriminator)
+    parameters = sum(weight.numel() for network in networks for weight in network.parameters())
+    if device.type != "cpu":
+        further = round(fixed + GPU_SCRATCH * activations)
+        return MemoryEstimate(parameters, fixed, activations, further, further)
+    activations *= min(threads, recipe.updates.microbatches)
+    pretraining = 0
+    step = LIBRARIES + SCRATCH[precision] * activations
+    if recipe.training.generator_pretraining:
+        pixels = min(MAX_PIXELS, images * spec.channels * spec.height * spec.width)
+        pretraining = PRETRAINING_COPIES * 4 * pixels
+    further = fixed + max(round(step), pretraining)
+    return MemoryEstimate(parameters, fixed, activations, further, resident_memory() + further)
+
+
+def largest_batch(recipe: Recipe, fits: Callable[[Recipe], bool]) -> int | None:
+    """Return the largest batch size that fits, of those by halving the recipe's; None if not even the smallest does.
+
+    Args:
+        recipe: the recipe, whose own batch size does not fit.
+        fits: a function that returns whether a recipe fits.
+    """
+    size, parts = recipe.training.batch_size, recipe.updates.microbatches
+    while (size := size // 2) >= max(2, parts):
+        if size % parts == 0 and fits(with_batch_size(recipe, size)):
+            return size
+    return None
+
+
+@final
+class _Counted(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the bytes of the storages that operations make, while the mode is active.
+
+    Attributes:
+        live: bytes of the storages that exist.
+        peak: the largest number of them; it may be reset.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.live = self.peak = 0
+        self._sizes: dict[int, int] = {}
+
+    def __torch_dispatch__(
+        self, function: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Call an operation and count the storages of its results."""
+        found = function(*args, **(kwargs or {}))
+        for each in tree_leaves(found):
+            if isinstance(each, Tensor) and each.device.type == "meta":
+                storage = each.untyped_storage()
+                place = storage._cdata
+                if place not in self._sizes:
+                    self._sizes[place] = storage.nbytes()
+                    self.live += storage.nbytes()
+                    self.peak = max(self.peak, self.live)
+                    weakref.finalize(storage, self._forget, place)
+        return found
+
+    def _forget(self, place: int) -> None:
+        self.live -= self._sizes.pop(place, 0)
+
+
+def in_gigabytes(size: float) -> str:
+    """Return a number of bytes as text, such as "1.4 GB"."""
+    return f"{size / 1e9:.1f} GB" if size >= 5e7 else f"{math.ceil(size / 1e6)} MB"
