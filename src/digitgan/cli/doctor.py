@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import platform
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from digitgan.cli.output import Output
 from digitgan.errors import DataError
 from digitgan.options import Device, Json, Quiet
+
+if TYPE_CHECKING:
+    import torch
 
 
 def doctor(
@@ -32,9 +35,10 @@ def _facts_of_machine(device: str) -> dict[str, Any]:
     import torch
 
     from digitgan.data import data_folder
-    from digitgan.device import choose_device, choose_precision, use_threads
+    from digitgan.device import available_memory, choose_device, choose_precision, use_threads
     from digitgan.files import file_hash
     from digitgan.model.registry import shipped_models
+    from digitgan.training.memory import in_gigabytes
     from digitgan.version import versions
 
     chosen, threads = choose_device(device), use_threads()
@@ -48,10 +52,23 @@ def _facts_of_machine(device: str) -> dict[str, Any]:
         "device": chosen.type,
         "threads": threads,
         "precision": choose_precision(chosen),
+        "memory_available": "unknown" if (free := available_memory(chosen)) is None else in_gigabytes(free),
+        "memory_of_fast": _memory_of_fast(chosen, threads),
         "data_folder": str(data_folder()),
         "mnist": _facts_of_mnist(),
         **{f"model_{name}": f"SHA-256 {file_hash(path)}" for name, path in shipped_models().items()},
     }
+
+
+def _memory_of_fast(device: torch.device, threads: int) -> str:
+    """Return the memory of a training of the default recipe on MNIST, as text."""
+    from digitgan.networks import ImageSpec
+    from digitgan.recipes import DEFAULT_RECIPE, find_recipe
+    from digitgan.session.recipe import with_precision
+    from digitgan.training.memory import estimate_memory, in_gigabytes
+
+    recipe = with_precision(find_recipe(DEFAULT_RECIPE), device)
+    return f"about {in_gigabytes(estimate_memory(recipe, ImageSpec(1, 28, 28, 10), device, 60_000, threads).total)}"
 
 
 def _facts_of_mnist() -> str:

@@ -16,8 +16,10 @@ from digitgan.cli.parser import parse, print_completion
 from digitgan.cli.sample import invert, sample, walk, write
 from digitgan.cli.serve import serve
 from digitgan.cli.train import animate, plot, recipes, train
-from digitgan.errors import DigitganError, UsageError
+from digitgan.errors import DigitganError, OutOfMemoryError, UsageError, is_out_of_memory
 from digitgan.version import __version__
+
+OUT_OF_MEMORY_ADVICE = "the memory is full; free some, or do less at once: fewer images, smaller images, fewer workers"
 
 ABOUT = """Train a class-conditional GAN in a minute, then generate any labelled digit on demand.
 
@@ -28,8 +30,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its exit code.
 
     The exit codes are 0 for success; 2 for an error that the user can correct; 3 for a training that diverged or collapsed; 4
-    for a lost process of a distributed training, or a lost worker. A stopped command exits with 128 plus the number of the
-    signal: 130 for Ctrl-C, 143 for SIGTERM, 129 for a closed terminal, 141 for a closed pipe.
+    for a lost process of a distributed training, or a lost worker; 5 for a lack of memory. A stopped command exits with 128
+    plus the number of the signal: 130 for Ctrl-C, 143 for SIGTERM, 129 for a closed terminal, 141 for a closed pipe.
     """
     try:
         _run(list(sys.argv[1:] if argv is None else argv))
@@ -40,7 +42,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or flushing at exit fails again
         sys.exit(141)  # 128 + SIGPIPE; Windows does not define the signal
-    except OSError as problem:
+    except (MemoryError, RuntimeError, OSError) as problem:
+        if is_out_of_memory(problem):
+            print(f"digitgan: {OUT_OF_MEMORY_ADVICE}", file=sys.stderr)
+            sys.exit(OutOfMemoryError.exit_code)
+        if not isinstance(problem, OSError):
+            raise
         print(f"digitgan: {problem}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt as stop:

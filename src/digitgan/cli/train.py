@@ -31,6 +31,7 @@ def train(options: Fields[TrainOptions], *, dry_run: Flag = False, quiet: Quiet 
     from digitgan.session.plan import plan_training
     from digitgan.session.session import run_training
     from digitgan.training import Control
+    from digitgan.training.memory import in_gigabytes
 
     output = Output(quiet, json_)
     console = output.console()
@@ -43,8 +44,10 @@ def train(options: Fields[TrainOptions], *, dry_run: Flag = False, quiet: Quiet 
     if plan.follows:
         return
     if dry_run:
-        output.lines(*plan.summary(), "dry run: nothing was written")
-        output.result({**plan.facts(), "run": str(plan.run.path), "dry_run": True})
+        memory = plan.memory()
+        told = f"memory   about {in_gigabytes(memory.total)}, with the images"
+        output.lines(*plan.summary(), told, "dry run: nothing was written")
+        output.result({**plan.facts(), "run": str(plan.run.path), "memory": memory.facts(), "dry_run": True})
         return
     console.print("\n".join(plan.summary()), markup=False)
     with stopping_on_signals(control, quiet=quiet) as received:

@@ -18,10 +18,12 @@ from digitgan.data import (
     warnings_about,
     with_filled_classes,
 )
-from digitgan.device import peak_memory_gb, prepare
-from digitgan.errors import RecipeError
+from digitgan.device import prepare
+from digitgan.errors import OutOfMemoryError, RecipeError
 from digitgan.recipes import find_recipe
+from digitgan.session.capacity import check_capacity
 from digitgan.session.recipe import check_networks, image_spec, images_for, suitable_recipe, with_precision
+from digitgan.training.memory import estimate_memory
 from digitgan.training.speed import training_seconds
 
 TRIAL_BUDGET = 25.0
@@ -38,7 +40,7 @@ class Forecast:
         reason: why it suits them.
         images: its length, in images.
         seconds: its duration on this machine, without the pretraining and the previews.
-        memory_gb: the memory that it takes, in GB, with the images; on a GPU, that of the GPU. None if it is unknown.
+        memory_gb: estimate of the memory that it takes, in GB, with the images; on a GPU, that of the GPU.
         problem: why no training is possible, else "".
     """
 
@@ -46,7 +48,7 @@ class Forecast:
     reason: str
     images: int = 0
     seconds: float = 0.0
-    memory_gb: float | None = None
+    memory_gb: float = 0.0
     problem: str = ""
 
     def lines(self) -> list[str]:
@@ -55,10 +57,9 @@ class Forecast:
             return [f"training: not possible: {self.problem}"]
         minutes = self.seconds / 60
         duration = f"{minutes:.0f} minutes" if minutes >= 2 else f"{self.seconds:.0f} s"
-        memory = "" if self.memory_gb is None else f", with {self.memory_gb:.1f} GB of memory"
         return [
             f"training: recipe {self.recipe}, which suits {self.reason}",
-            f"  {self.images:,} images in about {duration} on this machine{memory}",
+            f"  {self.images:,} images in about {duration} on this machine, with about {self.memory_gb:.1f} GB of memory",
         ]
 
     def facts(self) -> dict[str, Any]:
@@ -123,13 +124,15 @@ def forecast_training(images: ImageSet, device: str) -> Forecast:
         images: the training images.
         device: the device of the training.
     """
-    chosen, _ = prepare(device)
+    chosen, threads = prepare(device)
     name, reason = suitable_recipe(image_spec(images), len(images), chosen)
     recipe = with_precision(find_recipe(name), chosen)
     spec = image_spec(images_for(recipe, images))
     try:
         check_networks(recipe, spec)
-    except RecipeError as error:
+        check_capacity(recipe, spec, chosen, len(images), threads)
+    except (RecipeError, OutOfMemoryError) as error:
         return Forecast(name, reason, problem=str(error))
+    memory = estimate_memory(recipe, spec, chosen, len(images), threads)
     seconds = training_seconds(recipe, spec, chosen, TRIAL_BUDGET)
-    return Forecast(name, reason, recipe.training.images, seconds, peak_memory_gb(chosen))
+    return Forecast(name, reason, recipe.training.images, seconds, memory.total / 1e9)

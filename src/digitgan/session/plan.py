@@ -19,6 +19,7 @@ from digitgan.options import TrainOptions
 from digitgan.recipes import ALIASES, BLANK, Recipe, differences, find_recipe, from_toml, to_toml
 from digitgan.runs import RunFolder, check_out, free_run_path, open_run
 from digitgan.session.callbacks import check_tensorboard
+from digitgan.session.capacity import check_capacity
 from digitgan.session.recipe import (
     check_evaluation,
     check_lengths,
@@ -35,6 +36,7 @@ from digitgan.session.recipe import (
     with_precision,
 )
 from digitgan.training import Ranks, checkpoints, join_ranks
+from digitgan.training.memory import MemoryEstimate, estimate_memory
 from digitgan.version import versions
 
 RUNS = Path("runs")
@@ -115,11 +117,16 @@ class TrainPlan:
             "versions": versions(),
         }
 
+    def memory(self) -> MemoryEstimate:
+        """Estimate the memory of the training; this takes a second or two."""
+        return estimate_memory(self.recipe, self.spec, self.device, len(self.image_set), self.threads)
+
     def summary(self) -> list[str]:
         """Return the plan as lines of text."""
-        built = build_generator(self.recipe, self.spec)
+        with torch.device("meta"):
+            built = build_generator(self.recipe, self.spec)
+            discriminator = trained_parameters(build_discriminator(self.recipe, self.spec))
         generator = trained_parameters(built)
-        discriminator = trained_parameters(build_discriminator(self.recipe, self.spec))
         channels, height, width = self.image_set.shape
         training = self.recipe.training
         made = getattr(built, "inner", built).spec
@@ -175,10 +182,9 @@ def _new(options: TrainOptions, ranks: Ranks | None, notify: ProgressFn) -> Trai
     image_set = images_for(recipe, labelled)
     check_evaluation(recipe, labelled)
     spec = image_spec(image_set)
-    # Building the networks checks that they fit the images before the speed is measured and a run's folder is changed.
-    build_generator(recipe, spec)
-    build_discriminator(recipe, spec)
-    recipe = with_length(with_precision(recipe, device), options, len(image_set), spec, device, notify)
+    recipe = with_precision(recipe, device)
+    check_capacity(recipe, spec, device, len(image_set), threads)  # builds the networks on the meta device
+    recipe = with_length(recipe, options, len(image_set), spec, device, notify)
     check_networks(recipe, spec)
     run = RunFolder(options.out or free_run_path(RUNS, recipe.name, Path(data.source).stem))
     return TrainPlan(recipe, image_set, labelled, data, seed, device, threads, run, resumed=False, overwrite=options.overwrite)

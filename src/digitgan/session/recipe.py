@@ -94,8 +94,7 @@ def suitable_recipe(spec: ImageSpec, images: int, device: torch.device) -> tuple
 
 def _can_make(recipe: Recipe, spec: ImageSpec) -> bool:
     try:
-        with torch.device("meta"):
-            check_networks(recipe, spec)
+        check_networks(recipe, spec)
     except RecipeError:
         return False
     return True
@@ -256,7 +255,8 @@ def check_still_grown(before: Recipe, extended: Recipe, spec: ImageSpec, images_
     Raises:
         RecipeError: if the networks would return to an earlier stage of their growth.
     """
-    generator, discriminator = build_generator(before, spec), build_discriminator(before, spec)
+    with torch.device("meta"):
+        generator, discriminator = build_generator(before, spec), build_discriminator(before, spec)
     old, new = (growth_of(recipe, generator, discriminator) for recipe in (before, extended))
     if old is not None and new is not None and new.level(images_seen) < old.level(images_seen):
         raise RecipeError(
@@ -272,7 +272,8 @@ def check_networks(recipe: Recipe, spec: ImageSpec) -> None:
     Raises:
         RecipeError: if one of them does not.
     """
-    growth_of(recipe, build_generator(recipe, spec), build_discriminator(recipe, spec))
+    with torch.device("meta"):
+        growth_of(recipe, build_generator(recipe, spec), build_discriminator(recipe, spec))
     operations_of(recipe.augmentation, spec.channels)
     if recipe.augmentation.name != "none" and min(spec.height, spec.width) == 1:
         raise RecipeError(

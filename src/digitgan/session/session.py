@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 from rich.console import Console
 
-from digitgan.errors import DivergenceError
+from digitgan.errors import DivergenceError, OutOfMemoryError, naming_out_of_memory
 from digitgan.evaluation import report_paths
 from digitgan.images import enlarged, inline_png
 from digitgan.runs import RunFolder, locked, new_run, remove_temporary_files
@@ -121,14 +121,29 @@ class TrainingSession:
         self.progress = progress
         self.control = control
         self.notify = console_printer(console)
-        self.components = TrainingComponents(plan, control, self.notify, record)
+        with naming_out_of_memory(str(plan.run.path), "take a smaller batch, smaller images or another recipe"):
+            self.components = TrainingComponents(plan, control, self.notify, record)
 
     def run(self) -> TrainingResult:
         """Train to the end or to a stop; then write the curves and the animation.
 
         Raises:
             DivergenceError: see `run_training`.
+            OutOfMemoryError: if the memory is full. The last checkpoint is intact.
         """
+        cure = (
+            "what is saved is complete. Continue with --resume after freeing memory, or start with a smaller batch (--set "
+            "training.batch_size), more microbatches (--set updates.microbatches) or smaller images (--size)"
+        )
+        try:
+            with naming_out_of_memory(str(self.plan.run.path), cure):
+                return self._run()
+        except OutOfMemoryError:
+            with contextlib.suppress(MemoryError, OSError):
+                self.components.record.write("stopped", diagnosis="the memory was full")
+            raise
+
+    def _run(self) -> TrainingResult:
         plan, components = self.plan, self.components
         try:
             if plan.resumed:

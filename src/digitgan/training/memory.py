@@ -11,26 +11,31 @@ from typing import Any, Final, final
 
 import torch
 from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from digitgan.device import resident_memory
 from digitgan.networks import ImageSpec
 from digitgan.recipes import Recipe
+from digitgan.training.noise import CALIBRATION_BATCH_SIZE
 from digitgan.training.pretraining import MAX_PIXELS
 from digitgan.training.speed import Trial, with_batch_size
 
 META: Final = torch.device("meta")
 
-SCRATCH: Final[Mapping[str, float]] = {"float32": 1.3, "bfloat16": 1.45}
-"""Memory of the activations on a CPU, as a multiple of that of their tensors, by precision: oneDNN has scratch memory and
-reorders some of them, and the memory allocator leaves gaps. From `benchmarks/memory.py`."""
+SCRATCH: Final = 1.25
+"""Memory of the activations, as a multiple of that of their tensors: oneDNN and cuDNN have scratch memory and reorder some of
+them, and the memory allocator leaves gaps. From `benchmarks/memory.py`."""
 
-GPU_SCRATCH: Final = 1.15
-"""The same on a GPU, where the workspace of cuDNN is the largest part."""
-
-LIBRARIES: Final = 90e6
+LIBRARIES: Final = 110e6
 """Memory in bytes that torch and oneDNN take in the first step on a CPU."""
+
+SAVED_COPIES: Final = 1.5
+"""Memory that writing a checkpoint takes beside the trainer's, as a multiple of the latter: the tensors and their bytes."""
+
+PREVIEW_IMAGES: Final = 100
+"""Number of images of a preview with ten classes, which are generated at once."""
 
 PRETRAINING_COPIES: Final = 4
 """Arrays of float32 of the size of the images that the principal components take."""
@@ -83,19 +88,27 @@ def estimate_memory(recipe: Recipe, spec: ImageSpec, device: torch.device, image
             counted.peak = counted.live
             for step in range(recipe.updates.discriminator_steps):
                 trial.trainer.step(trial.batch, trial.noises[step])
-    fixed, activations = counted.live, counted.peak - counted.live
+        fixed, activations = counted.live, counted.peak - counted.live
+        counted.peak = counted.live
+        # Before images are generated, batch-norm statistics are gathered, in batches of another size.
+        ema = trial.trainer.ema.generator
+        gathers = recipe.ema.statistics == "recomputed" and any(isinstance(each, _BatchNorm) for each in ema.modules())
+        size = CALIBRATION_BATCH_SIZE if gathers else PREVIEW_IMAGES
+        with torch.no_grad():
+            ema(*next(trial.trainer.noise_source().calibration_batches(1, size)))
+        drawing = counted.peak - fixed
     networks = (trial.trainer.generator, trial.trainer.discriminator)
     parameters = sum(weight.numel() for network in networks for weight in network.parameters())
     if device.type != "cpu":
-        further = round(fixed + GPU_SCRATCH * activations)
+        further = round(fixed + SCRATCH * max(activations, drawing))
         return MemoryEstimate(parameters, fixed, activations, further, further)
     activations *= min(threads, recipe.updates.microbatches)
     pretraining = 0
-    step = LIBRARIES + SCRATCH[precision] * activations
+    of_step = LIBRARIES + SCRATCH * max(activations, drawing)
     if recipe.training.generator_pretraining:
         pixels = min(MAX_PIXELS, images * spec.channels * spec.height * spec.width)
         pretraining = PRETRAINING_COPIES * 4 * pixels
-    further = fixed + max(round(step), pretraining)
+    further = fixed + max(round(of_step), pretraining, round(SAVED_COPIES * fixed))
     return MemoryEstimate(parameters, fixed, activations, further, resident_memory() + further)
 
 

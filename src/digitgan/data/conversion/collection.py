@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from abc import ABC, abstractmethod
 from collections import Counter, deque
@@ -14,6 +15,7 @@ from typing import Final, NamedTuple, TypeVar, final
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from digitgan.data.conversion.options import Conversion, how_fitted
 from digitgan.data.conversion.pictures import Fact, Header, decoded, deep_values, header_of, opened
@@ -21,7 +23,8 @@ from digitgan.data.conversion.values import Extremes, ValueRange
 from digitgan.data.image_set import Pixels
 from digitgan.data.notes import Notes, Problems, counted
 from digitgan.data.progress import ProgressFn, ProgressLines, with_separators
-from digitgan.errors import DataError
+from digitgan.device import available_memory
+from digitgan.errors import DataError, OutOfMemoryError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -221,13 +224,27 @@ class _Images:
         return self._array if kept.all() else self._array[kept]
 
     def _zeros(self, shape: tuple[int, ...]) -> Pixels:
-        try:
-            return np.zeros(shape, dtype=np.uint8)
-        except (MemoryError, ValueError) as error:  # ValueError: more than NumPy can address
-            raise DataError(
-                f"{self._name}: {shape[0]:,} images of {shape[2]} x {shape[1]} (width x height) do not fit into the memory; "
-                "make them smaller with --size, or use fewer"
-            ) from error
+        check_room(shape[0], shape[1:], self._name)
+        return np.zeros(shape, dtype=np.uint8)
+
+
+def check_room(count: int, shape: tuple[int, ...], name: str = "the data") -> None:
+    """Check that images fit into the memory, before it is taken.
+
+    Args:
+        count: the number of images.
+        shape: the shape of an image: (height, width) or (height, width, channels).
+        name: the name of the images in messages.
+
+    Raises:
+        OutOfMemoryError: if they do not fit.
+    """
+    needed, available = count * math.prod(shape), available_memory(torch.device("cpu"))
+    if needed > (1 << 62) or (available is not None and needed > available):
+        raise OutOfMemoryError(
+            f"{name}: {count:,} images of {shape[1]}x{shape[0]} take {needed / 1e9:,.1f} GB of memory, and "
+            f"{(available or 0) / 1e9:.1f} GB are available; make them smaller with --size, or use fewer"
+        )
 
 
 def _headers(pictures: EncodedPictures, problems: Problems, progress: ProgressLines) -> list[Header | None]:

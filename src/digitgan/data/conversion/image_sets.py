@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from digitgan.data.conversion.collection import chosen_size
+from digitgan.data.conversion.collection import check_room, chosen_size
 from digitgan.data.conversion.options import Conversion
 from digitgan.data.conversion.pictures import is_grey, resized
 from digitgan.data.image_set import ImageSet, Pixels
@@ -53,6 +53,7 @@ def _sized(images: Pixels, conversion: Conversion, notes: Notes) -> Pixels:
     if conversion.size is not None:
         notes.add(f"images of {width}x{height} brought to {size[0]}x{size[1]}", asked=True)
     sized = replace(conversion, size=size)
+    check_room(len(images), (size[1], size[0], *images.shape[3:]))
     result = np.empty((len(images), size[1], size[0], *images.shape[3:]), dtype=np.uint8)
     flat = images.ndim == 4 and images.shape[3] == 1
     for index, image in enumerate(images):

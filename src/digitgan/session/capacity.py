@@ -1,0 +1,98 @@
+"""Checks that a training fits this machine: its memory, and the size of its model file."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import torch
+
+from digitgan.device import available_memory
+from digitgan.errors import OutOfMemoryError, RecipeError
+from digitgan.model.file import MAX_MODEL_BYTES
+from digitgan.networks import ImageSpec, build_discriminator, build_generator
+from digitgan.recipes import Recipe
+from digitgan.training.memory import MemoryEstimate, estimate_memory, in_gigabytes, largest_batch
+
+SMALL_BATCH = 128 * 64 * 64
+"""Number of pixels of a batch whose step needs no estimate on a machine with `AMPLE` memory: the largest takes 5 GB."""
+
+SMALL_NETWORKS = 50_000_000
+"""Number of parameters of both networks up to which the same is true."""
+
+AMPLE = 8e9
+
+SMALLER_SIDES = (128, 64, 32)
+
+MORE_MICROBATCHES = (2, 4, 8, 16, 32)
+
+
+def check_capacity(recipe: Recipe, spec: ImageSpec, device: torch.device, images: int, threads: int) -> None:
+    """Check that a training fits the memory, and its model the limit of a model file, before anything is allocated.
+
+    Args:
+        recipe: recipe with a resolved precision.
+        spec: shape of the images.
+        device: device of the training.
+        images: number of training images.
+        threads: number of CPU threads.
+
+    Raises:
+        OutOfMemoryError: if the memory is too small. The message names the settings with which it would fit.
+        RecipeError: if the model file would be larger than is read again.
+    """
+    with torch.device("meta"):
+        generator, discriminator = build_generator(recipe, spec), build_discriminator(recipe, spec)
+    size = sum(tensor.numel() * tensor.element_size() for tensor in generator.state_dict().values())
+    if size > MAX_MODEL_BYTES:
+        raise RecipeError(
+            f"recipe {recipe.name} with images of {spec.width}x{spec.height}: its model file would have {in_gigabytes(size)}, "
+            f"and at most {in_gigabytes(MAX_MODEL_BYTES)} are written and read. Bring the images to a smaller size with "
+            "--size, or take another recipe"
+        )
+    available = available_memory(device)
+    parameters = sum(weight.numel() for network in (generator, discriminator) for weight in network.parameters())
+    small = recipe.training.batch_size * spec.height * spec.width <= SMALL_BATCH and parameters <= SMALL_NETWORKS
+    if available is None or (small and available >= AMPLE):
+        return
+
+    def estimate(changed: Recipe, shape: ImageSpec = spec) -> MemoryEstimate:
+        return estimate_memory(changed, shape, device, images, threads)
+
+    needed = estimate(recipe)
+    if needed.further <= available:
+        return
+    cures = _cures(recipe, spec, lambda changed, shape: estimate(changed, shape).further <= available)
+    raise OutOfMemoryError(
+        f"recipe {recipe.name} with images of {spec.width}x{spec.height} in batches of {recipe.training.batch_size}: the "
+        f"training would take about {in_gigabytes(needed.further)} of memory, and {in_gigabytes(available)} are available. "
+        + (f"It would fit with {', or with '.join(cures)}" if cures else "No smaller batch or size fits: free memory")
+    )
+
+
+def _cures(recipe: Recipe, spec: ImageSpec, fits: Callable[[Recipe, ImageSpec], bool]) -> list[str]:
+    """Return the options with which a training would fit: a smaller batch, microbatches, a smaller size."""
+    found = []
+    if (size := largest_batch(recipe, lambda changed: fits(changed, spec))) is not None:
+        found.append(f"--set training.batch_size={size}")
+    for count in MORE_MICROBATCHES:
+        if count > recipe.updates.microbatches and recipe.training.batch_size % count == 0:
+            changed = dataclasses.replace(recipe, updates=dataclasses.replace(recipe.updates, microbatches=count))
+            if _fits(changed, spec, fits):
+                found.append(f"--set updates.microbatches={count}")
+                break
+    for side in SMALLER_SIDES:
+        if side < max(spec.height, spec.width):
+            smaller = dataclasses.replace(spec, height=side, width=side)
+            if _fits(recipe, smaller, fits):
+                found.append(f"--size {side}")
+                break
+    return found
+
+
+def _fits(recipe: Recipe, spec: ImageSpec, fits: Callable[[Recipe, ImageSpec], bool]) -> bool:
+    """Return whether a training fits; False if the recipe does not allow it."""
+    try:
+        return fits(recipe, spec)
+    except RecipeError:
+        return False
