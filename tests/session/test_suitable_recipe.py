@@ -30,8 +30,10 @@ CPU, GPU = torch.device("cpu"), torch.device("cuda")
         (ImageSpec(3, 64, 64, 10), 2_000, GPU, "colour-few-shot"),
         (ImageSpec(1, 28, 28, 10), 2_000, CPU, "few-shot"),
         (ImageSpec(1, 64, 64, 10), 2_000, GPU, "few-shot"),
-        (ImageSpec(3, 32, 32, 1), 50_000, CPU, "dcgan"),
-        (ImageSpec(1, 28, 28, 1), 100, CPU, "dcgan"),
+        (ImageSpec(3, 32, 32, 1), 50_000, CPU, "style"),
+        (ImageSpec(3, 32, 32, 1), 50_000, GPU, "residual"),
+        (ImageSpec(1, 28, 28, 1), 50_000, CPU, "fast"),
+        (ImageSpec(1, 28, 28, 1), 100, CPU, "few-shot"),
     ],
 )
 def test_the_recipe_suits_size_colour_number_and_device(

@@ -13,6 +13,7 @@ from digitgan.data import DataRequest, ImageSet, ProgressFn
 from digitgan.data.notes import listed
 from digitgan.errors import DataError
 from digitgan.evaluation.classifier import CachedClassifier
+from digitgan.evaluation.groups import with_groups
 from digitgan.evaluation.measure import EvaluationSource
 from digitgan.evaluation.summary import Chunk
 from digitgan.model.file import Model
@@ -110,6 +111,7 @@ class TrainTestSplit:
         held_out: the images that the classifier is not trained on.
         note: a warning about an unusual split; empty if there is none.
         whole: all images that a training on this source sees; None if they are `training`.
+        by_groups: whether the images have no labels, and groups of similar images in place of classes.
     """
 
     source: str
@@ -117,16 +119,27 @@ class TrainTestSplit:
     held_out: ImageSet
     note: str
     whole: ImageSet | None = None
+    by_groups: bool = False
 
 
 def train_test_split(data: DataRequest, notify: ProgressFn) -> TrainTestSplit:
     """Load the training images and the held-out images of a source.
 
     The held-out images are the test split. A source without a test split is split here: a fifth of its images is held out.
+    Images of a single class get groups of similar images in place of classes, see `with_groups`.
 
     Raises:
         DataError: if the images cannot be loaded, if the test images have further classes, or if there are too few to split.
     """
+    split = _split(data, notify)
+    if len(split.training.class_names) > 1:
+        return split
+    training, held_out = with_groups(split.training, split.held_out)
+    notify(f"{split.source}: no labels; the features are those of {len(training.class_names)} groups of similar images")
+    return replace(split, training=training, held_out=held_out, whole=split.whole or split.training, by_groups=True)
+
+
+def _split(data: DataRequest, notify: ProgressFn) -> TrainTestSplit:
     source, training = data.name, data.load("train", notify)
     if "test" in data.splits():
         test = with_classes_of(data.resolved(training).load("test", notify), training)
@@ -151,8 +164,10 @@ def train_test_split(data: DataRequest, notify: ProgressFn) -> TrainTestSplit:
 def protocol_of(split: TrainTestSplit, known: CachedClassifier) -> dict[str, Any]:
     """Return the entries of the report's protocol that describe the classifier and the data."""
     held_out = split.held_out
+    groups = f"groups of similar images of {split.training.name}, which has no labels,"
+    of = groups if split.by_groups else split.training.name
     return {
-        "features": f"last hidden layer of a classifier trained on {split.training.name} ({known.source})",
+        "features": f"last hidden layer of a classifier trained on {of} ({known.source})",
         "features_sha256": known.sha256,
         "training_images": f"{split.training.name}, {len(split.training):,}, SHA-256 {split.training.content_hash}",
         "held_out_images": f"{held_out.name}, {len(held_out):,}, SHA-256 {held_out.content_hash}",

@@ -29,6 +29,7 @@ class TrainOptions(DataOptions):
         minutes: train for this number of minutes; the speed is measured to convert them to images
         settings: change a value of the recipe, such as penalty.gamma=0.3
         config: TOML file with a recipe; its `base` names the recipe that it changes
+        unconditional: train without labels
         pretrain_discriminator: first train the discriminator alone, on real images against uniform noise
         evaluate_every: evaluate the generator after this number of images, repeatedly; keep the best model as best.safetensors
         tensorboard: also write TensorBoard event files to the run's folder
@@ -48,6 +49,7 @@ class TrainOptions(DataOptions):
     minutes: Annotated[float | None, Length, Unset] = None
     settings: Settings = ()
     config: Annotated[Path | None, Unset] = None
+    unconditional: Flag = False
     pretrain_discriminator: Flag = False
     evaluate_every: Annotated[int | None, arg(metavar="IMAGES", help_behavior_hint="")] = None
     tensorboard: Flag = False

@@ -33,6 +33,7 @@ from digitgan.recipes.settings import (
     UpdatesRecipe,
 )
 from digitgan.recipes.toml import BLANK, differences, find_recipe, from_toml, read_recipe, to_toml, with_settings
+from digitgan.recipes.unconditional import without_labels
 from digitgan.recipes.validation import check_recipe
 
 __all__ = [
@@ -70,4 +71,5 @@ __all__ = [
     "read_recipe",
     "to_toml",
     "with_settings",
+    "without_labels",
 ]

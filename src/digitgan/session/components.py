@@ -6,6 +6,7 @@ from typing import Any, final
 
 from digitgan.data import Batches, ProgressFn
 from digitgan.evaluation import classifier_for
+from digitgan.evaluation.groups import with_groups
 from digitgan.session.callbacks import Callback, CheckpointWriter, EvaluationCallback, Guard, History
 from digitgan.session.plan import TrainPlan
 from digitgan.session.record import RunRecord
@@ -47,8 +48,11 @@ class TrainingComponents:
         self.stateful: dict[str, Callback] = {"history": self.history, "guard": self.guard}
         self.writer = CheckpointWriter(plan.run, self.noise_source, self.stateful, plan.image_set.class_names, self.record.card)
         self.evaluation: EvaluationCallback | None = None
+        self._labelled = plan.labelled
+        if plan.recipe.training.evaluate_every and len(plan.labelled.class_names) == 1:
+            (self._labelled,) = with_groups(plan.labelled)
         if plan.recipe.training.evaluate_every:
-            self.evaluation = EvaluationCallback(plan.run, plan.labelled, self.writer.model)
+            self.evaluation = EvaluationCallback(plan.run, self._labelled, self.writer.model)
             self.stateful["scores"] = self.evaluation
 
     def prepare_evaluation(self) -> None:
@@ -58,7 +62,7 @@ class TrainingComponents:
             StopInPretrainingError: if the control requests a stop. Another session continues the training of the classifier.
         """
         if self.evaluation is not None:
-            known = classifier_for(self.plan.labelled, self.notify, lambda: check_stop_request(self.control))
+            known = classifier_for(self._labelled, self.notify, lambda: check_stop_request(self.control))
             self.evaluation.compare_by(known.classifier)
 
     def pretrain(self) -> None:

@@ -14,6 +14,7 @@ from digitgan.data import (
     Split,
     SplitFacts,
     load_splits,
+    silent,
     split_facts,
     warnings_about,
     with_filled_classes,
@@ -22,7 +23,7 @@ from digitgan.device import prepare
 from digitgan.errors import OutOfMemoryError, RecipeError
 from digitgan.recipes import find_recipe
 from digitgan.session.capacity import check_capacity
-from digitgan.session.recipe import check_networks, image_spec, images_for, suitable_recipe, with_precision
+from digitgan.session.recipe import check_networks, fitting_labels, image_spec, images_for, suitable_recipe, with_precision
 from digitgan.training.memory import estimate_memory
 from digitgan.training.speed import training_seconds
 
@@ -126,7 +127,7 @@ def forecast_training(images: ImageSet, device: str) -> Forecast:
     """
     chosen, threads = prepare(device)
     name, reason = suitable_recipe(image_spec(images), len(images), chosen)
-    recipe = with_precision(find_recipe(name), chosen)
+    recipe = fitting_labels(with_precision(find_recipe(name), chosen), images, silent)
     spec = image_spec(images_for(recipe, images))
     try:
         check_networks(recipe, spec)

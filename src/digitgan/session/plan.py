@@ -21,12 +21,12 @@ from digitgan.runs import RunFolder, check_out, free_run_path, open_run
 from digitgan.session.callbacks import check_tensorboard
 from digitgan.session.capacity import check_capacity
 from digitgan.session.recipe import (
-    check_evaluation,
     check_lengths,
     check_networks,
     check_settings,
     check_still_grown,
     checked_recipe,
+    fitting_labels,
     image_spec,
     images_for,
     requested_recipe,
@@ -178,9 +178,9 @@ def _new(options: TrainOptions, ranks: Ranks | None, notify: ProgressFn) -> Trai
     for line in count_warnings(labelled):
         notify(f"warning: {line}")
     recipe = _recipe_for(labelled, options, device, notify)
+    recipe = fitting_labels(recipe, labelled, notify)
     recipe = checked_recipe(with_microbatches(recipe, 1 if ranks is None else ranks.count, notify))
     image_set = images_for(recipe, labelled)
-    check_evaluation(recipe, labelled)
     spec = image_spec(image_set)
     recipe = with_precision(recipe, device)
     check_capacity(recipe, spec, device, len(image_set), threads)  # builds the networks on the meta device
@@ -194,7 +194,8 @@ def _recipe_for(image_set: ImageSet, options: TrainOptions, device: torch.device
     """Return the requested recipe, or the one that suits the images if the options name none."""
     if options.recipe is not None or options.config is not None:
         return requested_recipe(options)
-    name, reason = suitable_recipe(image_spec(image_set), len(image_set), device)
+    spec = image_spec(image_set.unlabelled() if options.unconditional else image_set)
+    name, reason = suitable_recipe(spec, len(image_set), device)
     notify(f"recipe {name}: suits {reason}; `digitgan recipes` lists others")
     return requested_recipe(options, find_recipe(name))
 

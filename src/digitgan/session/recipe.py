@@ -15,7 +15,7 @@ from digitgan.device import choose_precision
 from digitgan.errors import RecipeError, UsageError
 from digitgan.networks import ImageSpec, build_discriminator, build_generator
 from digitgan.options import TrainOptions
-from digitgan.recipes import DEFAULT_RECIPE, RECIPES, Recipe, check_recipe, find_recipe, read_recipe, with_settings
+from digitgan.recipes import DEFAULT_RECIPE, Recipe, check_recipe, find_recipe, read_recipe, with_settings, without_labels
 from digitgan.training.augmentation import check_operations, operations_of
 from digitgan.training.growth import check_can_grow, growth_of
 from digitgan.training.losses import LOSSES
@@ -58,7 +58,7 @@ def check_lengths(options: TrainOptions) -> None:
         rng.check_seed(options.seed)
 
 
-CHOSEN_RECIPES: Final = (DEFAULT_RECIPE, "colour", "residual", "progressive", "few-shot", "colour-few-shot", "dcgan")
+CHOSEN_RECIPES: Final = (DEFAULT_RECIPE, "colour", "residual", "progressive", "few-shot", "colour-few-shot", "style")
 """The recipes of which `suitable_recipe` chooses one."""
 
 
@@ -73,15 +73,16 @@ def suitable_recipe(spec: ImageSpec, images: int, device: torch.device) -> tuple
     side, each = max(spec.height, spec.width), round(images / spec.classes)
     about = "" if images % spec.classes == 0 else "about "
     size = f"{spec.width}x{spec.height} {'grey' if spec.channels == 1 else 'colour'} images"
-    if spec.classes == 1:
-        return "dcgan", "images without labels"
     few, colour = each < FEW_IMAGES, spec.channels > 1
+    plain, of_each = spec.classes == 1, "of each class"
+    if plain:
+        size, of_each = f"{size} without labels", "without labels"
     candidates = [
-        (few and colour, "colour-few-shot", f"{about}{each:,} colour images of each class"),
-        (few, "few-shot", f"{about}{each:,} {'grey ' if not colour else ''}images of each class"),
+        (few and colour and not plain, "colour-few-shot", f"{about}{each:,} colour images of each class"),
+        (few and not (plain and colour), "few-shot", f"{about}{each:,} {'grey ' if not colour else ''}images {of_each}"),
         (side > LARGE_SIDE and device.type == "cpu", "progressive", f"{size} on a CPU"),
         (side > LARGE_SIDE or (colour and device.type != "cpu"), "residual", size),
-        (colour, "colour", size),
+        (colour, "style" if plain else "colour", size),
     ]
     passed_over = ""
     for suits, name, reason in candidates:
@@ -120,7 +121,7 @@ def requested_recipe(options: TrainOptions, base: Recipe | None = None) -> Recip
         if options.evaluate_every < 1:
             raise UsageError(f"--evaluate-every {options.evaluate_every}: must be a number of images above 0, such as 20000")
         recipe = with_settings(recipe, [f"training.evaluate_every={options.evaluate_every}"])
-    return recipe
+    return without_labels(recipe) if options.unconditional else recipe
 
 
 def check_settings(options: TrainOptions) -> None:
@@ -222,25 +223,29 @@ def images_for(recipe: Recipe, image_set: ImageSet) -> ImageSet:
     if not recipe.conditional:
         return image_set.unlabelled()
     if len(image_set.class_names) == 1:
-        plain = ", ".join(name for name, other in RECIPES.items() if not other.conditional)
         raise RecipeError(
-            f"recipe {recipe.name} with data {image_set.name}: a conditional recipe needs at least two classes. Give a "
-            f"folder for each class, or use a recipe without labels: {plain}"
+            f"recipe {recipe.name} with data {image_set.name}: its networks need at least two classes. Give a folder for each "
+            "class, or add --unconditional"
         )
     return image_set
 
 
-def check_evaluation(recipe: Recipe, image_set: ImageSet) -> None:
-    """Check that the images have the labels that evaluations during the training need.
+def fitting_labels(recipe: Recipe, image_set: ImageSet, notify: ProgressFn) -> Recipe:
+    """Return the recipe, without labels if the images have none.
+
+    Args:
+        recipe: the recipe.
+        image_set: the images.
+        notify: called with a line about a recipe that is changed.
 
     Raises:
-        UsageError: if the recipe has evaluations and the images have no labels.
+        RecipeError: if the recipe cannot do without labels.
     """
-    if recipe.training.evaluate_every and len(image_set.class_names) == 1:
-        raise UsageError(
-            f"--evaluate-every with data {image_set.name}: the classifier needs at least two classes. Omit the option, or "
-            "give data with a folder for each class"
-        )
+    if not recipe.conditional or len(image_set.class_names) > 1:
+        return recipe
+    plain = without_labels(recipe)
+    notify(f"{image_set.name} has no labels: {recipe.name} is trained without them, as with --unconditional")
+    return plain
 
 
 def check_still_grown(before: Recipe, extended: Recipe, spec: ImageSpec, images_seen: int) -> None:
