@@ -162,3 +162,28 @@ def test_images_without_labels_are_trained_without_labels(tmp_path: Path, option
     with pytest.raises(RecipeError, match=r"recipe colour without labels"):
         planned(data="plain.npz", recipe="colour")
     assert [path.name for path in tmp_path.iterdir()] == ["plain.npz"]
+
+
+def test_a_length_chosen_by_the_speed_is_said_with_the_command_that_repeats_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipe, "training_speed", lambda *_: 1000.0)
+    said: list[str] = []
+    plan = planned(said, minutes=0.5, seed=7, settings=["training.generator_pretraining=0", "penalty.gamma=0.3"])
+    images = plan.recipe.training.images
+    command = plan.command.split()
+    assert command[:2] == ["digitgan", "train"]
+    assert f"--images={images}" in plan.command.replace("--images ", "--images=")
+    assert any(plan.command in line for line in said)
+    again = planned(images=images, seed=7, settings=["training.generator_pretraining=0", "penalty.gamma=0.3"])
+    assert again.recipe == plan.recipe
+    assert again.command == ""
+
+
+def test_a_run_too_short_to_draw_anything_is_warned_of() -> None:
+    said: list[str] = []
+    assert (
+        planned(said, images=1_000)
+        .too_short()
+        .startswith("1,000 images are too few for fast to draw anything: it needs about 1,200")
+    )
+    assert any(line.startswith("warning: 1,000 images are too few") for line in said)
+    assert planned(images=2_000).too_short() == ""

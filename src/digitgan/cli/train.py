@@ -61,6 +61,8 @@ def train(options: Fields[TrainOptions], *, dry_run: Flag = False, quiet: Quiet 
         *([f"previews   {run.previews}"] if run.previews.exists() else []),
         *([f"curves     {run.curves}"] if run.curves.exists() else []),
         *([f"animation  {run.animation}"] if run.animation.exists() else []),
+        *([f"repeat     {plan.command}"] if plan.command else []),
+        *([f"note       {warning}"] if (warning := plan.too_short()) else []),
     )
     output.result(
         {
@@ -71,6 +73,8 @@ def train(options: Fields[TrainOptions], *, dry_run: Flag = False, quiet: Quiet 
             "seconds": result.seconds,
             "rollbacks": result.rollbacks,
             "finished": result.finished,
+            **({"command": plan.command} if plan.command else {}),
+            **({"warning": warning} if (warning := plan.too_short()) else {}),
         }
     )
     _end(result, received)

@@ -29,6 +29,7 @@ class TrainOptions(DataOptions):
         minutes: train for this number of minutes; the speed is measured to convert them to images
         settings: change a value of the recipe, such as penalty.gamma=0.3
         config: TOML file with a recipe; its `base` names the recipe that it changes
+        from_: start from the weights of this model or run; its recipe is the default
         unconditional: train without labels
         pretrain_discriminator: first train the discriminator alone, on real images against uniform noise
         evaluate_every: evaluate the generator after this number of images, repeatedly; keep the best model as best.safetensors
@@ -49,6 +50,7 @@ class TrainOptions(DataOptions):
     minutes: Annotated[float | None, Length, Unset] = None
     settings: Settings = ()
     config: Annotated[Path | None, Unset] = None
+    from_: Annotated[str | None, arg(name="from", metavar="MODEL|RUN", help_behavior_hint="")] = None
     unconditional: Flag = False
     pretrain_discriminator: Flag = False
     evaluate_every: Annotated[int | None, arg(metavar="IMAGES", help_behavior_hint="")] = None

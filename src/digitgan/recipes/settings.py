@@ -185,6 +185,8 @@ class TrainingRecipe:
             for digits and letters.
         balanced: If true, each class is shown equally often. Images of small classes are then repeated within an epoch, and
             some images of large classes left out.
+        freeze: Layers that do not learn, as beginnings of the names of weights, separated by commas, such as
+            "discriminator.stages.0" (Mo et al. 2020). For a training that starts from a model.
         growth: Sizes at which the networks begin, before they grow to the size of the images (Karras et al. 2018), such as
             "8@100000,16@300000": images of 8 pixels until 100,000 images have been seen, then of 16 until 300,000. A size is a
             number of pixels of the height or a part of it ("1/4"); its end is a number of images or a share of the run
@@ -215,6 +217,7 @@ class TrainingRecipe:
     batch_size: int = setting(64, low=2, high=65_536)
     mirror: bool = setting(False)
     balanced: bool = setting(False)
+    freeze: str = setting("")
     growth: str = setting("")
     growth_fade: float = setting(0.5, low=0.0, high=1.0)
     precision: str = setting("auto", names=("auto", "float32", "bfloat16"))

@@ -10,7 +10,8 @@ from digitgan.evaluation.groups import with_groups
 from digitgan.session.callbacks import Callback, CheckpointWriter, EvaluationCallback, Guard, History
 from digitgan.session.plan import TrainPlan
 from digitgan.session.record import RunRecord
-from digitgan.training import Control, NoiseSource, Trainer, check_stop_request, pretrain
+from digitgan.session.start import start_from
+from digitgan.training import CheckpointDue, Control, NoiseSource, Trainer, check_stop_request, pretrain
 
 
 @final
@@ -64,6 +65,19 @@ class TrainingComponents:
         if self.evaluation is not None:
             known = classifier_for(self._labelled, self.notify, lambda: check_stop_request(self.control))
             self.evaluation.compare_by(known.classifier)
+
+    def begin(self) -> None:
+        """Pretrain the networks, and take over the weights of the earlier model from which the run starts.
+
+        These are saved as a checkpoint at once, so that a resumed run and a rollback do not need the earlier model again.
+
+        Raises:
+            StopInPretrainingError: if the control requests a stop.
+        """
+        self.pretrain()
+        if self.plan.start is not None:
+            start_from(self.trainer, self.plan.start, self.plan.image_set, self.notify)
+            self.writer.on_event(CheckpointDue(self.trainer))
 
     def pretrain(self) -> None:
         """Pretrain the networks as the recipe requires.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
@@ -15,8 +16,8 @@ from digitgan.data.notes import counted
 from digitgan.device import arithmetic, available_devices, prepare
 from digitgan.errors import DataError, RunError, UsageError
 from digitgan.networks import ImageSpec, build_discriminator, build_generator, trained_parameters
-from digitgan.options import TrainOptions
-from digitgan.recipes import ALIASES, BLANK, Recipe, differences, find_recipe, from_toml, to_toml
+from digitgan.options import TrainOptions, arguments_of
+from digitgan.recipes import ALIASES, BLANK, RECIPES, Recipe, differences, find_recipe, from_toml, to_toml
 from digitgan.runs import RunFolder, check_out, free_run_path, open_run
 from digitgan.session.callbacks import check_tensorboard
 from digitgan.session.capacity import check_capacity
@@ -35,9 +36,13 @@ from digitgan.session.recipe import (
     with_microbatches,
     with_precision,
 )
+from digitgan.session.start import StartingPoint, started_recipe
 from digitgan.training import Ranks, checkpoints, join_ranks
 from digitgan.training.memory import MemoryEstimate, estimate_memory
 from digitgan.version import versions
+
+LEAST_OF_LENGTH = 0.01
+"""Share of a recipe's own length below which its images show nothing: `dcgan` has 3,600,000, and shows shapes after 36,000."""
 
 RUNS = Path("runs")
 """Default folder of new runs."""
@@ -60,6 +65,8 @@ class TrainPlan:
         resumed: whether the training continues an existing run.
         overwrite: whether the training replaces an existing run.
         tensorboard: whether TensorBoard event files are written.
+        command: command that repeats a training whose length was chosen by the speed of the machine; else "".
+        start: earlier model, from whose weights a new run starts; None for random weights.
         ranks: processes that torchrun started for this training; None if it runs in a single process.
     """
 
@@ -74,6 +81,8 @@ class TrainPlan:
     resumed: bool
     overwrite: bool
     tensorboard: bool = False
+    command: str = ""
+    start: StartingPoint | None = None
     ranks: Ranks | None = None
 
     @property
@@ -116,6 +125,14 @@ class TrainPlan:
             "data": self.data_record(),
             "versions": versions(),
         }
+
+    def too_short(self) -> str:
+        """Return a warning if the run is too short for its recipe to draw anything; "" otherwise."""
+        usual = RECIPES.get(self.recipe.name)
+        needed = 0 if usual is None or self.start is not None else round(LEAST_OF_LENGTH * usual.training.images)
+        if self.recipe.training.images >= needed:
+            return ""
+        return f"{self.recipe.training.images:,} images are too few for {self.recipe.name} to draw anything: it needs about {needed:,}"
 
     def memory(self) -> MemoryEstimate:
         """Estimate the memory of the training; this takes a second or two."""
@@ -171,27 +188,51 @@ def _new(options: TrainOptions, ranks: Ranks | None, notify: ProgressFn) -> Trai
     check_settings(options)  # before the data is loaded
     seed = 0 if options.seed is None else options.seed
     device, threads = prepare(options.device)
+    start = None if options.from_ is None else StartingPoint.found(options.from_)
     read = ReadOptions.of(options)
     data = DataRequest.requested(options.data, options.data_dir, options.per_class_limit, read=read)
     labelled = data.load(notify=notify)
     data, labelled = with_filled_classes(data, labelled, notify)
     for line in count_warnings(labelled):
         notify(f"warning: {line}")
-    recipe = _recipe_for(labelled, options, device, notify)
+    recipe = _recipe_for(labelled, options, device, notify, start)
     recipe = fitting_labels(recipe, labelled, notify)
     recipe = checked_recipe(with_microbatches(recipe, 1 if ranks is None else ranks.count, notify))
     image_set = images_for(recipe, labelled)
+    if start is not None:
+        start.check(recipe, image_set)
     spec = image_spec(image_set)
     recipe = with_precision(recipe, device)
     check_capacity(recipe, spec, device, len(image_set), threads)  # builds the networks on the meta device
     recipe = with_length(recipe, options, len(image_set), spec, device, notify)
     check_networks(recipe, spec)
     run = RunFolder(options.out or free_run_path(RUNS, recipe.name, Path(data.source).stem))
-    return TrainPlan(recipe, image_set, labelled, data, seed, device, threads, run, resumed=False, overwrite=options.overwrite)
+    plan = TrainPlan(recipe, image_set, labelled, data, seed, device, threads, run, resumed=False, overwrite=options.overwrite)
+    plan = dataclasses.replace(plan, start=start, command=_repeating(options, plan))
+    if plan.command:
+        notify(f"the length was chosen by the speed of this machine; to repeat it exactly: {plan.command}")
+    if warning := plan.too_short():
+        notify(f"warning: {warning}")
+    return plan
 
 
-def _recipe_for(image_set: ImageSet, options: TrainOptions, device: torch.device, notify: ProgressFn) -> Recipe:
-    """Return the requested recipe, or the one that suits the images if the options name none."""
+def _repeating(options: TrainOptions, plan: TrainPlan) -> str:
+    """Return the command that repeats a plan whose length was chosen by the speed of the machine; else ""."""
+    if options.minutes is None:
+        return ""
+    recipe = None if options.config is not None else plan.recipe.name
+    chosen = dataclasses.replace(
+        options, recipe=recipe, minutes=None, images=plan.recipe.training.images, out=None, overwrite=False
+    )
+    return shlex.join(["digitgan", "train", *arguments_of(chosen)])
+
+
+def _recipe_for(
+    image_set: ImageSet, options: TrainOptions, device: torch.device, notify: ProgressFn, start: StartingPoint | None
+) -> Recipe:
+    """Return the requested recipe; if the options name none, that of the earlier model, or the one that suits the images."""
+    if start is not None:
+        return started_recipe(requested_recipe(options, start.recipe()))
     if options.recipe is not None or options.config is not None:
         return requested_recipe(options)
     spec = image_spec(image_set.unlabelled() if options.unconditional else image_set)
@@ -205,6 +246,8 @@ def _resumed(options: TrainOptions, notify: ProgressFn) -> TrainPlan:
         raise UsageError("--resume: needs --out, the folder of the run to continue")
     if options.overwrite:
         raise UsageError("--resume, --overwrite: give only one of them")
+    if options.from_ is not None:
+        raise UsageError("--resume, --from: give only one of them; --from starts a new run")
     run = open_run(options.out)
     recipe, record = run.read_recipe(), run.read_record()
     check_resumable(run, record)
@@ -323,5 +366,10 @@ def _refuse(run: RunFolder, what: str, changes: list[str]) -> None:
         listed = "\n  ".join(changes)
         raise RunError(
             f"{run.path}: the run was started with {'other' if what == 'data' else 'another'} {what}:\n  {listed}\n"
-            "Resume it without these options, or start a new run with another --out"
+            + (
+                "Name the earlier images with --data, or go on with the new ones in a run of their own: digitgan train --from "
+                f"{run.path} --data … --out …"
+                if what == "data"
+                else "Resume it without these options, or start a new run with another --out"
+            )
         )

@@ -22,6 +22,7 @@ class RunRecord:
     Attributes:
         rollbacks: rollbacks by the guard: images seen "at" the alarm and rolled back "to", and the "alarm".
         pretraining: result of the pretraining, by network.
+        ancestry: the earlier model from which the run started; None without one.
         earlier_arithmetic: arithmetic of earlier sessions that differed from the next one, with the images seen "until" then.
     """
 
@@ -31,6 +32,7 @@ class RunRecord:
         self.history = history
         self.rollbacks: list[dict[str, Any]] = list(before.get("rollbacks", []))
         self.pretraining: dict[str, Any] = before.get("pretraining", {})
+        self.ancestry: dict[str, Any] | None = before.get("from") if plan.start is None else plan.start.record()
         self.earlier_arithmetic: list[dict[str, Any]] = list(before.get("earlier_arithmetic", []))
         self._arithmetic_before: dict[str, Any] | None = before.get("arithmetic")
 
@@ -46,6 +48,8 @@ class RunRecord:
             record["tensorboard"] = True  # a resumed run goes on writing events
         if self.earlier_arithmetic:
             record["earlier_arithmetic"] = self.earlier_arithmetic
+        if self.ancestry is not None:
+            record["from"] = self.ancestry
         if self.pretraining:
             record["pretraining"] = self.pretraining
         if status != "training":
@@ -56,8 +60,10 @@ class RunRecord:
 
     def card(self, trainer: Trainer) -> dict[str, Any]:
         """Return the card of a model file: the origin of the model."""
+        ancestry = {} if self.ancestry is None else {"from": self.ancestry}
         return {
             **self.plan.facts(),
+            **ancestry,
             "images_seen": trainer.images_seen,
             "seconds": round(self.history.seconds, 1),
             "rollbacks": len(self.rollbacks),

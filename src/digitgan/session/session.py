@@ -151,7 +151,7 @@ class TrainingSession:
                 components.prepare_evaluation()
             else:
                 components.prepare_evaluation()
-                components.pretrain()
+                components.begin()
         except StopInPretrainingError:
             plan.run.write_recipe(plan.recipe)
             components.record.write("stopped")  # without a checkpoint: --resume starts again

@@ -167,18 +167,24 @@ def newest_discriminator(folder: Path, discriminator: nn.Module) -> None:
     Raises:
         CheckpointError: if there is no complete checkpoint, or it belongs to another recipe.
     """
-    for checkpoint in reversed(checkpoints(folder)):
-        with contextlib.suppress(CheckpointError, SafetensorError):
-            saved = tensors_from_bytes(_verified(checkpoint)[_TENSORS])
-            break
-    else:
-        raise CheckpointError(f"{folder}: has no complete checkpoint; continue the run with --resume")
-    prefix = "discriminator."
+    saved, prefix = newest_tensors(folder), "discriminator."
     own = {name.removeprefix(prefix): tensor for name, tensor in saved.items() if name.startswith(prefix)}
     try:
         discriminator.load_state_dict(own)
     except RuntimeError as problem:
-        raise CheckpointError(f"{checkpoint}: the discriminator does not match recipe.toml; restore that file") from problem
+        raise CheckpointError(f"{folder}: the discriminator does not match recipe.toml; restore that file") from problem
+
+
+def newest_tensors(folder: Path) -> dict[str, Tensor]:
+    """Return the tensors of the newest complete checkpoint of a folder, see `trainer_tensors`.
+
+    Raises:
+        CheckpointError: if there is no complete checkpoint.
+    """
+    for checkpoint in reversed(checkpoints(folder)):
+        with contextlib.suppress(CheckpointError, SafetensorError):
+            return tensors_from_bytes(_verified(checkpoint)[_TENSORS])
+    raise CheckpointError(f"{folder}: has no complete checkpoint; continue the run with --resume")
 
 
 def trainer_tensors(trainer: Trainer) -> dict[str, Tensor]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from digitgan.data import Batch
+from digitgan.errors import RecipeError
 from digitgan.images import to_network
 from digitgan.networks import Discriminator, Generator, ImageSpec, build_discriminator, build_generator
 from digitgan.recipes import OptimizerRecipe, Recipe
@@ -84,6 +85,7 @@ class Trainer:
         with self.device if self.device.type == "meta" else contextlib.nullcontext():
             self.generator: Generator = build_generator(self.recipe, self.spec, self.seed).to(self.device)
             self.discriminator: Discriminator = build_discriminator(self.recipe, self.spec, self.seed).to(self.device)
+        self._freeze()
         optimizer = self.recipe.optimizer
         self.generator_optimizer = _adam(self.generator, optimizer.generator_learning_rate, optimizer)
         self.discriminator_optimizer = _adam(self.discriminator, optimizer.discriminator_learning_rate, optimizer)
@@ -96,6 +98,26 @@ class Trainer:
         self.images_seen = 0
         self.grow()
         self._drops_out = any(isinstance(layer, nn.Dropout) for layer in self.discriminator.modules())
+
+    def _freeze(self) -> None:
+        """Exclude the weights of the layers of `training.freeze` from the training.
+
+        Raises:
+            RecipeError: if no weight has such a name, or a network has no other weights.
+        """
+        for prefix in filter(None, (each.strip() for each in self.recipe.training.freeze.split(","))):
+            part, _, rest = prefix.partition(".")
+            network = {"generator": self.generator, "discriminator": self.discriminator}.get(part)
+            weights = {} if network is None else dict(network.named_parameters())
+            found = [name for name in weights if not rest or name == rest or name.startswith(f"{rest}.")]
+            asked = f'training.freeze = "{prefix}"'
+            if not found:
+                layers = sorted({".".join([part, *name.split(".")[:2]]) for name in weights})
+                raise RecipeError(f"{asked}: names no layer; there are {', '.join(layers or ['generator', 'discriminator'])}")
+            for name in found:
+                weights[name].requires_grad_(False)
+            if not any(weight.requires_grad for weight in weights.values()):
+                raise RecipeError(f"{asked}: leaves no layer of the {part} that learns")
 
     def begin_average(self) -> None:
         """Restart the moving average from the current generator."""

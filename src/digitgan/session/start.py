@@ -1,0 +1,146 @@
+"""The start of a training from an earlier model or run (`--from`)."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+from torch import Tensor
+
+from digitgan.data import ImageSet, ProgressFn
+from digitgan.data.notes import listed
+from digitgan.errors import CheckpointError, RecipeError
+from digitgan.files import file_hash
+from digitgan.model.file import Model
+from digitgan.model.registry import find_model, load
+from digitgan.networks import ImageSpec
+from digitgan.recipes import Recipe
+from digitgan.runs import RunFolder
+from digitgan.session.recipe import image_spec
+from digitgan.training import Trainer
+from digitgan.training.checkpoint import newest_tensors
+from digitgan.training.transfer import Transferred, class_dimensions, transfer
+
+
+@final
+@dataclass(frozen=True)
+class StartingPoint:
+    """An earlier model, from whose weights a training starts.
+
+    Attributes:
+        name: the name that the user gave.
+        model: the model.
+        sha256: SHA-256 of its file.
+        tensors: tensors of the newest checkpoint of its run: "generator.…", "discriminator.…", "ema.…"; None for a model alone.
+    """
+
+    name: str
+    model: Model
+    sha256: str
+    tensors: Mapping[str, Tensor] | None
+
+    @classmethod
+    def found(cls, name: str) -> StartingPoint:
+        """Return the model of a name, with the newest checkpoint if it is that of a run.
+
+        Raises:
+            DigitganError: if there is no such model, or it is damaged or of a newer version.
+        """
+        tensors = None
+        if RunFolder(Path(name)).record.is_file():
+            with contextlib.suppress(CheckpointError):
+                tensors = newest_tensors(RunFolder(Path(name)).checkpoints)
+        return cls(name, load(name), file_hash(find_model(name)), tensors)
+
+    def record(self) -> dict[str, Any]:
+        """Return the ancestry of the new run as JSON values."""
+        card = self.model.card
+        data = card.get("data")
+        return {
+            "name": self.name,
+            "sha256": self.sha256,
+            "recipe": self.model.recipe.name,
+            "images_seen": card.get("images_seen"),
+            "trained_on": data.get("name") if isinstance(data, Mapping) else None,
+            "from": card.get("from"),
+        }
+
+    def recipe(self) -> Recipe:
+        """Return the recipe of the model, with the precision of this machine."""
+        recipe = self.model.recipe
+        return dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, precision="auto"))
+
+    def check(self, recipe: Recipe, images: ImageSet) -> None:
+        """Check that the weights fit the networks of a recipe.
+
+        Raises:
+            RecipeError: if the images have another size or number of channels, or the generators differ in more than classes.
+        """
+        before, now = self.model.generator.spec, image_spec(images)
+        asked = f"--from {self.name}"
+        if (before.channels, before.height, before.width) != (now.channels, now.height, now.width):
+            colour = "grey" if before.channels == 1 else "rgb"
+            raise RecipeError(
+                f"{asked}: its model makes {_form(before)} images, and {images.name} has {_form(now)} ones; bring them "
+                f"there with --size {before.width}x{before.height} --colour {colour}"
+            )
+        if recipe.generator.family == "layered":
+            raise RecipeError(
+                f"{asked}: was imported from Keras and cannot be trained; start from the run that it was exported from"
+            )
+        mine, theirs = dataclasses.asdict(recipe.generator), dataclasses.asdict(self.model.recipe.generator)
+        if mine != theirs:
+            names = sorted(name for name in {**mine, **theirs} if mine.get(name) != theirs.get(name))
+            raise RecipeError(
+                f"{asked}: its generator has other settings than recipe {recipe.name}: {', '.join(names)}. Leave the "
+                "recipe out to take that of the model, and change further settings with --set"
+            )
+
+
+def started_recipe(recipe: Recipe) -> Recipe:
+    """Return a recipe without the pretraining that would undo the weights of the earlier model."""
+    return dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, generator_pretraining=0, pretraining=0))
+
+
+def _form(spec: ImageSpec) -> str:
+    return f"{spec.width}x{spec.height} {'grey' if spec.channels == 1 else 'RGB'}"
+
+
+def start_from(trainer: Trainer, start: StartingPoint, images: ImageSet, notify: ProgressFn) -> None:
+    """Give an untrained trainer the weights of an earlier model.
+
+    The generator, its moving average and, of a run, the discriminator are taken over. Optimisers start anew, because their
+    moments belong to another loss. A discriminator on features of the training images starts anew too: its features are those
+    of other images.
+    """
+    before, now = start.model.class_names, images.class_names
+    spec = trainer.spec
+    own = start.tensors
+    of_model = start.model.generator.state_dict()
+    generator = of_model if own is None else _part(own, "generator")
+    dimensions = class_dimensions(trainer.recipe, spec, "generator")
+    found = transfer(trainer.generator, generator, dimensions, before, now)
+    transfer(trainer.ema.generator, of_model if own is None else _part(own, "ema"), dimensions, before, now)
+    parts = ["the generator"]
+    same = trainer.recipe.discriminator == start.model.recipe.discriminator
+    if own is not None and same and trainer.recipe.training.feature_pretraining == 0:
+        of_classes = class_dimensions(trainer.recipe, spec, "discriminator")
+        transfer(trainer.discriminator, _part(own, "discriminator"), of_classes, before, now)
+        parts.append("the discriminator")
+    notify(f"starting from {' and '.join(parts)} of {start.name}{_about_classes(found)}")
+
+
+def _part(tensors: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
+    prefix = f"{part}."
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _about_classes(found: Transferred) -> str:
+    if not found.new:
+        return ""
+    kept = f"the classes {listed(list(found.kept))} are kept, and " if found.kept else ""
+    return f"; {kept}{listed(list(found.new))} begin anew"

@@ -1,0 +1,183 @@
+"""Tests of trainings that start from an earlier model or run."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+from safetensors.torch import load_file
+
+from digitgan.data import ImageSet
+from digitgan.errors import RecipeError, RunError, UsageError
+from digitgan.model.file import load_model, save_model
+from digitgan.model.registry import load
+from digitgan.networks import ImageSpec, build_discriminator, build_generator
+from digitgan.options import TrainOptions
+from digitgan.recipes import Recipe, find_recipe, with_settings
+from digitgan.session.callbacks.progress import console_printer
+from digitgan.session.plan import plan_training
+from digitgan.session.session import run_training
+from digitgan.training import Control, Trainer, checkpoints
+from digitgan.training.checkpoint import newest_tensors
+from digitgan.training.transfer import class_dimensions, transfer
+from tests import tiny
+
+CONDITIONED = {
+    "class-conditional batch norm and projection": tiny.recipe(),
+    "one-hot": tiny.recipe("generator.label_input=one-hot", "generator.norm=batch", "discriminator.label_input=one-hot"),
+    "mask": with_settings(find_recipe("mask-cgan"), ["generator.channels=[8, 8]", "discriminator.channels=[8, 8]"]),
+    "LSTM": find_recipe("lstm-cgan"),
+    "style": tiny.style(),
+    "residual": find_recipe("residual"),
+    "auxiliary classifier": find_recipe("acgan"),
+}
+
+
+@pytest.mark.parametrize("name", CONDITIONED)
+@pytest.mark.parametrize("part", ["generator", "discriminator"])
+def test_classes_keep_what_they_learned_under_their_names(name: str, part: str) -> None:
+    """With the classes in another order, some fewer and some new ones, the outputs for common classes stay the same."""
+    recipe: Recipe = CONDITIONED[name]
+    before, now = ("a", "b", "c", "d"), ("d", "x", "b", "y", "z", "a")
+    build = build_generator if part == "generator" else build_discriminator
+    old, new = build(recipe, ImageSpec(1, 28, 28, 4), 1).eval(), build(recipe, ImageSpec(1, 28, 28, 6), 2).eval()
+    found = transfer(new, old.state_dict(), class_dimensions(recipe, ImageSpec(1, 28, 28, 6), part), before, now)
+    assert (found.kept, found.new, found.unlike) == (("d", "b", "a"), ("x", "y", "z"), ())
+    noise = torch.Generator().manual_seed(0)
+    shape = (3, old.latent) if part == "generator" else (3, 1, 28, 28)  # type: ignore[union-attr]
+    inputs = torch.randn(shape, generator=noise)
+    of_old, of_new = torch.tensor([3, 1, 0]), torch.tensor([0, 2, 5])
+    with torch.no_grad():
+        one, two = old(inputs, of_old), new(inputs, of_new)
+    if part == "discriminator":
+        one, two = one.logits, two.logits
+    torch.testing.assert_close(two, one, rtol=1e-4, atol=1e-5)
+
+
+def train(options: TrainOptions) -> str:
+    """Train, and return what was said."""
+    said = io.StringIO()
+    console = Console(file=said, width=500)
+    plan = plan_training(options, console_printer(console))
+    run_training(plan, console, "none", Control())
+    return said.getvalue()
+
+
+def options(run: Path, out: Path, **more: object) -> TrainOptions:
+    return TrainOptions(from_=str(run), out=out, images=64, **more)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a run of two classes."""
+    folder = tmp_path_factory.mktemp("start")
+    noise = np.random.default_rng(0)
+    images = noise.integers(0, 256, (90, 28, 28), dtype=np.uint8)
+    np.savez(folder / "two.npz", images=images, labels=np.arange(90) % 2, class_names=np.array(["cat", "dog"]))
+    np.savez(folder / "three.npz", images=images, labels=np.arange(90) % 3, class_names=np.array(["ant", "cat", "dog"]))
+    np.savez(folder / "small.npz", images=images[:, :14, :14], labels=np.arange(90) % 2, class_names=np.array(["cat", "dog"]))
+    train(TrainOptions(recipe="fast", data=str(folder / "two.npz"), images=96, out=folder / "run", settings=tiny.SETTINGS))  # type: ignore[arg-type]
+    return folder / "run"
+
+
+def test_a_run_goes_on_with_more_data_and_records_its_ancestry(run: Path, tmp_path: Path) -> None:
+    said = train(options(run, tmp_path / "next", data=str(run.parent / "three.npz")))
+    assert "starting from the generator and the discriminator of" in said
+    assert "the classes cat, dog are kept, and ant begin anew" in said
+    record = json.loads((tmp_path / "next" / "run.json").read_text())
+    assert record["from"]["recipe"] == "fast"
+    assert record["from"]["images_seen"] == 96
+    assert record["from"]["trained_on"] == "two.npz"
+    model = load(tmp_path / "next")
+    assert model.class_names == ("ant", "cat", "dog")
+    assert model.card["from"]["sha256"] == record["from"]["sha256"]
+    train(dataclasses.replace(options(tmp_path / "next", tmp_path / "third"), data=(str(run.parent / "three.npz"),)))
+    assert json.loads((tmp_path / "third" / "run.json").read_text())["from"]["from"] == record["from"]
+
+
+def test_the_first_checkpoint_has_the_weights_of_the_run_and_a_resumed_run_needs_it_no_more(run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "next"
+    train(options(run, out, data=str(run.parent / "two.npz"), settings=("training.checkpoints=1",)))
+    assert checkpoints(out / "checkpoints")[0].name == "00000000"
+    whole = load_file(out / "model.safetensors")
+    first, begun = newest_tensors(run / "checkpoints"), load_file(out / "checkpoints" / "00000000" / "state.safetensors")
+    weights = [name for name in begun if "optimizer" not in name]
+    assert len(weights) > 20
+    for name in weights:
+        assert torch.equal(begun[name], first[name]), name
+    for later in checkpoints(out / "checkpoints")[1:]:
+        shutil.rmtree(later)
+    (out / "model.safetensors").unlink()
+    train(TrainOptions(resume=True, out=out))
+    assert load_model(out / "model.safetensors").card["from"]["images_seen"] == 96
+    again = load_file(out / "model.safetensors")
+    assert all(torch.equal(again[name], tensor) for name, tensor in whole.items())
+
+
+def test_a_model_file_alone_starts_the_generator(run: Path, tmp_path: Path) -> None:
+    said = train(options(run / "model.safetensors", tmp_path / "next", data=str(run.parent / "two.npz")))
+    assert "starting from the generator of" in said
+
+
+def test_what_cannot_start_a_training_is_refused_by_name(run: Path, tmp_path: Path) -> None:
+    two = str(run.parent / "two.npz")
+
+    def refused(error: type[Exception], reason: str, **more: object) -> None:
+        with pytest.raises(error, match=reason):
+            plan_training(options(run, tmp_path / "next", **more), lambda line: None)
+
+    refused(
+        RecipeError,
+        r"its model makes 28x28 grey images, and small\.npz has 14x14 grey ones; .*--size 28x28",
+        data=str(run.parent / "small.npz"),
+    )
+    refused(
+        RecipeError,
+        r"its model makes 28x28 grey images, and two\.npz has 28x28 RGB ones; .*--colour grey",
+        data=two,
+        colour="rgb",
+    )
+    refused(RecipeError, r"its generator has other settings than recipe style: .*family", data=two, recipe="style")
+    refused(
+        RecipeError,
+        r"its generator has other settings than recipe fast: channels",
+        data=two,
+        settings=("generator.channels=[9, 9]",),
+    )
+    refused(UsageError, "--resume, --from: give only one", data=two, resume=True)
+    model = load(run)
+    newer = tmp_path / "newer.safetensors"
+    save_model(newer, model)
+    content = newer.read_bytes().replace(b'"version":"', b'"version":"9', 1)
+    newer.write_bytes(content)
+    with pytest.raises(Exception, match=r"newer\.safetensors"):
+        plan_training(TrainOptions(from_=str(newer), data=two), lambda line: None)  # type: ignore[arg-type]
+
+
+def test_resuming_with_other_data_names_the_ways_on(run: Path) -> None:
+    with pytest.raises(RunError, match=r"(?s)started with other data.*Name the earlier images with --data, or .*--from"):
+        plan_training(TrainOptions(resume=True, out=run, data=str(run.parent / "three.npz")), lambda line: None)  # type: ignore[arg-type]
+
+
+def test_frozen_layers_do_not_learn(digits: ImageSet) -> None:
+    recipe = tiny.recipe()
+    plain = Trainer(recipe, ImageSpec(1, 28, 28, 10), 0, torch.device("cpu"))
+    names = [name.split(".")[0] for name, _ in plain.discriminator.named_parameters()]
+    frozen = with_settings(recipe, [f"training.freeze=discriminator.{names[0]}"])
+    trainer = Trainer(frozen, ImageSpec(1, 28, 28, 10), 0, torch.device("cpu"))
+    assert not all(weight.requires_grad for weight in trainer.discriminator.parameters())
+    assert all(weight.requires_grad for weight in trainer.generator.parameters())
+    for wrong, reason in (
+        ("discriminator.nothing", "names no layer; there are discriminator"),
+        ("critic", "names no layer; there are generator, discriminator"),
+        ("generator", "leaves no layer of the generator that learns"),
+    ):
+        with pytest.raises(RecipeError, match=reason):
+            Trainer(with_settings(recipe, [f"training.freeze={wrong}"]), ImageSpec(1, 28, 28, 10), 0, torch.device("cpu"))
