@@ -132,7 +132,8 @@ class TrainPlan:
         needed = 0 if usual is None or self.start is not None else round(LEAST_OF_LENGTH * usual.training.images)
         if self.recipe.training.images >= needed:
             return ""
-        return f"{self.recipe.training.images:,} images are too few for {self.recipe.name} to draw anything: it needs about {needed:,}"
+        images, name = self.recipe.training.images, self.recipe.name
+        return f"{images:,} images are too few for {name} to draw anything: it needs about {needed:,}"
 
     def memory(self) -> MemoryEstimate:
         """Estimate the memory of the training; this takes a second or two."""
