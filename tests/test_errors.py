@@ -15,7 +15,12 @@ KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and is
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_error_is_one_the_command_line_prints_and_has_an_exit_code(kind: type[Exception]) -> None:
     assert issubclass(kind, DigitganError)
-    assert kind.exit_code == {errors.DivergenceError: 3, errors.RankError: 4, errors.StoppedError: 130}.get(kind, 2)
+    assert kind.exit_code == {
+        errors.DivergenceError: 3,
+        errors.RankError: 4,
+        errors.OutOfMemoryError: 5,
+        errors.StoppedError: 130,
+    }.get(kind, 2)
     assert str(kind("mnist.npz: damaged")) == "mnist.npz: damaged"
 
 

@@ -55,7 +55,7 @@ COMMANDS = [
     ("sample --shard-size 5 --format npz", "x.npz"),
     ("write 2026", "x.jpg"),
     ("write 2026 --repeat 2", "x.png"),
-    ("walk", "x.png"),
+    ("walk", "x.jpg"),
     ("walk --format png", "x"),
     ("walk --format frames", "x.gif"),
     ("invert seven.png", "x.gif"),

@@ -166,7 +166,7 @@ def test_half_of_the_images_are_mirrored_by_seed_and_position(digits: ImageSet) 
 def test_balanced_epochs_show_each_class_equally_often_and_each_image_in_turn() -> None:
     labels = np.repeat([0, 1, 3], [90, 9, 1]).astype(np.int64)  # class 2 has no images
     images = ImageSet(np.arange(100, dtype=np.uint8)[:, None, None], labels, ("a", "b", "c", "d"), "uneven")
-    batches = Batches(images, 10, seed=3, balanced=True)
+    batches = Batches(images, 10, seed=3, balance="uniform")
     shown = np.concatenate([batches.at(seen).images.numpy().ravel() for seen in range(0, 3000, 10)])
     for epoch in shown.reshape(30, 100):
         assert np.bincount(labels[epoch], minlength=4).tolist() == [34, 33, 0, 33]
@@ -175,5 +175,15 @@ def test_balanced_epochs_show_each_class_equally_often_and_each_image_in_turn() 
     assert times[90:99].tolist() == [110] * 9
     assert times[99] == 990
     assert not np.array_equal(shown[:100], shown[100:200])
-    np.testing.assert_array_equal(batches.at(1234).images, Batches(images, 10, seed=3, balanced=True).at(1234).images)
-    assert not np.array_equal(shown[:100], Batches(images, 100, seed=4, balanced=True).at(0).images.numpy().ravel())
+    np.testing.assert_array_equal(batches.at(1234).images, Batches(images, 10, seed=3, balance="uniform").at(1234).images)
+    assert not np.array_equal(shown[:100], Batches(images, 100, seed=4, balance="uniform").at(0).images.numpy().ravel())
+
+
+def test_shares_by_the_square_root_lie_between_those_of_images_and_equal_ones() -> None:
+    counts = {0: 900, 1: 100, 2: 4}
+    labels = np.repeat(list(counts), list(counts.values())).astype(np.int64)
+    images = ImageSet(np.zeros((1004, 2, 2), np.uint8), labels, ("a", "b", "c"), "uneven")
+    shown = np.bincount(Batches(images, 1004, seed=0, balance="square-root").at(0).labels.numpy())
+    np.testing.assert_allclose(shown, [1004 * root / 42 for root in (30, 10, 2)], atol=1)
+    assert shown.sum() == 1004
+    assert np.bincount(Batches(images, 1004, seed=0).at(0).labels.numpy()).tolist() == [900, 100, 4]

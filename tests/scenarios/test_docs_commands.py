@@ -99,7 +99,9 @@ def test_the_commands_of_a_page_run(page: Path, workplace: Digitgan, digitgan: D
 def _place(command: str) -> int:
     """Runs are trained before they are used, and what is imported is exported before; otherwise in the page's order."""
     first = command.split()[1]
-    return ["train", "export"].index(first) if first in ("train", "export") else 2
+    if first == "train":
+        return int("--from" in command or "--resume" in command)
+    return 2 if first == "export" else 3
 
 
 def _replacing(argv: list[str]) -> list[str]:

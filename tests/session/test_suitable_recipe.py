@@ -60,10 +60,10 @@ def test_the_choice_is_said_in_one_line_and_recorded(tmp_path: Path, monkeypatch
     pixels = np.random.default_rng(0).integers(0, 256, (1200, 16, 16, 3), dtype=np.uint8)
     np.savez("set.npz", images=pixels, labels=np.arange(1200) % 2)
     said: list[str] = []
-    plan = plan_training(TrainOptions(data="set.npz", images=128), said.append)
+    plan = plan_training(TrainOptions(data="set.npz", images=4000), said.append)
     assert plan.recipe.name == "colour"
-    assert [line for line in said if "colour" in line and "16x16" in line] == said
-    named = plan_training(TrainOptions("fast", data="set.npz", images=128), said.append)
+    assert [line for line in said if "colour" in line and "16x16" in line] == said[:1]
+    named = plan_training(TrainOptions("fast", data="set.npz", images=2000), said.append)
     assert named.recipe.name == "fast"
     assert len(said) == 1
 

@@ -168,3 +168,29 @@ def test_a_port_in_use_is_refused(studio: Studio, tmp_path: Path) -> None:
     done = processes.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 2
     assert f"--port {port}" in done.stderr
+
+
+@pytest.mark.parametrize("path", ["/api/v1/models", "/api/v1/runs", "/api/v1/sample", "/api/v1/runs/none/events"])
+def test_a_head_request_is_answered_as_the_get_request_without_a_body(studio: Studio, path: str) -> None:
+    status, headers = raw(studio, path, "HEAD")
+    expected, others = raw(studio, path)
+    assert (status, headers["content-type"]) == (expected, others["content-type"])
+
+
+def test_the_head_of_a_stream_of_events_ends(studio: Studio) -> None:
+    (name, *_) = [run["name"] for run in studio.get("/api/v1/runs").json()["runs"]]
+    status, headers = raw(studio, f"/api/v1/runs/{name}/events", "HEAD")
+    assert (status, headers["content-type"].partition(";")[0]) == (200, "text/event-stream")
+
+
+def test_a_browser_without_the_token_gets_a_page_that_asks_for_it(open_to_others: Studio) -> None:
+    there = open_to_others
+    for path in ("/", "/docs", "/?token=wrong"):
+        page = there.get(path, headers={"Accept": "text/html,application/xhtml+xml"})
+        assert page.status_code == 401
+        assert "This page needs a token" in page.text
+        assert '<form method="get" action="/">' in page.text
+        assert "form-action 'self'" in page.headers["content-security-policy"]
+        assert page.headers["x-content-type-options"] == "nosniff"
+        assert there.token not in page.text
+    assert there.get("/api/v1/models", headers={"Accept": "text/html"}).json()["error"].startswith("missing or wrong token")

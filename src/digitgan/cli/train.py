@@ -62,6 +62,7 @@ def train(options: Fields[TrainOptions], *, dry_run: Flag = False, quiet: Quiet 
         *([f"curves     {run.curves}"] if run.curves.exists() else []),
         *([f"animation  {run.animation}"] if run.animation.exists() else []),
         *([f"repeat     {plan.command}"] if plan.command else []),
+        *(f"warning    {each}" for each in result.warnings),
         *([f"note       {warning}"] if (warning := plan.too_short()) else []),
     )
     output.result(
@@ -73,6 +74,7 @@ def train(options: Fields[TrainOptions], *, dry_run: Flag = False, quiet: Quiet 
             "seconds": result.seconds,
             "rollbacks": result.rollbacks,
             "finished": result.finished,
+            "warnings": list(result.warnings),
             **({"command": plan.command} if plan.command else {}),
             **({"warning": warning} if (warning := plan.too_short()) else {}),
         }

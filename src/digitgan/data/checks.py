@@ -50,7 +50,7 @@ def count_warnings(images: ImageSet) -> list[str]:
         most, least = max(filled, key=filled.__getitem__), min(filled, key=filled.__getitem__)
         lines.append(
             f"the classes are uneven, from {filled[most]:,} images of {most} to {filled[least]:,} of {least}: rare classes "
-            "become worse; --set training.balanced=true shows each class equally often"
+            "become worse; --set training.balance=uniform shows each class equally often, square-root lies between"
         )
     if empty := [name for name, count in counts.items() if not count]:
         lines.append(f"no images of {listed(empty)}: a training leaves these classes out")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, final
@@ -65,7 +65,7 @@ class Batches:
         device: torch.device | str = "cpu",
         *,
         mirror: bool = False,
-        balanced: bool = False,
+        balance: str = "none",
     ) -> None:
         """Prepare an image set for batching.
 
@@ -75,7 +75,8 @@ class Batches:
             seed: the seed of the order.
             device: the device of the batches.
             mirror: whether half of the images are mirrored from left to right, as a function of the seed and the position.
-            balanced: whether an epoch shows each class equally often, instead of each image once.
+            balance: share of each class in an epoch: "none" shows each image once, "uniform" each class equally often, and
+                "square-root" each class by the square root of its number of images.
 
         Raises:
             UsageError: if `batch_size` is below 1.
@@ -87,7 +88,9 @@ class Batches:
         self._seed = seed
         self._mirror = mirror
         classes = [np.flatnonzero(image_set.labels == label) for label in range(len(image_set.class_names))]
-        self._classes = [indices for indices in classes if len(indices)] if balanced else []
+        self._classes = [indices for indices in classes if len(indices)] if balance != "none" else []
+        weights = [1.0 if balance == "uniform" else len(indices) ** 0.5 for indices in self._classes]
+        self._shares = _whole_shares(weights, self._count)
         self._take = _batch_maker(image_set, torch.device(device))
         # A batch across the end of an epoch needs two orders.
         self._order = lru_cache(maxsize=2)(self._draw_order)
@@ -123,19 +126,28 @@ class Batches:
         return self._balanced(epoch)[order] if self._classes else order
 
     def _balanced(self, epoch: int) -> Indices:
-        """Return the images of an epoch that shows each class equally often, class by class.
+        """Return the images of an epoch in which each class has its share, class by class.
 
         Each class is an endless sequence of permutations of its images, and each epoch takes the next part of it.
         """
         parts = []
         for place, indices in enumerate(self._classes):
-            share, rest = divmod(self._count, len(self._classes))
-            share += place < rest
+            share = self._shares[place]
             rounds_of_epoch = range(epoch * share // len(indices), -(-(epoch + 1) * share // len(indices)))
             rounds = [rng.permutation(self._seed, f"order of class {place}", each, len(indices)) for each in rounds_of_epoch]
             begin = epoch * share - rounds_of_epoch.start * len(indices)
             parts.append(indices[np.concatenate(rounds)[begin : begin + share]])
         return np.concatenate(parts)
+
+
+def _whole_shares(weights: Sequence[float], total: int) -> list[int]:
+    """Return whole numbers in proportion to weights, whose sum is `total`; the first of equal remainders are rounded up."""
+    exact = [total * weight / sum(weights) for weight in weights]
+    shares = [int(each) for each in exact]
+    left = total - sum(shares)
+    for place in sorted(range(len(exact)), key=lambda place: shares[place] - exact[place])[:left]:
+        shares[place] += 1
+    return shares
 
 
 def _batch_maker(image_set: ImageSet, device: torch.device) -> Callable[[Indices], Batch]:

@@ -35,7 +35,7 @@ MNIST_IMAGES: Final = 60_000
 
 _AS_IT_IS: Final = EmaRecipe(decay=0.0, statistics="running")
 _NO_PENALTY: Final = PenaltyRecipe(name="none")
-_NO_GUARD: Final = GuardRecipe(discriminator_collapse=False, mode_collapse=False)
+_NO_GUARD: Final = GuardRecipe(discriminator_collapse=False, divergence=False, mode_collapse=False)
 _CROSS_ENTROPY: Final = LossRecipe(name="binary-cross-entropy")
 _SUMMED_CROSS_ENTROPY: Final = LossRecipe(name="non-saturating")
 

@@ -183,8 +183,9 @@ class TrainingRecipe:
         batch_size: Number of real images in a step, and of fake images, 2 to 65,536.
         mirror: If true, half of the training images are mirrored from left to right, differently in each epoch. This is wrong
             for digits and letters.
-        balanced: If true, each class is shown equally often. Images of small classes are then repeated within an epoch, and
-            some images of large classes left out.
+        balance: Share of each class in an epoch: "none" for that of its images, "uniform" for equal shares, "square-root" for
+            shares by the square root of the number of images. Images of small classes are then repeated within an epoch, and
+            some images of large classes left out. The labels of the fakes follow.
         freeze: Layers that do not learn, as beginnings of the names of weights, separated by commas, such as
             "discriminator.stages.0" (Mo et al. 2020). For a training that starts from a model.
         growth: Sizes at which the networks begin, before they grow to the size of the images (Karras et al. 2018), such as
@@ -216,7 +217,7 @@ class TrainingRecipe:
     images: int = setting(75_000, low=1, high=10**12)
     batch_size: int = setting(64, low=2, high=65_536)
     mirror: bool = setting(False)
-    balanced: bool = setting(False)
+    balance: str = setting("none", names=("none", "square-root", "uniform"))
     freeze: str = setting("")
     growth: str = setting("")
     growth_fade: float = setting(0.5, low=0.0, high=1.0)
@@ -246,12 +247,15 @@ class GuardRecipe:
         learning_rate_factor: Factor of both learning rates after each rollback, in [0.01, 1].
         discriminator_collapse: If true, the guard acts on a discriminator that separates all real and fake images, or that
             gives all images the same score.
+        divergence: If true, the guard acts on losses and weights that have grown to many times their earlier size. It warns of
+            them before, and otherwise.
         mode_collapse: If true, the guard acts on previews whose images are nearly identical within each class.
     """
 
     rollbacks: int = setting(3, low=0, high=100)
     learning_rate_factor: float = setting(0.5, low=0.01, high=1.0)
     discriminator_collapse: bool = setting(True)
+    divergence: bool = setting(True)
     mode_collapse: bool = setting(True)
 
 

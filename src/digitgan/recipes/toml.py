@@ -162,6 +162,8 @@ def _merged_section(section: Any, name: str, values: Mapping[str, Any], source: 
     changed = {}
     for key, value in values.items():
         where = f"{source}{_line_of(key, text)}"
+        if (name, key) == ("training", "balanced") and isinstance(value, bool):  # the name of an earlier version
+            key, value = "balance", "uniform" if value else "none"
         if key not in fields:
             family = f" of family {section.family!r}" if name in FAMILY_SECTIONS else ""
             raise RecipeError(f"{where}: unknown setting {key!r} in section {name!r}{family}: {nearest(key, fields)}")

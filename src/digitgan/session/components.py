@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any, final
 
-from digitgan.data import Batches, ProgressFn
+from digitgan.data import Batches, ImageSet, ProgressFn
+from digitgan.errors import DigitganError
 from digitgan.evaluation import classifier_for
 from digitgan.evaluation.groups import with_groups
+from digitgan.evaluation.sources import with_classes_of
 from digitgan.session.callbacks import Callback, CheckpointWriter, EvaluationCallback, Guard, History
+from digitgan.session.callbacks.health import MANY_EPOCHS
 from digitgan.session.plan import TrainPlan
 from digitgan.session.record import RunRecord
 from digitgan.session.start import start_from
@@ -41,10 +44,11 @@ class TrainingComponents:
         self.control = control
         self.notify = notify if plan.ranks is None else plan.ranks.notifying(notify)
         self.trainer, self.batches, self.noise_source = build_trainer(plan)
-        self.guard = Guard(plan.recipe, control, plan.image_set)
+        self.guard = Guard(plan.recipe, control, plan.image_set, self.notify, _held_out(plan))
         self.history = History(plan.run, plan.recipe, self.batches.images_an_epoch)
         control.on_continue = self.history.skip_suspension
         self.record = RunRecord(plan, self.trainer, self.history, before)
+        self.record.warnings = self.guard.warnings
         self.trainer.rollbacks = [rollback["to"] for rollback in self.record.rollbacks]
         self.stateful: dict[str, Callback] = {"history": self.history, "guard": self.guard}
         self.writer = CheckpointWriter(plan.run, self.noise_source, self.stateful, plan.image_set.class_names, self.record.card)
@@ -90,10 +94,25 @@ class TrainingComponents:
         )
 
 
+def _held_out(plan: TrainPlan) -> ImageSet | None:
+    """Return the test images, with which overfitting is noticed; None without them, and for a run of few epochs."""
+    if plan.recipe.training.images < MANY_EPOCHS * len(plan.image_set):
+        return None
+    try:
+        if "test" not in plan.data.splits():
+            return None
+        found = with_classes_of(plan.data.resolved(plan.labelled).load("test"), plan.labelled)
+    except DigitganError:
+        return None  # the training does not need them
+    if not plan.recipe.conditional:
+        return found.unlabelled()
+    return found if found.class_names == plan.image_set.class_names else None
+
+
 def build_trainer(plan: TrainPlan) -> tuple[Trainer, Batches, NoiseSource]:
     """Return the untrained trainer of a plan, its batches and its noise."""
     size, recipe = plan.recipe.training.batch_size, plan.recipe
     trainer = Trainer(recipe, plan.spec, plan.seed, plan.device, plan.ranks)
     training = recipe.training
-    batches = Batches(plan.image_set, size, plan.seed, plan.device, mirror=training.mirror, balanced=training.balanced)
+    batches = Batches(plan.image_set, size, plan.seed, plan.device, mirror=training.mirror, balance=training.balance)
     return trainer, batches, trainer.noise_source()

@@ -280,6 +280,11 @@ def check_networks(recipe: Recipe, spec: ImageSpec) -> None:
     with torch.device("meta"):
         growth_of(recipe, build_generator(recipe, spec), build_discriminator(recipe, spec))
     operations_of(recipe.augmentation, spec.channels)
+    if recipe.training.balance != "none" and spec.classes == 1:
+        raise RecipeError(
+            f'training.balance = "{recipe.training.balance}" with images without labels: there are no classes to balance. Set '
+            'balance = "none"'
+        )
     if recipe.augmentation.name != "none" and min(spec.height, spec.width) == 1:
         raise RecipeError(
             f'augmentation.name = "{recipe.augmentation.name}" with images of {spec.width}x{spec.height}: images with a side '

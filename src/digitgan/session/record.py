@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, final
 
 from digitgan.session.callbacks import History
@@ -22,6 +23,7 @@ class RunRecord:
     Attributes:
         rollbacks: rollbacks by the guard: images seen "at" the alarm and rolled back "to", and the "alarm".
         pretraining: result of the pretraining, by network.
+        warnings: warnings of the guard, by their kind.
         ancestry: the earlier model from which the run started; None without one.
         earlier_arithmetic: arithmetic of earlier sessions that differed from the next one, with the images seen "until" then.
     """
@@ -34,6 +36,7 @@ class RunRecord:
         self.pretraining: dict[str, Any] = before.get("pretraining", {})
         self.ancestry: dict[str, Any] | None = before.get("from") if plan.start is None else plan.start.record()
         self.earlier_arithmetic: list[dict[str, Any]] = list(before.get("earlier_arithmetic", []))
+        self.warnings: Mapping[str, str] = {}
         self._arithmetic_before: dict[str, Any] | None = before.get("arithmetic")
 
     def write(self, status: str, **further: Any) -> None:
@@ -50,6 +53,8 @@ class RunRecord:
             record["earlier_arithmetic"] = self.earlier_arithmetic
         if self.ancestry is not None:
             record["from"] = self.ancestry
+        if self.warnings:
+            record["warnings"] = list(self.warnings.values())
         if self.pretraining:
             record["pretraining"] = self.pretraining
         if status != "training":

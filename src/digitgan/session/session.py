@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import html
 import json
@@ -53,6 +54,7 @@ class TrainingResult:
         seconds: training time, including earlier sessions.
         finished: False if the training was stopped before its end.
         rollbacks: number of rollbacks by the guard.
+        warnings: warnings of the guard.
     """
 
     run: Path
@@ -61,6 +63,7 @@ class TrainingResult:
     seconds: float
     finished: bool
     rollbacks: int
+    warnings: tuple[str, ...] = ()
 
     def _repr_html_(self) -> str:
         """Return the result for a notebook: its facts, and the last preview."""
@@ -166,6 +169,7 @@ class TrainingSession:
             _draw_pictures(plan.run)
             raise
         result = _result(plan, components.trainer, components.history.seconds)
+        result = dataclasses.replace(result, warnings=tuple(components.guard.warnings.values()))
         components.record.write("finished" if result.finished else "stopped")
         self._report_evaluation_time()
         _draw_pictures(plan.run)

@@ -49,6 +49,22 @@ HEADERS: Final = (
 )
 
 
+TOKEN_PAGE: Final = b"""<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>digitgan: token needed</title>
+<h1>This page needs a token</h1>
+<p>The program that serves it has printed an address with the token. Open that address, or enter the token here.</p>
+<form method="get" action="/">
+<label>Token <input name="token" type="password" autocomplete="off" required autofocus></label>
+<button>Open</button>
+</form>
+</html>
+"""
+"""The page for a browser without the token."""
+
+
 @final
 @dataclass(frozen=True)
 class AccessPolicy:
@@ -84,6 +100,9 @@ class AccessControl:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         given, in_address = self._given_token(headers, scope)
         refusal = self._refusal(headers, given, scope)
+        if refusal is not None and refusal[0] == 401 and _is_for_people(headers, scope):
+            await _ask_for_token(send)
+            return
         if refusal is not None:
             await send_error(send, *refusal, headers=HEADERS)
             return
@@ -147,6 +166,52 @@ class _Body:
         if self._count > self._limit:
             raise HTTPException(413, _too_large(self._limit))  # FastAPI re-raises it while it reads the body
         return message
+
+
+def _is_for_people(headers: MutableMapping[str, str], scope: Scope) -> bool:
+    """Return whether a browser asks for a page."""
+    return scope["method"] == "GET" and "text/html" in headers.get("accept", "") and not scope["path"].startswith("/api/")
+
+
+async def _ask_for_token(send: Send) -> None:
+    """Send a page that asks for the token, and leads to the address with it."""
+    policy = POLICY.replace("form-action 'none'", "form-action 'self'")
+    headers = [
+        (b"content-type", b"text/html; charset=utf-8"),
+        (b"content-length", str(len(TOKEN_PAGE)).encode()),
+        (b"content-security-policy", policy.encode()),
+        *HEADERS[1:],
+    ]
+    await send({"type": "http.response.start", "status": 401, "headers": headers})
+    await send({"type": "http.response.body", "body": TOKEN_PAGE})
+
+
+@final
+class HeadRequests:
+    """ASGI middleware that answers a HEAD request as the GET request of the same address, without the body."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request according to the ASGI specification."""
+        if scope["type"] != "http" or scope["method"] != "HEAD" or not scope["path"].startswith("/api/"):
+            await self.app(scope, receive, send)
+            return
+        answered = False
+
+        async def received() -> Message:
+            return {"type": "http.disconnect"} if answered else await receive()
+
+        async def headers_alone(message: Message) -> None:
+            nonlocal answered
+            if message["type"] == "http.response.start":
+                await send(message)
+            elif not answered:
+                answered = True  # a stream of events has no end: its reader is gone
+                await send({"type": "http.response.body", "body": b""})
+
+        await self.app({**scope, "method": "GET"}, received, headers_alone)
 
 
 def _limit_of(scope: Scope) -> int:

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from digitgan.device import use_threads
 from digitgan.errors import DigitganError, nearest
 from digitgan.studio import data_routes, image_routes, run_routes
-from digitgan.studio.access import AccessControl, AccessPolicy, Admission
+from digitgan.studio.access import AccessControl, AccessPolicy, Admission, HeadRequests
 from digitgan.studio.batcher import DynamicBatcher
 from digitgan.studio.errors import BusyError, NotThereError, StateError
 from digitgan.studio.metrics import Counting, Metrics
@@ -97,6 +97,7 @@ def create_app(runs: Path, access_policy: AccessPolicy, device: str = "cpu", dat
         return FileResponse(page / "docs.html")
 
     app.mount("/", StaticFiles(directory=page, html=True), name="page")
+    app.add_middleware(HeadRequests)
     app.add_middleware(Admission, refused=services.metrics.turned_away.inc)
     app.add_middleware(AccessControl, access_policy=access_policy)
     # The middleware added last runs first, so rejected requests are counted too.

@@ -189,7 +189,8 @@ def _seconds_left(facts: dict[str, Any], history: list[dict[str, Any]]) -> float
 def _alarms(record: dict[str, Any]) -> list[str]:
     """Return the messages of the guard."""
     told = [alarm["alarm"] for alarm in _rollbacks(record) if isinstance(alarm, dict) and isinstance(alarm.get("alarm"), str)]
-    diagnosis = record.get("diagnosis")
+    diagnosis, warnings = record.get("diagnosis"), record.get("warnings")
+    told += [each for each in (warnings if isinstance(warnings, list) else []) if isinstance(each, str)]
     return [*told, *([diagnosis] if isinstance(diagnosis, str) and diagnosis not in told else [])]
 
 

@@ -68,8 +68,7 @@ class MemoryEstimate:
 def estimate_memory(recipe: Recipe, spec: ImageSpec, device: torch.device, images: int, threads: int) -> MemoryEstimate:
     """Estimate the memory of a training, at the full size of its networks.
 
-    The estimate is within 30 % of the measured peak for the recipes, images of 28 to 128 pixels and batches of 16 to 256
-    (`benchmarks/memory.py`).
+    `benchmarks/memory.py` compares it with the measured peak of trainings of two steps.
 
     Args:
         recipe: recipe with a resolved precision.

@@ -1,32 +1,37 @@
-"""The guard: detects a failing training and requests a rollback.
+"""The guard: detects a failing training, warns, and requests a rollback.
 
-The guard detects three failures:
+The guard detects four failures:
 
 - values that are not finite, in the losses of every chunk of steps, and in weights and optimisers before anything is saved;
 - a collapsed discriminator, which always separates real from fake images or gives all images the same score;
-- mode collapse of the generator, where all previews of a class show one picture.
+- mode collapse of the generator, where all previews of a class show one picture;
+- losses or weights that have grown to many times their earlier size.
+
+Before, and for overfitting and classes without variety, it warns. In recipes whose guard does not act, it only warns.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Final, final
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from digitgan.data import ImageSet
+from digitgan.data import ImageSet, ProgressFn, silent
 from digitgan.images import Picture
 from digitgan.recipes import Recipe
 from digitgan.session.callbacks.base import Callback
+from digitgan.session.callbacks.health import Magnitudes, OverfittingWatch, Sign, poor_classes
 from digitgan.session.callbacks.history import RunningMeans
 from digitgan.training import (
     Control,
     Due,
     Ended,
     Event,
+    PreviewDue,
     Stepped,
     StepReport,
     Trainer,
@@ -82,9 +87,28 @@ class Guard(Callback):
         recipe: recipe of the run.
         control: control of the loop.
         image_set: training images, which give the variety of real images.
+        warn: receives each warning once.
+        held_out: real images that the training does not see, with which overfitting is noticed; None without them.
+
+    Attributes:
+        warnings: the warnings of the run, by their kind.
     """
 
-    def __init__(self, recipe: Recipe, control: Control, image_set: ImageSet) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        control: Control,
+        image_set: ImageSet,
+        warn: ProgressFn = silent,
+        held_out: ImageSet | None = None,
+    ) -> None:
+        self.warnings: dict[str, str] = {}
+        self._warn = warn
+        self._magnitudes = Magnitudes()
+        self._overfitting = None if held_out is None else OverfittingWatch(image_set, held_out)
+        self._class_names = image_set.class_names
+        self._real_varieties = varieties_of(*_some_of_each_class(image_set))
+        self._score_fake = 0.0
         self.recipe = recipe
         self.control = control
         self.real_variety = variety_of(*_some_of_each_class(image_set))
@@ -98,18 +122,28 @@ class Guard(Callback):
             self._add_step(event.report)
         elif isinstance(event, Due | Ended):
             self._check_weights(event.trainer)
+            if isinstance(event, PreviewDue) and self._overfitting is not None and self.control.alarm is None:
+                self._report(self._overfitting.look(event.trainer, self._score_fake), event.trainer.images_seen)
 
     def check_preview(self, images: Picture, labels: npt.NDArray[np.int64], images_seen: int) -> None:
         """Check a preview: uint8 images (n, height, width[, channels]) and their labels (n,)."""
         if not self.recipe.guard.mode_collapse or not self.real_variety:
             return
-        variety = variety_of(images, labels) / self.real_variety
+        varieties = varieties_of(images, labels)
+        variety = _mean(varieties.values()) / self.real_variety
         training = self.recipe.training
         if images_seen < WARM_UP_STEPS * training.batch_size:
             return
         expected = self.had_variety or images_seen >= WARM_UP * training.images
         self.had_variety = self.had_variety or variety > 2 * COLLAPSED
         self.collapsed_previews = self.collapsed_previews + 1 if variety < COLLAPSED and expected else 0
+        if expected:
+            shares = {
+                self._class_names[label]: varieties[label] / real
+                for label, real in self._real_varieties.items()
+                if real > 0 and label in varieties
+            }
+            self._report(poor_classes(shares, COLLAPSED / 2), images_seen)
         if self.collapsed_previews >= PREVIEWS_IN_A_ROW:
             self.control.raise_alarm(
                 f"mode collapse at {images_seen:,} images: the previews of a class have {variety:.0%} of the variety of real "
@@ -118,7 +152,7 @@ class Guard(Callback):
             )
 
     def state(self) -> dict[str, Any]:
-        """Return the sums of the current chunk and the counts of consecutive findings."""
+        """Return the sums of the current chunk and the counts of consecutive signs."""
         return {
             "steps": self.steps,
             "sums": self.averages.state(),
@@ -126,6 +160,10 @@ class Guard(Callback):
             "same_scores": self.same_scores,
             "collapsed_previews": self.collapsed_previews,
             "had_variety": self.had_variety,
+            "warnings": self.warnings,
+            "magnitudes": self._magnitudes.state(),
+            "overfitting": 0 if self._overfitting is None else self._overfitting.in_a_row,
+            "score_fake": self._score_fake,
         }
 
     def restore(self, state: dict[str, Any], images_seen: int) -> None:
@@ -133,6 +171,12 @@ class Guard(Callback):
         self.steps, self.separating, self.same_scores = state["steps"], state["separating"], state["same_scores"]
         self.collapsed_previews, self.had_variety = state["collapsed_previews"], state["had_variety"]
         self.averages.restore(state["sums"])
+        self.warnings.clear()
+        self.warnings.update(state.get("warnings", {}))
+        self._magnitudes.restore(state.get("magnitudes", {}))
+        self._score_fake = state.get("score_fake", 0.0)
+        if self._overfitting is not None:
+            self._overfitting.in_a_row = state.get("overfitting", 0)
 
     def reset(self) -> None:
         """Reset the sums and the counts, so that each attempt after a rollback has the full patience."""
@@ -155,6 +199,9 @@ class Guard(Callback):
     def _check_means(self, images_seen: int) -> None:
         means = self.averages.means()
         self._check_finite(means, images_seen)
+        if self.control.alarm is None:
+            self._score_fake = means["score_fake"]
+            self._report(self._magnitudes.of_losses(means), images_seen)
         separates = min(means["accuracy_real"], means["accuracy_fake"]) >= SEPARATED
         self.separating = self.separating + 1 if separates else 0
         self.same_scores = self.same_scores + 1 if means["gap"] < SAME_SCORE else 0
@@ -190,6 +237,19 @@ class Guard(Callback):
         wrong = [name for name, tensors in kept.items() if not all(bool(tensor.isfinite().all()) for tensor in tensors)]
         if wrong:
             self._diverged(" and ".join(wrong), trainer.images_seen)
+            return
+        networks = {"generator": trainer.generator.parameters(), "discriminator": trainer.discriminator.parameters()}
+        self._report(self._magnitudes.of_weights(networks), trainer.images_seen)
+
+    def _report(self, sign: Sign | None, images_seen: int) -> None:
+        """Raise an alarm for a severe sign if the guard of the recipe acts; else warn, once of each kind."""
+        if sign is None:
+            return
+        if sign.severe and self.recipe.guard.divergence:
+            self.control.raise_alarm(f"divergence at {images_seen:,} images: {sign.text}")
+        elif sign.kind not in self.warnings:
+            self.warnings[sign.kind] = f"at {images_seen:,} images: {sign.text}"
+            self._warn(f"guard: warning {self.warnings[sign.kind]}")
 
     def _diverged(self, what: str, images_seen: int) -> None:
         self.control.raise_alarm(
@@ -217,13 +277,22 @@ def variety_of(images: Picture, labels: npt.NDArray[np.int64]) -> float:
     Returns:
         The variety, 0 to 255; 0 if no class has two images.
     """
-    found = []
+    return _mean(varieties_of(images, labels).values())
+
+
+def varieties_of(images: Picture, labels: npt.NDArray[np.int64]) -> dict[int, float]:
+    """Compute the variety of the images of each class with at least two images, see `variety_of`."""
+    found = {}
     for label in np.unique(labels):
         pixels = images[labels == label].reshape(int((labels == label).sum()), -1).astype(np.float64)
         if len(pixels) > 1:
             distances = torch.pdist(torch.from_numpy(pixels)) / math.sqrt(pixels.shape[1])
-            found.append(float(distances.mean()))
-    return sum(found) / len(found) if found else 0.0
+            found[int(label)] = float(distances.mean())
+    return found
+
+
+def _mean(values: Collection[float]) -> float:
+    return sum(values) / len(values) if values else 0.0
 
 
 def _some_of_each_class(image_set: ImageSet) -> tuple[Picture, npt.NDArray[np.int64]]:
