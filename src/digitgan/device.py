@@ -234,14 +234,26 @@ def _free_memory() -> int | None:
     """Return the free memory of the machine."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+        found = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
+        if found:
+            return found[0]
     with contextlib.suppress(ValueError, OSError, AttributeError):
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
     return None
 
 
-def _free_in_group(root: Path = Path("/sys/fs/cgroup")) -> int | None:
-    """Return what the control group of this process may still take; None without a limit. Files in its cache can be freed."""
+def _free_in_group() -> int | None:
+    """Return what the control group of this process and those around it may still take; None without a limit."""
+    folders = [Path("/sys/fs/cgroup")]
+    with contextlib.suppress(OSError, ValueError):
+        lines = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
+        inner = next((line[3:].strip("/") for line in lines if line.startswith("0::")), "")
+        folders += [folders[0] / each for each in (Path(inner), *Path(inner).parents) if str(each) != "."]
+    return min((free for folder in folders if (free := _free_in(folder)) is not None), default=None)
+
+
+def _free_in(root: Path) -> int | None:
+    """Return what a control group may still take; None without a limit. Files in its cache can be freed."""
     for limit, usage, statistics, freeable in (
         ("memory.max", "memory.current", "memory.stat", "inactive_file"),
         ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat", "total_inactive_file"),

@@ -60,7 +60,7 @@ class DivergenceError(DigitganError):
 
 
 class OutOfMemoryError(DigitganError):
-    """A command that needs more memory than there is; what is on disk is complete."""
+    """A command that needs more memory than there is; files that are saved are complete."""
 
     exit_code = 5
 

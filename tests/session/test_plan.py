@@ -155,7 +155,7 @@ def test_options_that_cannot_be_meant_are_refused(
     "options", [{}, {"recipe": "style"}, {"recipe": "mask-cgan"}, {"recipe": "dcgan", "evaluate_every": 100}]
 )
 def test_images_without_labels_are_trained_without_labels(tmp_path: Path, options: dict[str, Any]) -> None:
-    np.savez("plain.npz", images=np.zeros((40, 28, 28), np.uint8))
+    np.savez("plain.npz", images=np.zeros((100, 28, 28), np.uint8))
     plan = planned(data="plain.npz", **options)
     assert not plan.recipe.conditional
     assert plan.spec.classes == 1

@@ -181,3 +181,33 @@ def test_frozen_layers_do_not_learn(digits: ImageSet) -> None:
     ):
         with pytest.raises(RecipeError, match=reason):
             Trainer(with_settings(recipe, [f"training.freeze={wrong}"]), ImageSpec(1, 28, 28, 10), 0, torch.device("cpu"))
+
+
+def test_a_run_stopped_before_the_weights_were_taken_over_takes_them_over_when_resumed(run: Path, tmp_path: Path) -> None:
+    out, two = tmp_path / "next", str(run.parent / "two.npz")
+    control = Control()
+    control.stop()
+    plan = plan_training(options(run, out, data=two, settings=("training.pretraining=2",)), lambda line: None)
+    run_training(plan, Console(file=io.StringIO()), "none", control)
+    assert checkpoints(out / "checkpoints") == []
+    said = train(TrainOptions(resume=True, out=out))
+    assert "starting from the generator and the discriminator of" in said
+    assert checkpoints(out / "checkpoints")[-1].name == "00000064"
+
+
+def test_settings_of_the_user_stay_and_growth_and_pretraining_of_the_model_do_not(run: Path, tmp_path: Path) -> None:
+    two = str(run.parent / "two.npz")
+    settings = ("training.generator_pretraining=5", "penalty.gamma=0.7")
+    plan = plan_training(options(run, tmp_path / "next", data=two, settings=settings), lambda line: None)
+    assert (plan.recipe.training.generator_pretraining, plan.recipe.penalty.gamma) == (5, 0.7)
+    plain = plan_training(options(run, tmp_path / "next", data=two), lambda line: None)
+    assert plain.recipe.training.generator_pretraining == 0
+    assert plain.recipe.generator == plan.recipe.generator
+
+
+def test_a_frozen_layer_that_does_not_exist_is_refused_before_anything_is_written(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="names no layer"):
+        plan_training(
+            options(run, tmp_path / "next", data=str(run.parent / "two.npz"), settings=("training.freeze=discriminator.x",)),
+            lambda line: None,
+        )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -13,6 +15,7 @@ import torch
 from digitgan.data import Batches, ImageSet
 from digitgan.errors import CheckpointError, OutputError
 from digitgan.networks import ImageSpec
+from digitgan.recipes import to_toml
 from digitgan.training import (
     NoiseSource,
     Trainer,
@@ -22,6 +25,7 @@ from digitgan.training import (
     save_checkpoint,
 )
 from digitgan.training.checkpoint import CHECKPOINT_FORMAT, KEPT_CHECKPOINTS, trainer_tensors
+from tests import tiny
 
 FILES = ["state.safetensors", "state.json", "manifest.json"]
 CALLBACKS = {"history": {"sums": {"loss": [1.5, 3]}, "seconds": 0.1}}
@@ -387,3 +391,22 @@ def test_a_checkpoint_of_another_size_that_does_not_fit_changes_nothing(
         restore_checkpoint(path, large)
     assert large.spec == ImageSpec(1, 28, 28, 10)
     assert all(torch.equal(tensor, trainer_tensors(large)[name]) for name, tensor in before.items())
+
+
+def test_a_checkpoint_of_the_version_before_is_restored(tmp_path: Path) -> None:
+    """Its digest is that of a recipe without the settings that were added later."""
+    recipe = tiny.recipe()
+    spec = ImageSpec(1, 28, 28, 10)
+    folder = save_checkpoint(tmp_path, Trainer(recipe, spec, 0, torch.device("cpu")), {})
+    lengthless = dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, images=1))
+    text = to_toml(lengthless).replace('balance = "none"', "balanced = false").replace('freeze = ""\n', "")
+    text = text.replace("divergence = true\n", "")
+    assert "balanced = false" in text
+    state = json.loads((folder / "state.json").read_text())
+    state["recipe"] = hashlib.sha256(text.encode()).hexdigest()
+    content = (json.dumps(state, indent=1) + "\n").encode()
+    (folder / "state.json").write_bytes(content)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["state.json"] = hashlib.sha256(content).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    assert restore_checkpoint(folder, Trainer(recipe, spec, 0, torch.device("cpu"))) == {}

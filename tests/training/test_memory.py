@@ -21,7 +21,9 @@ CPU = torch.device("cpu")
 def estimate(recipe: Recipe, side: int = 28, channels: int = 1, threads: int = 1, precision: str = "float32") -> MemoryEstimate:
     recipe = dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, precision=precision))
     spec = ImageSpec(channels, side, side, 10 if recipe.conditional else 1)
-    return estimate_memory(recipe, spec, CPU, 1000, threads)
+    found = estimate_memory(recipe, spec, CPU, 1000, threads)
+    assert found is not None
+    return found
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -83,3 +85,17 @@ def test_the_largest_batch_that_fits_is_a_half_a_quarter_and_so_on() -> None:
 @pytest.mark.parametrize(("size", "text"), [(1.44e9, "1.4 GB"), (9.9e10, "99.0 GB"), (4.1e7, "41 MB"), (6e7, "0.1 GB")])
 def test_sizes_are_stated_in_gigabytes(size: float, text: str) -> None:
     assert in_gigabytes(size) == text
+
+
+def test_the_estimate_on_a_gpu_has_its_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    few, many = (
+        estimate_memory(find_recipe("fast"), ImageSpec(1, 28, 28, 10), torch.device("cuda"), count, 1) for count in (0, 10**6)
+    )
+    assert few is not None
+    assert many is not None
+    assert many.further - few.further == 784 * 10**6
+
+
+def test_what_the_meta_device_does_not_compute_has_no_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Trainer, "step", lambda *_: torch.zeros(1, device="meta").item())
+    assert estimate_memory(find_recipe("fast"), ImageSpec(1, 28, 28, 10), CPU, 1000, 1) is None

@@ -68,7 +68,8 @@ def _memory_of_fast(device: torch.device, threads: int) -> str:
     from digitgan.training.memory import estimate_memory, in_gigabytes
 
     recipe = with_precision(find_recipe(DEFAULT_RECIPE), device)
-    return f"about {in_gigabytes(estimate_memory(recipe, ImageSpec(1, 28, 28, 10), device, 60_000, threads).total)}"
+    found = estimate_memory(recipe, ImageSpec(1, 28, 28, 10), device, 60_000, threads)
+    return "unknown" if found is None else f"about {in_gigabytes(found.total)}"
 
 
 def _facts_of_mnist() -> str:

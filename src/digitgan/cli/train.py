@@ -45,9 +45,9 @@ def train(options: Fields[TrainOptions], *, dry_run: Flag = False, quiet: Quiet 
         return
     if dry_run:
         memory = plan.memory()
-        told = f"memory   about {in_gigabytes(memory.total)}, with the images"
+        told = "memory   unknown" if memory is None else f"memory   about {in_gigabytes(memory.total)}, with the images"
         output.lines(*plan.summary(), told, "dry run: nothing was written")
-        output.result({**plan.facts(), "run": str(plan.run.path), "memory": memory.facts(), "dry_run": True})
+        output.result({**plan.facts(), "run": str(plan.run.path), "memory": memory and memory.facts(), "dry_run": True})
         return
     console.print("\n".join(plan.summary()), markup=False)
     with stopping_on_signals(control, quiet=quiet) as received:

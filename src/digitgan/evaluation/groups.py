@@ -44,6 +44,7 @@ def with_groups(training: ImageSet, *others: ImageSet) -> tuple[ImageSet, ...]:
     Raises:
         UsageError: if the training images are too few or too similar for two groups.
     """
+    check_groups(training)
     count = min(GROUPS, len(training) // IMAGES_OF_A_GROUP)
     places = np.linspace(0, len(training) - 1, min(SAMPLE, len(training))).round().astype(np.int64)
     flat = torch.from_numpy(training.images[places].reshape(len(places), -1).astype(np.float32) / 127.5 - 1)
@@ -52,10 +53,8 @@ def with_groups(training: ImageSet, *others: ImageSet) -> tuple[ImageSet, ...]:
         torch.manual_seed(0)
         _, values, directions = torch.svd_lowrank(flat - mean, min(COMPONENTS, *flat.shape), niter=4)
     kept = values > 1e-3 * len(places) ** 0.5
-    if count < 2 or not bool(kept.any()):
-        raise UsageError(
-            f"{training.name}: without labels, an evaluation needs at least {2 * IMAGES_OF_A_GROUP} different training images"
-        )
+    if not bool(kept.any()):
+        raise _too_few(training)
     directions = directions[:, kept]
     centres, _ = kmeans2(((flat - mean) @ directions).numpy(), count, minit="++", rng=np.random.default_rng(0))
 
@@ -69,6 +68,21 @@ def with_groups(training: ImageSet, *others: ImageSet) -> tuple[ImageSet, ...]:
         ImageSet(images.images, found, names, images.name, images.notes)
         for images, found in zip((training, *others), labels, strict=True)
     )
+
+
+def check_groups(training: ImageSet) -> None:
+    """Check that training images are enough for two groups.
+
+    Raises:
+        UsageError: if they are too few.
+    """
+    if len(training) < 2 * IMAGES_OF_A_GROUP:
+        raise _too_few(training)
+
+
+def _too_few(training: ImageSet) -> UsageError:
+    least = 2 * IMAGES_OF_A_GROUP
+    return UsageError(f"{training.name}: without labels, an evaluation needs at least {least} different training images")
 
 
 def _coordinates(images: ImageSet, mean: torch.Tensor, directions: torch.Tensor) -> Iterator[Coordinates]:

@@ -185,9 +185,9 @@ class TrainingRecipe:
             for digits and letters.
         balance: Share of each class in an epoch: "none" for that of its images, "uniform" for equal shares, "square-root" for
             shares by the square root of the number of images. Images of small classes are then repeated within an epoch, and
-            some images of large classes left out. The labels of the fakes follow.
+            some images of large classes left out. The labels of fakes follow if `updates.fake_labels` is "real".
         freeze: Layers that do not learn, as beginnings of the names of weights, separated by commas, such as
-            "discriminator.stages.0" (Mo et al. 2020). For a training that starts from a model.
+            "discriminator.downs.0" (Mo et al. 2020). This serves trainings that start from a model.
         growth: Sizes at which the networks begin, before they grow to the size of the images (Karras et al. 2018), such as
             "8@100000,16@300000": images of 8 pixels until 100,000 images have been seen, then of 16 until 300,000. A size is a
             number of pixels of the height or a part of it ("1/4"); its end is a number of images or a share of the run
@@ -247,8 +247,8 @@ class GuardRecipe:
         learning_rate_factor: Factor of both learning rates after each rollback, in [0.01, 1].
         discriminator_collapse: If true, the guard acts on a discriminator that separates all real and fake images, or that
             gives all images the same score.
-        divergence: If true, the guard acts on losses and weights that have grown to many times their earlier size. It warns of
-            them before, and otherwise.
+        divergence: If true, the guard acts on losses and weights that have grown to many times their earlier size. If
+            false, it only warns.
         mode_collapse: If true, the guard acts on previews whose images are nearly identical within each class.
     """
 

@@ -12,6 +12,7 @@ from digitgan.errors import OutOfMemoryError, RecipeError
 from digitgan.model.file import MAX_MODEL_BYTES
 from digitgan.networks import ImageSpec, build_discriminator, build_generator
 from digitgan.recipes import Recipe
+from digitgan.session.recipe import checked_recipe
 from digitgan.training.memory import MemoryEstimate, estimate_memory, in_gigabytes, largest_batch
 
 SMALL_BATCH = 128 * 64 * 64
@@ -39,16 +40,16 @@ def check_capacity(recipe: Recipe, spec: ImageSpec, device: torch.device, images
 
     Raises:
         OutOfMemoryError: if the memory is too small. The message names the settings with which it would fit.
-        RecipeError: if the model file would be larger than is read again.
+        RecipeError: if the model file would be larger than `MAX_MODEL_BYTES`.
     """
     with torch.device("meta"):
         generator, discriminator = build_generator(recipe, spec), build_discriminator(recipe, spec)
     size = sum(tensor.numel() * tensor.element_size() for tensor in generator.state_dict().values())
     if size > MAX_MODEL_BYTES:
         raise RecipeError(
-            f"recipe {recipe.name} with images of {spec.width}x{spec.height}: its model file would have {in_gigabytes(size)}, "
-            f"and at most {in_gigabytes(MAX_MODEL_BYTES)} are written and read. Bring the images to a smaller size with "
-            "--size, or take another recipe"
+            f"recipe {recipe.name} with images of {spec.width}x{spec.height}: its model file would have {in_gigabytes(size)}. "
+            f"Files of more than {in_gigabytes(MAX_MODEL_BYTES)} are neither written nor read. Bring the images to a smaller "
+            "size with --size, or take another recipe"
         )
     available = available_memory(device)
     parameters = sum(weight.numel() for network in (generator, discriminator) for weight in network.parameters())
@@ -56,13 +57,17 @@ def check_capacity(recipe: Recipe, spec: ImageSpec, device: torch.device, images
     if available is None or (small and available >= AMPLE):
         return
 
-    def estimate(changed: Recipe, shape: ImageSpec = spec) -> MemoryEstimate:
+    def estimate(changed: Recipe, shape: ImageSpec = spec) -> MemoryEstimate | None:
         return estimate_memory(changed, shape, device, images, threads)
 
+    def fits(changed: Recipe, shape: ImageSpec) -> bool:
+        found = estimate(checked_recipe(changed), shape)
+        return found is not None and found.further <= available
+
     needed = estimate(recipe)
-    if needed.further <= available:
+    if needed is None or needed.further <= available:
         return
-    cures = _cures(recipe, spec, lambda changed, shape: estimate(changed, shape).further <= available)
+    cures = _cures(recipe, spec, fits)
     raise OutOfMemoryError(
         f"recipe {recipe.name} with images of {spec.width}x{spec.height} in batches of {recipe.training.batch_size}: the "
         f"training would take about {in_gigabytes(needed.further)} of memory, and {in_gigabytes(available)} are available. "
@@ -73,7 +78,7 @@ def check_capacity(recipe: Recipe, spec: ImageSpec, device: torch.device, images
 def _cures(recipe: Recipe, spec: ImageSpec, fits: Callable[[Recipe, ImageSpec], bool]) -> list[str]:
     """Return the options with which a training would fit: a smaller batch, microbatches, a smaller size."""
     found = []
-    if (size := largest_batch(recipe, lambda changed: fits(changed, spec))) is not None:
+    if (size := largest_batch(recipe, lambda changed: _fits(changed, spec, fits))) is not None:
         found.append(f"--set training.batch_size={size}")
     for count in MORE_MICROBATCHES:
         if count > recipe.updates.microbatches and recipe.training.batch_size % count == 0:

@@ -44,7 +44,7 @@ class TrainingComponents:
         self.control = control
         self.notify = notify if plan.ranks is None else plan.ranks.notifying(notify)
         self.trainer, self.batches, self.noise_source = build_trainer(plan)
-        self.guard = Guard(plan.recipe, control, plan.image_set, self.notify, _held_out(plan))
+        self.guard = Guard(plan.recipe, control, plan.image_set, self._warn, _held_out(plan))
         self.history = History(plan.run, plan.recipe, self.batches.images_an_epoch)
         control.on_continue = self.history.skip_suspension
         self.record = RunRecord(plan, self.trainer, self.history, before)
@@ -59,6 +59,11 @@ class TrainingComponents:
         if plan.recipe.training.evaluate_every:
             self.evaluation = EvaluationCallback(plan.run, self._labelled, self.writer.model)
             self.stateful["scores"] = self.evaluation
+
+    def _warn(self, warning: str) -> None:
+        """Notify of a warning of the guard, and record it at once, so that the studio shows it."""
+        self.notify(warning)
+        self.record.write("training")
 
     def prepare_evaluation(self) -> None:
         """Load or train the classifier of the evaluations, if the recipe has any.

@@ -41,7 +41,7 @@ class Forecast:
         reason: why it suits them.
         images: its length, in images.
         seconds: its duration on this machine, without the pretraining and the previews.
-        memory_gb: estimate of the memory that it takes, in GB, with the images; on a GPU, that of the GPU.
+        memory_gb: estimate of the memory that it takes, in GB, with the images; on a GPU, that of the GPU. None if unknown.
         problem: why no training is possible, else "".
     """
 
@@ -49,7 +49,7 @@ class Forecast:
     reason: str
     images: int = 0
     seconds: float = 0.0
-    memory_gb: float = 0.0
+    memory_gb: float | None = None
     problem: str = ""
 
     def lines(self) -> list[str]:
@@ -58,9 +58,10 @@ class Forecast:
             return [f"training: not possible: {self.problem}"]
         minutes = self.seconds / 60
         duration = f"{minutes:.0f} minutes" if minutes >= 2 else f"{self.seconds:.0f} s"
+        memory = "" if self.memory_gb is None else f", with about {self.memory_gb:.1f} GB of memory"
         return [
             f"training: recipe {self.recipe}, which suits {self.reason}",
-            f"  {self.images:,} images in about {duration} on this machine, with about {self.memory_gb:.1f} GB of memory",
+            f"  {self.images:,} images in about {duration} on this machine{memory}",
         ]
 
     def facts(self) -> dict[str, Any]:
@@ -136,4 +137,4 @@ def forecast_training(images: ImageSet, device: str) -> Forecast:
         return Forecast(name, reason, problem=str(error))
     memory = estimate_memory(recipe, spec, chosen, len(images), threads)
     seconds = training_seconds(recipe, spec, chosen, TRIAL_BUDGET)
-    return Forecast(name, reason, recipe.training.images, seconds, memory.total / 1e9)
+    return Forecast(name, reason, recipe.training.images, seconds, None if memory is None else memory.total / 1e9)

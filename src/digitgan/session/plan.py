@@ -15,9 +15,10 @@ from digitgan.data import DataRequest, ImageSet, ProgressFn, ReadOptions, count_
 from digitgan.data.notes import counted
 from digitgan.device import arithmetic, available_devices, prepare
 from digitgan.errors import DataError, RunError, UsageError
+from digitgan.evaluation.groups import check_groups
 from digitgan.networks import ImageSpec, build_discriminator, build_generator, trained_parameters
 from digitgan.options import TrainOptions, arguments_of
-from digitgan.recipes import ALIASES, BLANK, RECIPES, Recipe, differences, find_recipe, from_toml, to_toml
+from digitgan.recipes import ALIASES, BLANK, RECIPES, Recipe, differences, find_recipe, from_toml, to_toml, without_labels
 from digitgan.runs import RunFolder, check_out, free_run_path, open_run
 from digitgan.session.callbacks import check_tensorboard
 from digitgan.session.capacity import check_capacity
@@ -135,8 +136,8 @@ class TrainPlan:
         images, name = self.recipe.training.images, self.recipe.name
         return f"{images:,} images are too few for {name} to draw anything: it needs about {needed:,}"
 
-    def memory(self) -> MemoryEstimate:
-        """Estimate the memory of the training; this takes a second or two."""
+    def memory(self) -> MemoryEstimate | None:
+        """Estimate the memory of the training, None if that is not possible; this takes a second or two."""
         return estimate_memory(self.recipe, self.spec, self.device, len(self.image_set), self.threads)
 
     def summary(self) -> list[str]:
@@ -198,8 +199,11 @@ def _new(options: TrainOptions, ranks: Ranks | None, notify: ProgressFn) -> Trai
         notify(f"warning: {line}")
     recipe = _recipe_for(labelled, options, device, notify, start)
     recipe = fitting_labels(recipe, labelled, notify)
+    parts = recipe.updates.microbatches
     recipe = checked_recipe(with_microbatches(recipe, 1 if ranks is None else ranks.count, notify))
     image_set = images_for(recipe, labelled)
+    if recipe.training.evaluate_every and len(labelled.class_names) == 1:
+        check_groups(labelled)
     if start is not None:
         start.check(recipe, image_set)
     spec = image_spec(image_set)
@@ -209,7 +213,7 @@ def _new(options: TrainOptions, ranks: Ranks | None, notify: ProgressFn) -> Trai
     check_networks(recipe, spec)
     run = RunFolder(options.out or free_run_path(RUNS, recipe.name, Path(data.source).stem))
     plan = TrainPlan(recipe, image_set, labelled, data, seed, device, threads, run, resumed=False, overwrite=options.overwrite)
-    plan = dataclasses.replace(plan, start=start, command=_repeating(options, plan))
+    plan = dataclasses.replace(plan, start=start, command=_repeating(options, plan, parts))
     if plan.command:
         notify(f"the length was chosen by the speed of this machine; to repeat it exactly: {plan.command}")
     if warning := plan.too_short():
@@ -217,11 +221,19 @@ def _new(options: TrainOptions, ranks: Ranks | None, notify: ProgressFn) -> Trai
     return plan
 
 
-def _repeating(options: TrainOptions, plan: TrainPlan) -> str:
-    """Return the command that repeats a plan whose length was chosen by the speed of the machine; else ""."""
+def _repeating(options: TrainOptions, plan: TrainPlan, microbatches: int) -> str:
+    """Return the command that repeats a plan whose length was chosen by the speed of the machine; else "".
+
+    Args:
+        options: options of the training.
+        plan: the plan.
+        microbatches: number of microbatches that the options request.
+    """
     if options.minutes is None:
         return ""
-    recipe = None if options.config is not None else plan.recipe.name
+    recipe = options.recipe if options.config is not None or options.from_ is not None else plan.recipe.name
+    if (parts := plan.recipe.updates.microbatches) != microbatches:
+        options = dataclasses.replace(options, settings=(*options.settings, f"updates.microbatches={parts}"))
     chosen = dataclasses.replace(
         options, recipe=recipe, minutes=None, images=plan.recipe.training.images, out=None, overwrite=False
     )
@@ -233,7 +245,9 @@ def _recipe_for(
 ) -> Recipe:
     """Return the requested recipe; if the options name none, that of the earlier model, or the one that suits the images."""
     if start is not None:
-        return started_recipe(requested_recipe(options, start.recipe()))
+        named = options.config is not None or options.recipe is not None
+        base = requested_recipe(dataclasses.replace(options, settings=())) if named else start.recipe()
+        return requested_recipe(dataclasses.replace(options, recipe=None, config=None), started_recipe(base))
     if options.recipe is not None or options.config is not None:
         return requested_recipe(options)
     spec = image_spec(image_set.unlabelled() if options.unconditional else image_set)
@@ -260,10 +274,18 @@ def _resumed(options: TrainOptions, notify: ProgressFn) -> TrainPlan:
     extended = with_length(recipe, options, len(image_set), image_spec(image_set), device, notify)
     check_unchanged(run, recipe, record, options, image_set)
     check_networks(extended, image_spec(image_set))
-    if saved := checkpoints(run.checkpoints):
+    saved = checkpoints(run.checkpoints)
+    if saved:
         check_length(run, extended, int(saved[-1].name))
         check_still_grown(recipe, extended, image_spec(image_set), int(saved[-1].name))
     plan = TrainPlan(extended, image_set, labelled, data, record["seed"], device, threads, run, resumed=True, overwrite=False)
+    if not saved and isinstance(ancestry := record.get("from"), dict):  # it was stopped before the weights were taken over
+        start = StartingPoint.found(str(ancestry.get("name")))
+        if start.sha256 != ancestry.get("sha256"):
+            raise RunError(
+                f"{run.path}: {start.name}, from which the run starts, has changed; start a new run with another --out"
+            )
+        plan = dataclasses.replace(plan, start=start)
     return dataclasses.replace(plan, tensorboard=record.get("tensorboard", False))
 
 
@@ -332,8 +354,14 @@ def check_unchanged(run: RunFolder, recipe: Recipe, record: dict[str, Any], opti
         RecipeError: if the options request no valid recipe.
     """
     named = options.recipe, options.config, options.evaluate_every
-    if any(value is not None for value in named) or options.settings or options.pretrain_discriminator:
-        _refuse(run, "recipe", differences(recipe, _comparable(requested_recipe(options, recipe), recipe)))
+    flags = options.pretrain_discriminator or options.unconditional
+    if any(value is not None for value in named) or options.settings or flags:
+        requested = requested_recipe(options, recipe)
+        if requested.conditional and len(image_set.class_names) == 1 and not recipe.conditional:
+            requested = without_labels(requested)  # as when the run was started, on images without labels
+        if record.get("from") is not None and options.recipe is not None:
+            requested = started_recipe(requested)
+        _refuse(run, "recipe", differences(recipe, _comparable(requested, recipe)))
     if options.seed is not None and options.seed != record["seed"]:
         _refuse(run, "seed", [f"{record['seed']} -> {options.seed}"])
     before, now = record["data"], image_set

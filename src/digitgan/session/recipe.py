@@ -21,6 +21,7 @@ from digitgan.training.growth import check_can_grow, growth_of
 from digitgan.training.losses import LOSSES
 from digitgan.training.penalties import PENALTIES
 from digitgan.training.speed import grown_images_within, images_within, training_speed
+from digitgan.training.trainer import freeze
 
 DISCRIMINATOR_PRETRAINING_STEPS = 50
 """Number of pretraining steps of the discriminator; a convolutional one separates digits from noise in fewer."""
@@ -278,7 +279,9 @@ def check_networks(recipe: Recipe, spec: ImageSpec) -> None:
         RecipeError: if one of them does not.
     """
     with torch.device("meta"):
-        growth_of(recipe, build_generator(recipe, spec), build_discriminator(recipe, spec))
+        generator, discriminator = build_generator(recipe, spec), build_discriminator(recipe, spec)
+        growth_of(recipe, generator, discriminator)
+        freeze(recipe, generator, discriminator)
     operations_of(recipe.augmentation, spec.channels)
     if recipe.training.balance != "none" and spec.classes == 1:
         raise RecipeError(

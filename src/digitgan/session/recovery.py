@@ -27,7 +27,7 @@ def resume(components: TrainingComponents) -> None:
             raise CheckpointError(f"{plan.run.checkpoints}: all checkpoints are damaged; start the run again with --overwrite")
         notify("the run has no checkpoint yet: starting from the beginning")
         plan.run.history.unlink(missing_ok=True)
-        components.pretrain()
+        components.begin()
         return
     if lost := components.history.lines_lost:
         lines = "line is" if lost == 1 else "lines are"
@@ -64,7 +64,7 @@ def roll_back(components: TrainingComponents, alarm: str) -> None:
     trainer.rollbacks.append(to)
     components.guard.reset()
     if not restored:
-        components.pretrain()  # the rollback counts already: with the new learning rates, as in a resumed run
+        components.begin()  # the rollback counts already: with the new learning rates, as in a resumed run
     record.write("training")
     broadcast_trainer(trainer)
     rate = guard.learning_rate_factor**trainer.attempts

@@ -143,6 +143,7 @@ class TrainingSession:
                 return self._run()
         except OutOfMemoryError:
             with contextlib.suppress(MemoryError, OSError):
+                self.plan.run.write_recipe(self.plan.recipe)  # so that the run can be resumed
                 self.components.record.write("stopped", diagnosis="the memory was full")
             raise
 

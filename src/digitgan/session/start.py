@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,13 +34,13 @@ class StartingPoint:
         name: the name that the user gave.
         model: the model.
         sha256: SHA-256 of its file.
-        tensors: tensors of the newest checkpoint of its run: "generator.…", "discriminator.…", "ema.…"; None for a model alone.
+        run: the run whose newest checkpoint is taken; None for a model alone.
     """
 
     name: str
     model: Model
     sha256: str
-    tensors: Mapping[str, Tensor] | None
+    run: RunFolder | None
 
     @classmethod
     def found(cls, name: str) -> StartingPoint:
@@ -50,11 +49,17 @@ class StartingPoint:
         Raises:
             DigitganError: if there is no such model, or it is damaged or of a newer version.
         """
-        tensors = None
-        if RunFolder(Path(name)).record.is_file():
-            with contextlib.suppress(CheckpointError):
-                tensors = newest_tensors(RunFolder(Path(name)).checkpoints)
-        return cls(name, load(name), file_hash(find_model(name)), tensors)
+        run, path = RunFolder(Path(name)), find_model(name)
+        return cls(name, load(name), file_hash(path), run if path == run.model else None)
+
+    def tensors(self) -> dict[str, Tensor] | None:
+        """Return the tensors of the newest checkpoint: "generator.…", "discriminator.…", "ema.…"; None for a model alone."""
+        if self.run is None:
+            return None
+        try:
+            return newest_tensors(self.run.checkpoints)
+        except CheckpointError:
+            return None
 
     def record(self) -> dict[str, Any]:
         """Return the ancestry of the new run as JSON values."""
@@ -90,7 +95,12 @@ class StartingPoint:
             )
         if recipe.generator.family == "layered":
             raise RecipeError(
-                f"{asked}: was imported from Keras and cannot be trained; start from the run that it was exported from"
+                f"{asked}: this model was imported from Keras and cannot be trained; start from the run that it comes from"
+            )
+        if recipe.conditional != self.model.recipe.conditional:
+            has, lacks = ("has classes", "none") if self.model.recipe.conditional else ("has no classes", "some")
+            raise RecipeError(
+                f"{asked}: its model {has}, and this training has {lacks}; use images and a recipe like those of the model"
             )
         mine, theirs = dataclasses.asdict(recipe.generator), dataclasses.asdict(self.model.recipe.generator)
         if mine != theirs:
@@ -102,8 +112,9 @@ class StartingPoint:
 
 
 def started_recipe(recipe: Recipe) -> Recipe:
-    """Return a recipe without the pretraining that would undo the weights of the earlier model."""
-    return dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, generator_pretraining=0, pretraining=0))
+    """Return a recipe without growth and pretraining, which would undo the weights of the earlier model."""
+    training = dataclasses.replace(recipe.training, generator_pretraining=0, pretraining=0, growth="")
+    return dataclasses.replace(recipe, training=training)
 
 
 def _form(spec: ImageSpec) -> str:
@@ -119,11 +130,16 @@ def start_from(trainer: Trainer, start: StartingPoint, images: ImageSet, notify:
     """
     before, now = start.model.class_names, images.class_names
     spec = trainer.spec
-    own = start.tensors
+    own = start.tensors()
     of_model = start.model.generator.state_dict()
     generator = of_model if own is None else _part(own, "generator")
     dimensions = class_dimensions(trainer.recipe, spec, "generator")
     found = transfer(trainer.generator, generator, dimensions, before, now)
+    if found.unlike:
+        raise RecipeError(
+            f"--from {start.name}: {listed(list(found.unlike))} of its generator have another shape than in recipe "
+            f"{trainer.recipe.name}; leave the recipe out to take that of the model"
+        )
     transfer(trainer.ema.generator, of_model if own is None else _part(own, "ema"), dimensions, before, now)
     parts = ["the generator"]
     same = trainer.recipe.discriminator == start.model.recipe.discriminator

@@ -135,7 +135,7 @@ def restore_checkpoint(folder: Path, trainer: Trainer) -> dict[str, Any]:
     of_its_size = trainer if spec == trainer.spec else Trainer(trainer.recipe, spec, trainer.seed, trainer.device)
     if not _fits(of_its_size, saved):
         raise CheckpointError(f"{folder}: the networks do not match the run's recipe; restore recipe.toml")
-    if state.get("recipe", _digest(trainer.recipe)) != _digest(trainer.recipe):
+    if state.get("recipe", _digest(trainer.recipe)) not in (_digest(trainer.recipe), _earlier_digest(trainer.recipe)):
         raise CheckpointError(
             f"{folder}: was trained with another recipe than recipe.toml, which was changed or damaged. Restore recipe.toml, "
             "or start a new run with another --out"
@@ -277,6 +277,18 @@ def _digest(recipe: Recipe) -> str:
     """Return the SHA-256 of a recipe without its length, which a resumed run may change."""
     lengthless = dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, images=1))
     return hashlib.sha256(to_toml(lengthless).encode()).hexdigest()
+
+
+def _earlier_digest(recipe: Recipe) -> str:
+    """Return the digest that version 0.1.0 stored, before recipes had `training.freeze`, `training.balance` and more."""
+    lengthless = dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, images=1))
+    balanced = {"none": "balanced = false", "uniform": "balanced = true"}.get(recipe.training.balance, "")
+    lines = [
+        balanced if line.startswith("balance = ") else line
+        for line in to_toml(lengthless).splitlines()
+        if line not in ('freeze = ""', "divergence = true", "divergence = false")
+    ]
+    return hashlib.sha256(("\n".join(lines) + "\n").encode()).hexdigest()
 
 
 def _json(value: dict[str, Any]) -> bytes:

@@ -65,7 +65,7 @@ class MemoryEstimate:
         return dataclasses.asdict(self)
 
 
-def estimate_memory(recipe: Recipe, spec: ImageSpec, device: torch.device, images: int, threads: int) -> MemoryEstimate:
+def estimate_memory(recipe: Recipe, spec: ImageSpec, device: torch.device, images: int, threads: int) -> MemoryEstimate | None:
     """Estimate the memory of a training, at the full size of its networks.
 
     `benchmarks/memory.py` compares it with the measured peak of trainings of two steps.
@@ -76,7 +76,33 @@ def estimate_memory(recipe: Recipe, spec: ImageSpec, device: torch.device, image
         device: device of the training.
         images: number of training images, which the pretraining of the generator reads.
         threads: number of CPU threads, on which microbatches are computed side by side.
+
+    Returns:
+        The estimate; None for a loss or network from outside that cannot be computed on the meta device.
     """
+    try:
+        trial, counted = _counted_steps(recipe, spec)
+    except (RuntimeError, NotImplementedError):
+        return None  # a loss or network from outside, which the meta device does not compute
+    fixed, activations, drawing = counted
+    networks = (trial.trainer.generator, trial.trainer.discriminator)
+    parameters = sum(weight.numel() for network in networks for weight in network.parameters())
+    if device.type != "cpu":
+        of_images = images * spec.channels * spec.height * spec.width  # `Batches` keeps them on the device
+        further = round(fixed + of_images + SCRATCH * max(activations, drawing))
+        return MemoryEstimate(parameters, fixed, activations, further, further)
+    activations *= min(threads, recipe.updates.microbatches)
+    pretraining = 0
+    of_step = LIBRARIES + SCRATCH * max(activations, drawing)
+    if recipe.training.generator_pretraining:
+        pixels = min(MAX_PIXELS, images * spec.channels * spec.height * spec.width)
+        pretraining = PRETRAINING_COPIES * 4 * pixels
+    further = fixed + max(round(of_step), pretraining, round(SAVED_COPIES * fixed))
+    return MemoryEstimate(parameters, fixed, activations, further, resident_memory() + further)
+
+
+def _counted_steps(recipe: Recipe, spec: ImageSpec) -> tuple[Trial, tuple[int, int, int]]:
+    """Count the bytes of two steps: those that stay, the largest number of others, and those of generating images."""
     recurrent = "recurrent" in (recipe.generator.family, recipe.discriminator.family)
     precision = "float32" if recurrent else recipe.training.precision
     counted = _Counted()
@@ -96,19 +122,7 @@ def estimate_memory(recipe: Recipe, spec: ImageSpec, device: torch.device, image
         with torch.no_grad():
             ema(*next(trial.trainer.noise_source().calibration_batches(1, size)))
         drawing = counted.peak - fixed
-    networks = (trial.trainer.generator, trial.trainer.discriminator)
-    parameters = sum(weight.numel() for network in networks for weight in network.parameters())
-    if device.type != "cpu":
-        further = round(fixed + SCRATCH * max(activations, drawing))
-        return MemoryEstimate(parameters, fixed, activations, further, further)
-    activations *= min(threads, recipe.updates.microbatches)
-    pretraining = 0
-    of_step = LIBRARIES + SCRATCH * max(activations, drawing)
-    if recipe.training.generator_pretraining:
-        pixels = min(MAX_PIXELS, images * spec.channels * spec.height * spec.width)
-        pretraining = PRETRAINING_COPIES * 4 * pixels
-    further = fixed + max(round(of_step), pretraining, round(SAVED_COPIES * fixed))
-    return MemoryEstimate(parameters, fixed, activations, further, resident_memory() + further)
+    return trial, (fixed, activations, drawing)
 
 
 def largest_batch(recipe: Recipe, fits: Callable[[Recipe], bool]) -> int | None:

@@ -50,30 +50,66 @@ def training_speed(recipe: Recipe, spec: ImageSpec, device: torch.device, budget
     Returns:
         The speed in images per second.
     """
-    started, enough = time.perf_counter(), min(SPEED_SECONDS, SPEED_SHARE * budget)
-    size, first = recipe.training.batch_size, max(FIRST_BATCH, recipe.updates.microbatches)
-    while size % first:
-        first += 1  # a divisor of the batch with as many images as microbatches
+    enough, size = min(SPEED_SECONDS, SPEED_SHARE * budget), recipe.training.batch_size
+
+    def trial_of(batch: int) -> Trial:
+        """Return a trial after its first step, in which kernels are compiled and libraries loaded."""
+        made = Trial(with_batch_size(recipe, batch), spec, device, recipe.training.precision, stage)
+        made.seconds(1)
+        return made
+
+    started = time.perf_counter()
 
     def left() -> float:
         return enough - (time.perf_counter() - started)
 
-    trial = Trial(with_batch_size(recipe, first), spec, device, recipe.training.precision, stage)
-    cold, warm = trial.seconds(1), trial.seconds(1)
-    each = min(cold, warm) / first  # seconds for an image, if the time is proportional to the number of images
+    if device.type != "cpu":  # where launching the kernels takes longer than a small batch
+        trial = trial_of(size)
+        started = time.perf_counter()
+        return _speed_of_whole_intervals(trial, left)
+    batch = _first_batch(size, recipe.updates.microbatches)
+    trial = trial_of(batch)
+    started = time.perf_counter()
+    each = trial.seconds(1) / batch  # seconds for an image, if the time is proportional to the number of images
     interval = len(trial.noises)
-    if 3 * each * size * interval <= left():
-        return _speed_of_whole_intervals(Trial(recipe, spec, device, recipe.training.precision, stage), left)
-    while first < size and size % (2 * first) == 0 and 4 * each * first <= left():
-        first *= 2
-        trial = Trial(with_batch_size(recipe, first), spec, device, recipe.training.precision, stage)
-    trial.trainer.images_seen = 0
-    seconds = [trial.seconds(1)]
-    while len(seconds) < interval and seconds[-1] <= left():
-        seconds.append(trial.seconds(1))
-    # Penalties are due in the first step of an interval; the steps that there was no time for are like the other ones.
-    others = statistics.median(seconds[1:] or seconds)
-    return first * interval / (sum(seconds) + others * (interval - len(seconds)))
+    if batch == size or 3 * each * size * interval <= left():
+        return _speed_of_whole_intervals(trial if batch == size else trial_of(size), left)
+    while 2 * batch < size and size % (2 * batch) == 0 and 6 * each * batch <= left():
+        batch *= 2
+        trial = trial_of(batch)
+    return batch * interval / _seconds_of_interval(trial, recipe.updates.discriminator_steps, left)
+
+
+def _first_batch(size: int, parts: int) -> int:
+    """Return the smallest batch that is measured: a divisor of the batch size, with at least two images in each microbatch."""
+    least = min(size, max(FIRST_BATCH, 2 * parts))
+    return next(each for each in range(least, size + 1) if size % each == 0 and (each % parts == 0 or each == size))
+
+
+def _seconds_of_interval(trial: Trial, discriminator_steps: int, left: Callable[[], float]) -> float:
+    """Measure the steps of an interval as far as there is time, and return the duration of all of them.
+
+    The first step, in which penalties are due, and the first with an update of the generator are measured before the others.
+    """
+    interval = len(trial.noises)
+    found: dict[int, float] = {}
+    for step in dict.fromkeys((0, discriminator_steps - 1, *range(interval))):
+        if len(found) > 1 and max(found.values()) > left():
+            break
+        trial.trainer.images_seen = step * trial.trainer.recipe.training.batch_size
+        found[step] = trial.seconds(1)
+
+    def of_step(step: int) -> float:
+        if step in found:
+            return found[step]
+        learns = step % discriminator_steps == discriminator_steps - 1
+        alike = [
+            seconds for other, seconds in found.items() if (other % discriminator_steps == discriminator_steps - 1) == learns
+        ]
+        plain = [found[other] for other in found if other != 0 and found[other] in alike]
+        return statistics.median(plain or alike or found.values())
+
+    return sum(map(of_step, range(interval)))
 
 
 def _speed_of_whole_intervals(trial: Trial, left: Callable[[], float]) -> float:
@@ -91,8 +127,14 @@ def _speed_of_whole_intervals(trial: Trial, left: Callable[[], float]) -> float:
 
 
 def with_batch_size(recipe: Recipe, size: int) -> Recipe:
-    """Return a recipe with another batch size."""
-    return dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, batch_size=size))
+    """Return a recipe with another batch size; a batch of the generator of its own changes in proportion."""
+    own = recipe.updates.generator_batch
+    scaled = max(1, round(own * size / recipe.training.batch_size)) if own else 0
+    return dataclasses.replace(
+        recipe,
+        training=dataclasses.replace(recipe.training, batch_size=size),
+        updates=dataclasses.replace(recipe.updates, generator_batch=scaled),
+    )
 
 
 def images_within(seconds: float, recipe: Recipe, spec: ImageSpec, device: torch.device, speed: float) -> int:

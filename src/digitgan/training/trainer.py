@@ -85,7 +85,7 @@ class Trainer:
         with self.device if self.device.type == "meta" else contextlib.nullcontext():
             self.generator: Generator = build_generator(self.recipe, self.spec, self.seed).to(self.device)
             self.discriminator: Discriminator = build_discriminator(self.recipe, self.spec, self.seed).to(self.device)
-        self._freeze()
+        freeze(self.recipe, self.generator, self.discriminator)
         optimizer = self.recipe.optimizer
         self.generator_optimizer = _adam(self.generator, optimizer.generator_learning_rate, optimizer)
         self.discriminator_optimizer = _adam(self.discriminator, optimizer.discriminator_learning_rate, optimizer)
@@ -98,26 +98,6 @@ class Trainer:
         self.images_seen = 0
         self.grow()
         self._drops_out = any(isinstance(layer, nn.Dropout) for layer in self.discriminator.modules())
-
-    def _freeze(self) -> None:
-        """Exclude the weights of the layers of `training.freeze` from the training.
-
-        Raises:
-            RecipeError: if no weight has such a name, or a network has no other weights.
-        """
-        for prefix in filter(None, (each.strip() for each in self.recipe.training.freeze.split(","))):
-            part, _, rest = prefix.partition(".")
-            network = {"generator": self.generator, "discriminator": self.discriminator}.get(part)
-            weights = {} if network is None else dict(network.named_parameters())
-            found = [name for name in weights if not rest or name == rest or name.startswith(f"{rest}.")]
-            asked = f'training.freeze = "{prefix}"'
-            if not found:
-                layers = sorted({".".join([part, *name.split(".")[:2]]) for name in weights})
-                raise RecipeError(f"{asked}: names no layer; there are {', '.join(layers or ['generator', 'discriminator'])}")
-            for name in found:
-                weights[name].requires_grad_(False)
-            if not any(weight.requires_grad for weight in weights.values()):
-                raise RecipeError(f"{asked}: leaves no layer of the {part} that learns")
 
     def begin_average(self) -> None:
         """Restart the moving average from the current generator."""
@@ -313,6 +293,27 @@ class Trainer:
         with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
             torch.manual_seed(seed)
             yield
+
+
+def freeze(recipe: Recipe, generator: nn.Module, discriminator: nn.Module) -> None:
+    """Exclude the weights of the layers of `training.freeze` from the training.
+
+    Raises:
+        RecipeError: if no weight has such a name, or a network has no other weights.
+    """
+    for prefix in filter(None, (each.strip() for each in recipe.training.freeze.split(","))):
+        part, _, rest = prefix.partition(".")
+        network = {"generator": generator, "discriminator": discriminator}.get(part)
+        weights = {} if network is None else dict(network.named_parameters())
+        found = [name for name in weights if not rest or name == rest or name.startswith(f"{rest}.")]
+        asked = f'training.freeze = "{prefix}"'
+        if not found:
+            layers = sorted({".".join([part, *name.split(".")[:2]]) for name in weights})
+            raise RecipeError(f"{asked}: names no layer; there are {', '.join(layers or ['generator', 'discriminator'])}")
+        for name in found:
+            weights[name].requires_grad_(False)
+        if not any(weight.requires_grad for weight in weights.values()):
+            raise RecipeError(f"{asked}: leaves no layer of the {part} that learns")
 
 
 def _adam(network: nn.Module, learning_rate: float, recipe: OptimizerRecipe) -> torch.optim.Adam:

@@ -12,6 +12,9 @@ from torch import Tensor, nn
 from digitgan.networks import ImageSpec, build_discriminator, build_generator
 from digitgan.recipes import Recipe
 
+LEVEL: Final = "growth.level"
+"""The end of the name of the level of growth in the state of a network."""
+
 MORE_CLASSES: Final = 7
 """Classes that are added to find the dimensions of the weights that depend on the number of classes."""
 
@@ -52,6 +55,8 @@ def transfer(
     unlike = []
     with torch.no_grad():
         for name, tensor in network.state_dict(keep_vars=True).items():
+            if name.endswith(LEVEL):
+                continue  # the level of growth is that of the new training
             old = saved.get(name)
             if old is None or not _alike(tensor, old, class_dimensions.get(name), len(now) - len(before)):
                 unlike.append(name)
@@ -98,7 +103,7 @@ def _alike(tensor: Tensor, old: Tensor, along: int | None, more_classes: int) ->
 def _copy_classes(tensor: Tensor, old: Tensor, along: int, pairs: Sequence[tuple[int, int]], before: int, now: int) -> None:
     """Copy what does not depend on a class, and the entries of the classes that both have.
 
-    New classes begin between the others: at the mean of those taken over.
+    New classes begin half way between their initial weights and the mean of the classes that are taken over.
     """
     new, source = tensor.movedim(along, 0), old.movedim(along, 0).to(tensor.device)
     common = len(new) - now

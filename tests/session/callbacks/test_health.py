@@ -76,6 +76,7 @@ def look(known: float, times: int, images_seen: int = 10_000) -> Any:
     trainer: Any = SimpleNamespace(
         images_seen=images_seen,
         device=torch.device("cpu"),
+        recipe=tiny.recipe(),
         discriminator=torch.nn.Linear(1, 1),
         objective=SimpleNamespace(score=score),
     )

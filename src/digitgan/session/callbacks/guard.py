@@ -7,7 +7,8 @@ The guard detects four failures:
 - mode collapse of the generator, where all previews of a class show one picture;
 - losses or weights that have grown to many times their earlier size.
 
-Before, and for overfitting and classes without variety, it warns. In recipes whose guard does not act, it only warns.
+It warns of losses and weights that grow, of overfitting and of classes without variety. Where the guard of a recipe does not
+act, it warns of all but collapse.
 """
 
 from __future__ import annotations
@@ -127,7 +128,7 @@ class Guard(Callback):
 
     def check_preview(self, images: Picture, labels: npt.NDArray[np.int64], images_seen: int) -> None:
         """Check a preview: uint8 images (n, height, width[, channels]) and their labels (n,)."""
-        if not self.recipe.guard.mode_collapse or not self.real_variety:
+        if not self.real_variety:
             return
         varieties = varieties_of(images, labels)
         variety = _mean(varieties.values()) / self.real_variety
@@ -144,7 +145,7 @@ class Guard(Callback):
                 if real > 0 and label in varieties
             }
             self._report(poor_classes(shares, COLLAPSED / 2), images_seen)
-        if self.collapsed_previews >= PREVIEWS_IN_A_ROW:
+        if self.recipe.guard.mode_collapse and self.collapsed_previews >= PREVIEWS_IN_A_ROW:
             self.control.raise_alarm(
                 f"mode collapse at {images_seen:,} images: the previews of a class have {variety:.0%} of the variety of real "
                 "images. Try an R1 penalty (penalty.name=r1), the relativistic loss (loss.name=relativistic), or lower "
@@ -171,8 +172,7 @@ class Guard(Callback):
         self.steps, self.separating, self.same_scores = state["steps"], state["separating"], state["same_scores"]
         self.collapsed_previews, self.had_variety = state["collapsed_previews"], state["had_variety"]
         self.averages.restore(state["sums"])
-        self.warnings.clear()
-        self.warnings.update(state.get("warnings", {}))
+        self.warnings.update(state.get("warnings", {}))  # those of undone steps stay: each is given once
         self._magnitudes.restore(state.get("magnitudes", {}))
         self._score_fake = state.get("score_fake", 0.0)
         if self._overfitting is not None:

@@ -146,15 +146,7 @@ class OverfittingWatch:
         mode = trainer.discriminator.training
         trainer.discriminator.eval()
         try:
-            of_training, of_held_out = (
-                float(
-                    trainer.objective.score(
-                        trainer.discriminator,
-                        LabelledImages(to_network(images.to(trainer.device)), labels.to(trainer.device)),
-                    )[0].logits.mean()
-                )
-                for images, labels in self._sets
-            )
+            of_training, of_held_out = (self._mean_score(trainer, *each) for each in self._sets)
         finally:
             trainer.discriminator.train(mode)
         gap = of_training - score_fake
@@ -167,6 +159,13 @@ class OverfittingWatch:
             "fakes. Add images, or augment them (--set augmentation.name=adaptive, or the recipe few-shot)"
         )
         return Sign("overfitting", text)
+
+    def _mean_score(self, trainer: Trainer, images: Tensor, labels: Tensor) -> float:
+        total, size = 0.0, trainer.recipe.training.batch_size
+        for part, of_part in zip(torch.split(images, size), torch.split(labels, size), strict=True):
+            batch = LabelledImages(to_network(part.to(trainer.device)), of_part.to(trainer.device))
+            total += float(trainer.objective.score(trainer.discriminator, batch)[0].logits.sum())
+        return total / len(images)
 
 
 def poor_classes(varieties: Mapping[str, float], least: float) -> Sign | None:
