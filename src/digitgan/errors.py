@@ -109,7 +109,8 @@ def naming_out_of_memory(what: str, cure: str) -> Iterator[None]:
     except (MemoryError, RuntimeError, OSError) as error:
         if not is_out_of_memory(error):
             raise
-        raise OutOfMemoryError(f"{what}: the memory is full; {cure}") from error
+        reason = next(iter(str(error).splitlines()), "")[:200]
+        raise OutOfMemoryError(f"{what}: the memory is full; {cure} ({type(error).__name__}: {reason})") from error
 
 
 def why_not_written(problem: OSError, path: Path, needed: int = 0) -> str:
