@@ -13,7 +13,7 @@ from digitgan.model.file import MAX_MODEL_BYTES
 from digitgan.networks import ImageSpec, build_discriminator, build_generator
 from digitgan.recipes import Recipe
 from digitgan.session.recipe import checked_recipe
-from digitgan.training.memory import MemoryEstimate, estimate_memory, in_gigabytes, largest_batch
+from digitgan.training.memory import estimate_memory, in_gigabytes, largest_batch
 
 SMALL_BATCH = 128 * 64 * 64
 """Number of pixels of a batch whose step needs no estimate on a machine with `AMPLE` memory: the largest takes 5 GB."""
@@ -57,14 +57,14 @@ def check_capacity(recipe: Recipe, spec: ImageSpec, device: torch.device, images
     if available is None or (small and available >= AMPLE):
         return
 
-    def estimate(changed: Recipe, shape: ImageSpec = spec) -> MemoryEstimate | None:
-        return estimate_memory(changed, shape, device, images, threads)
-
     def fits(changed: Recipe, shape: ImageSpec) -> bool:
-        found = estimate(checked_recipe(changed), shape)
+        try:
+            found = estimate_memory(checked_recipe(changed), shape, device, images, threads)
+        except RecipeError:
+            return False  # the recipe does not allow the change
         return found is not None and found.further <= available
 
-    needed = estimate(recipe)
+    needed = estimate_memory(recipe, spec, device, images, threads)
     if needed is None or needed.further <= available:
         return
     cures = _cures(recipe, spec, fits)
@@ -78,26 +78,18 @@ def check_capacity(recipe: Recipe, spec: ImageSpec, device: torch.device, images
 def _cures(recipe: Recipe, spec: ImageSpec, fits: Callable[[Recipe, ImageSpec], bool]) -> list[str]:
     """Return the options with which a training would fit: a smaller batch, microbatches, a smaller size."""
     found = []
-    if (size := largest_batch(recipe, lambda changed: _fits(changed, spec, fits))) is not None:
+    if (size := largest_batch(recipe, lambda changed: fits(changed, spec))) is not None:
         found.append(f"--set training.batch_size={size}")
     for count in MORE_MICROBATCHES:
         if count > recipe.updates.microbatches and recipe.training.batch_size % count == 0:
             changed = dataclasses.replace(recipe, updates=dataclasses.replace(recipe.updates, microbatches=count))
-            if _fits(changed, spec, fits):
+            if fits(changed, spec):
                 found.append(f"--set updates.microbatches={count}")
                 break
     for side in SMALLER_SIDES:
         if side < max(spec.height, spec.width):
             smaller = dataclasses.replace(spec, height=side, width=side)
-            if _fits(recipe, smaller, fits):
+            if fits(recipe, smaller):
                 found.append(f"--size {side}")
                 break
     return found
-
-
-def _fits(recipe: Recipe, spec: ImageSpec, fits: Callable[[Recipe, ImageSpec], bool]) -> bool:
-    """Return whether a training fits; False if the recipe does not allow it."""
-    try:
-        return fits(recipe, spec)
-    except RecipeError:
-        return False

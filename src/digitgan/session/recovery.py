@@ -7,7 +7,7 @@ import shutil
 from digitgan.errors import CheckpointError, DivergenceError
 from digitgan.model.file import save_model
 from digitgan.session.components import TrainingComponents
-from digitgan.session.plan import check_length
+from digitgan.session.resumed_run import check_length
 from digitgan.training import broadcast_trainer, checkpoints, remove_unfinished_checkpoints, restore_checkpoint
 
 

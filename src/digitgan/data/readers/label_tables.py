@@ -13,7 +13,7 @@ from digitgan.data.readers.base import Reading
 from digitgan.data.readers.file_tree import FileTree
 from digitgan.data.readers.picture_names import PictureNames
 from digitgan.data.readers.splits import Part
-from digitgan.data.readers.table_file import DATASET_JSON, TableFile, Value
+from digitgan.data.readers.table_file import DATASET_JSON, TableFile, TableReader, Value
 from digitgan.errors import DataError
 
 TABLE_ENDINGS: Final = (".csv", ".tsv", ".jsonl", ".json", ".txt", ".parquet")
@@ -87,7 +87,7 @@ def find_table(
         describes_one = path.lower().endswith((".txt", ".json")) and PurePosixPath(path).with_suffix("").as_posix() in stems
         possible = path.lower().endswith(TABLE_ENDINGS) and not NO_TABLES.fullmatch(PurePosixPath(path).name.lower())
         if possible and not describes_one:
-            table = TableFile.read(tree, path, names, split_folders, reading, problems)
+            table = TableReader(tree, path, names, split_folders, reading, problems).table()
             if table is not None:
                 found.append(table)
     problems.check(skip=reading.skip_damaged, notes=reading.notes)
