@@ -17,7 +17,7 @@ import digitgan
 from digitgan.comparison import compare as compare_runs
 from digitgan.comparison.comparison import ONLY_RECIPES
 from digitgan.comparison.entries import claim
-from digitgan.errors import RunError, StoppedError, UsageError
+from digitgan.errors import DigitganError, RunError, StoppedError, UsageError
 from digitgan.options import CompareOptions, arguments_of, help_of
 from digitgan.runs import RunFolder
 from digitgan.training import Control
@@ -189,6 +189,63 @@ def test_finished_runs_are_compared_by_their_folders_and_left_as_they_are(traine
         digitgan.compare([runs[0], runs[0]], out=tmp_path / "third")
 
 
+def _half(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def _one_bit(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+
+
+@pytest.mark.usefixtures("caches_at_hand")
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("run.json", _half),
+        ("run.json", _one_bit),
+        ("recipe.toml", _half),
+        ("model.safetensors", _half),
+        ("model.safetensors", _one_bit),
+    ],
+)
+def test_a_damaged_run_is_refused_before_the_first_evaluation(
+    trained: Path, tmp_path: Path, name: str, damage: Callable[[bytes], bytes]
+) -> None:
+    sound, damaged = trained / "runs" / "fast-0", tmp_path / "damaged"
+    shutil.copytree(trained / "runs" / "wgan-gp-0", damaged)
+    (damaged / name).write_bytes(damage((damaged / name).read_bytes()))
+    with pytest.raises(DigitganError, match=re.escape(str(damaged / name))):
+        digitgan.compare([sound, damaged], draw=200, out=tmp_path / "out")
+    (damaged / name).unlink()
+    with pytest.raises(DigitganError, match=re.escape(str(damaged))):
+        digitgan.compare([sound, damaged], draw=200, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("caches_at_hand")
+def test_a_damaged_run_of_an_interrupted_comparison_is_refused_before_the_next_training(trained: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "comparison"
+    shutil.copytree(trained, folder)
+    shutil.rmtree(folder / "runs" / "fast-0")  # would be trained first
+    record = folder / "runs" / "wgan-gp-1" / "run.json"
+    record.write_text(record.read_text()[:-9])
+    with pytest.raises(RunError, match=r"wgan-gp-1/run\.json"):
+        compare(folder, seeds=2, images=tiny.IMAGES, draw=200)
+    assert not (folder / "runs" / "fast-0").exists()
+
+
+@pytest.mark.usefixtures("caches_at_hand")
+def test_damaged_scores_of_a_run_are_left_out_of_the_curves(trained: Path, tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("one", "two")]
+    for folder, name in zip(folders, ("fast-0", "wgan-gp-0"), strict=True):
+        shutil.copytree(trained / "runs" / name, folder)
+    scores = RunFolder(folders[0]).scores
+    scores.write_bytes(b'{"images_seen": 3}\n\xff\xfe\n[]\n' + scores.read_bytes()[:-20])
+    digitgan.compare(folders, draw=200, out=tmp_path / "out")
+    assert (tmp_path / "out" / "curves.png").is_file()
+
+
 @pytest.mark.usefixtures("_folder")
 @pytest.mark.parametrize("option", ONLY_RECIPES)
 def test_runs_refuse_the_options_of_trainings(tiny_run: Path, option: str) -> None:
@@ -215,5 +272,5 @@ def test_runs_on_different_data_are_refused(trained: Path, tmp_path: Path) -> No
     tiny.train(tmp_path / "run", data=str(other))
     with pytest.raises(UsageError, match=rf"{trained / 'runs' / 'fast-0'} and {tmp_path / 'run'} .*--data"):
         digitgan.compare([trained / "runs" / "fast-0", tmp_path / "run"], draw=200, out=tmp_path / "out")
-    assert not (tmp_path / "out" / "comparison.json").exists()
+    assert not (tmp_path / "out").exists()
     assert RunFolder(tmp_path / "run").model.is_file()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from digitgan.errors import OutputError, RecipeError, RunError
@@ -175,6 +177,36 @@ def test_a_damaged_record_is_named(run: RunFolder, damaged: bytes) -> None:
     run.record.write_bytes(damaged)
     with pytest.raises(RunError, match=r"run\.json"):
         run.read_record()
+
+
+def test_a_record_that_was_changed_is_named_and_the_cure_for_an_edit_works(run: RunFolder) -> None:
+    run.write_record({"seed": 3, "status": "finished", "classes": (0, 1), "counts": {9: 1, 10: 2}})
+    assert run.read_record()["seed"] == 3
+    run.record.write_text(run.record.read_text().replace('"seed": 3', '"seed": 8'))
+    with pytest.raises(RunError, match=r"run\.json: damaged .*checksum.*remove its line \"crc32\""):
+        run.read_record()
+    lines = [line for line in run.record.read_text().splitlines() if '"crc32"' not in line]
+    run.record.write_text("\n".join(lines))
+    assert run.read_record()["seed"] == 8
+
+
+@pytest.mark.parametrize("damaged", [b"", b"\x93NUMPY", None])
+def test_damaged_latents_of_the_previews_are_named(run: RunFolder, damaged: bytes | None) -> None:
+    run.previews.mkdir(exist_ok=True)
+    arrays = {run.preview_latents: np.zeros((2, 4), np.float32), run.preview_labels: np.arange(2)}
+    for path, values in arrays.items():
+        np.save(path, values)
+    sums = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in arrays}
+    run.write_record({"status": "finished", "preview_sha256": sums})
+    latents, labels = run.read_preview_latents()
+    assert latents.shape == (2, 4)
+    assert labels.tolist() == [0, 1]
+    if damaged is None:
+        np.save(run.preview_latents, np.ones((2, 4), np.float32))
+    else:
+        run.preview_latents.write_bytes(damaged)
+    with pytest.raises(RunError, match=r"latents\.npy: damaged .*checksum.*resume"):
+        run.read_preview_latents()
 
 
 def test_a_run_without_a_history_has_no_lines(run: RunFolder) -> None:

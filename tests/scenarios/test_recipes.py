@@ -119,7 +119,7 @@ def test_a_run_of_mask_cgan_leaves_what_its_description_says(tmp_path: Path) -> 
     assert [path.name for path in run.preview_files()] == ["00000032.png", "00000064.png"]
     with Image.open(run.preview_files()[-1]) as sheet:
         assert sheet.size == (5 * 30 + 2, 5 * 30 + 2)
-    latents, labels = np.load(run.preview_latents), np.load(run.preview_labels)
+    latents, labels = run.read_preview_latents()
     assert latents.shape == (25, 100)
     assert latents.dtype == np.float32
     assert labels.tolist() == [index % 10 for index in range(25)]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -17,7 +19,7 @@ from digitgan.runs import RunFolder, locked
 from digitgan.session import components, session
 from digitgan.session.callbacks import Guard, Previews, evaluation
 from digitgan.session.plan import TrainPlan
-from digitgan.training import Control, PreviewDue, Stepped, checkpoints
+from digitgan.training import Control, PreviewDue, Stepped, Trainer, checkpoints
 from tests.session.conftest import NewPlan, When, contents, execute, resume
 from tests.trainings import assert_same
 
@@ -182,6 +184,35 @@ def test_evaluations_that_take_long_are_reported(
 ) -> None:
     monkeypatch.setattr(session, "MAX_EVALUATION_SHARE", share)
     assert ("training.evaluate_every" in execute(evaluated)[1]) == reported
+
+
+@quick
+@pytest.mark.parametrize("resumed", [False, True])
+def test_the_training_time_leaves_out_the_classifier_and_the_evaluations(
+    evaluated: TrainPlan, monkeypatch: pytest.MonkeyPatch, when: When, resumed: bool
+) -> None:
+    waited = 2.0
+    prepare, score = components.classifier_for, evaluation.EvaluationCallback._score
+
+    def slow_classifier(*given: Any) -> Any:
+        time.sleep(waited)
+        return prepare(*given)
+
+    def slow_score(callback: evaluation.EvaluationCallback, trainer: Trainer) -> None:
+        time.sleep(waited)
+        score(callback, trainer)
+
+    monkeypatch.setattr(components, "classifier_for", slow_classifier)
+    monkeypatch.setattr(evaluation.EvaluationCallback, "_score", slow_score)
+    if resumed:
+        when(Guard, Stepped, 112, lambda guard: guard.control.stop())
+        execute(evaluated)
+    started = time.monotonic()
+    before = evaluated.run.read_record()["seconds"] if resumed else 0.0
+    result = resume(evaluated)[0] if resumed else execute(evaluated)[0]
+    elapsed = time.monotonic() - started
+    assert result.seconds - before <= elapsed - waited * (2 if resumed else 3)
+    assert evaluated.run.read_record()["seconds"] == pytest.approx(result.seconds, abs=0.5)
 
 
 @quick

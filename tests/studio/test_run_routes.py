@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -305,6 +306,22 @@ def test_one_that_is_stopped_before_it_has_begun_is_forgotten(own: Studio) -> No
     own.post(f"{API}/runs/early/stop")
     wait_for(lambda: "early" not in own.get(f"{API}/runs").text or phase(own, "early") == "stopped", "the end")
     assert "early" not in [each["name"] for each in own.get(f"{API}/runs").json()["pending"]]
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_run_whose_folder_was_deleted_by_hand_is_gone_from_the_list(own: Studio, own_runs: Path, training: bool) -> None:
+    options = {**LONG, "images": 10**7 if training else 100, "name": "deleted", "settings": tiny.SETTINGS}
+    assert own.post(f"{API}/runs", json=options).status_code == 201
+    wait_for(lambda: phase(own, "deleted") == ("training" if training else "finished"), "the training")
+    shutil.rmtree(own_runs / "deleted", ignore_errors=True)
+    shutil.rmtree(own_runs / "deleted", ignore_errors=True)  # the training may have written a file meanwhile
+
+    def is_gone() -> bool:
+        listed = own.get(f"{API}/runs").json()
+        return "deleted" not in [each["name"] for each in (*listed["runs"], *listed["pending"])]
+
+    wait_for(lambda: is_gone() and not (own_runs / ".studio" / "deleted.json").exists(), "the end of the process")
+    assert own.get(f"{API}/runs/deleted").status_code == 404
 
 
 def test_two_that_are_given_no_name_get_two(own: Studio) -> None:

@@ -33,6 +33,9 @@ STYLES: Final = ("-", "--", "-.", ":")
 IMAGES_PER_ENTRY: Final = 20
 """The number of images of each entry in the picture."""
 
+SCORE: Final = "frechet_distance"
+"""The metric of the curves."""
+
 ONLY_RECIPES: Final = ("seeds", "first_seed", "images", "minutes", "settings", "device")
 """The options of the trainings. Finished runs refuse them."""
 
@@ -181,8 +184,7 @@ def draw_curves(entries: Sequence[Entry], path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    scored = [(entry, _scores(entry.run)) for entry in entries]
-    scored = [(entry, lines) for entry, lines in scored if lines]
+    scored = [(entry, lines) for entry in entries if (lines := _scored_lines(entry.run))]
     path.unlink(missing_ok=True)
     if not scored:
         return
@@ -195,7 +197,7 @@ def draw_curves(entries: Sequence[Entry], path: Path) -> None:
         first = next(other for other in entries if other.name == entry.name) is entry
         axes.plot(
             [line["images_seen"] for line in lines],
-            [line["frechet_distance"] for line in lines],
+            [line[SCORE] for line in lines],
             color=COLOURS[number % len(COLOURS)],
             linestyle=STYLES[number % len(STYLES)],
             label=entry.name if first else None,
@@ -209,6 +211,7 @@ def draw_curves(entries: Sequence[Entry], path: Path) -> None:
         figure.savefig(file, format="png", dpi=100)
 
 
-def _scores(run: Path) -> list[dict[str, Any]]:
-    path = RunFolder(run).scores
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+def _scored_lines(run: Path) -> list[dict[str, Any]]:
+    """Return the evaluations of a run that the curves can show: their axis is logarithmic."""
+    lines = RunFolder(run).read_scores()
+    return [line for line in lines if isinstance(line.get(SCORE), int | float) and line[SCORE] > 0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from digitgan.data import ProgressFn
 from digitgan.errors import DivergenceError, RunError, StoppedError, UsageError
 from digitgan.evaluation.run import evaluate
 from digitgan.files import check_output_name, replacing
+from digitgan.model.registry import load
 from digitgan.options import EvaluateOptions, TrainOptions, options_of_data
 from digitgan.recipes import Recipe
 from digitgan.runs import RunFolder, open_run
@@ -102,26 +102,30 @@ def finished(
         notify: a function that receives progress messages.
 
     Raises:
-        DigitganError: if a path is not a run, a run has no model, or the runs have different real images.
+        DigitganError: if a path is not a run, or a run is damaged or has no model; raised before the first evaluation, so that
+            nothing is written. Also if the runs have different real images.
         StoppedError: if `control` stopped the comparison.
     """
     if len(set(path.resolve() for path in paths)) < max(2, len(paths)):
         named = ", ".join(map(str, paths)) or "none"
         raise UsageError(f"a comparison needs two or more different runs, not {named}; name each run once")
     opened = [open_run(path) for path in paths]
+    for run in opened:
+        _check_readable(run)
+        load(run.path)  # refuses a run without a model
+    names = [_run_name(run, opened) for run in opened]
+    if not asked.data:
+        _check_same_data(opened)
     wanted = {"runs": [str(path.resolve()) for path in paths], "draw": asked.images}
     claim(folder, {**wanted, **_data_of(asked)})
     entries: list[Entry] = []
-    for number, run in enumerate(opened, start=1):
+    for number, (name, run) in enumerate(zip(names, opened, strict=True), start=1):
         _check_stop_request(control, folder)
         report = folder / "reports" / f"{number}-{run.path.resolve().name}"
         found = evaluate(dataclasses.replace(asked, source=str(run.path), report=report), notify, reuse=True)
         if entries and entries[0].record and found.record["inputs"]["training_sha256"] != _training(entries[0]):
-            raise UsageError(
-                f"{entries[0].run} and {run.path} were trained on different data; choose the data to evaluate both, such as "
-                "--data mnist"
-            )
-        entries.append(Entry.of(_run_name(run, opened), run, found.record))
+            raise _different_data(entries[0].run, run.path)
+        entries.append(Entry.of(name, run, found.record))
     return entries
 
 
@@ -169,14 +173,16 @@ def trained(
             lambda line: None,
         )
     wanted = {"recipes": list(recipes), "seeds": list(seeds), "draw": draw, "settings": list(budget.settings)}
+    # Seeds are outermost, so that an interrupted comparison has equally many runs of each recipe.
+    runs = [(recipe, seed, RunFolder(folder / "runs" / f"{recipe}-{seed}")) for seed in seeds for recipe in recipes]
+    for _, _, run in runs:
+        if run.record.is_file():  # of an interrupted comparison
+            _check_readable(run)
     claim(folder, {**wanted, "images": budget.images, "minutes": budget.minutes, **_data_of(budget)})
     entries = []
-    # Seeds are outermost, so that an interrupted comparison has equally many runs of each recipe.
-    runs = list(itertools.product(seeds, recipes))
-    for number, (seed, recipe) in enumerate(runs, start=1):
+    for number, (recipe, seed, run) in enumerate(runs, start=1):
         _check_stop_request(control, folder)
         notify(f"run {number} of {len(runs)}: {recipe}, seed {seed}")
-        run = RunFolder(folder / "runs" / f"{recipe}-{seed}")
         try:
             _train(run, recipe, seed, budget, console, progress, control, notify)
         except DivergenceError as problem:
@@ -281,6 +287,36 @@ def _train(
         training = dataclasses.replace(plan.recipe.training, evaluate_every=-(-plan.recipe.training.images // SCORED))
         plan = dataclasses.replace(plan, recipe=dataclasses.replace(plan.recipe, training=training))
     run_training(plan, console, progress, control)
+
+
+def _check_readable(run: RunFolder) -> None:
+    """Check everything that a comparison reads from a run, so that no evaluation is lost to a damaged run after it.
+
+    Raises:
+        DigitganError: if the record, the recipe or the model is damaged.
+    """
+    run.read_recipe()
+    Entry.of("", run, None)
+    if run.model.is_file():
+        load(run.path)
+
+
+def _check_same_data(runs: Sequence[RunFolder]) -> None:
+    """Check that runs were trained on the same images, as far as their records say; an evaluation compares the images."""
+    first = runs[0]
+    for other in runs[1:]:
+        # The hash of an unconditional run leaves out the labels.
+        alike = first.read_recipe().conditional == other.read_recipe().conditional
+        keys = ("images", "shape", *(["content_hash"] if alike else []))
+        one, two = (run.read_record().get("data") for run in (first, other))
+        if isinstance(one, dict) and isinstance(two, dict) and any(one.get(key) != two.get(key) for key in keys):
+            raise _different_data(first.path, other.path)
+
+
+def _different_data(first: Path, other: Path) -> UsageError:
+    return UsageError(
+        f"{first} and {other} were trained on different data; choose the data to evaluate both, such as --data mnist"
+    )
 
 
 SAME_LENGTH: Final = 1.25

@@ -7,6 +7,9 @@ report.json, report.html.
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import io
 import json
 import re
 import zlib
@@ -14,6 +17,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, final
+
+import numpy as np
+import numpy.typing as npt
 
 from digitgan.errors import OutputError, RunError
 from digitgan.files import replacing
@@ -53,7 +59,7 @@ class RunFolder:
 
     @property
     def preview_latents(self) -> Path:
-        """The latents of the preview grids, float32 (n, latent)."""
+        """The latents of the preview grids, float32 (n, latent); see `read_preview_latents`."""
         return self.previews / "latents.npy"
 
     @property
@@ -152,6 +158,17 @@ class RunFolder:
                 if (line := checked_line(text)) is not None:
                     yield line
 
+    def read_scores(self) -> list[dict[str, Any]]:
+        """Return the lines of --evaluate-every, oldest first; damaged and truncated lines are skipped."""
+        found = []
+        with contextlib.suppress(OSError):
+            for text in self.scores.read_text(encoding="utf-8", errors="replace").splitlines():
+                with contextlib.suppress(ValueError):
+                    line = json.loads(text)
+                    if isinstance(line, dict) and isinstance(line.get("images_seen"), int):
+                        found.append(line)
+        return found
+
     def read_recipe(self) -> Recipe:
         """Read the recipe of the run.
 
@@ -165,10 +182,10 @@ class RunFolder:
         return recipe
 
     def read_record(self) -> dict[str, Any]:
-        """Read the record of the run.
+        """Read the record of the run. A record of an earlier version may have no checksum.
 
         Raises:
-            RunError: if the record is missing or damaged.
+            RunError: if the record is missing or damaged, or has been changed since it was written.
         """
         try:
             record = json.loads(_text(self.record))
@@ -176,7 +193,23 @@ class RunFolder:
             raise RunError(f"{self.record}: damaged ({problem}); {self._usable_model()}") from problem
         if not isinstance(record, dict):
             raise RunError(f"{self.record}: damaged (not a JSON object); {self._usable_model()}")
+        expected = record.pop(_CHECKSUM, None)
+        if expected is not None and expected != _checksum_of(json.dumps(record, sort_keys=True)):
+            raise RunError(
+                f"{self.record}: damaged (its content does not match its checksum); {self._usable_model()}. If you edited it "
+                f'on purpose, remove its line "{_CHECKSUM}"'
+            )
         return record
+
+    def read_preview_latents(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+        """Read the latents and the labels of the preview grids, shapes (n, latent) and (n,).
+
+        Raises:
+            RunError: if a file is missing, damaged or not the one that the run wrote.
+        """
+        written = self.read_record().get("preview_sha256")
+        latents, labels = (_array(path, written) for path in (self.preview_latents, self.preview_labels))
+        return latents, labels
 
     def _usable_model(self) -> str:
         """Return the part of an error message that says what is possible without the record."""
@@ -199,9 +232,11 @@ class RunFolder:
             file.write(to_toml(recipe).encode())
 
     def write_record(self, record: dict[str, Any]) -> None:
-        """Write the record atomically."""
+        """Write the record atomically, with a checksum of its content."""
+        read_back = json.loads(json.dumps(record))  # JSON has no tuples and no numbers as keys
+        checked = {**read_back, _CHECKSUM: _checksum_of(json.dumps(read_back, sort_keys=True))}
         with replacing(self.record) as file:
-            file.write((json.dumps(record, indent=1, sort_keys=True) + "\n").encode())
+            file.write((json.dumps(checked, indent=1, sort_keys=True) + "\n").encode())
 
 
 def _replaced(temporary: Path) -> str | None:
@@ -222,23 +257,35 @@ def _text(path: Path) -> str:
         raise RunError(f"{path}: cannot be read ({problem})") from problem
 
 
+def _array(path: Path, written: Any) -> Any:
+    """Return an array of a .npy file, after a comparison with the SHA-256 that the record states for it, if any."""
+    try:
+        content = path.read_bytes()
+        if isinstance(written, dict) and written.get(path.name) != hashlib.sha256(content).hexdigest():
+            raise ValueError("its content does not match its checksum in run.json")
+        return np.load(io.BytesIO(content), allow_pickle=False)
+    except (OSError, ValueError, EOFError) as problem:
+        raise RunError(f"{path}: damaged ({problem}); resume the run to write it anew") from problem
+
+
 _CHECKSUM: Final = "crc32"
 
 
 def history_line(line: dict[str, Any]) -> str:
     """Return a history line: the JSON object with the CRC-32 of its text as the last value, and a newline."""
-    return json.dumps({**line, _CHECKSUM: _checksum(line)}) + "\n"
+    return json.dumps({**line, _CHECKSUM: _checksum_of(json.dumps(line))}) + "\n"
 
 
 def checked_line(text: str) -> dict[str, Any] | None:
     """Return the object of a history line; None if the text is not an intact line of `history_line`."""
     try:
         line = json.loads(text)
-        whole = isinstance(line, dict) and line.pop(_CHECKSUM) == _checksum(line) and isinstance(line["images_seen"], int)
+        whole = isinstance(line, dict) and line.pop(_CHECKSUM) == _checksum_of(json.dumps(line))
+        whole = whole and isinstance(line["images_seen"], int)
     except (ValueError, RecursionError, KeyError):
         return None
     return line if whole else None
 
 
-def _checksum(line: dict[str, Any]) -> str:
-    return f"{zlib.crc32(json.dumps(line).encode()):08x}"
+def _checksum_of(text: str) -> str:
+    return f"{zlib.crc32(text.encode()):08x}"

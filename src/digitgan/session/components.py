@@ -46,7 +46,7 @@ class TrainingComponents:
         self.trainer, self.batches, self.noise_source = build_trainer(plan)
         self.guard = Guard(plan.recipe, control, plan.image_set, self._warn, _held_out(plan))
         self.history = History(plan.run, plan.recipe, self.batches.images_an_epoch)
-        control.on_continue = self.history.skip_suspension
+        control.on_continue = self.history.skip_since_last_event
         self.record = RunRecord(plan, self.trainer, self.history, before)
         self.record.warnings = self.guard.warnings
         self.trainer.rollbacks = [rollback["to"] for rollback in self.record.rollbacks]
@@ -57,7 +57,9 @@ class TrainingComponents:
         if plan.recipe.training.evaluate_every and len(plan.labelled.class_names) == 1:
             (self._labelled,) = with_groups(plan.labelled)
         if plan.recipe.training.evaluate_every:
-            self.evaluation = EvaluationCallback(plan.run, self._labelled, self.writer.model)
+            self.evaluation = EvaluationCallback(
+                plan.run, self._labelled, self.writer.model, self.history.skip_since_last_event
+            )
             self.stateful["scores"] = self.evaluation
 
     def _warn(self, warning: str) -> None:
@@ -74,6 +76,7 @@ class TrainingComponents:
         if self.evaluation is not None:
             known = classifier_for(self._labelled, self.notify, lambda: check_stop_request(self.control))
             self.evaluation.compare_by(known.classifier)
+            self.history.skip_since_last_event()
 
     def begin(self) -> None:
         """Pretrain the networks, and take over the weights of the earlier model from which the run starts.

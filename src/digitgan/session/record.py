@@ -25,6 +25,7 @@ class RunRecord:
         pretraining: result of the pretraining, by network.
         warnings: warnings of the guard, by their kind.
         ancestry: the earlier model from which the run started; None without one.
+        preview_sha256: SHA-256 of the files of the preview latents and labels, by the name of the file.
         earlier_arithmetic: arithmetic of earlier sessions that differed from the next one, with the images seen "until" then.
     """
 
@@ -37,6 +38,7 @@ class RunRecord:
         self.ancestry: dict[str, Any] | None = before.get("from") if plan.start is None else plan.start.record()
         self.earlier_arithmetic: list[dict[str, Any]] = list(before.get("earlier_arithmetic", []))
         self.warnings: Mapping[str, str] = {}
+        self.preview_sha256: Mapping[str, str] = before.get("preview_sha256", {})
         self._arithmetic_before: dict[str, Any] | None = before.get("arithmetic")
 
     def write(self, status: str, **further: Any) -> None:
@@ -55,6 +57,8 @@ class RunRecord:
             record["from"] = self.ancestry
         if self.warnings:
             record["warnings"] = list(self.warnings.values())
+        if self.preview_sha256:
+            record["preview_sha256"] = dict(self.preview_sha256)
         if self.pretraining:
             record["pretraining"] = self.pretraining
         if status != "training":

@@ -162,7 +162,6 @@ class TrainingSession:
             with leading(components.trainer):
                 return _result(plan, components.trainer, components.history.seconds)
         plan.run.write_recipe(plan.recipe)
-        components.record.write("training")
         try:
             with contextlib.suppress(StopInPretrainingError):  # a stop after a rollback to the beginning
                 self._train()
@@ -188,6 +187,8 @@ class TrainingSession:
             recipe.training.grid,
             components.guard.check_preview,
         )
+        components.record.preview_sha256 = previews.checksums()
+        components.record.write("training")
         draw = functools.partial(previews.first_row, trainer)
         display = progress_callback(self.progress, self.console, recipe, trainer.images_seen, draw)
         callbacks = self._callbacks(previews, display)
@@ -224,8 +225,8 @@ class TrainingSession:
     def _report_evaluation_time(self) -> None:
         evaluation, seconds = self.components.evaluation, self.components.history.seconds
         if evaluation is not None and len(evaluation.lines) > 1 and evaluation.seconds > MAX_EVALUATION_SHARE * seconds:
-            share = evaluation.seconds / seconds
-            self.notify(f"the evaluations took {share:.0%} of the time; increase training.evaluate_every to have fewer")
+            spent = f"{evaluation.seconds:.0f} s, beside {seconds:.0f} s of training"
+            self.notify(f"the evaluations took {spent}; increase training.evaluate_every to have fewer")
 
 
 def _result(plan: TrainPlan, trainer: Trainer, seconds: float) -> TrainingResult:

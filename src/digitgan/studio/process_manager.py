@@ -91,7 +91,7 @@ class ProcessManager:
             if not is_locked(RunFolder(self.runs / name)):  # the process starts or ends; it must not be suspended
                 self.table.signal(name, signal.SIGCONT)
                 raise StateError(f"{name}: is not training; wait until it has started, or resume it")
-            self.table.write(name, **{**self.table.read(name), "paused": True})
+            self.table.update(name, paused=True)
 
     def unpause(self, name: str) -> None:
         """Continue a paused training.
@@ -101,7 +101,7 @@ class ProcessManager:
         """
         with self.table.lock:
             self.table.signal(name, signal.SIGCONT)
-            self.table.write(name, **{**self.table.read(name), "paused": False})
+            self.table.update(name, paused=False)
 
     def step(self, name: str) -> None:
         """Continue a paused training until its next history line (1/200 of the run), then pause it again.
@@ -137,7 +137,7 @@ class ProcessManager:
                 return  # a second signal would end it immediately, without a checkpoint
             self.table.signal(name, signal.SIGTERM)
             self.table.signal(name, signal.SIGCONT)  # a suspended process handles the signal only after SIGCONT
-            self.table.write(name, **{**state, "paused": False, "stopping": True})
+            self.table.update(name, paused=False, stopping=True)
 
 
 def _size(path: Path) -> int:

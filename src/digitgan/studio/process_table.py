@@ -103,7 +103,10 @@ class ProcessTable:
             os.kill(self.read(name)["pid"], number)
 
     def read(self, name: str) -> dict[str, Any]:
-        """Return the state of a process: "pid", "born", "paused", "started" and "stopping"; empty if there is none."""
+        """Return the state of a process, or {} if there is none.
+
+        The keys are "pid", "born", "paused", "started", "stopping" and "had_started".
+        """
         try:
             state = json.loads(self._state(name).read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -114,6 +117,12 @@ class ProcessTable:
         """Replace the state of a process."""
         with replacing(self._state(name)) as file:
             file.write(json.dumps(state).encode())
+
+    def update(self, name: str, **state: Any) -> None:
+        """Change entries of the state of a process; nothing if the state has been removed meanwhile."""
+        with self.lock:
+            if before := self.read(name):
+                self.write(name, **{**before, **state})
 
     def is_taken(self, name: str) -> bool:
         """Return whether there is a run or a process of a name."""
@@ -133,16 +142,24 @@ class ProcessTable:
         return [name for name in self._names() if self.is_alive(name)]
 
     def pending(self) -> dict[str, str]:
-        """Return the runs that are starting or failed to start: name -> error message, or "" while starting."""
+        """Return the runs that are starting or failed to start: name -> error message, or "" while starting.
+
+        A run that had started and whose folder is gone was removed by hand: it is forgotten.
+        """
         found = {}
         with self.lock:  # never during a start
             names = self._names()
         for name in names:
+            state = self.read(name)
             if RunFolder(self.runs / name).record.is_file():
-                continue
-            if self.is_alive(name):
+                if not state.get("had_started"):
+                    self.update(name, had_started=True)
+            elif state.get("had_started"):
+                if not self.is_alive(name):  # else it ends itself at its next event, as its folder is gone
+                    self.forget(name)
+            elif self.is_alive(name):
                 found[name] = ""
-            elif self.read(name).get("stopping"):
+            elif state.get("stopping") or self._ended_well(name):
                 self.forget(name)  # it was stopped before it had started
             else:
                 found[name] = self.last_error_lines(name) or "the process ended without output"
@@ -191,6 +208,11 @@ class ProcessTable:
             case "stopped":
                 return "stopped"
         return "interrupted"
+
+    def _ended_well(self, name: str) -> bool:
+        """Return whether the process of a run, which this studio started, has finished its training."""
+        child = self._children.get(name)
+        return child is not None and child.poll() == 0
 
     def _names(self) -> list[str]:
         folder = self.runs / STATE

@@ -106,7 +106,7 @@ class RunMonitor:
             "rollbacks": len(_rollbacks(record)),
             "started_here": name in self.process_table.alive(),
             "best": run.best.is_file(),
-            "scores": _scores(run),
+            "scores": run.read_scores(),
         }
         if facts["phase"] == "interrupted":
             facts["problem"] = self.process_table.last_error_lines(name) or None
@@ -197,18 +197,6 @@ def _alarms(record: dict[str, Any]) -> list[str]:
 def _rollbacks(record: dict[str, Any]) -> list[Any]:
     rollbacks = record.get("rollbacks")
     return rollbacks if isinstance(rollbacks, list) else []
-
-
-def _scores(run: RunFolder) -> list[dict[str, Any]]:
-    """Return the evaluations during the training; empty without `--evaluate-every`."""
-    found = []
-    with contextlib.suppress(OSError):
-        for text in run.scores.read_text(encoding="utf-8").splitlines():
-            with contextlib.suppress(ValueError):
-                line = json.loads(text)
-                if isinstance(line, dict):
-                    found.append(line)
-    return found
 
 
 def _remarks(facts: dict[str, Any], recipe: Recipe | None, history: list[dict[str, Any]]) -> list[Diagnostic]:

@@ -57,7 +57,7 @@ def test_a_pause_is_not_counted_as_trained(run: RunFolder, recipe: Recipe, monke
     now[0] += 10
     history.on_event(step(1))
     now[0] += 1000
-    history.skip_suspension()
+    history.skip_since_last_event()
     assert history.seconds == 10
     now[0] += 5
     history.on_event(step(2))

@@ -53,6 +53,19 @@ def test_a_preview_shows_each_latent_in_a_row_and_each_class_in_a_column(
         assert np.abs(shown.astype(int) - expected).max() <= 1  # the batch size changes the rounding
 
 
+def test_damaged_latents_are_written_anew_by_the_next_session(run: RunFolder, new_trainer: Callable[..., Trainer]) -> None:
+    trainer = new_trainer()
+    for session in range(2):
+        previews = Previews(run, DRAWS, unnoticed)
+        previews.on_event(PreviewDue(trainer))
+        run.write_record({"preview_sha256": previews.checksums()})
+        latents, labels = run.read_preview_latents()
+        assert np.array_equal(latents, DRAWS.preview(per_class=10)[0])
+        assert labels.tolist() == list(range(10)) * 10
+        if session == 0:
+            run.preview_latents.write_bytes(b"nothing")
+
+
 def test_a_preview_is_named_by_the_images_seen_and_noticed(run: RunFolder, new_trainer: Callable[..., Trainer]) -> None:
     noticed: list[Path] = []
     trainer = new_trainer()

@@ -43,15 +43,19 @@ class EvaluationCallback(Callback):
         run: run to write to.
         image_set: training images.
         model: makes a model of the trainer, with batch-norm statistics of a number of chunks.
+        on_evaluated: called after each evaluation, so that its time can be left out of the training time.
 
     Attributes:
         kept: line of the model in best.safetensors.
         seconds: time of the evaluations in this session.
     """
 
-    def __init__(self, run: RunFolder, image_set: ImageSet, model: Callable[..., Model]) -> None:
+    def __init__(
+        self, run: RunFolder, image_set: ImageSet, model: Callable[..., Model], on_evaluated: Callable[[], None] = lambda: None
+    ) -> None:
         self.run = run
         self.model = model
+        self.on_evaluated = on_evaluated
         self.few = evenly(image_set, min(TRAINING_IMAGES, len(image_set)))
         self.labels = evenly(self.few, GENERATED_IMAGES).labels
         self.classifier: FeatureClassifier | None = None
@@ -71,6 +75,7 @@ class EvaluationCallback(Callback):
             started = time.monotonic()
             self._score(event.trainer)
             self.seconds += time.monotonic() - started
+            self.on_evaluated()
 
     def state(self) -> dict[str, Any]:
         """Return the lines so far and the line of the best model."""

@@ -49,7 +49,7 @@ class History(Callback):
 
     @property
     def seconds(self) -> float:
-        """The training time so far in seconds, with earlier sessions and without pauses."""
+        """The training time so far in seconds, with earlier sessions, and without pauses and evaluations."""
         return self._seconds_before + time.monotonic() - self._started
 
     def on_event(self, event: Event) -> None:
@@ -74,7 +74,8 @@ class History(Callback):
     def restore(self, state: dict[str, Any], images_seen: int) -> None:
         """Restore the sums, and remove lines that are newer than the checkpoint."""
         self._averages.restore(state["sums"])
-        self._seconds_before, self._started = state["seconds"], time.monotonic()
+        self._seconds_before = state["seconds"]
+        self._started = self._looked = time.monotonic()
         self.epoch_seconds = list(state.get("epoch_seconds", []))
         self._cut_off(images_seen)
         self.lines_lost = max(0, state.get("lines", 0) - self._lines)
@@ -82,7 +83,8 @@ class History(Callback):
     def reset(self) -> None:
         """Reset the history to the beginning of the run."""
         self._averages.clear()
-        self._seconds_before, self._started = 0.0, time.monotonic()
+        self._seconds_before = 0.0
+        self._started = self._looked = time.monotonic()
         self.epoch_seconds = []
         self._cut_off(0)
 
@@ -90,8 +92,8 @@ class History(Callback):
         """Add the time of undone steps to the training time."""
         self._seconds_before += seconds
 
-    def skip_suspension(self) -> None:
-        """Exclude a pause by SIGSTOP or Ctrl-Z from the training time; it began at about the last event."""
+    def skip_since_last_event(self) -> None:
+        """Exclude the time since the last event from the training time: a pause by SIGSTOP or Ctrl-Z, or an evaluation."""
         now = time.monotonic()
         self._started += now - self._looked
         self._looked = now

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import io
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import final
 
@@ -63,6 +65,7 @@ class Previews(Callback):
         self.noise_source = noise_source
         self.notice = notice
         self.inspect = inspect
+        self._latents_saved = False
         if layout == "classes" and noise_source.classes > 1:
             self.columns = min(noise_source.classes, MAX_PREVIEW_CLASSES)
             latents, labels = noise_source.preview(per_class=PREVIEW_IMAGES // self.columns)
@@ -78,8 +81,7 @@ class Previews(Callback):
             images = self._draw(event.trainer)
             path = self.run.preview(event.trainer.images_seen)
             save_png(path, grid(images, columns=self.columns))
-            if not self.run.preview_latents.exists():
-                self._save_latents()
+            self._save_latents()
             self.notice(path)
             if self.inspect is not None:
                 self.inspect(images, self.labels.cpu().numpy(), event.trainer.images_seen)
@@ -93,10 +95,25 @@ class Previews(Callback):
         generator = trainer.ema.drawn_from(self.noise_source.calibration_batches(CALIBRATION_BATCHES, calibration))
         return from_network(generator(self.latents[:count], self.labels[:count]))
 
+    def checksums(self) -> dict[str, str]:
+        """Return the SHA-256 of the files of latents and labels, by the name of the file, for the record of the run."""
+        return {path.name: hashlib.sha256(content).hexdigest() for path, content in self._latent_files()}
+
     def _save_latents(self) -> None:
+        """Write the files of latents and labels at the first preview of a session, unless they are intact."""
+        if self._latents_saved:
+            return
+        for path, content in self._latent_files():
+            if not path.is_file() or path.read_bytes() != content:
+                with replacing(path) as file:
+                    file.write(content)
+        self._latents_saved = True
+
+    def _latent_files(self) -> Iterator[tuple[Path, bytes]]:
         for path, tensor in ((self.run.preview_latents, self.latents), (self.run.preview_labels, self.labels)):
-            with replacing(path) as file:
-                np.save(file, tensor.cpu().numpy(), allow_pickle=False)
+            file = io.BytesIO()
+            np.save(file, tensor.cpu().numpy(), allow_pickle=False)
+            yield path, file.getvalue()
 
 
 def animate(run: RunFolder, path: Path, milliseconds: int = 120) -> int:
