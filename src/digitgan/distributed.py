@@ -10,6 +10,9 @@ import atexit
 import contextlib
 import os
 import re
+import signal
+import threading
+import time
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Final
@@ -23,6 +26,10 @@ from digitgan.errors import RankError, UsageError
 
 DEADLINE: Final = timedelta(minutes=5)
 """The default time for which a rank may keep the other ranks waiting."""
+
+
+POLL_SECONDS: Final = 1.0
+"""Interval at which a process checks whether its launcher is alive."""
 
 
 def by_torchrun(environment: Mapping[str, str] = os.environ) -> bool:
@@ -136,9 +143,23 @@ def _join() -> None:
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())  # --device cpu allows more ranks
     dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=DEADLINE)
+    threading.Thread(target=_end_with_launcher, args=(os.getppid(),), daemon=True).start()
     # Destroy the group before the interpreter shuts down. A thread of Gloo that releases a tensor during shutdown aborts the
     # process ("terminate called without an active exception"), in one of thirty exits.
     atexit.register(_leave)
+
+
+def _end_with_launcher(parent: int) -> None:
+    """End this process after its launcher, which may be killed without a signal to the processes that it started.
+
+    The process gets SIGTERM, as torchrun sends it when it is stopped: the command saves its work and ends. If it has not ended
+    after `DEADLINE`, it is ended without further ado.
+    """
+    while os.getppid() == parent:
+        time.sleep(POLL_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(DEADLINE.total_seconds())
+    os._exit(1)
 
 
 def _leave() -> None:

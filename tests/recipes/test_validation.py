@@ -51,7 +51,6 @@ NONSENSE = [
     ("fast", ["generator.image_stride=4", "generator.image_kernel=3"], "generator.image_stride", "generator.image_kernel"),
     ("fast", ["generator.dense_norm=units"], "generator.dense_norm", "generator.norm"),
     ("fast", ["updates.microbatches=3"], "updates.microbatches", "training.batch_size = 128"),
-    ("dcgan", ["updates.microbatches=2"], "updates.microbatches", "discriminator.dropout = 0.3"),
     (
         "fast",
         ["updates.microbatches=2", "discriminator.spectral_norm=true"],

@@ -15,6 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from digitgan.recipes import RECIPES
 from digitgan.runs import RunFolder
 from tests import processes, tiny
 from tests.faults.victims import Signals
@@ -83,6 +84,21 @@ def test_any_number_of_processes_makes_the_same_training(tmp_path: Path, alone: 
     assert [name for name, tensor in one.items() if not torch.equal(other[name], tensor)] == []
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["mask-cgan", "plain-gan", "dcgan", "onehot-cgan", "colour", "style", "wgan-gp"])
+def test_a_recipe_needs_no_further_option(tmp_path: Path, name: str) -> None:
+    """Test recipes with dropout, batch norm, pretrained features, a batch of the generator's own and rare generator steps."""
+    images = 5 * RECIPES[name].training.batch_size
+    finish(
+        run_by(2, "-m", "digitgan", "train", name, "--data=digits", f"--images={images}", "--out", str(tmp_path / "together"))
+    )
+    together = RunFolder(tmp_path / "together")
+    assert together.read_record()["status"] == "finished"
+    options = (name, "--data=digits", f"--images={images}", "--set=updates.microbatches=2")
+    finish(start(1, tmp_path / "alone", *options))
+    assert losses(together) == losses(RunFolder(tmp_path / "alone"))
+
+
 GROWING = ("fast", "--data=digits", "--seed=3", *(f"--set={setting}" for setting in (*tiny.GROWING, "updates.microbatches=4")))
 
 
@@ -146,6 +162,37 @@ def test_when_one_is_killed_all_end_and_fewer_can_go_on(tmp_path: Path, killed: 
     seen = max(int(folder.name) for folder in run.checkpoints.iterdir() if folder.name.isdecimal())
     finish(start(1, run.path, "--resume", f"--images={seen + 320}"))
     assert run.read_record()["status"] == "finished"
+
+
+@pytest.mark.parametrize("also", ["nothing", pytest.param("a rank", marks=pytest.mark.long)])
+def test_after_a_kill_of_torchrun_no_rank_is_left(tmp_path: Path, also: str) -> None:
+    run = RunFolder(tmp_path / "run")
+    process = start(2, run.path, *OPTIONS, "--images=100000", "--set=training.checkpoints=300")
+    wait_for_a_checkpoint(run, process)
+    ranks = ranks_of(process)
+    assert len(ranks) == 2
+    process.kill()
+    if also == "a rank":
+        os.kill(ranks[1], signal.SIGKILL)
+    wait_for_the_end(ranks)
+    assert run.read_record()["status"] == ("stopped" if also == "nothing" else "training")
+    process.communicate()
+    finish(start(2, run.path, "--resume", f"--images={320 + max(map(images_of, run.checkpoints.iterdir()))}"))
+    assert run.read_record()["status"] == "finished"
+
+
+@pytest.mark.long
+def test_after_a_kill_of_torchrun_no_rank_draws_on(tmp_path: Path) -> None:
+    plan = ["-m", "digitgan", "sample", "--count", "2000000", "--format", "npz", "--shard-size", "2000", "--quiet"]
+    process = run_by(2, *plan, "--out", str(tmp_path / "set"))
+    deadline = time.monotonic() + PATIENCE
+    while not list((tmp_path / "set").glob("*.npz")):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    ranks = ranks_of(process)
+    process.kill()
+    wait_for_the_end(ranks)
+    process.communicate()
 
 
 FAILS = """
@@ -330,6 +377,28 @@ def wait_for_a_checkpoint(run: RunFolder, process: subprocess.Popen[str]) -> Non
         time.sleep(0.05)
     process.terminate()
     pytest.fail(f"no checkpoint in time: {process.communicate(timeout=PATIENCE)[1]}")
+
+
+def images_of(checkpoint: Path) -> int:
+    return int(checkpoint.name) if checkpoint.name.isdecimal() else 0
+
+
+def wait_for_the_end(ranks: list[int]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while left := [rank for rank in ranks if state_of(rank) not in "ZX"]:
+        if time.monotonic() > deadline:
+            for rank in left:
+                os.kill(rank, signal.SIGKILL)
+            pytest.fail(f"{len(left)} of {len(ranks)} processes were left")
+        time.sleep(0.1)
+
+
+def state_of(pid: int) -> str:
+    """Return the state of a process in /proc; "X" if it does not exist."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return "X"
 
 
 def ranks_of(process: subprocess.Popen[str]) -> list[int]:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from digitgan.data import Batches, ImageSet
+from digitgan.data import Batch, Batches, ImageSet
 from digitgan.training import NoiseSource, Trainer
 
 NewTrainer = Callable[..., Trainer]
@@ -38,7 +38,14 @@ def state_of(trainer: Trainer) -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize(
-    "settings", [[], ["updates.order=simultaneous"], ["updates.fakes=fresh", "updates.discriminator_steps=2"]]
+    "settings",
+    [
+        [],
+        ["updates.order=simultaneous"],
+        ["updates.fakes=fresh", "updates.discriminator_steps=2"],
+        ["discriminator.dropout=0.4"],
+        ["discriminator.dropout=0.4", "updates.order=simultaneous"],
+    ],
 )
 @pytest.mark.parametrize("parts", [2, 4])
 def test_taken_at_once_or_in_turn_the_parts_make_the_same_networks(
@@ -51,6 +58,19 @@ def test_taken_at_once_or_in_turn_the_parts_make_the_same_networks(
         assert torch.get_num_threads() == threads
     for other in made[1:]:
         assert [name for name, value in made[0].items() if not torch.equal(value, other[name])] == []
+
+
+def test_the_parts_drop_different_values_and_each_step_others(new_trainer: NewTrainer) -> None:
+    trainer = new_trainer("updates.microbatches=2", "discriminator.dropout=0.5")
+    masks = []
+    for step in (0, 16, 0):
+        source = NoiseSource(0, trainer.generator.latent, 10, 16, torch.device("cpu"), trainer.recipe.updates)
+        batch = Batch(torch.zeros(16, 1, 28, 28, dtype=torch.uint8), torch.zeros(16, dtype=torch.int64))
+        for part in trainer.microbatches.split(batch, source.at(step)):
+            masks.append(part.discriminator.get_submodule("dropout")(torch.ones(1000)))
+    assert {float(value) for mask in masks for value in mask.unique()} == {0.0, 2.0}
+    assert all(400 < int((mask == 0).sum()) < 600 for mask in masks)
+    assert [torch.equal(mask, masks[0]) for mask in masks] == [True, False, False, False, True, False]
 
 
 def test_without_norm_the_parts_learn_what_the_whole_batch_would(new_trainer: NewTrainer, digits: ImageSet) -> None:

@@ -13,6 +13,7 @@ from digitgan.errors import SizeError
 from digitgan.networks.base import Discriminator, DiscriminatorOutput, Generator, ImageSpec
 from digitgan.networks.conditioning import ClassConditionalBatchNorm, Head, LabelBias, OneHot, label_planes, label_vector
 from digitgan.networks.layers import (
+    Dropout,
     IgnoreLabel,
     ImageConvolution,
     SameTransposedConvolution,
@@ -105,7 +106,7 @@ class ConvolutionalDiscriminator(Discriminator):
         normed = recipe.channels[1:] if recipe.norm == "batch" else ()
         self.norms = nn.ModuleList(nn.BatchNorm2d(width) for width in normed)
         self.relu = nn.LeakyReLU(recipe.slope)
-        self.dropout = nn.Dropout(recipe.dropout) if recipe.dropout else nn.Identity()
+        self.dropout = Dropout(recipe.dropout) if recipe.dropout else nn.Identity()
         flat = channels * height * width
         self.dense = nn.Linear(flat, recipe.features) if recipe.features else None
         projection = recipe.label_input == "projection"

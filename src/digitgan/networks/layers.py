@@ -109,6 +109,34 @@ class ImageConvolution(nn.Conv2d):
 
 
 @final
+class Dropout(nn.Dropout):
+    """Dropout whose masks may come from a generator of its own, so that parallel copies of a network do not share a stream.
+
+    Attributes:
+        generator: source of the masks; None for the default generator of PyTorch.
+    """
+
+    generator: torch.Generator | None = None
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Return the values with a share `p` of them set to zero, and the others scaled by 1 / (1 - p)."""
+        if self.generator is None or not self.training:
+            return super().forward(values)
+        kept = torch.empty_like(values).bernoulli_(1 - self.p, generator=self.generator)
+        return values * kept.div_(1 - self.p)
+
+
+def seed_dropout(network: nn.Module, seed: int, device: torch.device) -> None:
+    """Give the dropout layers of a network a common generator of their own, with a new seed."""
+    layers = [layer for layer in network.modules() if isinstance(layer, Dropout)]
+    if not layers or device.type == "meta":
+        return
+    generator = layers[0].generator or torch.Generator(device)
+    generator.manual_seed(seed)
+    for layer in layers:
+        layer.generator = generator
+
+
 class IgnoreLabel(nn.Module):
     """A wrapper that passes the input to a layer and ignores the label.
 

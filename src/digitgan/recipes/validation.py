@@ -212,8 +212,6 @@ def _styles(recipe: Recipe) -> _Checks:
 
 def _microbatches(recipe: Recipe) -> _Checks:
     count, sizes = recipe.updates.microbatches, (recipe.training.batch_size, recipe.updates.generator_batch)
-    discriminator = recipe.discriminator
-    dropout = getattr(discriminator, "dropout", 0.0)  # a recurrent discriminator has neither dropout nor spectral norm
     asked = f"updates.microbatches = {count} with"
     return [
         (
@@ -222,12 +220,7 @@ def _microbatches(recipe: Recipe) -> _Checks:
             "all parts have the same size. Set a number that divides both batches",
         ),
         (
-            count > 1 and dropout > 0,
-            f"{asked} discriminator.dropout = {dropout:g}",
-            "parallel parts would draw their masks from one stream, in a random order. Set microbatches = 1 or dropout = 0",
-        ),
-        (
-            count > 1 and getattr(discriminator, "spectral_norm", False),
+            count > 1 and getattr(recipe.discriminator, "spectral_norm", False),  # a recurrent discriminator has none
             f"{asked} discriminator.spectral_norm",
             "each part would estimate the singular values by itself, and a checkpoint stores one estimate. "
             "Set microbatches = 1 or spectral_norm = false",

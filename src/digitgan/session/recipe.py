@@ -12,6 +12,7 @@ import torch
 from digitgan import rng
 from digitgan.data import ImageSet, ProgressFn
 from digitgan.device import choose_precision
+from digitgan.distributed import world
 from digitgan.errors import RecipeError, UsageError
 from digitgan.networks import ImageSpec, build_discriminator, build_generator
 from digitgan.options import TrainOptions
@@ -20,7 +21,7 @@ from digitgan.training.augmentation import check_operations, operations_of
 from digitgan.training.growth import check_can_grow, growth_of
 from digitgan.training.losses import LOSSES
 from digitgan.training.penalties import PENALTIES
-from digitgan.training.speed import grown_images_within, images_within, training_speed
+from digitgan.training.speed import grown_images_within, images_within, training_speed, with_share_of_batch
 from digitgan.training.trainer import freeze
 
 DISCRIMINATOR_PRETRAINING_STEPS = 50
@@ -196,7 +197,8 @@ def with_length(
     elif options.minutes is not None:
         started = time.monotonic()
         notify("measuring the speed of training on this machine …")
-        speed = training_speed(recipe, spec, device, 60 * options.minutes)
+        processes = world()[1]  # all measure at the same time, each its share of the batch
+        speed = processes * training_speed(with_share_of_batch(recipe, processes), spec, device, 60 * options.minutes)
         step = recipe.training.batch_size / speed
         seconds = 60 * options.minutes * MINUTES_SHARE - (time.monotonic() - started)
         if seconds < step:

@@ -24,6 +24,7 @@ from digitgan.data import Batch
 from digitgan.device import one_thread
 from digitgan.images import to_network
 from digitgan.networks import Discriminator, Generator
+from digitgan.networks.layers import seed_dropout
 from digitgan.training.noise import StepNoise
 from digitgan.training.penalties import LabelledImages
 from digitgan.training.ranks import Ranks
@@ -100,6 +101,7 @@ class Microbatches:
         self, generator: Generator, discriminator: Discriminator, count: int, device: torch.device, ranks: Ranks | None = None
     ) -> None:
         self.count = count
+        self.device = device
         self.ranks = ranks
         self.own = range(count) if ranks is None else ranks.share_of(count)
         self.generators = [generator, *(_twin(generator) for _ in self.own[1:])]
@@ -113,7 +115,10 @@ class Microbatches:
         nothing = LabelledImages(torch.empty(0), torch.empty(0))
         images, labels = batch.images.chunk(self.count), batch.labels.chunk(self.count)
         noises = noise.split(self.count)
-        networks = zip(self.own, self.generators, self.discriminators, strict=True)
+        networks = list(zip(self.own, self.generators, self.discriminators, strict=True))
+        if self.count > 1:  # a whole batch takes its masks from the generator that the trainer seeds
+            for part, _, discriminator in networks:
+                seed_dropout(discriminator, noises[part].dropout_seed, self.device)
         return [
             Microbatch(generator, discriminator, Batch(images[part], labels[part]), noises[part], nothing, nothing)
             for part, generator, discriminator in networks

@@ -86,7 +86,7 @@ class StepNoise:
                 own_labels[part],
                 label_offset[part],
                 interpolation_alpha[part],
-                self.dropout_seed,
+                (self.dropout_seed + part) % 2**63,
                 augmentations[part],
                 self.path_pixels,  # with a path-length penalty, the batch is one part
             )

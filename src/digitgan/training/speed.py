@@ -137,6 +137,15 @@ def with_batch_size(recipe: Recipe, size: int) -> Recipe:
     )
 
 
+def with_share_of_batch(recipe: Recipe, processes: int) -> Recipe:
+    """Return a recipe with the share of the batch and of the microbatches that each of several processes computes."""
+    parts = recipe.updates.microbatches
+    if parts % processes:
+        return recipe  # the training refuses it
+    shared = with_batch_size(recipe, recipe.training.batch_size // processes)
+    return dataclasses.replace(shared, updates=dataclasses.replace(shared.updates, microbatches=parts // processes))
+
+
 def images_within(seconds: float, recipe: Recipe, spec: ImageSpec, device: torch.device, speed: float) -> int:
     """Compute the length of a run of a given duration, including the pretraining of the generator and of the features.
 
