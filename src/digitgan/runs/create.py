@@ -116,7 +116,7 @@ def _is_ours(run: RunFolder) -> bool:
 
 def _remove(run: RunFolder) -> None:
     """Remove the files of a run and keep all other files in its folder."""
-    for path in (run.previews, run.checkpoints, run.snapshots, run.tensorboard):
+    for path in (run.previews, run.checkpoints, run.snapshots, run.tensorboard, run.lab.path):
         if path.is_dir():
             shutil.rmtree(path)
     for path in (*run.report, *run.training_files):

@@ -24,6 +24,7 @@ import numpy.typing as npt
 from digitgan.errors import OutputError, RunError
 from digitgan.files import replacing
 from digitgan.recipes import BLANK, Recipe, from_toml, to_toml
+from digitgan.runs.lab import LabFolder
 
 
 @final
@@ -86,6 +87,11 @@ class RunFolder:
     def tensorboard(self) -> Path:
         """The folder of the TensorBoard event files, if requested."""
         return self.path / "tensorboard"
+
+    @property
+    def lab(self) -> LabFolder:
+        """The folder through which a viewer looks into the training."""
+        return LabFolder(self.path / "lab")
 
     @property
     def report(self) -> tuple[Path, Path]:

@@ -21,6 +21,7 @@ from digitgan.images import enlarged, inline_png
 from digitgan.runs import RunFolder, locked, new_run, remove_temporary_files
 from digitgan.session.callbacks import Callback, Previews, ProgressCallback, TensorBoard
 from digitgan.session.callbacks.displays import progress_callback
+from digitgan.session.callbacks.lab import Lab
 from digitgan.session.callbacks.previews import animate
 from digitgan.session.callbacks.progress import ProgressKind, console_printer
 from digitgan.session.components import TrainingComponents, build_trainer
@@ -208,7 +209,18 @@ class TrainingSession:
         evaluation = [components.evaluation] if components.evaluation is not None else []
         board = [TensorBoard(plan.run, plan.recipe, components.trainer.images_seen)] if plan.tensorboard else []
         # The guard comes first, so that an unhealthy state is neither shown nor saved.
-        return [components.guard, components.history, previews, *evaluation, *board, display, components.writer]
+        lab = Lab(
+            plan.run,
+            components.trainer,
+            components.batches,
+            components.noise_source,
+            self.control,
+            components.guard,
+            plan.image_set.class_names,
+            components.history.skip_since_last_event,
+            may_wait=plan.ranks is None,
+        )
+        return [components.guard, components.history, previews, *evaluation, *board, display, components.writer, lab]
 
     def _note_old_report(self) -> None:
         """Notify of a report of an earlier model of this run."""

@@ -25,14 +25,18 @@ from digitgan.training.speed import Trial, with_batch_size
 META: Final = torch.device("meta")
 
 SCRATCH: Final = 1.25
-"""Memory of the activations, as a multiple of that of their tensors: oneDNN and cuDNN have scratch memory and reorder some of
-them, and the memory allocator leaves gaps. From `benchmarks/memory.py`."""
+"""Memory of the activations on a GPU, as a multiple of that of their tensors: cuDNN has scratch memory, and the memory
+allocator leaves gaps."""
 
 LIBRARIES: Final = 110e6
 """Memory in bytes that torch and oneDNN take in the first step on a CPU."""
 
-SAVED_COPIES: Final = 1.5
-"""Memory that writing a checkpoint takes beside the trainer's, as a multiple of the latter: the tensors and their bytes."""
+SAVED_COPIES: Final = 1.1
+"""Memory that writing a checkpoint takes beside the trainer's, as a multiple of the latter."""
+
+NOT_REUSED: Final = 0.5
+"""Share of the memory of the smaller of two phases, a step and generating images, that the allocator does not reuse in the
+larger one. This share and `SAVED_COPIES` were fitted to `benchmarks/memory.py`, to two digits."""
 
 PREVIEW_IMAGES: Final = 100
 """Number of images of a preview with ten classes, which are generated at once."""
@@ -93,11 +97,11 @@ def estimate_memory(recipe: Recipe, spec: ImageSpec, device: torch.device, image
         return MemoryEstimate(parameters, fixed, activations, further, further)
     activations *= min(threads, recipe.updates.microbatches)
     pretraining = 0
-    of_step = LIBRARIES + SCRATCH * max(activations, drawing)
+    of_steps = LIBRARIES + max(activations, drawing) + NOT_REUSED * min(activations, drawing) + SAVED_COPIES * fixed
     if recipe.training.generator_pretraining:
         pixels = min(MAX_PIXELS, images * spec.channels * spec.height * spec.width)
         pretraining = PRETRAINING_COPIES * 4 * pixels
-    further = fixed + max(round(of_step), pretraining, round(SAVED_COPIES * fixed))
+    further = fixed + max(round(of_steps), pretraining)
     return MemoryEstimate(parameters, fixed, activations, further, resident_memory() + further)
 
 

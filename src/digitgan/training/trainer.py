@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import final
 
@@ -60,6 +60,8 @@ class Trainer:
         ema: moving average of the generator, from which images are generated.
         images_seen: number of real images that the discriminator has seen: the progress counter.
         rollbacks: numbers of images seen to which the trainer was rolled back, in order.
+        on_discriminator_updated: called in a step after the update of the discriminator, if that of the generator follows; None
+            calls nothing. It may look at the trainer, and must not change it.
 
     Raises:
         RecipeError: if the recipe names an unknown part, or does not fit the images.
@@ -72,6 +74,7 @@ class Trainer:
         self.device = device
         self.ranks = ranks
         self.rollbacks: list[int] = []
+        self.on_discriminator_updated: Callable[[], None] | None = None
         self.begin()
 
     def begin(self, spec: ImageSpec | None = None) -> None:
@@ -196,6 +199,8 @@ class Trainer:
         terms = self.microbatches.each(discriminator_gradient, parts)
         self._step_discriminator()
         if generator_learns:
+            if self.on_discriminator_updated is not None:
+                self.on_discriminator_updated()
             terms |= self.microbatches.each(generator_gradient, parts)
             self._step_generator()
         return terms

@@ -93,6 +93,7 @@ class Guard(Callback):
 
     Attributes:
         warnings: the warnings of the run, by their kind.
+        class_varieties: variety of each class in the last preview, as a share of that of its real images, by its name.
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class Guard(Callback):
         held_out: ImageSet | None = None,
     ) -> None:
         self.warnings: dict[str, str] = {}
+        self.class_varieties: dict[str, float] = {}
         self._warn = warn
         self._magnitudes = Magnitudes()
         self._overfitting = None if held_out is None else OverfittingWatch(image_set, held_out)
@@ -132,6 +134,11 @@ class Guard(Callback):
             return
         varieties = varieties_of(images, labels)
         variety = _mean(varieties.values()) / self.real_variety
+        self.class_varieties = {
+            self._class_names[label]: varieties[label] / real
+            for label, real in self._real_varieties.items()
+            if real > 0 and label in varieties
+        }
         training = self.recipe.training
         if images_seen < WARM_UP_STEPS * training.batch_size:
             return
@@ -139,12 +146,7 @@ class Guard(Callback):
         self.had_variety = self.had_variety or variety > 2 * COLLAPSED
         self.collapsed_previews = self.collapsed_previews + 1 if variety < COLLAPSED and expected else 0
         if expected:
-            shares = {
-                self._class_names[label]: varieties[label] / real
-                for label, real in self._real_varieties.items()
-                if real > 0 and label in varieties
-            }
-            self._report(poor_classes(shares, COLLAPSED / 2), images_seen)
+            self._report(poor_classes(self.class_varieties, COLLAPSED / 2), images_seen)
         if self.recipe.guard.mode_collapse and self.collapsed_previews >= PREVIEWS_IN_A_ROW:
             self.control.raise_alarm(
                 f"mode collapse at {images_seen:,} images: the previews of a class have {variety:.0%} of the variety of real "
