@@ -61,7 +61,7 @@ def train(recipe: str | None = None, *, progress: ProgressKind | None = None, **
     """
     asked = make_options(TrainOptions, {"recipe": recipe, **options})
     display = _display(progress)
-    console = Console(stderr=True, quiet=display == "none")
+    console = Console(stderr=True, quiet=display == "none", soft_wrap=True)
     return run_training(plan_training(asked, console_printer(console)), console, display, Control())
 
 

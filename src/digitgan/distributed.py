@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Final
 
 import torch
@@ -27,6 +28,9 @@ from digitgan.errors import RankError, UsageError
 DEADLINE: Final = timedelta(minutes=5)
 """The default time for which a rank may keep the other ranks waiting."""
 
+
+_LAUNCHER: Final = os.getppid()
+"""Process that started this one, at the time of the import: it may be lost before the group is joined."""
 
 POLL_SECONDS: Final = 1.0
 """Interval at which a process checks whether its launcher is alive."""
@@ -140,10 +144,10 @@ class ProcessGroup:
 def _join() -> None:
     if dist.is_initialized():
         return
+    threading.Thread(target=_end_with_launcher, args=(_LAUNCHER,), daemon=True).start()
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())  # --device cpu allows more ranks
     dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=DEADLINE)
-    threading.Thread(target=_end_with_launcher, args=(os.getppid(),), daemon=True).start()
     # Destroy the group before the interpreter shuts down. A thread of Gloo that releases a tensor during shutdown aborts the
     # process ("terminate called without an active exception"), in one of thirty exits.
     atexit.register(_leave)
@@ -155,11 +159,19 @@ def _end_with_launcher(parent: int) -> None:
     The process gets SIGTERM, as torchrun sends it when it is stopped: the command saves its work and ends. If it has not ended
     after `DEADLINE`, it is ended without further ado.
     """
-    while os.getppid() == parent:
+    while os.getppid() == parent and not (parent == 1 and _is_init()):
         time.sleep(POLL_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(DEADLINE.total_seconds())
     os._exit(1)
+
+
+def _is_init() -> bool:
+    """Return whether process 1 is not torchrun: it has then adopted this process after the loss of its launcher."""
+    try:
+        return b"torch" not in Path("/proc/1/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def _leave() -> None:

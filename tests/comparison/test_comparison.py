@@ -236,6 +236,19 @@ def test_a_damaged_run_of_an_interrupted_comparison_is_refused_before_the_next_t
 
 
 @pytest.mark.usefixtures("caches_at_hand")
+def test_a_finished_run_whose_model_was_removed_writes_it_again(trained: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "comparison"
+    shutil.copytree(trained, folder)
+    model = folder / "runs" / "fast-0" / "model.safetensors"
+    before = model.read_bytes()
+    model.unlink()
+    found = compare(folder, seeds=2, images=tiny.IMAGES, draw=200)
+    assert model.is_file()
+    assert len(before) == len(model.read_bytes())
+    assert "| fast | 2 |" in found.table
+
+
+@pytest.mark.usefixtures("caches_at_hand")
 def test_damaged_scores_of_a_run_are_left_out_of_the_curves(trained: Path, tmp_path: Path) -> None:
     folders = [tmp_path / name for name in ("one", "two")]
     for folder, name in zip(folders, ("fast-0", "wgan-gp-0"), strict=True):

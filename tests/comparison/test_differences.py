@@ -81,6 +81,6 @@ def test_a_failed_run_is_counted_as_failed() -> None:
         for metric in each.record["metrics"].values():
             metric["baseline"] = 0.99
     lines = table(whole).splitlines()
-    assert lines[2].startswith("| one | 2 (failed) | 820 ± 2.5e+02 |")
+    assert lines[2].startswith("| one | 1 of 2 (failed) | 820 ± 2.5e+02 |")
     assert lines[3].startswith("| two | 2 | 1,000 |")
     assert "p = " not in difference_sentences(whole)[0]

@@ -142,6 +142,9 @@ def test_classification_in_closed_form() -> None:
     assert found.accuracy == 1
     assert found.inception_score == pytest.approx(4)
     assert found.class_balance == 0
+    uneven = ClassificationSummary.of(np.eye(3)[[0, 0, 0, 0, 0, 0, 0, 1, 0]], np.array([0, 0, 0, 0, 0, 0, 0, 1, 1]))
+    assert uneven.accuracy == pytest.approx(8 / 9)
+    assert uneven.balanced_accuracy == pytest.approx(0.75), "the third class has no images"
     unsure = ClassificationSummary.of(np.full((400, 4), 0.25), np.arange(400) % 4)
     assert unsure.inception_score == pytest.approx(1)
     one_class = ClassificationSummary.of(np.eye(4)[np.zeros(400, dtype=np.int64)], None)

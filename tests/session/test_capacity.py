@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,13 @@ from digitgan.data import Conversion, ReadOptions, load_image_set
 from digitgan.device import available_memory
 from digitgan.errors import OutOfMemoryError, RecipeError, is_out_of_memory, naming_out_of_memory
 from digitgan.networks import ImageSpec
+from digitgan.options import TrainOptions
 from digitgan.recipes import find_recipe, with_settings
 from digitgan.session import capacity
 from digitgan.session.capacity import check_capacity
+from digitgan.session.plan import plan_training
 from digitgan.session.recipe import with_precision
+from digitgan.training.memory import estimate_memory
 
 CPU = torch.device("cpu")
 SPEC = ImageSpec(1, 64, 64, 1)
@@ -131,3 +135,25 @@ def test_a_training_whose_memory_runs_out_keeps_its_checkpoint_and_goes_on_later
     again = [sys.executable, "-m", "digitgan", "train", "--resume", "--out", str(out), "--json"]
     finished = subprocess.run(again, check=True, capture_output=True, text=True, env=dict(os.environ))
     assert json.loads(finished.stdout)["images_seen"] == 40
+
+
+def test_a_model_that_is_too_large_is_refused_before_its_images_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(*_: object, **__: object) -> None:
+        pytest.fail("the images are read first")
+
+    monkeypatch.setattr("digitgan.session.plan.DataRequest.load", read)
+    with pytest.raises(RecipeError, match=r"512x512.*model file"):
+        plan_training(TrainOptions(recipe="dcgan", size="512"), print)
+
+
+def test_many_microbatches_are_estimated_as_fast_as_two() -> None:
+    started = time.monotonic()
+    many = [
+        with_settings(find_recipe("fast"), [f"training.batch_size={size}", f"updates.microbatches={size // 16}"])
+        for size in (64, 4096)
+    ]
+    found = [estimate_memory(recipe, ImageSpec(1, 28, 28, 10), torch.device("cpu"), 100, 1) for recipe in many]
+    assert time.monotonic() - started < 30
+    assert found[0] is not None
+    assert found[1] is not None
+    assert found[1].activations == pytest.approx(found[0].activations, rel=0.3)

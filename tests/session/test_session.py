@@ -183,7 +183,8 @@ def test_evaluations_that_take_long_are_reported(
     evaluated: TrainPlan, monkeypatch: pytest.MonkeyPatch, share: float, reported: bool
 ) -> None:
     monkeypatch.setattr(session, "MAX_EVALUATION_SHARE", share)
-    assert ("training.evaluate_every" in execute(evaluated)[1]) == reported
+    monkeypatch.setattr(session, "LEAST_EVALUATION_SECONDS", 0.0 if reported else 10.0)
+    assert ("--evaluate-every" in execute(evaluated)[1]) == reported
 
 
 @quick

@@ -15,7 +15,7 @@ from rich.console import Console
 from safetensors.torch import load_file
 
 from digitgan.data import ImageSet
-from digitgan.errors import RecipeError, RunError, UsageError
+from digitgan.errors import CheckpointError, RecipeError, RunError, UsageError
 from digitgan.model.file import load_model, save_model
 from digitgan.model.registry import load
 from digitgan.networks import ImageSpec, build_discriminator, build_generator
@@ -90,7 +90,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_run_goes_on_with_more_data_and_records_its_ancestry(run: Path, tmp_path: Path) -> None:
     said = train(options(run, tmp_path / "next", data=str(run.parent / "three.npz")))
     assert "starting from the generator and the discriminator of" in said
-    assert "the classes cat, dog are kept, and ant begin anew" in said
+    assert "classes kept: cat, dog; new classes: ant" in said
     record = json.loads((tmp_path / "next" / "run.json").read_text())
     assert record["from"]["recipe"] == "fast"
     assert record["from"]["images_seen"] == 96
@@ -211,3 +211,42 @@ def test_a_frozen_layer_that_does_not_exist_is_refused_before_anything_is_writte
             options(run, tmp_path / "next", data=str(run.parent / "two.npz"), settings=("training.freeze=discriminator.x",)),
             lambda line: None,
         )
+
+
+def test_a_run_may_not_start_from_itself(run: Path) -> None:
+    before = sorted(path.name for path in run.rglob("*"))
+    with pytest.raises(UsageError, match="are one folder"):
+        plan_training(options(run, run, overwrite=True), print)
+    assert sorted(path.name for path in run.rglob("*")) == before
+
+
+def test_damaged_checkpoints_are_named_and_the_ancestry_is_that_of_the_one_taken(run: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    data = str(run.parent / "two.npz")
+    train(TrainOptions(resume=True, out=copy, images=192))
+    saved = checkpoints(copy / "checkpoints")
+    assert len(saved) >= 2
+    for number, checkpoint in enumerate(reversed(saved)):
+        if number == 1:
+            said = train(options(copy, tmp_path / "next", data=data))
+            assert f"{saved[-1].name}" in said
+            assert "trying the previous checkpoint" in said
+            assert "the generator and the discriminator of" in said
+            ancestry = json.loads((tmp_path / "next" / "run.json").read_text())["from"]
+            assert ancestry["images_seen"] == int(saved[-2].name)
+        for path in checkpoint.iterdir():
+            path.write_bytes(path.read_bytes()[:-1] + b"?")
+    with pytest.raises(CheckpointError, match=r"all its checkpoints are damaged.*--from .*model\.safetensors"):
+        plan_training(options(copy, tmp_path / "other", data=data), print)
+    assert not (tmp_path / "other").exists()
+
+
+def test_what_is_taken_over_without_a_request_is_said(run: Path, tmp_path: Path) -> None:
+    data = str(run.parent / "two.npz")
+    before = TrainOptions(recipe="fast", data=(data,), images=64, out=tmp_path / "none", settings=tiny.SETTINGS)
+    train(dataclasses.replace(before, unconditional=True))
+    said: list[str] = []
+    plan = plan_training(options(tmp_path / "none", tmp_path / "next", data=(data,)), said.append)
+    assert any("labels of two.npz are ignored" in line for line in said)
+    assert any(line.startswith("from     ") for line in plan.summary())

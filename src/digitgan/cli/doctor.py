@@ -65,11 +65,11 @@ def _memory_of_fast(device: torch.device, threads: int) -> str:
     from digitgan.networks import ImageSpec
     from digitgan.recipes import DEFAULT_RECIPE, find_recipe
     from digitgan.session.recipe import with_precision
-    from digitgan.training.memory import estimate_memory, in_gigabytes
+    from digitgan.training.memory import estimate_memory
 
     recipe = with_precision(find_recipe(DEFAULT_RECIPE), device)
     found = estimate_memory(recipe, ImageSpec(1, 28, 28, 10), device, 60_000, threads)
-    return "unknown" if found is None else f"about {in_gigabytes(found.total)}"
+    return "unknown" if found is None else found.text
 
 
 def _facts_of_mnist() -> str:

@@ -111,6 +111,10 @@ def _tables_in_help(argv: Sequence[str], commands: Commands) -> Iterator[None]:
             each.__doc__ = text
 
 
+OTHER_NAMES: Final = {"studio": "serve", "lab": "serve", "generate": "sample", "eval": "evaluate"}
+"""Words that users try -> the commands that they mean."""
+
+
 def _check_names(argv: Sequence[str], commands: Commands, groups: Groups) -> None:
     """Raise `UsageError` for an unknown subcommand or option; tyro does not always suggest the nearest name."""
     depth = 2 if argv[0] in groups else 1
@@ -118,7 +122,7 @@ def _check_names(argv: Sequence[str], commands: Commands, groups: Groups) -> Non
     if name not in commands and not asked.startswith("-") and len(argv) >= depth:
         parent = list(argv[: depth - 1])
         known = dict.fromkeys(words.split()[depth - 1] for words in commands if words.split()[: depth - 1] == parent)
-        raise UsageError(f"unknown command {name!r}: {nearest(asked, known)}")
+        raise UsageError(f"unknown command {name!r}: {nearest(OTHER_NAMES.get(asked, asked), known)}")
     if name in commands:
         options = ["--" + option.strip("_").replace("_", "-") for option in _options_of(commands[name])] + ["--help"]
     else:

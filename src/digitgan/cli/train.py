@@ -13,6 +13,7 @@ from digitgan.cli.threads import share_cores
 from digitgan.options import Fields, Flag, Json, Out, Overwrite, Quiet, TrainOptions, Unset
 
 if TYPE_CHECKING:
+    from digitgan.session.plan import TrainPlan
     from digitgan.session.session import TrainingResult
 
 
@@ -27,11 +28,11 @@ def train(options: Fields[TrainOptions], *, dry_run: Flag = False, quiet: Quiet 
     """
     share_cores()  # before torch is imported
 
+    from digitgan.errors import DivergenceError
     from digitgan.session.callbacks.progress import console_printer
     from digitgan.session.plan import plan_training
     from digitgan.session.session import run_training
     from digitgan.training import Control
-    from digitgan.training.memory import in_gigabytes
 
     output = Output(quiet, json_)
     console = output.console()
@@ -45,14 +46,19 @@ def train(options: Fields[TrainOptions], *, dry_run: Flag = False, quiet: Quiet 
         return
     if dry_run:
         memory = plan.memory()
-        told = "memory   unknown" if memory is None else f"memory   about {in_gigabytes(memory.total)}, with the images"
+        told = "memory   unknown" if memory is None else f"memory   {memory.text}"
         output.lines(*plan.summary(), told, "dry run: nothing was written")
         output.result({**plan.facts(), "run": str(plan.run.path), "memory": memory and memory.facts(), "dry_run": True})
         return
     console.print("\n".join(plan.summary()), markup=False)
     with stopping_on_signals(control, quiet=quiet) as received:
-        result = run_training(plan, console, "none" if quiet else "auto", control)
+        try:
+            result = run_training(plan, console, "none" if quiet else "auto", control)
+        except DivergenceError:
+            _report_failure(plan, output)
+            raise
     run = plan.run
+    warnings = [*result.warnings, *([short] if (short := plan.too_short()) else [])]
     state = "finished" if result.finished else f"stopped; continue with: digitgan train --resume --out {run.path}"
     output.lines(
         f"run        {run.path}  ({result.images_seen:,} images in {result.seconds:.1f} s, {state})",
@@ -62,8 +68,7 @@ def train(options: Fields[TrainOptions], *, dry_run: Flag = False, quiet: Quiet 
         *([f"curves     {run.curves}"] if run.curves.exists() else []),
         *([f"animation  {run.animation}"] if run.animation.exists() else []),
         *([f"repeat     {plan.command}"] if plan.command else []),
-        *(f"warning    {each}" for each in result.warnings),
-        *([f"note       {warning}"] if (warning := plan.too_short()) else []),
+        *(f"warning    {each}" for each in warnings),
     )
     output.result(
         {
@@ -74,12 +79,20 @@ def train(options: Fields[TrainOptions], *, dry_run: Flag = False, quiet: Quiet 
             "seconds": result.seconds,
             "rollbacks": result.rollbacks,
             "finished": result.finished,
-            "warnings": list(result.warnings),
+            "warnings": warnings,
             **({"command": plan.command} if plan.command else {}),
-            **({"warning": warning} if (warning := plan.too_short()) else {}),
+            **({"from": plan.start.record()} if plan.start is not None else {}),
         }
     )
     _end(result, received)
+
+
+def _report_failure(plan: TrainPlan, output: Output) -> None:
+    """Print the JSON object of a training that the guard has given up."""
+    record = plan.run.read_record()
+    kept = {name: record.get(name) for name in ("status", "diagnosis", "images_seen", "seconds", "rollbacks", "warnings")}
+    model = str(plan.run.model) if plan.run.model.exists() else None
+    output.result({**plan.facts(), "run": str(plan.run.path), "model": model, **kept, "finished": False})
 
 
 def _end(result: TrainingResult, received: list[int]) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final, final
 import numpy as np
 from rich.console import Console
 
-from digitgan.comparison.differences import COMPARED, baseline, difference_sentences, table
+from digitgan.comparison.differences import baseline, compared_metrics, difference_sentences, table
 from digitgan.comparison.entries import Entry, finished, groups, trained
 from digitgan.errors import UsageError, nearest
 from digitgan.evaluation import METRICS, MIN_IMAGES
@@ -82,7 +82,7 @@ def compare(options: CompareOptions, progress: ProgressKind = "none", control: C
         raise UsageError(f"--seeds {options.seeds} --first-seed {first}: must be 1 or more seeds, starting at 0 or more")
     if not MIN_IMAGES <= options.draw <= MAX_IMAGES:
         raise UsageError(f"--draw {options.draw}: must be {MIN_IMAGES} to {MAX_IMAGES:,}")
-    console = Console(stderr=True, quiet=progress == "none")
+    console = Console(stderr=True, quiet=progress == "none", soft_wrap=True)
     notify = console_printer(console)
     control = control or Control()
     are_recipes = [ALIASES.get(name, name) in RECIPES for name in names]
@@ -154,7 +154,7 @@ def _compared(entries: Sequence[Entry], folder: Path) -> Comparison:
             }
             for entry in entries
         ],
-        "baseline": {name: baseline(entries, name) for name in COMPARED},
+        "baseline": {name: baseline(entries, name) for name in compared_metrics(entries)},
         "sentences": list(sentences),
         "protocol": next((entry.record["protocol"] for entry in entries if entry.record is not None), None),
     }

@@ -15,30 +15,44 @@ from digitgan.evaluation import METRICS
 COMPARED: Final = ("class_accuracy", "frechet_distance", "coverage")
 """The metrics in the table; the reports of the runs contain the others."""
 
+UNEVEN: Final = 0.005
+"""Difference of class accuracy and balanced accuracy from which the table has both: the classes are uneven."""
+
+
+def compared_metrics(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """Return the names of the metrics in the table: `COMPARED`, and the balanced accuracy where it differs."""
+    pairs = [(entry.metric("class_accuracy"), entry.metric("balanced_accuracy")) for entry in entries]
+    differ = any(one is not None and two is not None and abs(one - two) > UNEVEN for one, two in pairs)
+    return (COMPARED[0], "balanced_accuracy", *COMPARED[1:]) if differ else COMPARED
+
+
 SIGNIFICANCE_LEVEL: Final = 0.05
 """The significance level: a difference with a smaller corrected p-value is called significant."""
 
 
 def baseline(entries: Sequence[Entry], name: str) -> float | None:
     """Return the real baseline of a metric, which is the same for all entries, or None if no entry has it."""
-    baselines = [entry.record["metrics"][name]["baseline"] for entry in entries if entry.record is not None]
+    baselines = [entry.record["metrics"].get(name, {}).get("baseline") for entry in entries if entry.record is not None]
     return next((value for value in baselines if value is not None), None)
 
 
 def table(entries: Sequence[Entry]) -> str:
     """Return a Markdown table of means and standard deviations over seeds, with the real baseline in the last row."""
     titles = {metric.name: metric.title for metric in METRICS.values()}
+    compared = compared_metrics(entries)
     rows = [
-        "| | seeds | images seen | seconds | " + " | ".join(titles[name] for name in COMPARED) + " |",
-        "|---" * (4 + len(COMPARED)) + "|",
+        "| | seeds | images seen | seconds | " + " | ".join(titles[name] for name in compared) + " |",
+        "|---" * (4 + len(compared)) + "|",
     ]
     for name, group in groups(entries).items():
         others = [entry.status for entry in group if entry.status != "finished"]
-        seeds = str(len(group)) + (f" ({', '.join(others)})" if others else "")
+        evaluated = sum(entry.record is not None for entry in group)
+        seeds = str(len(group)) if evaluated == len(group) else f"{evaluated} of {len(group)}"
+        seeds += f" ({', '.join(others)})" if others else ""
         cells = [_spread([entry.images_seen for entry in group], ",.0f"), _spread([entry.seconds for entry in group], ".4g")]
-        cells += [_spread(_values(group, metric), ".4g") for metric in COMPARED]
+        cells += [_spread(_values(group, metric), ".4g") for metric in compared]
         rows.append(f"| {name} | {seeds} | {' | '.join(cells)} |")
-    baselines = [baseline(entries, name) for name in COMPARED]
+    baselines = [baseline(entries, name) for name in compared]
     rows.append("| real baseline | | | | " + " | ".join("–" if value is None else f"{value:.4g}" for value in baselines) + " |")
     return "\n".join(rows)
 
@@ -96,7 +110,7 @@ def difference_sentences(entries: Sequence[Entry]) -> list[str]:
 def _differences(entries: Sequence[Entry]) -> Iterator[_Difference]:
     metrics = {metric.name: metric for metric in METRICS.values()}
     for one, other in itertools.combinations(groups(entries).items(), 2):
-        for name in COMPARED:
+        for name in compared_metrics(entries):
             pair = [_values(group, name) for _, group in (one, other)]
             if not all(pair):
                 continue

@@ -12,7 +12,7 @@ from typing import Any, Final, final
 from rich.console import Console
 
 from digitgan.data import ProgressFn
-from digitgan.errors import DivergenceError, RunError, StoppedError, UsageError
+from digitgan.errors import DivergenceError, ModelFileError, RunError, StoppedError, UsageError
 from digitgan.evaluation.run import evaluate
 from digitgan.files import check_output_name, replacing
 from digitgan.model.registry import load
@@ -70,8 +70,8 @@ class Entry:
 
     def metric(self, name: str) -> float | None:
         """Return the value of a metric; None if it was not computed."""
-        value: float | None = None if self.record is None else self.record["metrics"][name]["value"]
-        return value
+        value: float | None = None if self.record is None else self.record["metrics"].get(name, {}).get("value")
+        return value  # a report of an earlier version may lack the metric
 
 
 def groups(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
@@ -275,7 +275,8 @@ def _train(
     notify: ProgressFn,
 ) -> None:
     begun = run.record.is_file()
-    if begun and run.read_record().get("status") in ("finished", "failed"):
+    status = run.read_record().get("status") if begun else None
+    if status == "failed" or (status == "finished" and run.model.is_file()):  # else --resume writes the model again
         notify(f"{run.path}: already trained")
         return
     options = dataclasses.replace(budget, out=run.path, seed=seed, recipe=recipe)
@@ -298,7 +299,11 @@ def _check_readable(run: RunFolder) -> None:
     run.read_recipe()
     Entry.of("", run, None)
     if run.model.is_file():
-        load(run.path)
+        try:
+            load(run.path)
+        except ModelFileError as problem:
+            again = f"; or remove it and write it again from the checkpoints: digitgan train --resume --out {run.path}"
+            raise ModelFileError(f"{problem}{again if run.checkpoints.is_dir() else ''}") from problem
 
 
 def _check_same_data(runs: Sequence[RunFolder]) -> None:

@@ -39,8 +39,23 @@ def warnings_about(sets: Mapping[Split, ImageSet]) -> list[str]:
     return lines
 
 
-def count_warnings(images: ImageSet) -> list[str]:
-    """Return the warnings about the numbers of images of the classes, one line each."""
+_BALANCED: Final = {
+    "none": (
+        "rare classes become worse; --set training.balance=uniform shows each class equally often, square-root lies between"
+    ),
+    "square-root": "each is shown in proportion to the square root of its number (training.balance=square-root)",
+    "uniform": "each is shown equally often, so that the few images of a rare one repeat (training.balance=uniform)",
+}
+"""Text about uneven classes, by the setting `training.balance`."""
+
+
+def count_warnings(images: ImageSet, balance: str = "none") -> list[str]:
+    """Return the warnings about the numbers of images of the classes, one line each.
+
+    Args:
+        images: the images.
+        balance: the setting `training.balance` of the training.
+    """
     counts = dict(zip(images.class_names, images.counts, strict=True))
     lines = []
     if few := [f"{name} ({count})" for name, count in counts.items() if 0 < count < FEW]:
@@ -49,8 +64,8 @@ def count_warnings(images: ImageSet) -> list[str]:
     if filled and max(filled.values()) >= UNEVEN * min(filled.values()):
         most, least = max(filled, key=filled.__getitem__), min(filled, key=filled.__getitem__)
         lines.append(
-            f"the classes are uneven, from {filled[most]:,} images of {most} to {filled[least]:,} of {least}: rare classes "
-            "become worse; --set training.balance=uniform shows each class equally often, square-root lies between"
+            f"the classes are uneven, from {filled[most]:,} images of {most} to {filled[least]:,} of {least}: "
+            + _BALANCED[balance]
         )
     if empty := [name for name, count in counts.items() if not count]:
         lines.append(f"no images of {listed(empty)}: a training leaves these classes out")

@@ -209,9 +209,7 @@ def classifier_for(training: ImageSet, notify: ProgressFn, check_stop: Callable[
         shipped = importlib.resources.files("digitgan") / "pretrained" / "classifiers" / file
         with importlib.resources.as_file(shipped) as path:
             return _known(load_classifier(path), "shipped with the package")
-    network = network_for(spec_of(training))
-    kind = "" if network == SMALL else f"-{network}"
-    path = cache_folder() / "classifiers" / f"{training.content_hash[:16]}{kind}.safetensors"
+    path = _cached_path(training.content_hash, network_for(spec_of(training)))
     try:
         return _known(load_classifier(path), f"cached in {path}")
     except ModelFileError:
@@ -224,6 +222,31 @@ def classifier_for(training: ImageSet, notify: ProgressFn, check_stop: Callable[
     except OutputError as problem:
         notify(f"{problem}; the classifier is not cached")
     return _known(classifier, f"trained on {training.name}")
+
+
+def classifier_at_hand(content_hash: str, spec: ImageSpec) -> FeatureClassifier | None:
+    """Return the classifier of a set of training images if it is shipped or cached; None otherwise. None is trained.
+
+    Args:
+        content_hash: hash of the training images.
+        spec: shape and number of classes of the images.
+    """
+    if (file := SHIPPED.get(content_hash)) is not None:
+        shipped = importlib.resources.files("digitgan") / "pretrained" / "classifiers" / file
+        with importlib.resources.as_file(shipped) as path:
+            found = load_classifier(path)
+    else:
+        try:
+            found = load_classifier(_cached_path(content_hash, network_for(spec)))
+        except ModelFileError:
+            return None
+    return found if found.spec == spec else None
+
+
+def _cached_path(content_hash: str, network: str) -> Path:
+    """Return the path of the cached classifier of a set of training images."""
+    kind = "" if network == SMALL else f"-{network}"
+    return cache_folder() / "classifiers" / f"{content_hash[:16]}{kind}.safetensors"
 
 
 def _known(classifier: FeatureClassifier, source: str) -> CachedClassifier:

@@ -122,6 +122,15 @@ _METRICS: Final = (
         of=_of_classification(lambda classification: classification.accuracy),
     ),
     Metric(
+        name="balanced_accuracy",
+        title="Balanced accuracy",
+        meaning="mean of the class accuracies of all classes, so that rare classes count as much as frequent ones",
+        better="higher",
+        needs=MIN_IMAGES,
+        by_class=True,
+        of=_of_classification(lambda classification: classification.balanced_accuracy),
+    ),
+    Metric(
         name="frechet_distance",
         title="Fréchet distance",
         meaning="distance of the mean and covariance of the classifier's features to the real images' (Heusel et al. 2017)",

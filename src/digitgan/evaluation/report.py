@@ -12,6 +12,7 @@ from typing import Any, Final, final
 
 import numpy as np
 
+from digitgan.data.notes import listed
 from digitgan.evaluation.inception import InceptionMetrics
 from digitgan.evaluation.measure import Evaluation
 from digitgan.evaluation.metrics.bootstrap import CONFIDENCE, RESAMPLES
@@ -91,10 +92,15 @@ def record(
     }
 
 
+UNEVEN: Final = 0.005
+"""Difference of class accuracy and balanced accuracy from which the headline states both."""
+
+
 def headline(metrics: dict[str, dict[str, Any]], found: Evaluation) -> str:
     """Return class accuracy, Fréchet distance and coverage, with their real baselines, as one sentence.
 
-    The class accuracy is followed by that of the worst class, which the mean over uneven classes hides.
+    The class accuracy is followed by that of the worst class, and by the mean of the class accuracies (balanced accuracy) where
+    frequent classes hide that rare ones are worse.
     """
     parts = []
     accuracy, frechet, coverage = (metrics[name] for name in ("class_accuracy", "frechet_distance", "coverage"))
@@ -103,7 +109,9 @@ def headline(metrics: dict[str, dict[str, Any]], found: Evaluation) -> str:
         return "" if metric["baseline"] is None else f" (real baseline {metric['baseline']:{form}})"
 
     if accuracy["value"] is not None:
-        parts.append(f"class accuracy {accuracy['value']:.2%}{beside(accuracy, '.2%')}{_worst_class(found)}")
+        uneven = accuracy["value"] - metrics["balanced_accuracy"]["value"] > UNEVEN
+        balanced = f", balanced {metrics['balanced_accuracy']['value']:.2%}" if uneven else ""
+        parts.append(f"class accuracy {accuracy['value']:.2%}{beside(accuracy, '.2%')}{balanced}{_worst_class(found)}")
     if frechet["value"] is not None:
         parts.append(f"Fréchet distance {frechet['value']:.3g}{beside(frechet, '.3g')}")
     if coverage["value"] is not None:
@@ -116,8 +124,9 @@ def _worst_class(found: Evaluation) -> str:
     shares = [(row["class_accuracy"], row["class"]) for row in _per_class(found) if row.get("class_accuracy") is not None]
     if len(shares) < 2:
         return ""
-    share, name = min(shares)
-    return f", lowest {share:.1%} for class {name}"
+    share = min(shares)[0]
+    worst = [name for accuracy, name in shares if accuracy == share]
+    return f", lowest {share:.1%} for class{'es' if len(worst) > 1 else ''} {listed(worst)}"
 
 
 def _values(found: TrainOnSynthetic | InceptionMetrics) -> dict[str, Any]:

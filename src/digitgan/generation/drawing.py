@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, final
@@ -75,7 +75,7 @@ class Drawing:
 
 @final
 @dataclass(frozen=True)
-class _Form:
+class InkForm:
     """The form of ink on a dark ground, as a model generates it.
 
     Attributes:
@@ -108,7 +108,7 @@ def drawing_for(path: Path, model: Model) -> Drawing:
     """
     spec = model.generator.spec
     steps: list[str] = []
-    form = _form(model) if spec.channels == 1 else None
+    form = ink_form(model) if spec.channels == 1 else None
     if form is None:
         conversion = dataclasses.replace(
             _conversion_of_training(model),
@@ -126,14 +126,26 @@ def drawing_for(path: Path, model: Model) -> Drawing:
             (round(grey.shape[1] / larger), round(grey.shape[0] / larger)), Image.Resampling.BOX
         )
         grey = np.asarray(reduced)
+    return placed_drawing(grey, form, (spec.height, spec.width), steps)
+
+
+def placed_drawing(grey: Picture, form: InkForm, shape: tuple[int, int], steps: Sequence[str] = ()) -> Drawing:
+    """Bring a grey picture of ink to the form of a model's images; see `drawing_for`.
+
+    Args:
+        grey: uint8 (height, width), of any size; dark ink on light paper, or light ink on a dark ground.
+        form: form of the model's images.
+        shape: height and width of the model's images.
+        steps: what was done to the picture before.
+    """
+    steps = list(steps)
     inverted = _is_dark_on_light(grey)
     light = 255 - grey if inverted else grey
     if inverted:
         steps.append("dark ink on light paper, inverted")
-    if grey.shape == (spec.height, spec.width) and _in_place(light, form):
+    if grey.shape == shape and _in_place(light, form):
         return Drawing(light, inverted, tuple(steps))
-    ink = _ink(light, inverted)
-    placed = _placed(ink, form, (spec.height, spec.width))
+    placed = _placed(_ink(light, inverted), form, shape)
     box = f"{round(form.box)} pixels"
     steps.append(f"ink scaled to {box} and placed by its centre of mass, as in the images that the model was trained on")
     return Drawing(placed, inverted, tuple(steps))
@@ -149,7 +161,7 @@ def _conversion_of_training(model: Model) -> Conversion:
         return Conversion()
 
 
-def _form(model: Model) -> _Form | None:
+def ink_form(model: Model) -> InkForm | None:
     """Return the form of the ink that a model draws; None if its images have no dark ground."""
     labels = np.arange(SAMPLES) % len(model.class_names)
     images = model.sample(labels, seed=0)
@@ -163,10 +175,10 @@ def _form(model: Model) -> _Form | None:
     side = max(images.shape[1:3])
     centred = bool((centres.std(axis=0) <= STEADY * side).all())
     middle = centres.mean(axis=0)
-    return _Form(float(np.median(boxes)), (float(middle[0]), float(middle[1])), centred)
+    return InkForm(float(np.median(boxes)), (float(middle[0]), float(middle[1])), centred)
 
 
-def _in_place(grey: Picture, form: _Form) -> bool:
+def _in_place(grey: Picture, form: InkForm) -> bool:
     """Return whether the ink of a picture of the right size lies where the model places it, in about its size."""
     if not (grey >= INK).any():
         return True
@@ -247,7 +259,7 @@ def _otsu(values: Numbers) -> float:
     return float(middles[int(between.argmax())])
 
 
-def _placed(ink: Numbers, form: _Form, shape: tuple[int, int]) -> Picture:
+def _placed(ink: Numbers, form: InkForm, shape: tuple[int, int]) -> Picture:
     """Return ink scaled to the box of the form, with its centre of mass in place."""
     rows, columns = np.nonzero(ink > 0.25)
     if len(rows) == 0:

@@ -48,7 +48,7 @@ class Inversion:
     error: float
 
 
-def invert(model: Model, image: Picture, label: int | None = None, seed: int = 0) -> Inversion:
+def invert(model: Model, image: Picture, label: int | None = None, seed: int = 0, steps: int = DESCENT_STEPS) -> Inversion:
     """Find the latent and the class that best reconstruct an image.
 
     Adam minimises the squared error of the pixels with respect to the latent, from several starting latents per class. For a
@@ -59,6 +59,7 @@ def invert(model: Model, image: Picture, label: int | None = None, seed: int = 0
         image: uint8 (height, width[, channels]), of the model's image size and number of channels.
         label: Class index; None to try every class.
         seed: Seed of the starting latents.
+        steps: Steps of the descent. Fewer than the default are faster, and the reconstruction is less exact.
 
     Returns:
         The reconstruction of lowest loss: the squared error and the prior of the latent, so that the class is the one that
@@ -78,9 +79,10 @@ def invert(model: Model, image: Picture, label: int | None = None, seed: int = 0
     labels = torch.tensor([each for each in classes for _ in range(STARTS_PER_CLASS)], device=device)
     z = to_device(rng.normals(seed, "starts of an inversion", 0, len(labels), model.generator.latent), device)
     variables = model.generator.inversion_start(z, labels)
-    variables, labels, losses = _descend(model, to_network(pixels), variables, labels, FIRST_STEPS)
+    variables, labels, losses = _descend(model, to_network(pixels), variables, labels, min(FIRST_STEPS, steps))
     best = losses.argsort()[:KEPT_CANDIDATES]
-    variables, labels, _ = _descend(model, to_network(pixels), variables[best], labels[best], DESCENT_STEPS - FIRST_STEPS)
+    remaining = max(0, steps - FIRST_STEPS)
+    variables, labels, _ = _descend(model, to_network(pixels), variables[best], labels[best], remaining)
     z = model.generator.inverted(variables)
     drawn = model.draw_many(z.cpu(), labels.cpu())
     differences = (drawn.astype(np.float64) - image) ** 2

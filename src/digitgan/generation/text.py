@@ -130,6 +130,24 @@ class Sheet:
             z = generator.extended(z) + kept * (torch.tensor(moved) @ torch.from_numpy(directions))
         return z
 
+    def latents_near(self, code: Tensor, seed: int, moved: tuple[float, float] = (0.0, 0.0)) -> Tensor:
+        """Return a latent code for each character, (len(text), code), near a given one.
+
+        Args:
+            code: Latent code (1, code) of the style, such as that of an inversion.
+            seed: Seed of the deviations.
+            moved: Shift of the style along the two main directions of the latent, in standard deviations.
+        """
+        generator = self.model.generator
+        codes = code.repeat(len(self.text), 1)
+        if codes.shape[1] == generator.latent:  # a style has no latent that could deviate
+            own = rng.normals(seed, "strays of a drawn style", 0, len(self.text), generator.latent)
+            codes = codes + UNSTEADINESS * UNSTEADINESS * torch.from_numpy(own)
+        if any(moved):
+            directions, _ = generator.principal_directions(len(moved))
+            codes = codes + torch.tensor(moved) @ torch.from_numpy(directions).to(codes.dtype)
+        return codes
+
     def joined(self, drawn: Picture) -> Picture:
         """Join the images of the characters into one line, dark on white for grey models.
 

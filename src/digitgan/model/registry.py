@@ -87,6 +87,8 @@ def _find_snapshot(folder: str, number: str) -> Path:
     found = [path for path in there if number.isdecimal() and int(path.stem) == int(number)]
     if found:
         return found[0]
+    if not there and not number.isdecimal() and run.best.is_file():
+        raise UsageError(f"{folder}@{number}: no such snapshot; {nearest(number, ['best'])}")
     if not there:
         raise RunError(f"{folder}: has no snapshots; train with --set training.snapshots=10 to keep ten")
     known = [*(["best"] if run.best.is_file() else []), *(str(int(path.stem)) for path in there)]

@@ -182,7 +182,11 @@ class RunFolder:
             RunError: if the recipe is missing, cannot be read or has no name.
             RecipeError: if the recipe is invalid.
         """
-        recipe = from_toml(_text(self.recipe), str(self.recipe), BLANK)
+        try:
+            text = _text(self.recipe)
+        except RunError as problem:
+            raise RunError(f"{problem}; {self._usable_model()}") from problem
+        recipe = from_toml(text, str(self.recipe), BLANK)
         if recipe.name == BLANK.name:  # `write_recipe` always writes the name
             raise RunError(f"{self.recipe}: damaged (the recipe has no name)")
         return recipe

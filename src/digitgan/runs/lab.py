@@ -34,7 +34,7 @@ PaceName = Literal["full", "slow", "paused"]
 @final
 @dataclass(frozen=True)
 class Pace:
-    """How fast a training runs while somebody looks.
+    """The pace of a training while somebody looks.
 
     Attributes:
         name: "full" does not wait; "slow" waits after each update of a network; "paused" waits for the next request.

@@ -7,12 +7,14 @@ from collections.abc import Callable
 
 import torch
 
+from digitgan.data.conversion.options import parse_size
 from digitgan.device import available_memory
-from digitgan.errors import OutOfMemoryError, RecipeError
+from digitgan.errors import OutOfMemoryError, RecipeError, UsageError
 from digitgan.model.file import MAX_MODEL_BYTES
 from digitgan.networks import ImageSpec, build_discriminator, build_generator
+from digitgan.options import TrainOptions
 from digitgan.recipes import Recipe
-from digitgan.session.recipe import checked_recipe
+from digitgan.session.recipe import checked_recipe, requested_recipe, with_precision
 from digitgan.training.memory import estimate_memory, in_gigabytes, largest_batch
 
 SMALL_BATCH = 128 * 64 * 64
@@ -73,6 +75,29 @@ def check_capacity(recipe: Recipe, spec: ImageSpec, device: torch.device, images
         f"training would take about {in_gigabytes(needed.further)} of memory, and {in_gigabytes(available)} are available. "
         + (f"It would fit with {', or with '.join(cures)}" if cures else "No smaller batch or size fits: free memory")
     )
+
+
+def check_stated_size(options: TrainOptions, device: torch.device, threads: int) -> None:
+    """Check that a training fits if its options state recipe and size, before its images are read and converted.
+
+    The images count as grey unless the options say otherwise, and as those of two classes: the least that they can be.
+
+    Raises:
+        DigitganError: see `check_capacity`.
+    """
+    size = options.size
+    if size is None or (options.recipe is None and options.config is None) or options.from_ is not None:
+        return
+    width, height = parse_size(size)
+    recipe = with_precision(requested_recipe(options), device)
+    channels = 3 if options.colour == "rgb" else 1
+    try:
+        spec = ImageSpec(channels, height, width, 2 if recipe.conditional else 1)
+        check_capacity(recipe, spec, device, 1, threads)
+    except (UsageError, RecipeError) as problem:
+        if "model file" in str(problem):
+            raise
+        # The networks may not make such images: the check after the images are read says so with all facts.
 
 
 def _cures(recipe: Recipe, spec: ImageSpec, fits: Callable[[Recipe, ImageSpec], bool]) -> list[str]:

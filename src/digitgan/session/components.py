@@ -45,6 +45,7 @@ class TrainingComponents:
         self.notify = notify if plan.ranks is None else plan.ranks.notifying(notify)
         self.trainer, self.batches, self.noise_source = build_trainer(plan)
         self.guard = Guard(plan.recipe, control, plan.image_set, self._warn, _held_out(plan))
+        self.guard.begin(self.trainer)
         self.history = History(plan.run, plan.recipe, self.batches.images_an_epoch)
         control.on_continue = self.history.skip_since_last_event
         self.record = RunRecord(plan, self.trainer, self.history, before)

@@ -58,7 +58,7 @@ class Forecast:
             return [f"training: not possible: {self.problem}"]
         minutes = self.seconds / 60
         duration = f"{minutes:.0f} minutes" if minutes >= 2 else f"{self.seconds:.0f} s"
-        memory = "" if self.memory_gb is None else f", with about {self.memory_gb:.1f} GB of memory"
+        memory = "" if self.memory_gb is None else f", with about {self.memory_gb:.1f} GB of memory in all, images included"
         return [
             f"training: recipe {self.recipe}, which suits {self.reason}",
             f"  {self.images:,} images in about {duration} on this machine{memory}",

@@ -21,7 +21,7 @@ from digitgan.options import TrainOptions, arguments_of
 from digitgan.recipes import BLANK, RECIPES, Recipe, find_recipe, from_toml, to_toml
 from digitgan.runs import RunFolder, check_out, free_run_path, open_run
 from digitgan.session.callbacks import check_tensorboard
-from digitgan.session.capacity import check_capacity
+from digitgan.session.capacity import check_capacity, check_stated_size
 from digitgan.session.recipe import (
     check_lengths,
     check_networks,
@@ -151,12 +151,18 @@ class TrainPlan:
         training = self.recipe.training
         made = getattr(built, "inner", built).spec
         fitted = "" if made == self.spec else f"; the networks make {made.width}x{made.height}, which is cut to this size"
+        balance = "" if training.balance == "none" else f", balance {training.balance}"
+        whole = -(-training.images // training.batch_size) * training.batch_size
+        batches = f", in whole batches {whole:,}" if whole != training.images else ""
+        ancestry = [] if self.start is None else [f"from     {self.start.name}"]
         return [
             f"recipe   {self.recipe.name}: generator {generator:,} and discriminator {discriminator:,} parameters",
             f"data     {self.image_set.name}: {len(self.image_set):,} images {width}x{height}x{channels}, "
-            f"{counted(len(self.image_set.class_names), 'class', 'es')}{fitted}",
+            f"{counted(len(self.image_set.class_names), 'class', 'es')}{balance}{fitted}",
             f"machine  {self.device.type}, {self.threads} thread{'s' if self.threads > 1 else ''}, {training.precision}",
-            f"length   {training.images:,} images ({training.images / len(self.image_set):.2f} epochs), seed {self.seed}",
+            *ancestry,
+            f"length   {training.images:,} images{batches} ({training.images / len(self.image_set):.2f} epochs), "
+            f"seed {self.seed}",
             f"run      {self.run.path}",
         ]
 
@@ -191,14 +197,17 @@ def _new(options: TrainOptions, ranks: Ranks | None, notify: ProgressFn) -> Trai
     check_settings(options)  # before the data is loaded
     seed = 0 if options.seed is None else options.seed
     device, threads = prepare(options.device)
-    start = None if options.from_ is None else StartingPoint.found(options.from_)
+    start = None if options.from_ is None else StartingPoint.found(options.from_, notify)
+    if start is not None and start.run is not None and options.out and options.out.resolve() == start.run.path.resolve():
+        raise UsageError(f"--from {options.from_}, --out {options.out}: are one folder; choose another --out")
+    check_stated_size(options, device, threads)
     read = ReadOptions.of(options)
     data = DataRequest.requested(options.data, options.data_dir, options.per_class_limit, read=read)
     labelled = data.load(notify=notify)
     data, labelled = with_filled_classes(data, labelled, notify)
-    for line in count_warnings(labelled):
-        notify(f"warning: {line}")
     recipe = _recipe_for(labelled, options, device, notify, start)
+    for line in count_warnings(labelled, recipe.training.balance):
+        notify(f"warning: {line}")
     recipe = fitting_labels(recipe, labelled, notify)
     parts = recipe.updates.microbatches
     recipe = checked_recipe(with_microbatches(recipe, 1 if ranks is None else ranks.count, notify))
@@ -207,6 +216,8 @@ def _new(options: TrainOptions, ranks: Ranks | None, notify: ProgressFn) -> Trai
         check_groups(labelled)
     if start is not None:
         start.check(recipe, image_set)
+        for line in start.inherited(recipe, labelled, options):
+            notify(line)
     spec = image_spec(image_set)
     recipe = with_precision(recipe, device)
     check_capacity(recipe, spec, device, len(image_set), threads)  # builds the networks on the meta device
@@ -216,7 +227,8 @@ def _new(options: TrainOptions, ranks: Ranks | None, notify: ProgressFn) -> Trai
     plan = TrainPlan(recipe, image_set, labelled, data, seed, device, threads, run, resumed=False, overwrite=options.overwrite)
     plan = dataclasses.replace(plan, start=start, command=_repeating(options, plan, parts))
     if plan.command:
-        notify(f"the length was chosen by the speed of this machine; to repeat it exactly: {plan.command}")
+        of_threads = f"{plan.arithmetic()['threads']} thread{'s' if plan.arithmetic()['threads'] > 1 else ''}"
+        notify(f"the length was chosen by the speed of this machine; the same weights, with {of_threads}: {plan.command}")
     if warning := plan.too_short():
         notify(f"warning: {warning}")
     return plan
@@ -281,7 +293,7 @@ def _resumed(options: TrainOptions, notify: ProgressFn) -> TrainPlan:
         check_still_grown(recipe, extended, image_spec(image_set), int(saved[-1].name))
     plan = TrainPlan(extended, image_set, labelled, data, record["seed"], device, threads, run, resumed=True, overwrite=False)
     if not saved and isinstance(ancestry := record.get("from"), dict):  # it was stopped before the weights were taken over
-        start = StartingPoint.found(str(ancestry.get("name")))
+        start = StartingPoint.found(str(ancestry.get("name")), notify)
         if start.sha256 != ancestry.get("sha256"):
             raise RunError(
                 f"{run.path}: {start.name}, from which the run starts, has changed; start a new run with another --out"

@@ -43,6 +43,9 @@ MINUTES_SHARE = 0.96
 """Share of a budget in minutes for the steps; the rest is for previews, checkpoints and the final model."""
 
 
+MAX_MINUTES: Final = 366 * 24 * 60
+
+
 def check_lengths(options: TrainOptions) -> None:
     """Validate the length and the seed.
 
@@ -56,6 +59,8 @@ def check_lengths(options: TrainOptions) -> None:
         if value is not None and not 0 < value < MAX_RUN_IMAGES:
             below = " and below a trillion" if value > 0 else ""
             raise UsageError(f"--{name} {value}: must be above 0{below}")
+    if options.minutes is not None and options.minutes > MAX_MINUTES:
+        raise UsageError(f"--minutes {options.minutes:g}: must be at most {MAX_MINUTES:,}, which is a year; or give --images")
     if options.seed is not None:
         rng.check_seed(options.seed)
 
@@ -204,8 +209,8 @@ def with_length(
         if seconds < step:
             least = math.ceil(10 * LEAST_STEPS * step / 60) / 10
             raise UsageError(
-                f"--minutes {options.minutes:g}: a step of {recipe.name} takes about {step:.2g} s on this machine, longer than "
-                f"this budget; give --minutes {least:g} or more, or take smaller images or another recipe"
+                f"--minutes {options.minutes:g}: a step of {recipe.name} takes up to {step:.2g} s on this machine, longer than "
+                f"this budget; give --minutes {least:g} or more, or --images"
             )
         within = grown_images_within if recipe.training.growth.strip() else images_within
         images = within(seconds, recipe, spec, device, speed)
@@ -287,8 +292,8 @@ def check_networks(recipe: Recipe, spec: ImageSpec) -> None:
     operations_of(recipe.augmentation, spec.channels)
     if recipe.training.balance != "none" and spec.classes == 1:
         raise RecipeError(
-            f'training.balance = "{recipe.training.balance}" with images without labels: there are no classes to balance. Set '
-            'balance = "none"'
+            f'training.balance = "{recipe.training.balance}" with images without labels: there are no classes to balance. Give '
+            "--set training.balance=none"
         )
     if recipe.augmentation.name != "none" and min(spec.height, spec.width) == 1:
         raise RecipeError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 
+from digitgan.data.notes import counted
 from digitgan.errors import CheckpointError, DivergenceError
 from digitgan.model.file import save_model
 from digitgan.session.components import TrainingComponents
@@ -110,5 +111,5 @@ def _give_up(components: TrainingComponents, alarm: str) -> None:
         save_model(run.model, components.writer.model(components.trainer))
         kept = f"the model of the last healthy checkpoint, at {images_seen:,} images, is kept"
     components.record.write("failed", diagnosis=alarm)
-    attempts = f" It was rolled back {rollbacks} times." if rollbacks else ""
+    attempts = f" It was rolled back {counted(rollbacks, 'time')}." if rollbacks else ""
     raise DivergenceError(f"{run.path}: {alarm}.{attempts} The training failed; {kept}")

@@ -42,6 +42,9 @@ from digitgan.training import (
 MAX_EVALUATION_SHARE = 0.1
 """Share of the training time above which the time of the evaluations is reported."""
 
+LEAST_EVALUATION_SECONDS = 10.0
+"""Time of the evaluations, in seconds, up to which it is not reported."""
+
 
 @final
 @dataclass(frozen=True)
@@ -236,9 +239,10 @@ class TrainingSession:
 
     def _report_evaluation_time(self) -> None:
         evaluation, seconds = self.components.evaluation, self.components.history.seconds
-        if evaluation is not None and len(evaluation.lines) > 1 and evaluation.seconds > MAX_EVALUATION_SHARE * seconds:
+        least = max(MAX_EVALUATION_SHARE * seconds, LEAST_EVALUATION_SECONDS)
+        if evaluation is not None and len(evaluation.lines) > 1 and evaluation.seconds > least:
             spent = f"{evaluation.seconds:.0f} s, beside {seconds:.0f} s of training"
-            self.notify(f"the evaluations took {spent}; increase training.evaluate_every to have fewer")
+            self.notify(f"the evaluations took {spent}; a larger --evaluate-every makes fewer")
 
 
 def _result(plan: TrainPlan, trainer: Trainer, seconds: float) -> TrainingResult:

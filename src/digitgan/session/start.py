@@ -17,11 +17,12 @@ from digitgan.files import file_hash
 from digitgan.model.file import Model
 from digitgan.model.registry import find_model, load
 from digitgan.networks import ImageSpec
+from digitgan.options import TrainOptions
 from digitgan.recipes import Recipe
 from digitgan.runs import RunFolder
 from digitgan.session.recipe import image_spec
 from digitgan.training import Trainer
-from digitgan.training.checkpoint import newest_tensors
+from digitgan.training.checkpoint import checkpoints, newest_complete, tensors_of
 from digitgan.training.transfer import Transferred, class_dimensions, transfer
 
 
@@ -34,32 +35,39 @@ class StartingPoint:
         name: the name that the user gave.
         model: the model.
         sha256: SHA-256 of its file.
-        run: the run whose newest checkpoint is taken; None for a model alone.
+        run: the run whose checkpoint is taken; None for a model alone.
+        checkpoint: its newest complete checkpoint; None for a model alone.
     """
 
     name: str
     model: Model
     sha256: str
     run: RunFolder | None
+    checkpoint: Path | None = None
 
     @classmethod
-    def found(cls, name: str) -> StartingPoint:
-        """Return the model of a name, with the newest checkpoint if it is that of a run.
+    def found(cls, name: str, notify: ProgressFn) -> StartingPoint:
+        """Return the model of a name, with the newest complete checkpoint if it is that of a run.
+
+        Args:
+            name: the name that the user gave.
+            notify: called with a line for each damaged checkpoint.
 
         Raises:
-            DigitganError: if there is no such model, or it is damaged or of a newer version.
+            DigitganError: if there is no such model, or it is damaged or of a newer version, or all checkpoints are damaged.
         """
         run, path = RunFolder(Path(name)), find_model(name)
-        return cls(name, load(name), file_hash(path), run if path == run.model else None)
+        model, digest = load(name), file_hash(path)
+        if path != run.model or not checkpoints(run.checkpoints):
+            return cls(name, model, digest, run if path == run.model else None)
+        checkpoint = newest_complete(run.checkpoints, notify)
+        if checkpoint is None:
+            raise CheckpointError(f"--from {name}: all its checkpoints are damaged; start from its model alone: --from {path}")
+        return cls(name, model, digest, run, checkpoint)
 
     def tensors(self) -> dict[str, Tensor] | None:
         """Return the tensors of the newest checkpoint: "generator.…", "discriminator.…", "ema.…"; None for a model alone."""
-        if self.run is None:
-            return None
-        try:
-            return newest_tensors(self.run.checkpoints)
-        except CheckpointError:
-            return None
+        return None if self.checkpoint is None else tensors_of(self.checkpoint)
 
     def record(self) -> dict[str, Any]:
         """Return the ancestry of the new run as JSON values."""
@@ -69,7 +77,7 @@ class StartingPoint:
             "name": self.name,
             "sha256": self.sha256,
             "recipe": self.model.recipe.name,
-            "images_seen": card.get("images_seen"),
+            "images_seen": card.get("images_seen") if self.checkpoint is None else int(self.checkpoint.name),
             "trained_on": data.get("name") if isinstance(data, Mapping) else None,
             "from": card.get("from"),
         }
@@ -78,6 +86,16 @@ class StartingPoint:
         """Return the recipe of the model, with the precision of this machine."""
         recipe = self.model.recipe
         return dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, precision="auto"))
+
+    def inherited(self, recipe: Recipe, labelled: ImageSet, options: TrainOptions) -> list[str]:
+        """Return lines about what the training takes over from the recipe of the model without a request."""
+        lines = []
+        if not recipe.conditional and len(labelled.class_names) > 1 and not options.unconditional:
+            lines.append(f"the labels of {labelled.name} are ignored, because {self.name} has no classes")
+        asked = options.evaluate_every is not None or any("evaluate_every" in each for each in options.settings)
+        if recipe.training.evaluate_every and not asked and options.recipe is None and options.config is None:
+            lines.append(f"evaluated every {recipe.training.evaluate_every:,} images, as {self.name} was")
+        return lines
 
     def check(self, recipe: Recipe, images: ImageSet) -> None:
         """Check that the weights fit the networks of a recipe.
@@ -158,5 +176,5 @@ def _part(tensors: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
 def _about_classes(found: Transferred) -> str:
     if not found.new:
         return ""
-    kept = f"the classes {listed(list(found.kept))} are kept, and " if found.kept else ""
-    return f"; {kept}{listed(list(found.new))} begin anew"
+    kept = f"; classes kept: {listed(list(found.kept))}" if found.kept else ""
+    return f"{kept}; new classes: {listed(list(found.new))}"

@@ -16,12 +16,13 @@ from starlette.exceptions import HTTPException
 
 from digitgan.device import use_threads
 from digitgan.errors import DigitganError, nearest
-from digitgan.studio import data_routes, image_routes, run_routes
+from digitgan.studio import data_routes, drawing_routes, image_routes, lab_routes, run_routes
 from digitgan.studio.access import AccessControl, AccessPolicy, Admission, HeadRequests
 from digitgan.studio.batcher import DynamicBatcher
 from digitgan.studio.errors import BusyError, NotThereError, StateError
 from digitgan.studio.metrics import Counting, Metrics
 from digitgan.studio.model_cache import ModelCache
+from digitgan.studio.neighbours import NeighbourSearch
 from digitgan.studio.new_runs import NewRun
 from digitgan.studio.own_data import OwnData
 from digitgan.studio.process_manager import ProcessManager
@@ -58,7 +59,7 @@ def create_app(runs: Path, access_policy: AccessPolicy, device: str = "cpu", dat
     )
     monitor, metrics_of_server = RunMonitor(model_cache, process_manager.table), Metrics(batcher)
     own_data = OwnData(data_roots, runs / STATE / "data")
-    services = Services(model_cache, batcher, process_manager, monitor, metrics_of_server, own_data)
+    services = Services(model_cache, batcher, process_manager, monitor, metrics_of_server, own_data, NeighbourSearch())
 
     @contextlib.asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
@@ -72,6 +73,8 @@ def create_app(runs: Path, access_policy: AccessPolicy, device: str = "cpu", dat
     app.state.services = services
     app.include_router(image_routes.routes)
     app.include_router(run_routes.routes)
+    app.include_router(lab_routes.routes)
+    app.include_router(drawing_routes.routes)
     app.include_router(data_routes.routes)
     app.add_exception_handler(DigitganError, _refused)
     app.add_exception_handler(RequestValidationError, _misspelt)
@@ -92,6 +95,7 @@ def create_app(runs: Path, access_policy: AccessPolicy, device: str = "cpu", dat
         """Return the server metrics in the Prometheus text format."""
         return Response(services_of(request).metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
+    @app.head("/docs", include_in_schema=False)
     @app.get("/docs", include_in_schema=False)
     async def docs() -> FileResponse:
         return FileResponse(page / "docs.html")

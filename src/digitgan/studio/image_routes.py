@@ -17,7 +17,9 @@ from digitgan.generation.walking import REACH
 from digitgan.images import grid
 from digitgan.model.file import Model
 from digitgan.studio.batcher import MAX_IMAGES_PER_REQUEST
+from digitgan.studio.drawing_routes import style_of
 from digitgan.studio.errors import ERROR_RESPONSES, known_parameters_only
+from digitgan.studio.pixels import as_json
 from digitgan.studio.rendering import Spot, check_label, checked_seed, npz, png
 from digitgan.studio.services import services_of
 
@@ -30,6 +32,25 @@ Seed = Annotated[
     int, Query(ge=0, lt=2**63, description="random seed; image i depends only on the model, the seed, i and its label")
 ]
 Scale = Annotated[int, Query(ge=1, le=16, description="integer factor that enlarges each pixel")]
+Index = Annotated[int, Query(ge=0, lt=2**53, description="index of the latent")]
+Coordinate = Annotated[
+    float, Query(ge=-2 * REACH, le=2 * REACH, description="coordinate on a principal direction, in standard deviations")
+]
+OptionalCoordinate = Annotated[
+    float | None,
+    Query(ge=-2 * REACH, le=2 * REACH, description="coordinate on the first (x) or second (y) principal direction"),
+]
+ClassName = Annotated[str | None, Query(max_length=200, description="name of a class; default: the first of the model")]
+Further = Annotated[str, Query(max_length=200, description='coordinates on the following principal directions: "0.5,-1,,2"')]
+Code = Annotated[
+    str | None, Query(max_length=100_000, description="latent code in place of the seed: the `style` of a drawing")
+]
+
+MAX_MAP_SIDE = 40
+"""Largest number of images in a row and in a column of a map."""
+
+MAX_DIRECTIONS = 8
+"""Largest number of principal directions."""
 
 TRUNCATION = (
     "bound on the latent or, for a model with styles, share of the distance from the average style, at most 1; smaller: "
@@ -112,13 +133,18 @@ async def written(
     x: Annotated[float, Query(ge=-REACH, le=REACH, description="style: first principal direction")] = 0.0,
     y: Annotated[float, Query(ge=-REACH, le=REACH, description="style: second principal direction")] = 0.0,
     truncation: Annotated[float | None, Query(gt=0, le=100, description=TRUNCATION)] = None,
+    code: Code = None,
     scale: Scale = 3,
 ) -> Response:
     """Generate a text of digits as one image in one style, as `digitgan write` does."""
     services = services_of(request)
     loaded = await services.model(model)
     sheet = Sheet(loaded, text)
-    images = await services.batcher.draw(loaded, sheet.latents(checked_seed(seed), style, (x, y), truncation), sheet.labels)
+    if code is None:
+        latents = sheet.latents(checked_seed(seed), style, (x, y), truncation)
+    else:
+        latents = sheet.latents_near(style_of(code, loaded), checked_seed(seed), (x, y))
+    images = await services.batcher.draw(loaded, latents, sheet.labels)
     return await _picture(sheet.joined(images), scale)
 
 
@@ -127,31 +153,92 @@ async def morph(
     request: Request,
     model: ModelName = "mnist",
     seed: Seed = 0,
-    index: Annotated[int, Query(ge=0, lt=2**53, description="index of the latent")] = 0,
-    x: Annotated[
-        float | None, Query(ge=-2 * REACH, le=2 * REACH, description="coordinate on the first principal direction")
-    ] = None,
-    y: Annotated[float | None, Query(ge=-2 * REACH, le=2 * REACH, description="coordinate on the second")] = None,
-    first: Annotated[str | None, Query(max_length=200, description="first class; default: the first of the model")] = None,
-    second: Annotated[str | None, Query(max_length=200, description="second class")] = None,
+    index: Index = 0,
+    x: OptionalCoordinate = None,
+    y: OptionalCoordinate = None,
+    first: ClassName = None,
+    second: ClassName = None,
     share: Annotated[float, Query(ge=0, le=1, description="share of the second class")] = 0.0,
     every_class: Annotated[bool, Query(description="generate a grid with one image per class instead")] = False,
+    further: Further = "",
+    code: Code = None,
     scale: Scale = 1,
 ) -> Response:
     """Generate one image at a position in the latent space, interpolated between two classes."""
     services = services_of(request)
     loaded = await services.model(model)
-    begin = 0 if first is None else check_label(loaded, first)
-    end = begin if second is None else check_label(loaded, second)
-    spot = Spot(checked_seed(seed), index, x, y, begin, end, share)
+    spot = _spot(loaded, seed, index, (x, y, *_coordinates(further)), (first, second, share), code)
     if every_class:
         images = await services.batcher.draw(loaded, *spot.every_class(loaded))
         return await _picture(grid(images, columns=min(len(images), 10)), scale)
-    if begin != end and not loaded.recipe.conditional:
-        raise UsageError("`second`: this model is unconditional, so its classes cannot be interpolated; omit `second`")
-    between = spot.shares(loaded) if 0 < share < 1 and begin != end else torch.tensor([end if share == 1 else begin])
-    images = await services.batcher.draw(loaded, spot.latent(loaded), between)
+    images = await services.batcher.draw(loaded, spot.latent(loaded), _between(loaded, spot))
     return await _picture(images[0], scale)
+
+
+@routes.get("/map", responses=PNG)
+async def latent_map(
+    request: Request,
+    left: Coordinate,
+    right: Coordinate,
+    bottom: Coordinate,
+    top: Coordinate,
+    model: ModelName = "mnist",
+    seed: Seed = 0,
+    index: Index = 0,
+    first: ClassName = None,
+    second: ClassName = None,
+    share: Annotated[float, Query(ge=0, le=1, description="share of the second class")] = 0.0,
+    further: Further = "",
+    code: Code = None,
+    columns: Annotated[int, Query(ge=1, le=MAX_MAP_SIDE, description="images in a row")] = 12,
+    rows: Annotated[int, Query(ge=1, le=MAX_MAP_SIDE, description="rows of images")] = 12,
+) -> Response:
+    """Generate a map of the latent space: images at equal distances in a part of the plane of two principal directions.
+
+    The images lie side by side without gaps. The first row is at `top`, and the first column at `left`.
+    """
+    services = services_of(request)
+    loaded = await services.model(model)
+    spot = _spot(loaded, seed, index, (None, None, *_coordinates(further)), (first, second, share), code)
+    places = [(float(x), float(y)) for y in np.linspace(top, bottom, rows) for x in np.linspace(left, right, columns)]
+    between = _between(loaded, spot)
+    labels = between.repeat(len(places), *([1] * (between.ndim - 1)))
+    images = await services.batcher.draw(loaded, spot.moved(loaded, places), labels)
+    return await _picture(grid(images, columns=columns, gap=0), 1)
+
+
+@routes.get("/nearest")
+async def nearest_images(
+    request: Request,
+    model: ModelName = "mnist",
+    seed: Seed = 0,
+    index: Index = 0,
+    x: OptionalCoordinate = None,
+    y: OptionalCoordinate = None,
+    first: ClassName = None,
+    second: ClassName = None,
+    share: Annotated[float, Query(ge=0, le=1, description="share of the second class")] = 0.0,
+    further: Further = "",
+    code: Code = None,
+    count: Annotated[int, Query(ge=1, le=20, description="number of training images")] = 5,
+) -> dict[str, Any]:
+    """Find the training images that are nearest to the image at a position in the latent space; see `/morph`.
+
+    A distance is the root mean squared difference of the pixels, in levels of 255. `typical` is the median distance between a
+    training image and the nearest other one. A model that copies its training images has distances far below it.
+    """
+    services = services_of(request)
+    loaded = await services.model(model)
+    spot = _spot(loaded, seed, index, (x, y, *_coordinates(further)), (first, second, share), code)
+    images = await services.batcher.draw(loaded, spot.latent(loaded), _between(loaded, spot))
+    record = await asyncio.to_thread(services.model_cache.data_record, model)
+    found = await asyncio.to_thread(services.neighbours.nearest, loaded, record, images[0], count)
+    return {
+        "images": as_json(found.images),
+        "labels": found.labels,
+        "distances": found.distances,
+        "typical": found.typical,
+    }
 
 
 @routes.get("/spot")
@@ -159,12 +246,58 @@ async def spot(
     request: Request,
     model: ModelName = "mnist",
     seed: Seed = 0,
-    index: Annotated[int, Query(ge=0, lt=2**53, description="index of the latent")] = 0,
-) -> dict[str, float]:
-    """Return the coordinates of a latent on the first two principal directions, in standard deviations."""
+    index: Index = 0,
+    code: Code = None,
+    count: Annotated[int, Query(ge=2, le=MAX_DIRECTIONS, description="number of coordinates")] = 2,
+) -> dict[str, Any]:
+    """Return the coordinates of a latent on the first principal directions, in standard deviations.
+
+    `x`, `y` and, with more than two coordinates, `further` are parameters of `GET /api/v1/morph`.
+    """
     loaded = await services_of(request).model(model)
-    x, y = Spot(checked_seed(seed), index, None, None, 0, 0, 0.0).where(loaded)
-    return {"x": x, "y": y}
+    found = _spot(loaded, seed, index, (), (None, None, 0.0), code).where(loaded, count)
+    further = {"further": ",".join(f"{each:.4f}" for each in found[2:])} if count > 2 else {}
+    return {"x": found[0], "y": found[1], **further}
+
+
+def _spot(
+    model: Model,
+    seed: int,
+    index: int,
+    coordinates: tuple[float | None, ...],
+    classes: tuple[str | None, str | None, float],
+    code: str | None,
+) -> Spot:
+    """Return the position that the parameters of a request name."""
+    first, second, share = classes
+    begin = 0 if first is None else check_label(model, first)
+    end = begin if second is None else check_label(model, second)
+    if begin != end and not model.recipe.conditional:
+        raise UsageError("`second`: this model is unconditional, so its classes cannot be interpolated; omit `second`")
+    given = None if code is None else style_of(code, model)
+    return Spot(checked_seed(seed), index, coordinates, begin, end, share, given)
+
+
+def _between(model: Model, spot: Spot) -> torch.Tensor:
+    """Return the label (1,) of a position, or its class shares (1, classes)."""
+    if 0 < spot.share < 1 and spot.first != spot.second:
+        return spot.shares(model)
+    return torch.tensor([spot.second if spot.share == 1 else spot.first])
+
+
+def _coordinates(text: str) -> tuple[float | None, ...]:
+    """Return the coordinates of the parameter `further`."""
+    if not text:
+        return ()
+    try:
+        found = tuple(float(each) if each else None for each in text.split(","))
+    except ValueError as problem:
+        raise UsageError(f"further {text[:100]!r}: must be numbers with commas between; an empty one is unchanged") from problem
+    if len(found) > MAX_DIRECTIONS - 2 or any(each is not None and not abs(each) <= 2 * REACH for each in found):
+        raise UsageError(
+            f"further {text[:100]!r}: must be at most {MAX_DIRECTIONS - 2} numbers from {-2 * REACH:g} to {2 * REACH:g}"
+        )
+    return found
 
 
 def _labels(model: Model, labels: str | None, per_class: int | None, count: int | None) -> list[int]:

@@ -18,8 +18,9 @@ from digitgan.studio.errors import NotThereError
 MAX_LOADED: Final = 4
 """Largest number of models in memory. A shipped model takes 2 MB, a model of a faithful recipe 10 MB."""
 
-RUN_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-"""Pattern of valid run names. It excludes every path that leaves the folder of runs."""
+RUN_NAME: Final = re.compile(r"[^./\\@\x00-\x1f\x7f][^/\\@\x00-\x1f\x7f]{0,99}")
+"""Pattern of valid run names: folder names without a dot at the start, and without "@", which names a snapshot. It excludes
+every path that leaves the folder of runs."""
 
 
 @final
@@ -82,6 +83,15 @@ class ModelCache:
         """Return a shipped model if it is already loaded, else None. The call never waits for a file or a lock."""
         path = self._shipped.get(name)
         return None if path is None else next((model for key, model in self._loaded.copy().items() if key[0] == path), None)
+
+    def data_record(self, name: str) -> Any:
+        """Return the entry `data` of the record of a model's run; None for a shipped model.
+
+        Raises:
+            NotThereError: if there is no such run.
+            RunError: if its record is damaged.
+        """
+        return None if name in self._shipped else self.run(name.partition("@")[0]).read_record().get("data")
 
     def describe(self, name: str) -> dict[str, Any]:
         """Return the properties of a model as JSON values: class names, image shape and origin."""

@@ -59,7 +59,7 @@ class ProcessManager:
         """
         if not RUN_NAME.fullmatch(name):
             raise UsageError(
-                f"run name {name[:120]!r}: must be up to 100 letters, digits, '.', '-' or '_', and start with a letter or digit"
+                f"run name {name[:120]!r}: must have up to 100 characters, none of them / \\ @, and not start with a dot"
             )
         with self.table.exclusive():
             if self.table.is_alive(name):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -28,37 +29,49 @@ class Spot:
     Attributes:
         seed: random seed of the latent.
         index: index of the latent in the sequence of the seed.
-        x: coordinate on the first principal direction, in standard deviations, from -2 `REACH` to 2 `REACH`. None keeps the
-            coordinate of the latent.
-        y: coordinate on the second principal direction; see `x`.
+        coordinates: coordinates on the first principal directions, in standard deviations, from -2 `REACH` to 2 `REACH`. None
+            keeps the coordinate of the latent.
         first: index of the first class.
         second: index of the second class.
         share: share of the second class, from 0 to 1.
+        code: latent code (1, code) in place of that of the seed.
     """
 
     seed: int
     index: int
-    x: float | None
-    y: float | None
+    coordinates: tuple[float | None, ...]
     first: int
     second: int
     share: float
+    code: Tensor | None = None
 
     def latent(self, model: Model) -> Tensor:
         """Return the latent code, moved to (x, y), shape (1, code)."""
-        z = model.generator.extended(model.latents(self.seed, range(self.index, self.index + 1))).numpy().copy()
-        directions, _ = model.generator.principal_directions(2)
-        for wanted, direction in zip((self.x, self.y), directions, strict=False):
+        z = self._unmoved(model).numpy().copy()
+        directions, _ = model.generator.principal_directions(max(2, len(self.coordinates)))
+        for wanted, direction in zip(self.coordinates, directions, strict=False):
             if wanted is not None:
                 z += (wanted - z @ direction)[:, None] * direction
         return torch.from_numpy(z)
 
-    def where(self, model: Model) -> tuple[float, float]:
-        """Return the coordinates (x, y) of the unmoved latent, clipped to [-`REACH`, `REACH`]."""
-        z = model.generator.extended(model.latents(self.seed, range(self.index, self.index + 1))).numpy()
+    def where(self, model: Model, count: int = 2) -> list[float]:
+        """Return the first coordinates of the unmoved latent, clipped to [-`REACH`, `REACH`]."""
+        z = self._unmoved(model).numpy()
+        directions, _ = model.generator.principal_directions(count)
+        return [float(np.clip(z[0] @ direction, -REACH, REACH)) for direction in directions]
+
+    def moved(self, model: Model, places: Sequence[tuple[float, float]]) -> Tensor:
+        """Return the latent codes (n, code) at other first and second coordinates."""
+        here = self.latent(model).numpy()
         directions, _ = model.generator.principal_directions(2)
-        x, y = (float(np.clip(z[0] @ direction, -REACH, REACH)) for direction in directions)
-        return x, y
+        plane = np.asarray(directions[:2])
+        at = here @ plane.T
+        return torch.from_numpy((here + (np.asarray(places) - at) @ plane).astype(np.float32))
+
+    def _unmoved(self, model: Model) -> Tensor:
+        if self.code is not None:
+            return self.code
+        return model.generator.extended(model.latents(self.seed, range(self.index, self.index + 1)))
 
     def shares(self, model: Model) -> Tensor:
         """Return the class shares, shape (1, classes). They sum to 1."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import re
 from pathlib import PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import FileResponse, StreamingResponse
@@ -19,6 +20,9 @@ from digitgan.studio.run_monitor import MAX_WATCHERS
 from digitgan.studio.services import services_of
 
 routes = APIRouter(prefix="/api/v1", tags=["runs"], responses=ERROR_RESPONSES, dependencies=[Depends(known_parameters_only)])
+
+NEW_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+"""Pattern of the names of new runs, which need no quotes in a shell. Existing runs may have other names."""
 
 RunName = Annotated[str, Path(max_length=100, description="name of the run folder")]
 
@@ -55,6 +59,11 @@ async def start(request: Request, new: NewRun) -> dict[str, str]:
         arguments = arguments_of(options_of(new, services.own_data.path(new.data) if own else None))
         if new.name is None:
             return services.process_manager.start_anew(new.recipe, PurePosixPath(new.data).stem, arguments)
+        if not NEW_NAME.fullmatch(new.name):
+            raise UsageError(
+                f"run name {new.name[:120]!r}: must be up to 100 letters, digits, '.', '-' or '_', and start with a letter or "
+                "digit"
+            )
         if (services.model_cache.runs / new.name).exists():
             raise StateError(f"run name {new.name!r}: already exists; choose another name")
         services.process_manager.start(new.name, arguments)

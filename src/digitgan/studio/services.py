@@ -12,6 +12,7 @@ from digitgan.model.file import Model
 from digitgan.studio.batcher import DynamicBatcher
 from digitgan.studio.metrics import Metrics
 from digitgan.studio.model_cache import ModelCache
+from digitgan.studio.neighbours import NeighbourSearch
 from digitgan.studio.own_data import OwnData
 from digitgan.studio.process_manager import ProcessManager
 from digitgan.studio.run_monitor import RunMonitor
@@ -29,6 +30,7 @@ class Services:
         monitor: reader of the state of runs.
         metrics: server metrics.
         own_data: image sets of the user's own.
+        neighbours: search for the nearest training images.
     """
 
     model_cache: ModelCache
@@ -37,6 +39,7 @@ class Services:
     monitor: RunMonitor
     metrics: Metrics
     own_data: OwnData
+    neighbours: NeighbourSearch
 
     async def model(self, name: str) -> Model:
         """Return the model of a name; see `ModelCache.model`."""

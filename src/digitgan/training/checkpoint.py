@@ -11,7 +11,6 @@ complete checkpoint.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import json
@@ -27,6 +26,7 @@ from safetensors.torch import load as tensors_from_bytes
 from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor, nn
 
+from digitgan.data import ProgressFn, silent
 from digitgan.errors import CheckpointError, OutputError, why_not_written
 from digitgan.networks import ImageSpec
 from digitgan.recipes import Recipe, to_toml
@@ -181,10 +181,39 @@ def newest_tensors(folder: Path) -> dict[str, Tensor]:
     Raises:
         CheckpointError: if there is no complete checkpoint.
     """
+    newest = newest_complete(folder)
+    if newest is None:
+        raise CheckpointError(f"{folder}: has no complete checkpoint; continue the run with --resume")
+    return tensors_of(newest)
+
+
+def newest_complete(folder: Path, notify: ProgressFn = silent) -> Path | None:
+    """Return the newest complete checkpoint of a folder; None if all are damaged.
+
+    Args:
+        folder: folder of the run's checkpoints.
+        notify: called with a line for each damaged checkpoint.
+    """
     for checkpoint in reversed(checkpoints(folder)):
-        with contextlib.suppress(CheckpointError, SafetensorError):
-            return tensors_from_bytes(_verified(checkpoint)[_TENSORS])
-    raise CheckpointError(f"{folder}: has no complete checkpoint; continue the run with --resume")
+        try:
+            tensors_of(checkpoint)
+        except CheckpointError as problem:
+            notify(f"{problem}; trying the previous checkpoint")
+        else:
+            return checkpoint
+    return None
+
+
+def tensors_of(checkpoint: Path) -> dict[str, Tensor]:
+    """Return the tensors of a checkpoint, see `trainer_tensors`.
+
+    Raises:
+        CheckpointError: if the checkpoint is damaged.
+    """
+    try:
+        return tensors_from_bytes(_verified(checkpoint)[_TENSORS])
+    except SafetensorError as problem:
+        raise CheckpointError(f"{checkpoint}: damaged ({problem})") from problem
 
 
 def trainer_tensors(trainer: Trainer) -> dict[str, Tensor]:

@@ -64,6 +64,11 @@ class MemoryEstimate:
     further: int
     total: int
 
+    @property
+    def text(self) -> str:
+        """The total as text, for all messages."""
+        return f"about {in_gigabytes(self.total)} in all, images included"
+
     def facts(self) -> dict[str, int]:
         """Return the estimate as JSON values."""
         return dataclasses.asdict(self)
@@ -107,6 +112,9 @@ def estimate_memory(recipe: Recipe, spec: ImageSpec, device: torch.device, image
 
 def _counted_steps(recipe: Recipe, spec: ImageSpec) -> tuple[Trial, tuple[int, int, int]]:
     """Count the bytes of two steps: those that stay, the largest number of others, and those of generating images."""
+    if (parts := recipe.updates.microbatches) > 2:  # all parts are alike, and one after another: two of them tell all
+        two = with_batch_size(recipe, 2 * recipe.training.batch_size // parts)
+        recipe = dataclasses.replace(two, updates=dataclasses.replace(two.updates, microbatches=2))
     recurrent = "recurrent" in (recipe.generator.family, recipe.discriminator.family)
     precision = "float32" if recurrent else recipe.training.precision
     counted = _Counted()

@@ -139,7 +139,7 @@ def pretrain(
         if steps:
             found["generator"] = _teach_generator(trainer, steps, image_set, batches, noise_source, control)
             notify(
-                "pretraining of the generator: {steps} steps, {components} principal components, "
+                "pretraining of the generator: steps {steps}, {components} principal components, "
                 "mean squared error {error:.3f}".format(**found["generator"])
             )
         if training.pretraining:

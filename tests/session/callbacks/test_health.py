@@ -22,9 +22,11 @@ from digitgan.session.callbacks.health import (
     MANY_TIMES,
     Magnitudes,
     OverfittingWatch,
+    is_blank,
     poor_classes,
 )
 from digitgan.training import Control, Trainer
+from digitgan.training.losses import RelativisticLoss
 from tests import tiny
 from tests.cli.commands import run
 
@@ -145,3 +147,32 @@ def test_a_warning_stands_in_the_record_and_in_the_last_lines(
 
 def test_the_earlier_name_of_the_balance_is_understood() -> None:
     assert with_settings(find_recipe("fast"), ["training.balanced=true"]).training.balance == "uniform"
+
+
+def test_images_of_one_colour_are_blank() -> None:
+    assert is_blank(np.full((3, 4, 4), 7, np.uint8))
+    assert is_blank(np.tile(np.array([200, 10, 90], np.uint8), (3, 4, 4, 1)))
+    images = np.zeros((3, 4, 4), np.uint8)
+    images[1, 2, 2] = 255
+    assert not is_blank(images)
+
+
+def test_a_training_that_ends_with_blank_images_warns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rates = [f"--set=optimizer.{network}_learning_rate=1" for network in ("generator", "discriminator")]
+    rates.append("--set=guard.rollbacks=0")
+    code = run("train", "fast", "--data=digits", "--images=4000", *rates, f"--out={tmp_path / 'run'}", "--json")
+    shown = json.loads(capsys.readouterr().out)
+    told = " ".join([*shown["warnings"], str(shown.get("diagnosis", ""))])
+    assert "one colour" in told or "not finite" in told or "times as large" in told
+    assert (code == 0) == shown["finished"]
+
+
+def test_the_json_of_a_failed_training_says_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RelativisticLoss, "generator", lambda _self, real, fake: (real - fake).mean() * float("nan"))
+    assert run("train", *tiny.options("guard.rollbacks=0"), f"--out={tmp_path / 'run'}", "--json") == 3
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["status"], shown["finished"]) == ("failed", False)
+    assert "divergence" in shown["diagnosis"]
+    assert shown["run"] == str(tmp_path / "run")

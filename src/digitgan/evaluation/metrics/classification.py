@@ -78,6 +78,13 @@ class ClassificationSummary:
         return float(np.trace(self.confusion)) / self.count
 
     @property
+    def balanced_accuracy(self) -> float:
+        """The mean of the class accuracies of the classes that have images; meaningful only if the images have labels."""
+        totals = self.confusion.sum(axis=1)
+        there = totals > 0
+        return float((np.diagonal(self.confusion)[there] / totals[there]).mean()) if there.any() else 0.0
+
+    @property
     def inception_score(self) -> float:
         """The exponential of the mean of KL(p(y|x) || p(y)), 1 to the number of classes (Salimans et al. 2016, section 4).
 

@@ -14,18 +14,19 @@ act, it warns of all but collapse.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Final, final
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from digitgan.data import ImageSet, ProgressFn, silent
 from digitgan.images import Picture
 from digitgan.recipes import Recipe
 from digitgan.session.callbacks.base import Callback
-from digitgan.session.callbacks.health import Magnitudes, OverfittingWatch, Sign, poor_classes
+from digitgan.session.callbacks.health import BLANK, Magnitudes, OverfittingWatch, Sign, is_blank, poor_classes
 from digitgan.session.callbacks.history import RunningMeans
 from digitgan.training import (
     Control,
@@ -74,6 +75,9 @@ WARM_UP_STEPS: Final = 500
 In its first few hundred steps, a generator of colour images makes nearly the same blob for all images of a class. The noise
 that it makes before has variety."""
 
+BLANK_IN_A_ROW: Final = 3
+"""Number of consecutive previews of one colour that give a warning; a single one does at the end of a run."""
+
 REAL_IMAGES_PER_CLASS: Final = 20
 """Number of real images of each class with which the variety is compared."""
 
@@ -115,7 +119,7 @@ class Guard(Callback):
         self.recipe = recipe
         self.control = control
         self.real_variety = variety_of(*_some_of_each_class(image_set))
-        self.steps = self.separating = self.same_scores = self.collapsed_previews = 0
+        self.steps = self.separating = self.same_scores = self.collapsed_previews = self.blank_previews = 0
         self.had_variety = False
         self.averages = RunningMeans()
 
@@ -128,8 +132,15 @@ class Guard(Callback):
             if isinstance(event, PreviewDue) and self._overfitting is not None and self.control.alarm is None:
                 self._report(self._overfitting.look(event.trainer, self._score_fake), event.trainer.images_seen)
 
+    def begin(self, trainer: Trainer) -> None:
+        """Remember the size of the untrained weights, with which later ones are compared."""
+        self._magnitudes.of_weights(_networks(trainer))
+
     def check_preview(self, images: Picture, labels: npt.NDArray[np.int64], images_seen: int) -> None:
         """Check a preview: uint8 images (n, height, width[, channels]) and their labels (n,)."""
+        self.blank_previews = self.blank_previews + 1 if is_blank(images) else 0
+        if self.blank_previews >= BLANK_IN_A_ROW or (self.blank_previews and images_seen >= self.recipe.training.images):
+            self._report(BLANK, images_seen)
         if not self.real_variety:
             return
         varieties = varieties_of(images, labels)
@@ -146,7 +157,7 @@ class Guard(Callback):
         self.had_variety = self.had_variety or variety > 2 * COLLAPSED
         self.collapsed_previews = self.collapsed_previews + 1 if variety < COLLAPSED and expected else 0
         if expected:
-            self._report(poor_classes(self.class_varieties, COLLAPSED / 2), images_seen)
+            self._report(poor_classes(self.class_varieties, COLLAPSED / 2, training.balance), images_seen)
         if self.recipe.guard.mode_collapse and self.collapsed_previews >= PREVIEWS_IN_A_ROW:
             self.control.raise_alarm(
                 f"mode collapse at {images_seen:,} images: the previews of a class have {variety:.0%} of the variety of real "
@@ -240,8 +251,7 @@ class Guard(Callback):
         if wrong:
             self._diverged(" and ".join(wrong), trainer.images_seen)
             return
-        networks = {"generator": trainer.generator.parameters(), "discriminator": trainer.discriminator.parameters()}
-        self._report(self._magnitudes.of_weights(networks), trainer.images_seen)
+        self._report(self._magnitudes.of_weights(_networks(trainer)), trainer.images_seen)
 
     def _report(self, sign: Sign | None, images_seen: int) -> None:
         """Raise an alarm for a severe sign if the guard of the recipe acts; else warn, once of each kind."""
@@ -302,3 +312,7 @@ def _some_of_each_class(image_set: ImageSet) -> tuple[Picture, npt.NDArray[np.in
         [np.flatnonzero(image_set.labels == label)[:REAL_IMAGES_PER_CLASS] for label in np.unique(image_set.labels)]
     )
     return image_set.images[places], image_set.labels[places]
+
+
+def _networks(trainer: Trainer) -> dict[str, Iterable[Tensor]]:
+    return {"generator": trainer.generator.parameters(), "discriminator": trainer.discriminator.parameters()}

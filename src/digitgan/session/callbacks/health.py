@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from digitgan.data import ImageSet
-from digitgan.images import to_network
+from digitgan.images import Picture, to_network
 from digitgan.training import Trainer
 from digitgan.training.penalties import LabelledImages
 
@@ -44,6 +44,9 @@ LEAST_GAP: Final = 0.1
 
 COMPARISONS_IN_A_ROW: Final = 3
 """Number of consecutive comparisons that give a warning."""
+
+ONE_COLOUR: Final = 8
+"""Range of the levels of an image, of 255, up to which it has one colour."""
 
 MANY_EPOCHS: Final = 5
 """Number of epochs from which a discriminator may know its training images by heart."""
@@ -155,8 +158,9 @@ class OverfittingWatch:
         if self.in_a_row < COMPARISONS_IN_A_ROW:
             return None
         text = (
-            f"the discriminator overfits: it tells its training images from other real images {lead:.0%} as clearly as from "
-            "fakes. Add images, or augment them (--set augmentation.name=adaptive, or the recipe few-shot)"
+            "the discriminator overfits: real images that it has not seen score lower than its training images, by "
+            f"{lead:.0%} of the distance to the fakes. Add images, or augment them (--set augmentation.name=adaptive, or the "
+            "recipe few-shot)"
         )
         return Sign("overfitting", text)
 
@@ -168,22 +172,37 @@ class OverfittingWatch:
         return total / len(images)
 
 
-def poor_classes(varieties: Mapping[str, float], least: float) -> Sign | None:
+BLANK: Final = Sign(
+    "blank images",
+    "all generated images have one colour: the generator has collapsed. Try lower learning rates "
+    "(optimizer.generator_learning_rate, optimizer.discriminator_learning_rate)",
+)
+
+
+def is_blank(images: Picture) -> bool:
+    """Return whether each image (n, height, width[, channels]) has, nearly, one colour."""
+    flat = images.reshape(len(images), -1, images.shape[3] if images.ndim == 4 else 1).astype(np.int64)
+    return bool((np.ptp(flat, axis=1) <= ONE_COLOUR).all())
+
+
+def poor_classes(varieties: Mapping[str, float], least: float, balance: str = "none") -> Sign | None:
     """Return a sign about classes whose previews have less variety than a share of that of real images.
 
     Args:
         varieties: variety of each class as a share of that of its real images.
         least: the share.
+        balance: the setting `training.balance`.
     """
     poor = {name: share for name, share in varieties.items() if share < least}
     if not poor or len(poor) == len(varieties):
         return None  # all of them are mode collapse, of which the guard takes care
     name = min(poor, key=poor.__getitem__)
     others = f", as {len(poor) - 1} more" if len(poor) > 1 else ""
+    cure = "" if balance == "uniform" else ", or show each class equally often (--set training.balance=uniform)"
     return Sign(
         "poor classes",
         f"the previews of class {name} have {poor[name]:.0%} of the variety of its real images{others}. If it has few images, "
-        "add some, or show each class equally often (--set training.balance=uniform)",
+        f"add some{cure}",
     )
 
 
