@@ -23,7 +23,7 @@ from digitgan.generation.text import MARKS, PEN, UNSTEADINESS
 NETWORK: Final = "generator.onnx"
 FACTS: Final = "model.json"
 PAGE: Final = ("index.html", "page.js", "generator.js")
-SHARED: Final = ("style.css", "icon.svg", "place.js", "pad.js")
+SHARED: Final = ("style.css", "icon.svg", "dom.js", "pad.js")
 """Files shared with the page of the studio."""
 
 RUNTIME: Final = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "LICENSE")

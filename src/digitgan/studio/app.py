@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib.resources
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -59,7 +60,16 @@ def create_app(runs: Path, access_policy: AccessPolicy, device: str = "cpu", dat
     )
     monitor, metrics_of_server = RunMonitor(model_cache, process_manager.table), Metrics(batcher)
     own_data = OwnData(data_roots, runs / STATE / "data")
-    services = Services(model_cache, batcher, process_manager, monitor, metrics_of_server, own_data, NeighbourSearch())
+    services = Services(
+        model_cache,
+        batcher,
+        process_manager,
+        monitor,
+        metrics_of_server,
+        own_data,
+        NeighbourSearch(),
+        asyncio.Lock(),
+    )
 
     @contextlib.asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
@@ -72,8 +82,8 @@ def create_app(runs: Path, access_policy: AccessPolicy, device: str = "cpu", dat
     )
     app.state.services = services
     app.include_router(image_routes.routes)
+    app.include_router(lab_routes.routes)  # before `POST /runs/{name}/{action}`
     app.include_router(run_routes.routes)
-    app.include_router(lab_routes.routes)
     app.include_router(drawing_routes.routes)
     app.include_router(data_routes.routes)
     app.add_exception_handler(DigitganError, _refused)

@@ -11,14 +11,16 @@ from typing import Final, final
 @final
 @dataclass(frozen=True)
 class Experiment:
-    """A change to a healthy training that makes it fail.
+    """A change to a healthy training, `fast` on MNIST, that makes it fail or shows what the changed part is for.
+
+    `benchmarks/experiments.py` measures the results that the texts state.
 
     Attributes:
         name: name of the experiment, for addresses and run folders.
-        title: what is changed, in a few words.
-        look_for: what to look for.
-        happens: what happens.
-        why: why it happens.
+        title: the change, in a few words.
+        look_for: advice on what to watch.
+        happens: the outcome.
+        why: the reason.
         settings: the changes to the recipe, "section.key=value".
         recipe: recipe of both trainings.
     """
@@ -34,12 +36,72 @@ class Experiment:
 
 _ALL: Final = (
     Experiment(
+        "label-whispers",
+        "The label whispers",
+        "In the first quarter of the run, look down each column: is each image the digit that the column asks for?",
+        "The strokes look like handwriting early, but many are another digit. The right digits come much later.",
+        "The label is a small number beside large ones, so both networks first learn to do without it.",
+        (
+            "generator.label_input=embedding",
+            "generator.norm=batch",
+            "generator.initialisation=keras",
+            "discriminator.label_input=mask-plane",
+            "discriminator.label_biases=false",
+            "discriminator.initialisation=keras",
+        ),
+    ),
+    Experiment(
+        "adam-remembers",
+        "Adam remembers too long",
+        "Watch the images of the same latents: do they differ, and do they settle?",
+        "The digits keep changing shape together, and those of one class look alike.",
+        "Adam averages gradients over a thousand steps, but the opponent of a thousand steps ago no longer exists.",
+        ("optimizer.beta1=0.9", "optimizer.beta2=0.999"),
+    ),
+    Experiment(
+        "dense-entry",
+        "A dense layer before the convolutions",
+        "Compare the strokes with the healthy ones: are they smooth?",
+        "The strokes stay rough and broken, and more of the digits cannot be recognised.",
+        "A dense layer mixes all pixels, so that the discriminator no longer knows which pixels are neighbours.",
+        ("discriminator.label_input=one-hot", "discriminator.entry_channels=128", "discriminator.label_biases=false"),
+    ),
+    Experiment(
         "high-learning-rate",
         "Ten times the learning rate",
-        "Watch the losses and the previews of the same latents: do they settle?",
-        "The images jump from one shape to another and never become digits.",
-        "Each step overshoots, so that both networks answer to an opponent who has moved on.",
+        "Watch the losses and the images in the first seconds.",
+        "All images turn to one colour and stay so, and the loss of the generator grows.",
+        "Each step overshoots: the networks leave the region where they answer to each other, and find no way back.",
         ("optimizer.generator_learning_rate=0.04", "optimizer.discriminator_learning_rate=0.04"),
+    ),
+    Experiment(
+        "no-penalty",
+        "No penalty",
+        "The images stay readable at first. Watch the two losses: which one sinks, and which one grows?",
+        "The loss of the discriminator sinks and that of the generator grows, so the gradients become less useful.",
+        "Without the R1 penalty nothing keeps the discriminator smooth. Longer trainings, or few images, fail.",
+        ("penalty.name=none",),
+    ),
+    Experiment(
+        "one-sided",
+        "The discriminator learns fifty times faster",
+        "Watch the share of images that the discriminator takes for what they are.",
+        "It is right for all of them within seconds, and the images stay noise.",
+        "Where the discriminator is certain, its score hardly depends on the pixels: it gives the generator no direction.",
+        ("optimizer.discriminator_learning_rate=0.02", "optimizer.generator_learning_rate=0.0004", "penalty.name=none"),
+    ),
+    Experiment(
+        "mode-collapse",
+        "Mode collapse",
+        "Look at several images of one class: do they differ?",
+        "The digits are readable, but all images of a class are nearly the same picture. The guard notices.",
+        "The generator learns forty times faster than the discriminator: one good picture of each class is enough to fool it.",
+        (
+            "penalty.name=none",
+            "loss.name=non-saturating",
+            "optimizer.generator_learning_rate=0.02",
+            "optimizer.discriminator_learning_rate=0.0005",
+        ),
     ),
 )
 

@@ -10,19 +10,29 @@ from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Body, Depends, Path, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from digitgan.data.data_request import DEFAULT_SOURCE
+from digitgan.errors import UsageError, nearest
+from digitgan.options import arguments_of
 from digitgan.runs import RunFolder, is_locked
 from digitgan.runs.lab import MAX_WAIT, SECONDS_ALIVE, Pace
-from digitgan.studio.errors import ERROR_RESPONSES, BusyError, StateError, known_parameters_only
+from digitgan.studio.errors import ERROR_RESPONSES, BusyError, NotThereError, StateError, known_parameters_only
 from digitgan.studio.experiments import EXPERIMENTS
+from digitgan.studio.new_runs import NewRun, data_sources, options_of
 from digitgan.studio.pixels import as_json
 from digitgan.studio.run_monitor import MAX_WATCHERS
 from digitgan.studio.services import Services, services_of
 
 routes = APIRouter(prefix="/api/v1", tags=["lab"], responses=ERROR_RESPONSES, dependencies=[Depends(known_parameters_only)])
+
+EXPERIMENT_IMAGES: Final = 70_000
+"""Length of each training of an experiment: about a minute on one core each. The guard sees mode collapse from 64,000 on."""
+
+EXPERIMENT_SETTINGS: Final = ("training.previews=40", "training.checkpoints=4")
+"""Changes to both recipes of an experiment: more previews, by which the guard notices mode collapse."""
 
 BETWEEN_LOOKS: Final = 0.1
 """Interval at which a stream looks for a new snapshot, in seconds."""
@@ -53,6 +63,43 @@ class NewPace(BaseModel):
 async def experiments() -> list[dict[str, Any]]:
     """List the experiments that break a training: what is changed, what to look for, what happens, and why."""
     return [dataclasses.asdict(experiment) for experiment in EXPERIMENTS.values()]
+
+
+class NewExperiment(BaseModel):
+    """The body of a request for an experiment."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    data: str = Field(DEFAULT_SOURCE, max_length=200, description="name of an image set; GET /api/v1/recipes lists them")
+    images: int = Field(EXPERIMENT_IMAGES, ge=100, le=10**7, description="length of each training, in images seen")
+    seed: int = Field(0, ge=0, lt=2**63, description="seed of both trainings")
+    settings: list[str] = Field(default_factory=list, max_length=50, description="changes to both recipes")
+
+
+@routes.post("/experiments/{name}", status_code=201)
+async def experiment(
+    request: Request,
+    name: Annotated[str, Path(max_length=100, description="name of the experiment")],
+    new: Annotated[NewExperiment, Body(default_factory=NewExperiment)],
+) -> dict[str, str]:
+    """Start a healthy training and a broken one with the same seed, each on half of the cores."""
+    services = services_of(request)
+    if name not in EXPERIMENTS:
+        raise NotThereError(f"experiment {name!r}: not found; {nearest(name, EXPERIMENTS)}")
+    if new.data not in data_sources():
+        raise UsageError(f"data {new.data!r}: unknown name; {nearest(new.data, data_sources())}")
+    chosen = EXPERIMENTS[name]
+
+    def begin() -> tuple[str, str]:
+        both = {"recipe": chosen.recipe, **new.model_dump()}
+        arguments = []
+        for changes in ((), chosen.settings):
+            settings = [*EXPERIMENT_SETTINGS, *new.settings, *changes]
+            arguments.append(arguments_of(options_of(NewRun.model_validate({**both, "settings": settings}))))
+        return services.process_manager.start_pair(f"experiment-{name}", ("healthy", "broken"), arguments)
+
+    healthy, broken = await asyncio.to_thread(begin)
+    return {"healthy": healthy, "broken": broken}
 
 
 @routes.get("/runs/{name}/lab", responses={200: {"content": {"text/event-stream": {}}}}, response_class=StreamingResponse)
@@ -155,5 +202,5 @@ def _rounded(scores: npt.NDArray[Any]) -> list[float]:
 
 def _levels(gradient: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     """Return a gradient as grey levels around `MIDDLE`; that of a colour image is the mean of its channels."""
-    grey = gradient if gradient.ndim == 3 else gradient.astype(np.float32).mean(axis=-1)
+    grey = gradient.astype(np.float32) if gradient.ndim == 3 else gradient.astype(np.float32).mean(axis=-1)
     return (MIDDLE + grey).round().astype(np.uint8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 import threading
@@ -44,12 +45,13 @@ class ProcessManager:
         """End all waits. Running trainings continue, and paused trainings stay paused."""
         self._closing.set()
 
-    def start(self, name: str, arguments: Sequence[str]) -> None:
+    def start(self, name: str, arguments: Sequence[str], threads: int | None = None) -> None:
         """Start or resume a run with `digitgan train ARGUMENTS --out NAME`.
 
         Args:
             name: name of the run folder.
             arguments: validated arguments of `digitgan train`.
+            threads: number of CPU threads of the training; None for all.
 
         Raises:
             UsageError: if the name is invalid.
@@ -67,7 +69,7 @@ class ProcessManager:
             if len(self.table.alive()) >= MAX_AT_ONCE:
                 raise BusyError(f"{MAX_AT_ONCE} runs are already training; stop one, or wait until one ends")
             command = [sys.executable, "-m", "digitgan", "train", *arguments, "--out", str(self.runs / name)]
-            self.table.launch(name, command)
+            self.table.launch(name, command, {} if threads is None else {"OMP_NUM_THREADS": str(threads)})
 
     def start_anew(self, recipe: str, data: str, arguments: Sequence[str]) -> str:
         """Start a new run under the next free name and return the name; see `start`."""
@@ -77,6 +79,33 @@ class ProcessManager:
                 number += 1
             self.start(name, arguments)
             return name
+
+    def start_pair(self, stem: str, endings: tuple[str, str], arguments: Sequence[Sequence[str]]) -> tuple[str, str]:
+        """Start two runs side by side, each on half of the cores, under the next free names.
+
+        Args:
+            stem: beginning of the names; a number and an ending follow.
+            endings: ending of the name of each run.
+            arguments: validated arguments of `digitgan train` of each run.
+
+        Returns:
+            The names.
+
+        Raises:
+            BusyError: if another training is running: the two would not be comparable.
+            OutputError: if the state folder cannot be written.
+        """
+        with self.table.exclusive():
+            if running := self.table.alive():
+                raise BusyError(f"{running[0]} is training; stop it, or wait until it ends: an experiment needs all cores")
+            number = 1
+            while any(self.table.is_taken(f"{stem}-{number:03d}-{ending}") for ending in endings):
+                number += 1
+            one, two = (f"{stem}-{number:03d}-{ending}" for ending in endings)
+            threads = max(1, (os.cpu_count() or 2) // 2)
+            for name, given in zip((one, two), arguments, strict=True):
+                self.start(name, given, threads)
+            return one, two
 
     def pause(self, name: str) -> None:
         """Suspend a training in memory.

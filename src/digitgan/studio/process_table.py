@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, final
 
@@ -71,8 +71,13 @@ class ProcessTable:
                 self._starting = False
                 os.close(folder)
 
-    def launch(self, name: str, command: Sequence[str]) -> None:
+    def launch(self, name: str, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
         """Start the process of a run.
+
+        Args:
+            name: name of the run.
+            command: command line of the process.
+            environment: further environment variables.
 
         Raises:
             OutputError: if the state folder cannot be written.
@@ -81,7 +86,12 @@ class ProcessTable:
             self.write(name)  # before the start: a failed write would leave an untracked process
             with self._log(name).open("wb") as log:
                 child = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, start_new_session=True
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=log,
+                    start_new_session=True,
+                    env=os.environ | dict(environment or {}),
                 )
         self._children[name] = child
         self.write(name, pid=child.pid, born=_start_time(child.pid), paused=False, started=time.time())

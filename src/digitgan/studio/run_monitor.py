@@ -65,7 +65,15 @@ class RunMonitor:
     def brief(self, run: RunFolder) -> dict[str, Any]:
         """Return the facts of a run for the list of runs."""
         try:
-            return self._facts(run, run.read_record(), list(run.read_history()))
+            record = run.read_record()
+            previews = run.preview_files()
+            return {
+                **self._facts(run, record, list(run.read_history())),
+                "seconds": record.get("seconds"),
+                "last_preview": int(previews[-1].stem) if previews else None,
+                "has_report": run.report[1].is_file(),
+                **_quality(run),
+            }
         except (DigitganError, OSError) as problem:  # the run is damaged, or was removed meanwhile
             return {"name": run.path.name, "phase": "failed", "problem": str(problem)}
 
@@ -172,6 +180,18 @@ class RunMonitor:
 
 def _event(kind: str, data: Any) -> str:
     return f"event: {kind}\ndata: {json.dumps(data)}\n\n"
+
+
+def _quality(run: RunFolder) -> dict[str, float]:
+    """Return the metrics of a run: those of its report, or else those of its last evaluation during the training."""
+    names = ("class_accuracy", "frechet_distance", "coverage")
+    try:
+        metrics = json.loads(run.report[0].read_text(encoding="utf-8"))["metrics"]
+        found = {name: metrics[name]["value"] for name in names}
+    except (OSError, ValueError, KeyError, TypeError):
+        scores = run.read_scores()
+        found = {name: scores[-1].get(name) for name in names} if scores else {}
+    return {name: value for name, value in found.items() if isinstance(value, int | float)}
 
 
 def _seconds_left(facts: dict[str, Any], history: list[dict[str, Any]]) -> float | None:

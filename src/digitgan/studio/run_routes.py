@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 import re
+import sys
+from asyncio.subprocess import PIPE
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Final, Literal
 
@@ -20,6 +23,9 @@ from digitgan.studio.run_monitor import MAX_WATCHERS
 from digitgan.studio.services import services_of
 
 routes = APIRouter(prefix="/api/v1", tags=["runs"], responses=ERROR_RESPONSES, dependencies=[Depends(known_parameters_only)])
+
+REPORT_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
+"""Content-Security-Policy of a report, which has its style and pictures in the page, and no scripts."""
 
 NEW_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """Pattern of the names of new runs, which need no quotes in a shell. Existing runs may have other names."""
@@ -103,6 +109,48 @@ async def preview(request: Request, name: RunName, images: Annotated[int, Path(g
     if not path.is_file() or path.is_symlink():
         raise NotThereError(f"{name}: has no preview at {images:,} images seen")
     return FileResponse(path, media_type="image/png", headers={"Cache-Control": "private, no-cache"})
+
+
+@routes.get("/runs/{name}/model", responses={200: {"content": {"application/octet-stream": {}}}}, response_class=FileResponse)
+async def model(request: Request, name: RunName) -> FileResponse:
+    """Return the model file of a run, a safetensors file that `digitgan sample` reads."""
+    found = await asyncio.to_thread(services_of(request).monitor.run, name)
+    if not found.model.is_file() or found.model.is_symlink():
+        raise NotThereError(f"{name}: has no model yet")
+    return FileResponse(found.model, filename=f"{found.path.name}.safetensors")
+
+
+@routes.get("/runs/{name}/report", responses={200: {"content": {"text/html": {}}}}, response_class=FileResponse)
+async def report(request: Request, name: RunName) -> FileResponse:
+    """Return the report of `digitgan evaluate`, a page without scripts."""
+    found = await asyncio.to_thread(services_of(request).monitor.run, name)
+    page = found.report[1]
+    if not page.is_file() or page.is_symlink():
+        raise NotThereError(f"{name}: has no report; evaluate it first")
+    return FileResponse(page, media_type="text/html", headers={"Content-Security-Policy": REPORT_POLICY})
+
+
+@routes.post("/runs/{name}/evaluate")
+async def evaluate(request: Request, name: RunName) -> dict[str, Any]:
+    """Evaluate the model of a run by `digitgan evaluate`, and return its metrics. This takes a minute or more."""
+    services = services_of(request)
+    found = await asyncio.to_thread(services.monitor.run, name)
+    if services.evaluating.locked():
+        raise BusyError("another evaluation is under way; wait until it ends")
+    async with services.evaluating:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "digitgan", "evaluate", str(found.path), "--json"), stdout=PIPE, stderr=PIPE
+        )
+        try:
+            shown, complaint = await process.communicate()
+        except asyncio.CancelledError:
+            process.terminate()  # the client or the server has gone
+            raise
+    if process.returncode:
+        words = complaint.decode(errors="replace").strip().rpartition("digitgan: ")[2]
+        raise UsageError(words or f"the evaluation ended with exit code {process.returncode}")
+    metrics: dict[str, Any] = json.loads(shown)
+    return metrics
 
 
 @routes.get("/runs/{name}/events", responses={200: {"content": {"text/event-stream": {}}}}, response_class=StreamingResponse)

@@ -31,6 +31,7 @@ class Services:
         metrics: server metrics.
         own_data: image sets of the user's own.
         neighbours: search for the nearest training images.
+        evaluating: held while a run is evaluated: one at a time.
     """
 
     model_cache: ModelCache
@@ -40,6 +41,7 @@ class Services:
     metrics: Metrics
     own_data: OwnData
     neighbours: NeighbourSearch
+    evaluating: asyncio.Lock
 
     async def model(self, name: str) -> Model:
         """Return the model of a name; see `ModelCache.model`."""

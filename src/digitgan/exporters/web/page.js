@@ -2,7 +2,7 @@
 
 import { draw, extended, model, moved, normals, placeOf } from "./generator.js";
 import * as pads from "./pad.js";
-import { byId, options, read, remember, tell } from "./place.js";
+import { byId, options, read, remember, tell } from "./dom.js";
 
 const { class_names: names, latent, image_spec: spec, writing: hand } = model;
 const writing = { text: "2026", style: 0, x: 0, y: 0 };
@@ -134,7 +134,7 @@ pads.listen(byId("pad"), exploring, explore);
 for (const id of ["write-form", "explore-form"]) byId(id).addEventListener("submit", (event) => event.preventDefault());
 
 function enter() {
-  const { room, values } = read();
+  const { room, values } = read("write");
   const writes = room !== "explore" && model.conditional;
   byId("write").hidden = !writes;
   byId("explore").hidden = writes;

@@ -99,12 +99,18 @@ class EvaluationCallback(Callback):
         by_class = len(model.class_names) > 1
         images = model.sample(self.labels if by_class else np.zeros_like(self.labels), seed=0)
         features, probabilities = classify_images(self.classifier, images)
-        line = {
+        line: dict[str, Any] = {
             "images_seen": trainer.images_seen,
             BEST_BY: float(f"{frechet_distance(FeatureMoments.of(features), self.real):.6g}"),
         }
         if by_class:
-            line["class_accuracy"] = round(float((probabilities.argmax(axis=1) == self.labels).mean()), 6)
+            right = probabilities.argmax(axis=1) == self.labels
+            line["class_accuracy"] = round(float(right.mean()), 6)
+            line["accuracy_of_class"] = {
+                name: round(float(right[self.labels == label].mean()), 4)
+                for label, name in enumerate(model.class_names)
+                if (self.labels == label).any()
+            }
         self.lines.append(line)
         self._write()
         if self.kept is None or line[BEST_BY] < self.kept[BEST_BY]:

@@ -1,6 +1,6 @@
 // Renders the OpenAPI document as a page.
 
-import { byId, make } from "./place.js";
+import { byId, make } from "./dom.js";
 
 const described = await (await fetch("openapi.json")).json();
 
@@ -19,7 +19,7 @@ function kind(schema) {
 function table(rows) {
   const head = make("tr", {}, ...["Name", "Type", "Default", "Description"].map((text) => make("th", { text })));
   const body = rows.map((cells) => make("tr", {}, ...cells.map((text, n) => make("td", {}, n === 0 ? make("code", { text }) : text))));
-  return make("div", { class: "wide" }, make("table", {}, make("thead", {}, head), make("tbody", {}, ...body)));
+  return make("div", { class: "wide", tabindex: "0", role: "group", "aria-label": "table" }, make("table", {}, make("thead", {}, head), make("tbody", {}, ...body)));
 }
 
 const left = (schema, required) => (required ? "required" : schema?.default === undefined ? "" : String(schema.default));

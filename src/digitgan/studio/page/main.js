@@ -1,12 +1,16 @@
 // Shows the section that the address names.
 
+import * as breaking from "./break.js";
+import { byId, read, tell } from "./dom.js";
+import * as draw from "./draw.js";
 import * as explore from "./explore.js";
-import { byId, read, tell } from "./place.js";
+import * as lab from "./lab.js";
+import * as runs from "./runs.js";
 import * as train from "./train.js";
-import * as watch from "./watch.js";
 import * as write from "./write.js";
 
-const ROOMS = { write, explore, watch, train };
+const SECTIONS = { lab, break: breaking, draw, write, explore, runs, train };
+const EARLIER = { watch: "lab" }; // addresses of earlier versions
 let open = null;
 
 // The server has stored the token in a cookie. It is removed from the address so that a shared link does not contain it.
@@ -18,22 +22,23 @@ if (here.searchParams.has("token")) {
 
 async function enter() {
   let { room, values } = read();
-  if (!(room in ROOMS)) room = "write";
-  if (open && open !== room) ROOMS[open].leave?.();
+  room = EARLIER[room] ?? room;
+  if (!(room in SECTIONS)) room = "lab";
+  if (open && open !== room) SECTIONS[open].leave?.();
   tell(null);
-  for (const name of Object.keys(ROOMS)) byId(name).hidden = name !== room;
+  for (const name of Object.keys(SECTIONS)) byId(name).hidden = name !== room;
   for (const link of document.querySelectorAll("nav a")) {
     if (link.hash === `#${room}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
   open = room;
-  document.title = `${room[0].toUpperCase()}${room.slice(1)} · digitgan`;
+  document.title = `${byId(room).querySelector("h2").textContent} · digitgan`;
   try {
-    await ROOMS[room].enter(values);
+    await SECTIONS[room].enter(values);
   } catch (problem) {
     tell(problem.message);
   }
-  if (open !== room) ROOMS[room].leave?.(); // another section was opened while this one loaded
+  if (open !== room) SECTIONS[room].leave?.(); // another section was opened while this one loaded
 }
 
 window.addEventListener("hashchange", enter);

@@ -1,7 +1,7 @@
 // Image sets of the user's own in the Train section: upload, what was understood, pictures of every class.
 
 import { address, get, post, put } from "./api.js";
-import { byId, count, make, options, tell } from "./place.js";
+import { byId, count, make, options, tell } from "./dom.js";
 
 let named = []; // data sets with a name
 let own = []; // image sets of the user's own

@@ -2,7 +2,7 @@
 
 import { get, post } from "./api.js";
 import { listData, ownOptions } from "./own.js";
-import { byId, count, duration, make, options, tell } from "./place.js";
+import { byId, count, duration, make, options, tell } from "./dom.js";
 
 let table = null; // recipes, image sets and settings from the server
 let timer = null;
@@ -84,7 +84,7 @@ function button(name, action, text) {
 
 function item(run) {
   const actions = (BUTTONS[run.phase] ?? []).map(([action, text]) => button(run.name, action, text));
-  const watch = make("a", { class: "button", href: `#watch?run=${encodeURIComponent(run.name)}`, text: "Watch" });
+  const watch = make("a", { class: "button", href: `#lab?run=${encodeURIComponent(run.name)}`, text: "Watch in the Lab" });
   const done = make("progress", { max: run.images ?? 1, value: run.images_seen ?? 0, "aria-label": `Progress of ${run.name}` });
   const left = run.seconds_left ? `, ${duration(run.seconds_left)} left` : "";
   return make("li", { "data-run": run.name, "data-phase": run.phase },

@@ -1,16 +1,17 @@
 // The Write section: a text in one style.
 
 import { address, get, Picture } from "./api.js";
-import { byId, options, remember, tell } from "./place.js";
+import { byId, options, remember, tell } from "./dom.js";
 
 const picture = new Picture(byId("write-picture"), tell);
-const state = { text: "2026", model: "mnist", seed: 0, style: 0, x: 0, y: 0 };
+const state = { text: "2026", model: "mnist", seed: 0, style: 0, x: 0, y: 0, code: "" };
 
 function show() {
   const where = address("write", { ...state, scale: 4 });
   byId("write-download").href = where;
   byId("write-download").download = `${state.text.replaceAll(/[^0-9A-Za-z-]+/g, "_") || "digits"}.png`;
-  if (state.text.trim()) picture.show(where, `“${state.text}” in style ${state.style} of seed ${state.seed}`);
+  if (state.text.trim()) picture.show(where, `“${state.text}” in ${state.code ? "the style of your drawing" : `style ${state.style} of seed ${state.seed}`}`);
+  byId("write-own").hidden = !state.code;
   remember("write", state);
 }
 
@@ -22,17 +23,21 @@ function listen(id, name, read = (value) => value) {
 }
 
 listen("write-text", "text");
-listen("write-model", "model");
+listen("write-model", "model", (value) => {
+  state.code = ""; // a latent of another model
+  return value;
+});
 listen("write-x", "x", Number);
 listen("write-y", "y", Number);
 byId("write-new").addEventListener("click", () => {
-  state.style += 1;
+  if (state.code) state.code = "";
+  else state.style += 1;
   show();
 });
 byId("write-form").addEventListener("submit", (event) => event.preventDefault());
 
 export async function enter(values) {
-  for (const name of ["text", "model"]) if (values[name] !== undefined) state[name] = values[name];
+  for (const name of ["text", "model", "code"]) if (values[name] !== undefined) state[name] = values[name];
   for (const name of ["seed", "style", "x", "y"]) if (values[name] !== undefined) state[name] = Number(values[name]) || 0;
   const models = await get("models");
   options(byId("write-model"), models.map(({ name }) => [name, name]), state.model);

@@ -1,8 +1,8 @@
 // The section and its state are stored in the address, so that a link shares them. Also: helpers for the DOM.
 
-export function read() {
+export function read(first = "lab") {
   const [room, query] = location.hash.slice(1).split("?");
-  return { room: room || "write", values: Object.fromEntries(new URLSearchParams(query ?? "")) };
+  return { room: room || first, values: Object.fromEntries(new URLSearchParams(query ?? "")) };
 }
 
 export function remember(room, values) {

@@ -1,0 +1,73 @@
+// Images of the server as raw levels, painted on canvases in whole multiples of their pixels.
+
+import { make } from "./dom.js";
+
+export function unpack({ count, height, width, channels, levels }) {
+  const text = atob(levels);
+  const data = new Uint8Array(text.length);
+  for (let place = 0; place < text.length; place += 1) data[place] = text.charCodeAt(place);
+  return { count, height, width, channels, data };
+}
+
+// The whole multiple of the pixels that comes closest to a size on the screen.
+export const scale = (images, size) => Math.max(1, Math.floor(size / Math.max(images.width, images.height)));
+
+// Paints image number `place`. A gradient (levels around 128) is laid over it: plus in one colour, minus in another.
+export function paint(canvas, images, place, size, gradient = null) {
+  const { width, height, channels, data } = images;
+  const factor = scale(images, size);
+  if (canvas.width !== width * factor || canvas.height !== height * factor) [canvas.width, canvas.height] = [width * factor, height * factor];
+  const pixels = new ImageData(width, height);
+  const start = place * width * height * channels;
+  for (let pixel = 0; pixel < width * height; pixel += 1) {
+    for (let channel = 0; channel < 3; channel += 1) {
+      pixels.data[4 * pixel + channel] = data[start + pixel * channels + (channels === 3 ? channel : 0)];
+    }
+    pixels.data[4 * pixel + 3] = 255;
+  }
+  const plain = document.createElement("canvas");
+  [plain.width, plain.height] = [width, height];
+  plain.getContext("2d").putImageData(pixels, 0, 0);
+  const pen = canvas.getContext("2d");
+  pen.imageSmoothingEnabled = false;
+  pen.globalAlpha = gradient ? 0.55 : 1;
+  pen.clearRect(0, 0, canvas.width, canvas.height);
+  pen.fillStyle = "#000";
+  pen.fillRect(0, 0, canvas.width, canvas.height);
+  pen.drawImage(plain, 0, 0, canvas.width, canvas.height);
+  pen.globalAlpha = 1;
+  if (gradient) overlay(pen, gradient, place, factor);
+}
+
+function overlay(pen, gradient, place, factor) {
+  const style = getComputedStyle(document.documentElement);
+  const [brighter, darker] = ["--brighter", "--darker"].map((name) => style.getPropertyValue(name).trim());
+  const { width, height, data } = gradient;
+  const start = place * width * height;
+  for (let pixel = 0; pixel < width * height; pixel += 1) {
+    const value = (data[start + pixel] - 128) / 127;
+    if (Math.abs(value) < 0.08) continue;
+    const [left, top] = [(pixel % width) * factor, Math.floor(pixel / width) * factor];
+    pen.globalAlpha = Math.min(1, Math.abs(value));
+    pen.fillStyle = value > 0 ? brighter : darker;
+    pen.fillRect(left, top, factor, factor);
+    if (factor >= 7 && Math.abs(value) > 0.25) { // a sign in each pixel, where there is room: colour is not the only difference
+      pen.globalAlpha = 1;
+      pen.fillStyle = "#fff";
+      const middle = Math.floor(factor / 2), arm = Math.max(1, Math.floor(factor / 4));
+      pen.fillRect(left + middle - arm, top + middle, 2 * arm + 1, 1);
+      if (value > 0) pen.fillRect(left + middle, top + middle - arm, 1, 2 * arm + 1);
+    }
+  }
+  pen.globalAlpha = 1;
+}
+
+// A picture with a text below it. `pressed` makes it a button.
+export function tile(images, place, size, text, { press = null, pressed = false, label = text, gradient = null } = {}) {
+  const canvas = make("canvas", press ? { "aria-hidden": "true" } : { role: "img", "aria-label": label });
+  paint(canvas, images, place, size, gradient);
+  if (!press) return make("div", { class: "tile" }, canvas, make("span", { text }));
+  const made = make("button", { type: "button", class: "tile", "aria-pressed": String(pressed), "aria-label": label }, canvas, make("span", { text }));
+  made.addEventListener("click", press);
+  return made;
+}
