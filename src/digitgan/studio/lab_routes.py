@@ -106,7 +106,7 @@ async def experiment(
 async def look(request: Request, name: RunName) -> StreamingResponse:
     """Stream snapshots of a training as server-sent events: `snapshot`, and `end` after its last one.
 
-    The training makes snapshots while a stream is open, in at most 3 % of its time.
+    The training makes snapshots while a stream is open, in at most 2 % of its time.
     """
     services = services_of(request)
     run = await asyncio.to_thread(services.monitor.run, name)

@@ -19,7 +19,7 @@ from digitgan.session.callbacks.guard import Guard
 from digitgan.training import Control, Event, NoiseSource, Stepped, Trainer
 from digitgan.training.inspection import Inspection, inspect
 
-MAX_SHARE: Final = 0.03
+MAX_SHARE: Final = 0.02
 """Share of the time that the snapshots of a training at full pace take at most."""
 
 LEAST_SECONDS: Final = 0.3
@@ -87,6 +87,7 @@ class Lab(Callback):
         self.fixed: tuple[Tensor, Tensor] = (preview[0][:MAX_FIXED], preview[1][:MAX_FIXED])
         self._next_look = self._next_snapshot = 0.0
         self._answered = Pace()  # the requests that have been executed
+        self._first_snapshot = self._seconds_spent = 0.0
         self._to_the_end = False  # whether the present step runs to its end without a wait
         self._terms: dict[str, Tensor] = {}
 
@@ -109,8 +110,9 @@ class Lab(Callback):
             self._wait(pace, "generator")
         elif now >= self._next_snapshot:
             self._snapshot(self.trainer.images_seen - self.noise_source.batch_size, "")
-            spent = time.monotonic() - now
-            self._next_snapshot = time.monotonic() + max(LEAST_SECONDS, spent / MAX_SHARE)
+            ended = time.monotonic()
+            self._seconds_spent += ended - now
+            self._next_snapshot = ended + max(LEAST_SECONDS, (ended - now) / MAX_SHARE)
 
     def _between_updates(self) -> None:
         """Wait between the update of the discriminator and that of the generator."""
@@ -152,6 +154,8 @@ class Lab(Callback):
         """Write a snapshot with the images of the step that began at a number of images seen."""
         trainer, at = self.trainer, max(0, step_begins_at)
         batch, noise = self.batches.at(at), self.noise_source.at(at, trainer.attempts)
+        self._first_snapshot = self._first_snapshot or time.monotonic()
+        looked = time.monotonic() - self._first_snapshot
         found = inspect(trainer, batch, noise, self.fixed, shown=SHOWN, scored=SCORED)
         facts = {
             "images_seen": trainer.images_seen,
@@ -162,6 +166,7 @@ class Lab(Callback):
             "loss": trainer.recipe.loss.name,
             "class_names": list(self.class_names),
             "conditional": trainer.recipe.conditional,
+            "cost": round(self._seconds_spent / looked, 4) if looked > 1 else None,
             "terms": {name: _number(value) for name, value in self._terms.items()},
             "variety": {name: round(share, 3) for name, share in self.guard.class_varieties.items()},
         }

@@ -85,7 +85,10 @@ class TensorBoard(Callback):
 
     def _write_scores(self, images_seen: int) -> None:
         for name, value in _last_line(self.run.scores).items():
-            if name != "images_seen":
+            if isinstance(value, dict):
+                for each, share in value.items():
+                    self._writer.add_scalar(f"{name}/{each}", share, images_seen)
+            elif name != "images_seen":
                 self._writer.add_scalar(f"evaluation/{name}", value, images_seen)
 
 

@@ -134,7 +134,7 @@ function draw() {
   byId("lab-count").textContent = share < 1 ? `${count(at)} images seen` : "latest";
   for (const [follower, panel] of shown) panel.draw(follower, at);
   if (run?.facts) byId("lab-state").textContent = sentence(run.facts);
-  byId("lab-data").textContent = run?.facts ? `drawn by people: ${run.facts.data}` : "";
+  byId("lab-data").textContent = run?.facts ? `what the generator should learn to draw: ${run.facts.data}` : "";
   const live = run?.facts?.phase === "training" || run?.facts?.phase === "paused";
   byId("lab-pace").hidden = !live;
   const { snapshot } = run ?? {};
