@@ -238,7 +238,7 @@ def _host_of(header: str) -> str:
 MAX_CONCURRENT_REQUESTS: Final = 64
 """Largest number of concurrent image requests, which together take about 0.1 seconds of computation."""
 
-IMAGE_PATHS: Final = ("/api/v1/sample", "/api/v1/write", "/api/v1/morph")
+IMAGE_PATHS: Final = ("/api/v1/sample", "/api/v1/write", "/api/v1/morph", "/api/v1/map", "/api/v1/nearest", "/api/v1/draw")
 
 
 @final

@@ -93,7 +93,7 @@ _ALL: Final = (
     Experiment(
         "mode-collapse",
         "Mode collapse",
-        "Look at several images of one class: do they differ?",
+        "Look down a column, at ten images of one class: do they differ?",
         "The digits are readable, but all images of a class are nearly the same picture. The guard notices.",
         "The generator learns forty times faster than the discriminator: one good picture of each class is enough to fool it.",
         (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import threading
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final, Literal
 
@@ -15,7 +16,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from digitgan.data.data_request import DEFAULT_SOURCE
-from digitgan.errors import UsageError, nearest
+from digitgan.errors import DigitganError, UsageError, nearest
 from digitgan.options import arguments_of
 from digitgan.runs import RunFolder, is_locked
 from digitgan.runs.lab import MAX_WAIT, SECONDS_ALIVE, Pace
@@ -36,6 +37,9 @@ EXPERIMENT_SETTINGS: Final = ("training.previews=40", "training.checkpoints=4")
 
 BETWEEN_LOOKS: Final = 0.1
 """Interval at which a stream looks for a new snapshot, in seconds."""
+
+_PACES: Final = threading.Lock()
+"""Held while a pace is changed, so that two requests for an update count twice."""
 
 MIDDLE: Final = 128
 """The level of a gradient of zero in its picture."""
@@ -122,11 +126,21 @@ async def look(request: Request, name: RunName) -> StreamingResponse:
 @routes.post("/runs/{name}/lab")
 async def set_pace(request: Request, name: RunName, new: NewPace) -> dict[str, Any]:
     """Set the pace of a training, or let a paused one do an update or a step."""
-    run = await asyncio.to_thread(services_of(request).monitor.run, name)
+    services = services_of(request)
+    run = await asyncio.to_thread(services.monitor.run, name)
 
     def change() -> Pace:
         if not is_locked(run):
             raise StateError(f"{name}: is not training; start or resume it first")
+        if services.process_manager.table.phase(run, {}) == "paused":
+            raise StateError(f"{name}: was paused in the section Train; continue it there first")
+        found = run.lab.read_snapshot()
+        if found is not None and not found[1].get("may_wait", True):
+            raise StateError(f"{name}: several processes train it, so it can be watched but not slowed")
+        with _PACES:
+            return changed()
+
+    def changed() -> Pace:
         before = run.lab.read_pace() or Pace()
         pace = Pace(
             new.pace or before.name,
@@ -152,7 +166,7 @@ async def _snapshots(services: Services, run: RunFolder) -> AsyncIterator[str]:
             alive = await asyncio.to_thread(is_locked, run)
             if alive and clock() - refreshed > SECONDS_ALIVE / 5:
                 refreshed = clock()
-                await asyncio.to_thread(run.lab.keep_alive)
+                await asyncio.to_thread(_keep_alive, run)
             now = await asyncio.to_thread(_written_at, run)
             if now != written and (told := await asyncio.to_thread(_snapshot, run)) is not None:
                 written, sent = now, clock()
@@ -164,8 +178,15 @@ async def _snapshots(services: Services, run: RunFolder) -> AsyncIterator[str]:
                 sent = clock()
                 yield ": still here\n\n"  # the write reveals a closed connection
             await asyncio.sleep(BETWEEN_LOOKS)
+    except DigitganError as problem:  # such as a full disk
+        yield f"event: end\ndata: {json.dumps({'problem': str(problem)})}\n\n"
     finally:
         services.monitor.watchers -= 1
+
+
+def _keep_alive(run: RunFolder) -> None:
+    with _PACES:
+        run.lab.keep_alive()
 
 
 def _written_at(run: RunFolder) -> int:
@@ -196,8 +217,8 @@ def _snapshot(run: RunFolder) -> str | None:
     return json.dumps(told)
 
 
-def _rounded(scores: npt.NDArray[Any]) -> list[float]:
-    return [round(float(score), 4) for score in np.nan_to_num(scores)]
+def _rounded(scores: npt.NDArray[Any]) -> list[float | None]:
+    return [round(float(score), 4) if np.isfinite(score) else None for score in scores]
 
 
 def _levels(gradient: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:

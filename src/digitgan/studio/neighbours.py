@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -23,8 +24,8 @@ MAX_SETS: Final = 2
 MAX_BYTES: Final = 400_000_000
 """Largest size of an image set that is searched."""
 
-CHUNK: Final = 10_000
-"""Number of images that are compared at once."""
+CHUNK_VALUES: Final = 8_000_000
+"""Number of pixels that are compared at once, as float32."""
 
 TYPICAL: Final = 100
 """Number of training images whose own nearest neighbour gives the typical distance."""
@@ -83,6 +84,9 @@ class NeighbourSearch:
         if record is None and source not in DATASETS:  # a card may name any path
             raise UsageError("the training images of this model are not at hand")
         if key not in self._sets:
+            shape, images = facts.get("shape"), facts.get("images")
+            if isinstance(shape, list) and isinstance(images, int) and images * math.prod(shape) > MAX_BYTES:
+                raise UsageError(f"the {images:,} training images of this model are too many for this search")
             try:
                 request = DataRequest.requested((), None, None, {**facts, "source": source})
                 image_set = request.load()
@@ -114,7 +118,8 @@ class _Searched:
         self._typical: float | None = None
 
     def _chunks(self) -> list[npt.NDArray[np.uint8]]:
-        return [self._flat[start : start + CHUNK] for start in range(0, len(self._flat), CHUNK)]
+        size = max(1, CHUNK_VALUES // self._flat.shape[1])
+        return [self._flat[start : start + size] for start in range(0, len(self._flat), size)]
 
     def _squared(self, queries: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Return the squared distances (images, queries)."""

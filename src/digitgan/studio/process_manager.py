@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import sys
 import threading
@@ -12,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, final
 
+from digitgan.device import use_threads
 from digitgan.errors import UsageError
 from digitgan.runs import RunFolder, is_locked
 from digitgan.studio.errors import BusyError, StateError
@@ -102,7 +102,7 @@ class ProcessManager:
             while any(self.table.is_taken(f"{stem}-{number:03d}-{ending}") for ending in endings):
                 number += 1
             one, two = (f"{stem}-{number:03d}-{ending}" for ending in endings)
-            threads = max(1, (os.cpu_count() or 2) // 2)
+            threads = max(1, use_threads() // 2)
             for name, given in zip((one, two), arguments, strict=True):
                 self.start(name, given, threads)
             return one, two

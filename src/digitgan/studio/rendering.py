@@ -55,10 +55,10 @@ class Spot:
         return torch.from_numpy(z)
 
     def where(self, model: Model, count: int = 2) -> list[float]:
-        """Return the first coordinates of the unmoved latent, clipped to [-`REACH`, `REACH`]."""
+        """Return the first coordinates of the unmoved latent, clipped to [-2 `REACH`, 2 `REACH`]."""
         z = self._unmoved(model).numpy()
         directions, _ = model.generator.principal_directions(count)
-        return [float(np.clip(z[0] @ direction, -REACH, REACH)) for direction in directions]
+        return [float(np.clip(z[0] @ direction, -2 * REACH, 2 * REACH)) for direction in directions]
 
     def moved(self, model: Model, places: Sequence[tuple[float, float]]) -> Tensor:
         """Return the latent codes (n, code) at other first and second coordinates."""

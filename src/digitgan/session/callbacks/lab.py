@@ -12,6 +12,7 @@ import numpy.typing as npt
 from torch import Tensor
 
 from digitgan.data import Batches
+from digitgan.errors import OutputError, is_out_of_memory
 from digitgan.runs import RunFolder
 from digitgan.runs.lab import Pace
 from digitgan.session.callbacks.base import Callback
@@ -40,8 +41,11 @@ SCORED: Final = 64
 MAX_FIXED: Final = 10
 """Largest number of latents that never change."""
 
+BACK_OFF_SECONDS: Final = 30.0
+"""Time without snapshots after one that failed."""
+
 Updated = str
-"""The network that was updated last: "discriminator" or "generator"; "" at full pace."""
+"""The network that was updated last: "discriminator", "generator" or "both"; "" at full pace."""
 
 
 @final
@@ -107,23 +111,30 @@ class Lab(Callback):
         if pace is None:
             self._answered = Pace()
         elif waits:
-            self._wait(pace, "generator")
+            self._wait(pace, self._learned())
         elif now >= self._next_snapshot:
             self._snapshot(self.trainer.images_seen - self.noise_source.batch_size, "")
             ended = time.monotonic()
             self._seconds_spent += ended - now
             self._next_snapshot = ended + max(LEAST_SECONDS, (ended - now) / MAX_SHARE)
 
+    def _learned(self) -> Updated:
+        """Return which networks the step that has just ended updated last."""
+        updates = self.trainer.recipe.updates
+        if updates.order == "simultaneous":
+            return "both"
+        return "discriminator" if self.trainer.steps_done % updates.discriminator_steps else "generator"
+
     def _between_updates(self) -> None:
         """Wait between the update of the discriminator and that of the generator."""
         pace = self.folder.read_pace()
         if pace is not None and pace.name != "full" and not self._to_the_end:
-            self._wait(pace, "discriminator")
+            self._wait(pace, "discriminator", within_step=True)
 
-    def _wait(self, pace: Pace, updated: Updated) -> None:
+    def _wait(self, pace: Pace, updated: Updated, *, within_step: bool = False) -> None:
         """Show the state after an update; return when the next one is due."""
         seen = self.trainer.images_seen
-        self._snapshot(seen if updated == "discriminator" else seen - self.noise_source.batch_size, updated)
+        self._snapshot(seen if within_step else seen - self.noise_source.batch_size, updated, within_step=within_step)
         if pace.name == "paused" and (self._answered.name != "paused" or self._answered.updates > pace.updates):
             self._answered = pace  # requests of an earlier viewer do not count
         started = time.monotonic()
@@ -150,8 +161,16 @@ class Lab(Callback):
             return True
         return False
 
-    def _snapshot(self, step_begins_at: int, updated: Updated) -> None:
-        """Write a snapshot with the images of the step that began at a number of images seen."""
+    def _snapshot(self, step_begins_at: int, updated: Updated, *, within_step: bool = False) -> None:
+        """Write a snapshot with the images of the step that began at a number of images seen; never end the training."""
+        try:
+            self._write_snapshot(step_begins_at, updated, within_step)
+        except (OutputError, OSError, MemoryError, RuntimeError) as problem:  # a full disk, or no memory for the copies
+            if isinstance(problem, RuntimeError) and not is_out_of_memory(problem):
+                raise
+            self._next_snapshot = time.monotonic() + BACK_OFF_SECONDS
+
+    def _write_snapshot(self, step_begins_at: int, updated: Updated, within_step: bool) -> None:
         trainer, at = self.trainer, max(0, step_begins_at)
         batch, noise = self.batches.at(at), self.noise_source.at(at, trainer.attempts)
         self._first_snapshot = self._first_snapshot or time.monotonic()
@@ -160,10 +179,10 @@ class Lab(Callback):
         facts = {
             "images_seen": trainer.images_seen,
             "images": trainer.recipe.training.images,
-            "step": trainer.steps_done + (updated == "discriminator"),
+            "step": trainer.steps_done + within_step,
             "updated": updated,
             "halves": trainer.recipe.updates.order != "simultaneous",
-            "loss": trainer.recipe.loss.name,
+            "may_wait": self.may_wait,
             "class_names": list(self.class_names),
             "conditional": trainer.recipe.conditional,
             "cost": round(self._seconds_spent / looked, 4) if looked > 1 else None,

@@ -1,53 +1,59 @@
 // The Break it section: experiments that change one thing, each beside a healthy training with the same seed.
 
-import { get, post } from "./api.js";
-import { byId, make, remember, tell } from "./dom.js";
-import { tile, unpack } from "./pictures.js";
+import { address, get, post } from "./api.js";
+import { byId, count, make, remember, tell } from "./dom.js";
 import { LineChart } from "./plot.js";
 import { sentence } from "./run_panel.js";
 import { Follower } from "./stream.js";
 
 let experiments = [];
 let stages = [];
+let wanted = 0; // number of the last experiment: an earlier one that is still starting is dropped
+let last = null; // the experiment on the stage, which stays when the visitor comes back
 
 class Stage { // one of the two trainings
   constructor(name, title) {
     this.title = title;
     this.state = make("p", { class: "aside", text: "Starting …" });
-    this.tiles = make("div", { class: "tiles", role: "group", "aria-label": `Images of ${title}: the same latents all the time` });
+    this.preview = make("img", { class: "pixels", alt: "" });
+    this.caption = make("figcaption", { text: "The first images appear after some seconds." });
     this.alarms = make("div", { "aria-live": "polite" });
     this.losses = new LineChart("Losses", [{ name: "discriminator", key: "discriminator_loss", of: "first" }, { name: "generator", key: "generator_loss", of: "second" }], { unit: "loss" });
-    this.accuracy = new LineChart("Images that the discriminator takes for what they are", [{ name: "real", key: "accuracy_real", of: "real" }, { name: "fakes", key: "accuracy_fake", of: "second" }], { fixed: [0, 1], unit: "share" });
-    this.element = make("article", { class: "panel stack", "data-run": name }, make("h3", { text: title }), this.state, this.tiles, this.alarms, this.losses.element, this.accuracy.element);
+    this.accuracy = new LineChart("Share classified correctly", [{ name: "real", key: "accuracy_real", of: "real" }, { name: "fakes", key: "accuracy_fake", of: "second" }], { fixed: [0, 1], unit: "share" });
+    this.element = make("article", { class: "panel stack", "data-run": name }, make("h3", { text: title }), this.state, make("figure", {}, this.preview, this.caption), this.alarms, this.losses.element, this.accuracy.element);
     this.follower = new Follower(name, () => this.draw());
-    this.follower.wantsSnapshots = true;
   }
 
   draw() {
-    const { facts, history, snapshot } = this.follower;
+    const { facts, history, previews, path } = this.follower;
     if (facts) {
       this.state.textContent = sentence(facts);
       const alarms = (facts.alarms ?? []).map((text) => make("p", { class: "remark warning" }, make("strong", { text: "The guard" }), text));
       if (alarms.length !== this.alarms.children.length) this.alarms.replaceChildren(...alarms);
     }
-    if (snapshot && snapshot !== this.before) {
-      this.before = snapshot;
-      const images = unpack(snapshot.fixed.images);
-      const names = snapshot.class_names;
-      this.tiles.replaceChildren(...snapshot.fixed.labels.map((label, at) => tile(images, at, 56, names.length > 1 ? names[label] : "", { label: names.length > 1 ? `class ${names[label]}` : `image ${at + 1}` })));
+    const latest = previews.at(-1);
+    if (latest !== undefined && latest !== this.latest) {
+      this.latest = latest;
+      this.preview.src = address(`${path}/previews/${latest}`);
+      this.preview.alt = `Images of ${this.title} after ${count(latest)} images: a class in each column, ten latents in the rows`;
+      this.caption.textContent = `After ${count(latest)} images: a class in each column, and the same ten latents in the rows all the time`;
     }
     this.losses.show(history, null);
     this.accuracy.show(history, null);
   }
 
-  close() { this.follower.close(); }
+  close() {
+    this.follower.close();
+    this.losses.close();
+    this.accuracy.close();
+  }
 }
 
 function card(experiment) {
   const start = make("button", { type: "button", class: "first", text: "Run it", "aria-label": `Run it: ${experiment.title}` });
   start.addEventListener("click", () => begin(experiment, start));
   return make("article", { class: "panel card", "data-experiment": experiment.name }, make("h3", { text: experiment.title }),
-    make("p", { text: experiment.look_for }), make("p", { class: "buttons" }, start));
+    make("p", { text: experiment.look_for }), make("div", { class: "buttons" }, start, make("span", { class: "aside", text: "about a minute, on all cores" })));
 }
 
 async function begin(experiment, button) {
@@ -56,7 +62,7 @@ async function begin(experiment, button) {
     const { healthy, broken } = await post(`experiments/${experiment.name}`);
     tell(null);
     await stage(experiment, healthy, broken);
-    byId("break-stage").scrollIntoView({ block: "start" });
+    if (!byId("break-stage").hidden) byId("break-stage").scrollIntoView({ block: "start" });
   } catch (problem) {
     tell(problem.message);
   }
@@ -65,13 +71,17 @@ async function begin(experiment, button) {
 
 async function stage(experiment, healthy, broken) {
   leave();
+  const number = ++wanted;
   for (let wait = 0; wait < 600; wait += 1) { // until both have a folder
     const { runs, pending } = await get("runs");
     const problem = pending.find(({ name, problem: words }) => [healthy, broken].includes(name) && words)?.problem;
     if (problem) throw new Error(problem);
     if ([healthy, broken].every((name) => runs.some((run) => run.name === name))) break;
     await new Promise((resolve) => { setTimeout(resolve, 200); });
+    if (number !== wanted) return;
   }
+  if (number !== wanted) return;
+  last = { experiment: experiment.name, healthy, broken };
   stages = [new Stage(healthy, "Healthy"), new Stage(broken, experiment.title)];
   const told = make("div", { class: "panel" }, make("h3", { text: experiment.title }),
     make("p", {}, make("strong", { text: "Look for: " }), experiment.look_for), make("p", {}, make("strong", { text: "What happens: " }), experiment.happens),
@@ -87,11 +97,13 @@ export async function enter(values) {
     experiments = await get("experiments");
     byId("break-list").replaceChildren(...experiments.map(card));
   }
-  const experiment = experiments.find(({ name }) => name === values.experiment);
-  if (experiment && values.healthy && values.broken) await stage(experiment, values.healthy, values.broken);
+  const shown = values.experiment ? values : last ?? {};
+  const experiment = experiments.find(({ name }) => name === shown.experiment);
+  if (experiment && shown.healthy && shown.broken) await stage(experiment, shown.healthy, shown.broken);
 }
 
 export function leave() {
+  wanted += 1;
   for (const each of stages) each.close();
   stages = [];
 }

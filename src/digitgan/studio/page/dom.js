@@ -11,7 +11,11 @@ export function remember(room, values) {
   for (const [name, value] of Object.entries(values)) {
     if (value !== null && value !== undefined && value !== "") query.set(name, value);
   }
-  history.replaceState(null, "", `#${room}?${query}`);
+  const hash = `#${room}?${query}`;
+  if (hash === location.hash) return;
+  try {
+    history.replaceState(null, "", hash);
+  } catch { /* a browser that limits the number of changes: the next one is made */ }
 }
 
 export const byId = (id) => document.getElementById(id);

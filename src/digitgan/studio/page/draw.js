@@ -11,19 +11,34 @@ const PAUSE = 150; // milliseconds without a stroke after which the drawing is s
 const canvas = byId("draw-canvas");
 const pen = canvas.getContext("2d", { willReadFrequently: true });
 let model = "mnist";
+let empty = true; // whether the canvas shows only its hint
 let last = null; // the point where the pen is; null if it is up
 let timer = null;
 let busy = false;
+let version = 0; // counts the drawings that were begun: an answer to an earlier one is dropped
 let again = false; // whether the drawing changed while a request was under way
 
 function clear() {
+  clearTimeout(timer);
+  version += 1;
   pen.fillStyle = "#000";
   pen.fillRect(0, 0, canvas.width, canvas.height);
   byId("draw-label").textContent = "?";
   for (const id of ["draw-chances", "draw-every"]) byId(id).replaceChildren();
   for (const id of ["draw-placed", "draw-redrawn"]) byId(id).width = byId(id).height = 1;
-  byId("draw-error").textContent = "Draw with the mouse, a finger or a pen. Each stroke is answered at once.";
+  byId("draw-error").textContent = "";
+  for (const caption of byId("draw").querySelectorAll("figcaption")) caption.hidden = true;
+  Object.assign(pen, { fillStyle: "#9aa4b0", font: "20px system-ui", textAlign: "center" });
+  pen.fillText("Draw a digit here", 140, 145);
+  empty = true;
   byId("draw-write").hidden = byId("draw-explore").hidden = true;
+}
+
+function begin() { // wipe the hint away
+  if (!empty) return;
+  pen.fillStyle = "#000";
+  pen.fillRect(0, 0, canvas.width, canvas.height);
+  empty = false;
 }
 
 function point(event) {
@@ -44,6 +59,7 @@ function stroke(to) {
 
 canvas.addEventListener("pointerdown", (event) => {
   canvas.setPointerCapture(event.pointerId);
+  begin();
   last = point(event);
   stroke(last);
 });
@@ -72,8 +88,10 @@ async function ask() {
   busy = true;
   do {
     again = false;
+    const begun = version;
     try {
-      answer(await post("draw", { model, width: SIDE, height: SIDE, levels: levels() }));
+      const found = await post("draw", { model, width: SIDE, height: SIDE, levels: levels() });
+      if (begun === version) answer(found);
       tell(null);
     } catch (problem) {
       tell(problem.message);
@@ -84,6 +102,7 @@ async function ask() {
 }
 
 function answer(found) {
+  for (const caption of byId("draw").querySelectorAll("figcaption")) caption.hidden = false;
   const names = found.class_names;
   byId("draw-label").textContent = names[found.label];
   byId("draw-chances").replaceChildren(...found.probabilities.flatMap((chance, label) => [
@@ -96,7 +115,7 @@ function answer(found) {
   paint(byId("draw-redrawn"), unpack(found.redrawn), 0, 112);
   byId("draw-error").textContent = `The generator searched for the latent whose image is closest to yours: ${found.error.toFixed(0)} of 255 levels apart on average, found in ${found.seconds.toFixed(1)} s.`;
   const every = unpack(found.every_class);
-  byId("draw-every").replaceChildren(...names.map((name, label) => tile(every, label, 56, name, { label: `${name} in your style` })));
+  byId("draw-every").replaceChildren(...names.map((name, label) => tile(every, label, 56, name, `${name} in your style`)));
   const link = (room, values) => `#${room}?${new URLSearchParams({ model, code: found.style, ...values })}`;
   byId("draw-write").href = link("write", { text: "2026" });
   byId("draw-explore").href = link("explore", { first: String(found.label) });
@@ -108,6 +127,7 @@ async function example(name) { // for visitors without a pointer
   image.src = address("morph", { model, first: name, seed: Math.floor(Math.random() * 1e6), scale: 5 });
   await image.decode();
   clear();
+  begin();
   pen.imageSmoothingEnabled = true;
   pen.drawImage(image, 0, 0, canvas.width, canvas.height);
   await ask();

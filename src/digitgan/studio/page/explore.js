@@ -41,6 +41,7 @@ function show() {
   byId("explore-caption").textContent = what;
   byId("explore-share").disabled = !second;
   movePins();
+  if (!byId("explore-copies").textContent) byId("explore-copies").textContent = "Searching the training images …";
   clearTimeout(nearestTimer);
   nearestTimer = setTimeout(() => nearest({ ...place, first, second, share }), 400);
   const { model, seed, code } = state;
@@ -63,6 +64,7 @@ async function drawMap() {
   map.dataset.settled = "no";
   do {
     mapWanted = false;
+    clampView();
     const { width, height } = shape();
     const wide = known.width / known.height;
     const columns = Math.max(3, Math.min(24, Math.round(map.clientWidth / Math.max(36, 1.3 * known.width))));
@@ -78,14 +80,22 @@ async function drawMap() {
       drawn = { image, left, top, width, height };
       placeMap();
     } catch {
-      tell("The map could not be drawn; is the server still running?");
+      tell("The map could not be drawn: the server is busy or has ended. Move the map to try again.");
     }
   } while (mapWanted);
   mapBusy = false;
   map.dataset.settled = "yes";
 }
 
+function clampView() { // the server draws no farther than REACH
+  view.width = Math.max(0.2, Math.min(2 * REACH, view.width, (2 * REACH * map.clientWidth) / Math.max(1, map.clientHeight)));
+  const { width, height } = shape();
+  view.x = Math.max(width / 2 - REACH, Math.min(REACH - width / 2, view.x));
+  view.y = Math.max(height / 2 - REACH, Math.min(REACH - height / 2, view.y));
+}
+
 function placeMap() {
+  clampView();
   const canvas = byId("map-canvas");
   const { clientWidth, clientHeight } = map;
   if (canvas.width !== clientWidth || canvas.height !== clientHeight) [canvas.width, canvas.height] = [clientWidth, clientHeight];
@@ -211,7 +221,6 @@ function morph(share) {
   state.further = a[2].map((value, at) => mix(value, b[2][at]));
   go(mix(a[0], b[0]), mix(a[1], b[1]));
   keepInView();
-  showDirections();
 }
 
 // Sliders for further directions, with a picture at each end.
@@ -244,9 +253,9 @@ async function nearest(values) { // of training images
     if (number !== asked) return;
     const images = unpack(found.images);
     byId("explore-nearest").replaceChildren(...found.labels.map((name, place) =>
-      tile(images, place, 56, `${name} · ${found.distances[place].toFixed(0)}`, { label: `training image of ${name}, ${found.distances[place].toFixed(0)} levels away` })));
+      tile(images, place, 56, `${name} · ${found.distances[place].toFixed(0)}`, `training image of ${name}, ${found.distances[place].toFixed(0)} levels away`)));
     const copies = found.distances[0] < 0.5 * found.typical;
-    byId("explore-copies").textContent = `The nearest training images, with their distance in levels of 255. Two training images that are neighbours are typically ${found.typical.toFixed(0)} apart. ${copies ? "This image is much closer: it may be a copy." : "This image is no copy."}`;
+    byId("explore-copies").textContent = `The nearest training images, with their distance in levels of 255. Two training images that are neighbours are typically ${found.typical.toFixed(0)} apart. ${copies ? "This image is much closer: it may be a copy." : "No training image is unusually close."}`;
   } catch (problem) {
     if (number !== asked) return;
     byId("explore-nearest").replaceChildren();
@@ -255,8 +264,9 @@ async function nearest(values) { // of training images
 }
 
 async function begin() {
+  pins.a = pins.b = null;
   const { x, y, further } = await get("spot", { ...latent(), count: DIRECTIONS });
-  Object.assign(state, { x, y, further: further.split(",").map(Number) });
+  Object.assign(state, { x, y, further: further ? further.split(",").map(Number) : [] });
   [view.x, view.y, view.width] = [0, 0, 6];
   show();
   showDirections();
@@ -309,10 +319,15 @@ byId("map-out").addEventListener("click", () => zoom(1.5));
 byId("map-set-a").addEventListener("click", () => setPin("a"));
 byId("map-set-b").addEventListener("click", () => setPin("b"));
 byId("map-morph").addEventListener("input", (event) => morph(Number(event.target.value)));
+byId("map-morph").addEventListener("change", () => { // the further directions may have changed
+  drawMap();
+  showDirections();
+});
 byId("explore-form").addEventListener("submit", (event) => event.preventDefault());
 new ResizeObserver(() => { if (known && !byId("explore").hidden) { placeMap(); drawMap(); } }).observe(map);
 
 export async function enter(values) {
+  if (values.model && values.model !== state.model) state.code = ""; // a latent of another model
   for (const name of ["first", "second", "code"]) if (values[name] !== undefined) state[name] = values[name];
   for (const name of ["seed", "share"]) if (values[name] !== undefined) state[name] = Number(values[name]) || 0;
   state.share = Math.max(0, Math.min(1, state.share));

@@ -2,13 +2,14 @@
 
 import { get, post } from "./api.js";
 import { byId, count, make, options, remember, tell } from "./dom.js";
-import { paint, tile, unpack } from "./pictures.js";
+import { paint, showTiles, unpack } from "./pictures.js";
 import { Histogram, mean } from "./plot.js";
 import { RunPanel, sentence } from "./run_panel.js";
 import { Follower } from "./stream.js";
 
 const TILE = 56, LARGE = 280; // sizes in pixels of the screen
-const FILM = 600; // most frames that are kept
+const FILM = 400; // most frames that are kept
+const CLASSES = 20; // most classes that are shown one by one
 const histogram = new Histogram("Scores of this step");
 byId("lab-histogram").append(histogram.element);
 
@@ -22,49 +23,55 @@ let playing = null;
 const main = () => shown[0]?.[0];
 
 // The images of a snapshot, the highest score first.
-const sorted = (scores) => scores.map((score, at) => ({ score, at })).sort((one, other) => other.score - one.score);
-const signed = (score) => (score >= 0 ? "+" : "−") + Math.abs(score).toFixed(1);
+const order = (scores) => scores.map((score, at) => ({ score, at })).sort((one, other) => (other.score ?? -Infinity) - (one.score ?? -Infinity));
+const signed = (score) => (score === null || score === undefined ? "not a number" : (score >= 0 ? "+" : "−") + Math.abs(score).toFixed(1));
 
-function showGame(snapshot) {
-  const names = snapshot.class_names;
-  const sets = { fakes: snapshot.fake, reals: snapshot.real, fixed: snapshot.fixed };
-  for (const set of Object.values(sets)) {
+function unpackAll(snapshot) {
+  for (const set of [snapshot.fake, snapshot.real, snapshot.fixed]) {
     set.unpacked ??= unpack(set.images);
     if (set.gradient) set.unpackedGradient ??= unpack(set.gradient);
   }
-  const name = (label) => (names.length > 1 ? names[label] : "");
-  const fill = (id, set, what, pressable) => {
-    const focused = byId(id).contains(document.activeElement) ? [...byId(id).children].indexOf(document.activeElement) : -1;
-    byId(id).replaceChildren(...sorted(set.scores).map(({ score, at }) => {
+  return { fakes: snapshot.fake, reals: snapshot.real, fixed: snapshot.fixed };
+}
+
+const nameIn = (snapshot) => (label) => (snapshot.conditional ? snapshot.class_names[label] ?? "" : "");
+
+function choose(set, at) {
+  chosen = { set, at };
+  const { snapshot } = main() ?? {};
+  if (!snapshot) return;
+  showGame(snapshot);
+  showFilm();
+}
+
+function showGame(snapshot) {
+  const sets = unpackAll(snapshot);
+  const name = nameIn(snapshot);
+  for (const [key, what] of [["fakes", "fake"], ["reals", "real"]]) {
+    const set = sets[key];
+    showTiles(byId(`lab-${key}`), order(set.scores).map(({ score, at }) => {
       const text = `${name(set.labels[at])} ${signed(score)}`.trim();
-      const label = `${text}, ${what}`;
-      const key = id.replace("lab-", "");
-      return tile(set.unpacked, at, TILE, text, {
-        label,
-        press: pressable ? () => { chosen = { set: key, at }; showGame(snapshot); } : null,
-        pressed: chosen.set === key && chosen.at === at,
-      });
-    }));
-    if (focused >= 0) byId(id).children[focused]?.focus();
-  };
-  fill("lab-fakes", sets.fakes, "fake", true);
-  fill("lab-reals", sets.reals, "real", false);
-  histogram.show(snapshot.real_scores, snapshot.fake_scores);
-  byId("lab-overlap").textContent = overlap(snapshot.real_scores, snapshot.fake_scores);
+      return { images: set.unpacked, at, text, label: `${text}, ${what}`, pressed: chosen.set === key && chosen.at === at };
+    }), TILE, key === "fakes" ? (at) => choose("fakes", at) : null);
+  }
+  const finite = (scores) => scores.filter((score) => score !== null);
+  const [real, fake] = [finite(snapshot.real_scores), finite(snapshot.fake_scores)];
+  if (real.length && fake.length) histogram.show(real, fake);
+  byId("lab-overlap").textContent = real.length && fake.length ? overlap(real, fake) : "The scores are not numbers any more: the training has diverged.";
   for (const element of document.querySelectorAll("#lab-game [data-term]")) {
     const value = snapshot.terms[element.dataset.term];
-    if (Number.isFinite(value)) element.textContent = value.toFixed(3);
+    if (value !== undefined) element.textContent = value === null ? "not a number" : value.toFixed(3);
   }
   for (const network of ["generator", "discriminator"]) {
     const element = byId(`lab-${network}`);
-    const learned = snapshot.updated === network;
+    const learned = snapshot.updated === network || snapshot.updated === "both";
     element.classList.toggle("learned", learned);
     element.classList.toggle("pulse", learned && element.dataset.step !== `${snapshot.step}`);
     if (learned) element.dataset.step = snapshot.step;
   }
   showLarge(sets, name);
-  showClasses(snapshot, sets.fixed, names);
-  byId("lab-update").textContent = snapshot.halves ? "Half a step" : "Both learn at once";
+  showClasses(snapshot, sets.fixed);
+  byId("lab-update").hidden = !snapshot.halves;
 }
 
 function overlap(real, fake) {
@@ -73,8 +80,8 @@ function overlap(real, fake) {
     const right = real.filter((score) => score >= limit).length + fake.filter((score) => score < limit).length;
     best = Math.max(best, right / (real.length + fake.length));
   }
-  const told = best > 0.95 ? "The two part: fakes are easy to tell." : best < 0.65 ? "The two overlap: the discriminator can hardly tell." : "The two overlap in part.";
-  return `${told} The best limit between them would be right for ${Math.round(100 * best)} % of the images. Mean score: real ${signed(mean(real))}, fakes ${signed(mean(fake))}.`;
+  const told = best > 0.95 ? "The scores differ: the discriminator tells fakes and real images apart." : best < 0.65 ? "The scores overlap: the discriminator can hardly tell fakes from real images." : "The scores overlap in part.";
+  return `${told} One threshold separates ${Math.round(100 * best)} % of the images correctly; guessing gets 50 %. Mean score: real ${signed(mean(real))}, fakes ${signed(mean(fake))}.`;
 }
 
 function showLarge(sets, name) {
@@ -92,37 +99,40 @@ function showFilm() {
   const slider = byId("lab-film");
   const frame = film[Math.min(film.length - 1, Number(slider.value))];
   if (!frame) return;
-  const { snapshot } = frame;
-  const names = snapshot.class_names;
-  byId("lab-fixed").replaceChildren(...snapshot.fixed.labels.map((label, at) =>
-    tile(snapshot.fixed.unpacked, at, TILE, signed(snapshot.fixed.scores[at]), {
-      label: `${signed(snapshot.fixed.scores[at])}, latent ${at + 1}${names.length > 1 ? `, class ${names[label]}` : ""}`,
-      press: frame === film.at(-1) ? () => { chosen = { set: "fixed", at }; showGame(snapshot); } : null,
-      pressed: chosen.set === "fixed" && chosen.at === at,
-    })));
-  byId("lab-frame").textContent = `frame ${film.indexOf(frame) + 1} of ${film.length}, after ${count(snapshot.images_seen)} images`;
+  const last = frame === film.at(-1);
+  showTiles(byId("lab-fixed"), frame.labels.map((label, at) => {
+    const text = signed(frame.scores[at]);
+    const name = frame.name(label);
+    return { images: frame.images, at, text, label: `${text}, latent ${at + 1}${name ? `, class ${name}` : ""}`, pressed: last && chosen.set === "fixed" && chosen.at === at };
+  }), TILE, (at) => { if (last) choose("fixed", at); });
+  byId("lab-frame").textContent = `picture ${film.indexOf(frame) + 1} of ${film.length}, after ${count(frame.images_seen)} images`;
 }
 
-function showClasses(snapshot, fixed, names) {
+function showClasses(snapshot, fixed) {
+  const names = snapshot.conditional ? snapshot.class_names : [];
   const scores = main()?.facts?.scores?.at(-1);
   if (names.length < 2) {
     byId("lab-classes").replaceChildren(make("p", { class: "aside", text: "This training has no classes." }));
     return;
   }
-  byId("lab-classes").replaceChildren(...names.slice(0, 20).map((name, label) => {
-    const canvas = make("canvas", { "aria-hidden": "true" });
+  const more = names.length > CLASSES ? [make("p", { class: "aside", text: `and ${names.length - CLASSES} more classes` })] : [];
+  byId("lab-classes").replaceChildren(...names.slice(0, CLASSES).map((name, label) => {
+    const made = make("div", { role: "group", "aria-label": `class ${name}` }, make("strong", { text: name }));
     const at = fixed.labels.indexOf(label);
-    if (at >= 0) paint(canvas, fixed.unpacked, at, 28);
-    const made = make("div", { role: "group", "aria-label": `class ${name}` }, make("strong", { text: name }), canvas);
+    if (at >= 0) {
+      const canvas = make("canvas", { "aria-hidden": "true" });
+      paint(canvas, fixed.unpacked, at, 28);
+      made.append(canvas);
+    }
     const add = (text, value) => {
       if (!Number.isFinite(value)) return;
       const shown = `${Math.round(100 * value)} %`;
       made.append(make("span", { text: `${text} ${shown}` }), make("meter", { min: 0, max: 1, low: 0.4, value: Math.min(1, value), "aria-label": `${text} of class ${name}`, text: shown }));
     };
-    add("variety", snapshot.variety[name]);
+    add("variety, of real images", snapshot.variety[name]);
     add("accuracy", scores?.accuracy_of_class?.[name]);
     return made;
-  }));
+  }), ...more);
 }
 
 function draw() {
@@ -133,10 +143,13 @@ function draw() {
   byId("lab-slider").hidden = newest === 0;
   byId("lab-count").textContent = share < 1 ? `${count(at)} images seen` : "latest";
   for (const [follower, panel] of shown) panel.draw(follower, at);
-  if (run?.facts) byId("lab-state").textContent = sentence(run.facts);
+  if (run?.facts) {
+    const paused = run.snapshot?.pace === "paused" && run.facts.phase === "training";
+    const facts = paused ? { ...run.facts, phase: "paused", images_seen: run.snapshot.images_seen } : run.facts;
+    byId("lab-state").textContent = sentence(facts);
+  }
   byId("lab-data").textContent = run?.facts ? `what the generator should learn to draw: ${run.facts.data}` : "";
-  const live = run?.facts?.phase === "training" || run?.facts?.phase === "paused";
-  byId("lab-pace").hidden = !live;
+  byId("lab-pace").hidden = run?.facts?.phase !== "training" || run.snapshot?.may_wait === false;
   const { snapshot } = run ?? {};
   byId("lab-game").hidden = byId("lab-more").hidden = !snapshot;
   if (snapshot && snapshot !== byId("lab-game").snapshot) {
@@ -144,6 +157,8 @@ function draw() {
     showGame(snapshot);
     showFilm();
     showPace(snapshot.pace);
+    const slider = byId("lab-seconds");
+    if (document.activeElement !== slider) slider.value = snapshot.seconds;
   }
   remember("lab", { run: place.run, beside: place.beside, at: share < 1 ? share.toFixed(3) : "" });
 }
@@ -154,14 +169,19 @@ function showPace(pace) {
   byId("lab-seconds-label").hidden = pace !== "slow";
 }
 
-function keepFrame(snapshot) {
-  snapshot.fixed.unpacked ??= unpack(snapshot.fixed.images);
+function keepFrame(snapshot) { // only what the film shows: whole snapshots would fill the memory
+  const latest = film.at(-1);
+  if (latest && latest.images_seen === snapshot.images_seen && latest.updated === snapshot.updated) return;
+  unpackAll(snapshot);
+  const { labels, scores, unpacked } = snapshot.fixed;
   const slider = byId("lab-film");
   const follows = Number(slider.value) >= Number(slider.max);
-  film.push({ snapshot });
+  const shownFrame = film[Number(slider.value)];
+  film.push({ images: unpacked, labels, scores, name: nameIn(snapshot), images_seen: snapshot.images_seen, updated: snapshot.updated });
   if (film.length > FILM) film = film.filter((_, at) => at % 2 === 0 || at > FILM - 20); // thin out the past
   slider.max = film.length - 1;
   if (follows && !playing) slider.value = slider.max;
+  else if (film.includes(shownFrame)) slider.value = film.indexOf(shownFrame);
 }
 
 function play() {
@@ -266,7 +286,10 @@ export async function enter(values) {
 }
 
 export function leave() {
-  for (const [follower] of shown) follower.close();
+  for (const [follower, panel] of shown) {
+    follower.close();
+    panel.close();
+  }
   shown = [];
   if (playing) play();
 }

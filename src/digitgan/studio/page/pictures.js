@@ -62,12 +62,31 @@ function overlay(pen, gradient, place, factor) {
   pen.globalAlpha = 1;
 }
 
-// A picture with a text below it. `pressed` makes it a button.
-export function tile(images, place, size, text, { press = null, pressed = false, label = text, gradient = null } = {}) {
-  const canvas = make("canvas", press ? { "aria-hidden": "true" } : { role: "img", "aria-label": label });
-  paint(canvas, images, place, size, gradient);
-  if (!press) return make("div", { class: "tile" }, canvas, make("span", { text }));
-  const made = make("button", { type: "button", class: "tile", "aria-pressed": String(pressed), "aria-label": label }, canvas, make("span", { text }));
-  made.addEventListener("click", press);
-  return made;
+// Shows tiles in an element: [{ images, at, text, label, pressed }]. Buttons are kept and painted anew, because one that is replaced
+// while it is pressed loses the click, and the keyboard its place. press: called with `at`; without it the tiles are no buttons.
+export function showTiles(element, tiles, size, press) {
+  while (element.children.length > tiles.length) element.lastChild.remove();
+  while (element.children.length < tiles.length) {
+    const canvas = make("canvas", press ? { "aria-hidden": "true" } : { role: "img" });
+    const made = press ? make("button", { type: "button", class: "tile" }, canvas, make("span")) : make("div", { class: "tile" }, canvas, make("span"));
+    if (press) made.addEventListener("click", () => element.press(Number(made.dataset.at)));
+    element.append(made);
+  }
+  element.press = press;
+  tiles.forEach(({ images, at, text, label, pressed }, place) => {
+    const shown = element.children[place];
+    const [canvas, span] = shown.children;
+    paint(canvas, images, at, size);
+    span.textContent = text;
+    shown.dataset.at = at;
+    (press ? shown : canvas).setAttribute("aria-label", label);
+    if (press) shown.setAttribute("aria-pressed", String(pressed));
+  });
+}
+
+// A picture with a text below it.
+export function tile(images, place, size, text, label = text) {
+  const canvas = make("canvas", { role: "img", "aria-label": label });
+  paint(canvas, images, place, size);
+  return make("div", { class: "tile" }, canvas, make("span", { text }));
 }

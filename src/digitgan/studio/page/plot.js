@@ -27,6 +27,9 @@ function fill(tone) {
   };
 }
 
+const alive = new Set(); // the charts that follow the colour scheme
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { for (const chart of alive) chart.again(); });
+
 class Plot {
   constructor(title, height) {
     this.title = title;
@@ -36,11 +39,19 @@ class Plot {
     this.body = make("div");
     this.heading = make("div", { class: "heading" }, make("h3", { text: title }));
     this.element = make("figure", { class: "chart", "data-chart": title, role: "group", "aria-label": title }, this.heading, this.body);
-    new ResizeObserver(() => {
+    this.observer = new ResizeObserver(() => {
       const width = Math.floor(this.body.clientWidth);
       if (this.plot && width && width !== this.plot.width) this.plot.setSize({ width, height });
-    }).observe(this.body);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.again());
+    });
+    this.observer.observe(this.body);
+    alive.add(this);
+  }
+
+  close() {
+    alive.delete(this);
+    this.observer.disconnect();
+    this.plot?.destroy();
+    this.plot = this.latest = null;
   }
 
   again() { // with the colours and options of now
@@ -53,7 +64,7 @@ class Plot {
     this.latest = data;
     const width = Math.floor(this.body.clientWidth);
     if (!width) { // not shown yet
-      requestAnimationFrame(() => { if (!this.plot && this.body.clientWidth) this.draw(this.latest); });
+      requestAnimationFrame(() => { if (this.latest && !this.plot && this.body.clientWidth) this.draw(this.latest); });
       return;
     }
     if (this.plot) this.plot.setData(data, this.plot.scales.x.min === null || !this.zoomed);

@@ -26,7 +26,7 @@ export class RunPanel {
     this.charts = [
       new LineChart("Losses", [{ name: "discriminator", key: "discriminator_loss", of: "first" }, { name: "generator", key: "generator_loss", of: "second" }], { unit: "loss" }),
       new LineChart("Scores", [{ name: "real", key: "score_real", of: "real" }, { name: "fakes", key: "score_fake", of: "second" }], { unit: "score" }),
-      new LineChart("Images that the discriminator takes for what they are", [{ name: "real", key: "accuracy_real", of: "real" }, { name: "fakes", key: "accuracy_fake", of: "second" }], { fixed: [0, 1], unit: "share" }),
+      new LineChart("Share classified correctly", [{ name: "real", key: "accuracy_real", of: "real" }, { name: "fakes", key: "accuracy_fake", of: "second" }], { fixed: [0, 1], unit: "share" }),
     ];
     this.accuracy = new LineChart("Class accuracy", [{ name: "class accuracy", key: "class_accuracy", of: "first" }], { fixed: [0, 1], unit: "share" });
     this.augmentation = new LineChart("Augmentation", [{ name: "probability", key: "augmentation_probability", of: "first" }], { fixed: [0, 1], unit: "probability" });
@@ -54,6 +54,10 @@ export class RunPanel {
     this.accuracy.element.hidden = !facts?.scores?.some((line) => line.class_accuracy !== undefined);
     if (!this.accuracy.element.hidden) this.accuracy.show(facts.scores, mark);
     this.diagnose(facts);
+  }
+
+  close() {
+    for (const chart of [...this.charts, this.accuracy, this.augmentation]) chart.close();
   }
 
   diagnose(facts) {

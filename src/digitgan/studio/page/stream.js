@@ -44,7 +44,15 @@ export class Follower {
       this.onSnapshot?.(this.snapshot);
       this.soon();
     });
-    this.lab.addEventListener("end", () => this.lookAway());
+    this.lab.addEventListener("end", (event) => {
+      const { problem } = JSON.parse(event.data);
+      if (problem) tell(problem);
+      this.lookAway();
+    });
+    this.lab.onerror = () => {
+      if (this.lab?.readyState !== EventSource.CLOSED) return; // the browser reconnects
+      this.lab = null; // refused: the next facts try again
+    };
   }
 
   lookAway() {

@@ -37,6 +37,7 @@ byId("write-new").addEventListener("click", () => {
 byId("write-form").addEventListener("submit", (event) => event.preventDefault());
 
 export async function enter(values) {
+  if (values.model && values.model !== state.model) state.code = ""; // a latent of another model
   for (const name of ["text", "model", "code"]) if (values[name] !== undefined) state[name] = values[name];
   for (const name of ["seed", "style", "x", "y"]) if (values[name] !== undefined) state[name] = Number(values[name]) || 0;
   const models = await get("models");
