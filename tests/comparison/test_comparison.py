@@ -169,7 +169,7 @@ def test_a_training_that_diverges_is_no_reason_to_stop(tmp_path: Path, monkeypat
     for _ in "once", "again":
         found = compare(folder, seeds=1, images=tiny.IMAGES, draw=200)
         assert [(entry.name, entry.status) for entry in found.entries] == [("fast", "failed"), ("wgan-gp", "finished")]
-        assert "| fast | 1 (failed) |" in found.table
+        assert "| fast | 0 of 1 (failed) |" in found.table
         assert found.sentences == ()
     record = json.loads((folder / "runs" / "fast-0" / "run.json").read_text(encoding="utf-8"))
     assert len(record["rollbacks"]) == 3, "the failed run is not trained again"

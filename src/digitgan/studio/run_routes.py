@@ -117,7 +117,7 @@ async def model(request: Request, name: RunName) -> FileResponse:
     found = await asyncio.to_thread(services_of(request).monitor.run, name)
     if not found.model.is_file() or found.model.is_symlink():
         raise NotThereError(f"{name}: has no model yet")
-    return FileResponse(found.model, filename=f"{found.path.name}.safetensors")
+    return FileResponse(found.model, media_type="application/octet-stream", filename=f"{found.path.name}.safetensors")
 
 
 @routes.get("/runs/{name}/report", responses={200: {"content": {"text/html": {}}}}, response_class=FileResponse)
