@@ -42,7 +42,14 @@ OptionalCoordinate = Annotated[
 ]
 ClassName = Annotated[str | None, Query(max_length=200, description="name of a class; default: the first of the model")]
 Further = Annotated[str, Query(max_length=200, description='coordinates on the following principal directions: "0.5,-1,,2"')]
-Code = Annotated[str | None, Query(max_length=40_000, description="latent code in place of the seed: the `style` of a drawing")]
+Code = Annotated[
+    str | None,
+    Query(
+        max_length=40_000,
+        pattern="^[A-Za-z0-9_-]*$",
+        description="latent code in place of the seed: the `style` of a drawing",
+    ),
+]
 
 MAX_MAP_SIDE = 40
 """Largest number of images in a row and in a column of a map."""
