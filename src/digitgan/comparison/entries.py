@@ -111,8 +111,7 @@ def finished(
         raise UsageError(f"a comparison needs two or more different runs, not {named}; name each run once")
     opened = [open_run(path) for path in paths]
     for run in opened:
-        _check_readable(run)
-        load(run.path)  # refuses a run without a model
+        _check_readable(run, needs_model=True)
     names = [_run_name(run, opened) for run in opened]
     if not asked.data:
         _check_same_data(opened)
@@ -290,7 +289,7 @@ def _train(
     run_training(plan, console, progress, control)
 
 
-def _check_readable(run: RunFolder) -> None:
+def _check_readable(run: RunFolder, *, needs_model: bool = False) -> None:
     """Check everything that a comparison reads from a run, so that no evaluation is lost to a damaged run after it.
 
     Raises:
@@ -298,7 +297,7 @@ def _check_readable(run: RunFolder) -> None:
     """
     run.read_recipe()
     Entry.of("", run, None)
-    if run.model.is_file():
+    if needs_model or run.model.is_file():
         try:
             load(run.path)
         except ModelFileError as problem:

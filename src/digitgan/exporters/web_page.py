@@ -22,8 +22,8 @@ from digitgan.generation.text import MARKS, PEN, UNSTEADINESS
 
 NETWORK: Final = "generator.onnx"
 FACTS: Final = "model.json"
-PAGE: Final = ("index.html", "page.js", "generator.js")
-SHARED: Final = ("style.css", "icon.svg", "dom.js", "pad.js")
+PAGE: Final = ("index.html", "page.js", "generator.js", "pad.js")
+SHARED: Final = ("style.css", "icon.svg", "dom.js")
 """Files shared with the page of the studio."""
 
 RUNTIME: Final = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "LICENSE")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, final
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from digitgan.studio.drawing_routes import style_of
 from digitgan.studio.errors import ERROR_RESPONSES, known_parameters_only
 from digitgan.studio.pixels import as_json
 from digitgan.studio.rendering import Spot, check_label, checked_seed, npz, png
-from digitgan.studio.services import services_of
+from digitgan.studio.services import Services, services_of
 
 routes = APIRouter(prefix="/api/v1", tags=["images"], responses=ERROR_RESPONSES, dependencies=[Depends(known_parameters_only)])
 
@@ -63,6 +64,48 @@ TRUNCATION = (
 )
 
 PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}, "description": "a PNG image"}}
+
+
+@final
+@dataclass(frozen=True)
+class LatentPosition:
+    """The parameters that name a latent of a model, and a class or a mixture of two; see `_position` for each."""
+
+    model: str
+    seed: int
+    index: int
+    first: str | None
+    second: str | None
+    share: float
+    further: str
+    code: str | None
+
+    async def spot(self, services: Services, x: float | None = None, y: float | None = None) -> tuple[Model, Spot]:
+        """Return the model, and the position with the first two coordinates.
+
+        Raises:
+            NotThereError: if there is no such model.
+            UsageError: if a class or a number is invalid, or the model has no classes to interpolate.
+        """
+        model = await services.model(self.model)
+        coordinates = (x, y, *_coordinates(self.further))
+        return model, _spot(model, self.seed, self.index, coordinates, (self.first, self.second, self.share), self.code)
+
+
+def _position(
+    model: ModelName = "mnist",
+    seed: Seed = 0,
+    index: Index = 0,
+    first: ClassName = None,
+    second: ClassName = None,
+    share: Annotated[float, Query(ge=0, le=1, description="share of the second class")] = 0.0,
+    further: Further = "",
+    code: Code = None,
+) -> LatentPosition:
+    return LatentPosition(model, seed, index, first, second, share, further, code)
+
+
+Position = Annotated[LatentPosition, Depends(_position)]
 
 
 @routes.get("/models")
@@ -156,23 +199,15 @@ async def written(
 @routes.get("/morph", responses=PNG)
 async def morph(
     request: Request,
-    model: ModelName = "mnist",
-    seed: Seed = 0,
-    index: Index = 0,
+    position: Position,
     x: OptionalCoordinate = None,
     y: OptionalCoordinate = None,
-    first: ClassName = None,
-    second: ClassName = None,
-    share: Annotated[float, Query(ge=0, le=1, description="share of the second class")] = 0.0,
     every_class: Annotated[bool, Query(description="generate a grid with one image per class instead")] = False,
-    further: Further = "",
-    code: Code = None,
     scale: Scale = 1,
 ) -> Response:
     """Generate one image at a position in the latent space, interpolated between two classes."""
     services = services_of(request)
-    loaded = await services.model(model)
-    spot = _spot(loaded, seed, index, (x, y, *_coordinates(further)), (first, second, share), code)
+    loaded, spot = await position.spot(services, x, y)
     if every_class:
         images = await services.batcher.draw(loaded, *spot.every_class(loaded))
         return await _picture(grid(images, columns=min(len(images), 10)), scale)
@@ -183,18 +218,11 @@ async def morph(
 @routes.get("/map", responses=PNG)
 async def latent_map(
     request: Request,
+    position: Position,
     left: Coordinate,
     right: Coordinate,
     bottom: Coordinate,
     top: Coordinate,
-    model: ModelName = "mnist",
-    seed: Seed = 0,
-    index: Index = 0,
-    first: ClassName = None,
-    second: ClassName = None,
-    share: Annotated[float, Query(ge=0, le=1, description="share of the second class")] = 0.0,
-    further: Further = "",
-    code: Code = None,
     columns: Annotated[int, Query(ge=1, le=MAX_MAP_SIDE, description="images in a row")] = 12,
     rows: Annotated[int, Query(ge=1, le=MAX_MAP_SIDE, description="rows of images")] = 12,
 ) -> Response:
@@ -203,8 +231,7 @@ async def latent_map(
     The images lie side by side without gaps. The first row is at `top`, and the first column at `left`.
     """
     services = services_of(request)
-    loaded = await services.model(model)
-    spot = _spot(loaded, seed, index, (None, None, *_coordinates(further)), (first, second, share), code)
+    loaded, spot = await position.spot(services)
     places = [(float(x), float(y)) for y in np.linspace(top, bottom, rows) for x in np.linspace(left, right, columns)]
     between = _between(loaded, spot)
     labels = between.repeat(len(places), *([1] * (between.ndim - 1)))
@@ -215,16 +242,9 @@ async def latent_map(
 @routes.get("/nearest")
 async def nearest_images(
     request: Request,
-    model: ModelName = "mnist",
-    seed: Seed = 0,
-    index: Index = 0,
+    position: Position,
     x: OptionalCoordinate = None,
     y: OptionalCoordinate = None,
-    first: ClassName = None,
-    second: ClassName = None,
-    share: Annotated[float, Query(ge=0, le=1, description="share of the second class")] = 0.0,
-    further: Further = "",
-    code: Code = None,
     count: Annotated[int, Query(ge=1, le=20, description="number of training images")] = 5,
 ) -> dict[str, Any]:
     """Find the training images that are nearest to the image at a position in the latent space; see `/morph`.
@@ -233,10 +253,9 @@ async def nearest_images(
     training image and the nearest other one. A model that copies its training images has distances far below it.
     """
     services = services_of(request)
-    loaded = await services.model(model)
-    spot = _spot(loaded, seed, index, (x, y, *_coordinates(further)), (first, second, share), code)
+    loaded, spot = await position.spot(services, x, y)
     images = await services.batcher.draw(loaded, spot.latent(loaded), _between(loaded, spot))
-    record = await asyncio.to_thread(services.model_cache.data_record, model)
+    record = await asyncio.to_thread(services.model_cache.data_record, position.model)
     found = await asyncio.to_thread(services.neighbours.nearest, loaded, record, images[0], count)
     return {
         "images": as_json(found.images),
