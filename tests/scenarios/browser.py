@@ -49,3 +49,13 @@ def console(chrome: webdriver.Chrome) -> list[dict[str, Any]]:
     """What the page has complained of: errors of scripts, refused resources, broken pictures."""
     log: list[dict[str, Any]] = chrome.get_log("browser")
     return log
+
+
+def axe(chrome: webdriver.Chrome) -> list[Any]:
+    """Return the violations that axe-core finds on the page: accessible names, contrast, roles, structure."""
+    chrome.execute_script((Path(__file__).parents[1] / "vendor" / "axe-core" / "axe.min.js").read_text())
+    found: list[Any] = chrome.execute_async_script(
+        "const done = arguments[0]; axe.run().then(({ violations }) => done(violations.map("
+        "({ id, nodes }) => [id, nodes.map(({ html }) => html.slice(0, 200))])))"
+    )
+    return found

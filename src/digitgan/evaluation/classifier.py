@@ -32,7 +32,7 @@ from digitgan.evaluation.classifier_networks import (
 from digitgan.evaluation.classifier_training import epochs_for, spec_of, train_classifier
 from digitgan.files import replacing
 from digitgan.images import Picture, shared_tensor, to_network
-from digitgan.model.file import tensors_sha256
+from digitgan.model.file import Model, tensors_sha256
 from digitgan.networks import ImageSpec
 
 _NETWORK: Final = "network"
@@ -224,13 +224,12 @@ def classifier_for(training: ImageSet, notify: ProgressFn, check_stop: Callable[
     return _known(classifier, f"trained on {training.name}")
 
 
-def classifier_at_hand(content_hash: str, spec: ImageSpec) -> FeatureClassifier | None:
-    """Return the classifier of a set of training images if it is shipped or cached; None otherwise. None is trained.
-
-    Args:
-        content_hash: hash of the training images.
-        spec: shape and number of classes of the images.
-    """
+def classifier_of_model(model: Model) -> FeatureClassifier | None:
+    """Return the classifier of a model's training images if it is shipped or cached; None otherwise. None is trained."""
+    data, spec = model.card.get("data"), model.generator.spec
+    content_hash = data.get("content_hash") if isinstance(data, Mapping) else None
+    if not isinstance(content_hash, str):
+        return None
     if (file := SHIPPED.get(content_hash)) is not None:
         shipped = importlib.resources.files("digitgan") / "pretrained" / "classifiers" / file
         with importlib.resources.as_file(shipped) as path:

@@ -161,17 +161,24 @@ def onnx_model(package: Package, quantize: str | None = None, *, by_shares: bool
     import onnx
 
     program = exported_program(package.model, half=quantize == "fp16", by_shares=by_shares)
-    with _quiet():
-        written = torch.onnx.export(program, dynamo=True, opset_version=OPSET, output_names=["images"], verbose=False)
-    assert written is not None
-    proto = written.model_proto
+    proto = in_onnx(program, "images")
     if quantize == "int8":
         proto = _in_int8(proto, package.model)
-    _name_batch(proto)
-    proto.producer_name, proto.producer_version = "digitgan", __version__
+        _name_batch(proto)
     proto.doc_string = "z, shares -> images" if by_shares else "z, labels -> images"
     onnx.helper.set_model_props(proto, {key: _text(value) for key, value in facts(package, quantize).items()})
     onnx.checker.check_model(proto, full_check=True)
+    return proto
+
+
+def in_onnx(program: torch.export.ExportedProgram, output: str) -> Any:
+    """Return a program as an ONNX ModelProto, with the name of its output."""
+    with _quiet():
+        written = torch.onnx.export(program, dynamo=True, opset_version=OPSET, output_names=[output], verbose=False)
+    assert written is not None
+    proto = written.model_proto
+    _name_batch(proto)
+    proto.producer_name, proto.producer_version = "digitgan", __version__
     return proto
 
 

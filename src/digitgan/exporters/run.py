@@ -99,7 +99,11 @@ def export(options: ExportOptions, notify: ProgressFn = lambda line: None) -> Ex
     else:
         with whole_folder(path) as folder:
             form.write(package, folder, quantize)
-    files = (path,) if path.is_file() else tuple(sorted(each for each in path.iterdir() if not each.name.startswith(".")))
+    files = (
+        (path,)
+        if path.is_file()
+        else tuple(sorted(each for each in path.rglob("*") if each.is_file() and not each.name.startswith(".")))
+    )
     quality = {} if quantize is None else _quality(form, path, loaded, options.data_dir, notify)
     size = sum(each.stat().st_size for each in files)
     return ExportResult(path, files, size, largest_difference(form, path, loaded), quality)

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from digitgan.errors import UsageError
 from digitgan.evaluation import FeatureClassifier, classify_images
-from digitgan.evaluation.classifier import classifier_at_hand
+from digitgan.evaluation.classifier import classifier_of_model
 from digitgan.generation.drawing import InkForm, ink_form, placed_drawing
 from digitgan.generation.inversion import invert
 from digitgan.model.file import Model
@@ -61,10 +61,7 @@ class Known:
         with self._lock:
             if id(model) not in self._found:
                 form = ink_form(model) if model.generator.spec.channels == 1 else None
-                data = model.card.get("data")
-                content = data.get("content_hash") if isinstance(data, dict) else None
-                classifier = classifier_at_hand(content, model.generator.spec) if isinstance(content, str) else None
-                self._found[id(model)] = (model, form, classifier)
+                self._found[id(model)] = (model, form, classifier_of_model(model))
             self._found.move_to_end(id(model))
             while len(self._found) > MAX_KNOWN:
                 self._found.popitem(last=False)

@@ -24,6 +24,11 @@ export async function get(path, values) {
   return (await answer(await fetch(address(path, values)))).json();
 }
 
+// Returns a picture, as a Blob.
+export async function blobOf(path, values) {
+  return (await answer(await fetch(address(path, values)))).blob();
+}
+
 export async function post(path, body) {
   const response = await fetch(ROOT + path, {
     method: "POST",
@@ -48,42 +53,4 @@ export function put(path, values, file, progress) {
     request.addEventListener("error", () => reject(new Error("the upload was interrupted; is the server still running?")));
     request.send(file);
   });
-}
-
-// An image that follows the controls. It sends one request at a time, for the latest state, and skips the states between.
-export class Picture {
-  constructor(image, told) {
-    this.image = image;
-    this.told = told;
-    this.wanted = null;
-    this.busy = false;
-  }
-
-  show(where, alt) {
-    this.wanted = { where, alt };
-    this.image.dataset.settled = "no"; // the image still shows an earlier state
-    if (!this.busy) this.fetch();
-  }
-
-  async fetch() {
-    this.busy = true;
-    while (this.wanted) {
-      const { where, alt } = this.wanted;
-      this.wanted = null;
-      try {
-        const response = await answer(await fetch(where));
-        const blob = URL.createObjectURL(await response.blob());
-        const before = this.image.src;
-        this.image.src = blob;
-        this.image.alt = alt;
-        await this.image.decode().catch(() => {});
-        if (before.startsWith("blob:")) URL.revokeObjectURL(before);
-        this.told(null);
-      } catch (problem) {
-        this.told(problem.message);
-      }
-    }
-    this.busy = false;
-    this.image.dataset.settled = "yes";
-  }
 }

@@ -32,6 +32,14 @@ export function options(select, values, chosen) {
   if (chosen !== undefined && values.some(([value]) => value === chosen)) select.value = chosen;
 }
 
+// Fills a list of models, and returns the chosen one: the wanted one if the address names it, or else the one before, if it is there.
+export function chooseModel(select, models, wanted, before) {
+  const names = models.map(({ name }) => name);
+  const chosen = wanted ?? (names.includes(before) ? before : names[0]);
+  options(select, names.map((name) => [name, name]), chosen);
+  return chosen;
+}
+
 export function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {

@@ -1,8 +1,8 @@
 // The Draw section: a visitor's digit is recognised, redrawn by the generator, and shown as every class in its style.
 
-import { address, get, post } from "./api.js";
-import { byId, make, options, tell } from "./dom.js";
-import { paint, tile, unpack } from "./pictures.js";
+import { get, post } from "./api.js";
+import { byId, chooseModel, make, options, tell } from "./dom.js";
+import { load, paint, tile, unpack } from "./pictures.js";
 
 const SIDE = 140; // side in pixels of the drawing that is sent
 const PEN = 22; // width of the pen, of the 280 pixels of the canvas
@@ -123,9 +123,7 @@ function answer(found) {
 }
 
 async function example(name) { // for visitors without a pointer
-  const image = new Image();
-  image.src = address("morph", { model, first: name, seed: Math.floor(Math.random() * 1e6), scale: 5 });
-  await image.decode();
+  const image = await load("morph", { model, first: name, seed: Math.floor(Math.random() * 1e6), scale: 5 });
   clear();
   begin();
   pen.imageSmoothingEnabled = true;
@@ -151,7 +149,7 @@ let entered = false;
 
 export async function enter(values) {
   const models = await get("models");
-  options(byId("draw-model"), models.map(({ name }) => [name, name]), values.model ?? model);
-  if (!entered || values.model) await take(byId("draw-model").value);
+  const chosen = chooseModel(byId("draw-model"), models, values.model, model);
+  if (!entered || values.model) await take(chosen);
   entered = true;
 }

@@ -1,8 +1,8 @@
 // The Explore section: a map of the latent space, the image at one of its places, further directions, and training images.
 
-import { address, get, Picture } from "./api.js";
-import { byId, make, options, remember, tell } from "./dom.js";
-import { tile, unpack } from "./pictures.js";
+import { get } from "./api.js";
+import { byId, chooseModel, make, options, remember, tell } from "./dom.js";
+import { load, Picture, tile, unpack } from "./pictures.js";
 
 const REACH = 6; // standard deviations that the server draws in each direction
 const DIRECTIONS = 6;
@@ -36,16 +36,17 @@ function show() {
   const place = { ...latent(), x: round(state.x), y: round(state.y), further: state.further.map(round).join(",") };
   const { first, second, share } = classes();
   const what = second ? `between ${first} and ${second}, ${Math.round(share * 100)} %` : first;
-  one.show(address("morph", { ...place, first, second, share, scale: 10 }), `Generated image: ${what}`);
-  all.show(address("morph", { ...place, every_class: true, scale: 2 }), `The same latent in every class: ${known.class_names.join(", ")}`);
+  one.show("morph", { ...place, first, second, share, scale: 10 }, `Generated image: ${what}`);
+  all.show("morph", { ...place, every_class: true, scale: 2 }, `The same latent in every class: ${known.class_names.join(", ")}`);
   byId("explore-caption").textContent = what;
   byId("explore-share").disabled = !second;
   movePins();
+  const { model, seed, code } = state;
+  remember("explore", { model, seed, code, first: state.first, second: state.second, share: state.share, x: round(state.x), y: round(state.y), further: state.further.map(round).join(",") });
+  if (byId("explore-nearest").closest(".panel").hidden) return;
   if (!byId("explore-copies").textContent) byId("explore-copies").textContent = "Searching the training images …";
   clearTimeout(nearestTimer);
   nearestTimer = setTimeout(() => nearest({ ...place, first, second, share }), 400);
-  const { model, seed, code } = state;
-  remember("explore", { model, seed, code, first: state.first, second: state.second, share: state.share, x: round(state.x), y: round(state.y), further: state.further.map(round).join(",") });
 }
 
 // The map: what is drawn is moved at once while the pointer drags, and is drawn anew by the server.
@@ -73,14 +74,11 @@ async function drawMap() {
     const left = view.x - width / 2, top = view.y + height / 2;
     const values = { ...latent(), ...classes(), further: state.further.map(round).join(","), columns, rows,
       left: within(left + step / 2), right: within(left + width - step / 2), top: within(top - stepDown / 2), bottom: within(top - height + stepDown / 2) };
-    const image = new Image();
-    image.src = address("map", values);
     try {
-      await image.decode();
-      drawn = { image, left, top, width, height };
+      drawn = { image: await load("map", values), left, top, width, height };
       placeMap();
-    } catch {
-      tell("The map could not be drawn: the server is busy or has ended. Move the map to try again.");
+    } catch (problem) {
+      tell(`The map could not be drawn: ${problem.message}. Move the map to try again.`);
     }
   } while (mapWanted);
   mapBusy = false;
@@ -229,7 +227,12 @@ function showDirections() {
   if (!known) return;
   const { first } = classes();
   const rows = state.further.map((value, at) => {
-    const picture = (end) => make("img", { class: "pixels", width: 42, alt: "", src: address("morph", { ...latent(), x: round(state.x), y: round(state.y), further: state.further.map((each, place) => round(place === at ? end : each)).join(","), first, scale: 2 }) });
+    const picture = (end) => {
+      const image = make("img", { class: "pixels", width: 42, alt: "" });
+      const further = state.further.map((each, place) => round(place === at ? end : each)).join(",");
+      load("morph", { ...latent(), x: round(state.x), y: round(state.y), further, first, scale: 2 }, image).catch((problem) => tell(problem.message));
+      return image;
+    };
     const slider = make("input", { type: "range", min: -3, max: 3, step: 0.05, value, "data-direction": at });
     slider.addEventListener("input", () => {
       state.further[at] = Number(slider.value);
@@ -332,8 +335,7 @@ export async function enter(values) {
   for (const name of ["seed", "share"]) if (values[name] !== undefined) state[name] = Number(values[name]) || 0;
   state.share = Math.max(0, Math.min(1, state.share));
   const models = await get("models");
-  options(byId("explore-model"), models.map(({ name }) => [name, name]), values.model ?? state.model);
-  await take(values.model ?? state.model);
+  await take(chooseModel(byId("explore-model"), models, values.model, state.model));
   byId("explore-share").value = state.share;
   await begin();
   if (values.x !== undefined) {

@@ -1,8 +1,11 @@
-// Images of the server as raw levels, painted on canvases in whole multiples of their pixels.
+// Images as raw levels, painted on canvases in whole multiples of their pixels; and pictures that are loaded as files.
 
+import { blobOf } from "./api.js";
 import { make } from "./dom.js";
 
-export function unpack({ count, height, width, channels, levels }) {
+export function unpack(images) {
+  const { count, height, width, channels, levels } = images;
+  if (levels === undefined) return images;
   const text = atob(levels);
   const data = new Uint8Array(text.length);
   for (let place = 0; place < text.length; place += 1) data[place] = text.charCodeAt(place);
@@ -89,4 +92,56 @@ export function tile(images, place, size, text, label = text) {
   const canvas = make("canvas", { role: "img", "aria-label": label });
   paint(canvas, images, place, size);
   return make("div", { class: "tile" }, canvas, make("span", { text }));
+}
+
+// Loads a picture into an image element.
+export async function load(path, values, image = new Image()) {
+  const url = URL.createObjectURL(await blobOf(path, values));
+  image.src = url;
+  try {
+    await image.decode();
+  } finally {
+    URL.revokeObjectURL(url);
+  }
+  return image;
+}
+
+// An image that follows the controls. It sends one request at a time, for the latest state, and skips the states between.
+export class Picture {
+  // told: called with an error message, or null. shown: called with the address of each picture.
+  constructor(image, told, shown = () => {}) {
+    this.image = image;
+    this.told = told;
+    this.shown = shown;
+    this.wanted = null;
+    this.busy = false;
+  }
+
+  show(path, values, alt) {
+    this.wanted = { path, values, alt };
+    this.image.dataset.settled = "no"; // the image still shows an earlier state
+    if (!this.busy) this.fetch();
+  }
+
+  async fetch() {
+    this.busy = true;
+    while (this.wanted) {
+      const { path, values, alt } = this.wanted;
+      this.wanted = null;
+      try {
+        const url = URL.createObjectURL(await blobOf(path, values));
+        const before = this.image.src;
+        this.image.src = url;
+        this.image.alt = alt;
+        await this.image.decode().catch(() => {});
+        this.shown(url);
+        if (before.startsWith("blob:")) URL.revokeObjectURL(before);
+        this.told(null);
+      } catch (problem) {
+        this.told(problem.message);
+      }
+    }
+    this.busy = false;
+    this.image.dataset.settled = "yes";
+  }
 }

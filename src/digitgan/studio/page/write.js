@@ -1,16 +1,15 @@
 // The Write section: a text in one style.
 
-import { address, get, Picture } from "./api.js";
-import { byId, options, remember, tell } from "./dom.js";
+import { get } from "./api.js";
+import { byId, chooseModel, remember, tell } from "./dom.js";
+import { Picture } from "./pictures.js";
 
-const picture = new Picture(byId("write-picture"), tell);
+const picture = new Picture(byId("write-picture"), tell, (url) => { byId("write-download").href = url; });
 const state = { text: "2026", model: "mnist", seed: 0, style: 0, x: 0, y: 0, code: "" };
 
 function show() {
-  const where = address("write", { ...state, scale: 4 });
-  byId("write-download").href = where;
   byId("write-download").download = `${state.text.replaceAll(/[^0-9A-Za-z-]+/g, "_") || "digits"}.png`;
-  if (state.text.trim()) picture.show(where, `“${state.text}” in ${state.code ? "the style of your drawing" : `style ${state.style} of seed ${state.seed}`}`);
+  if (state.text.trim()) picture.show("write", { ...state, scale: 4 }, `“${state.text}” in ${state.code ? "the style of your drawing" : `style ${state.style} of seed ${state.seed}`}`);
   byId("write-own").hidden = !state.code;
   remember("write", state);
 }
@@ -38,10 +37,10 @@ byId("write-form").addEventListener("submit", (event) => event.preventDefault())
 
 export async function enter(values) {
   if (values.model && values.model !== state.model) state.code = ""; // a latent of another model
-  for (const name of ["text", "model", "code"]) if (values[name] !== undefined) state[name] = values[name];
+  for (const name of ["text", "code"]) if (values[name] !== undefined) state[name] = values[name];
   for (const name of ["seed", "style", "x", "y"]) if (values[name] !== undefined) state[name] = Number(values[name]) || 0;
   const models = await get("models");
-  options(byId("write-model"), models.map(({ name }) => [name, name]), state.model);
+  state.model = chooseModel(byId("write-model"), models, values.model, state.model);
   byId("write-text").value = state.text;
   byId("write-x").value = state.x;
   byId("write-y").value = state.y;
