@@ -3,8 +3,9 @@
     python benchmarks/soak.py --minutes 30
 
 `digitgan train` runs on MNIST in a folder that `digitgan serve` shows. It writes a preview every 10,000 images, a checkpoint
-every 20,000 and an evaluation every 50,000. One client follows the events of the run. Another requests the run, its history,
-its newest preview and images of its best model in a loop. After the third evaluation, the benchmark records the anonymous
+every 20,000 and an evaluation every 50,000. One client follows the events of the run, and one its snapshots in the Lab. Another
+requests the run, its history, its newest preview, images of its best model, a map of its latent space, the nearest training
+images and the answer to a drawing in a loop. After the third evaluation, the benchmark records the anonymous
 memory and the open file handles of both processes every five seconds. It compares the least memory of the second fifth with
 that of the last fifth: caches fill in the first fifth, and an evaluation or a checkpoint needs memory for a moment, while a
 leak raises the least too. Write the results to benchmarks/results/soak.json, and a table to standard output.
@@ -12,6 +13,7 @@ leak raises the least too. Write the results to benchmarks/results/soak.json, an
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import re
@@ -41,6 +43,15 @@ IMAGES = 20_000_000
 EVERY = {"previews": 10_000, "checkpoints": 20_000}
 NAME = "soak"
 
+DRAWING = json.dumps(
+    {
+        "width": 28,
+        "height": 28,
+        "levels": base64.b64encode(bytes(255 * (8 < n // 28 < 20 and n % 28 == 14) for n in range(784))).decode(),
+    }
+).encode()
+"""A vertical stroke, as the body of a request."""
+
 EVALUATIONS_BEFORE = 3
 """Number of evaluations before the measurement. The allocator keeps memory of the first ones, however slow the machine is."""
 
@@ -56,7 +67,7 @@ def main(minutes: float = 30.0, out: Path = RESULTS / "soak.json") -> None:
     with tempfile.TemporaryDirectory() as folder, studio(folder) as (url, server), training(Path(folder) / NAME) as trainer:
         answers: Counter[str] = Counter()
         over = threading.Event()
-        clients = [threading.Thread(target=client, args=(url, answers, over)) for client in (ask, watch)]
+        clients = [threading.Thread(target=client, args=(url, answers, over)) for client in (ask, watch, look_in)]
         for thread in clients:
             thread.start()
         looks: dict[str, list[dict[str, float]]] = {"training": [], "studio": []}
@@ -128,9 +139,12 @@ def ask(url: str, answers: Counter[str], over: threading.Event) -> None:
             *(f"runs/{NAME}/previews/{images}" for images in previews[-1:]),
             f"sample?model={NAME}@best&labels={number % 10}&seed={number}",
             f"write?text=2026&model={NAME}@best&seed={number}",
+            f"map?model={NAME}@best&left=-3&right=3&bottom=-3&top=3&seed={number}",
+            f"nearest?model={NAME}@best&seed={number}",
         ):
             get(f"{url}/api/v1/{path}", answers)
             number += 1
+        get(urllib.request.Request(f"{url}/api/v1/draw", DRAWING, {"Content-Type": "application/json"}), answers)
         time.sleep(0.05)  # a pause, so that the load is that of many readers and not an overload
 
 
@@ -143,7 +157,16 @@ def watch(url: str, answers: Counter[str], over: threading.Event) -> None:
                 answers["event"] += line.startswith(b"event:")
 
 
-def get(address: str, answers: Counter[str]) -> bytes:
+def look_in(url: str, answers: Counter[str], over: threading.Event) -> None:
+    """Watch the training in the Lab, with a new connection every minute."""
+    while not over.is_set():
+        until = time.monotonic() + 60
+        with urllib.request.urlopen(f"{url}/api/v1/runs/{NAME}/lab", timeout=PATIENCE) as events:
+            while time.monotonic() < until and not over.is_set() and (line := events.readline()):
+                answers["snapshot"] += line.startswith(b"event: snapshot")
+
+
+def get(address: str | urllib.request.Request, answers: Counter[str]) -> bytes:
     """Return the body of an answer, and count its status."""
     try:
         with urllib.request.urlopen(address, timeout=PATIENCE) as answer:

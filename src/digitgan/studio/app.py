@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import importlib.resources
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -17,9 +16,11 @@ from starlette.exceptions import HTTPException
 
 from digitgan.device import use_threads
 from digitgan.errors import DigitganError, nearest
-from digitgan.studio import data_routes, drawing_routes, image_routes, lab_routes, run_routes
+from digitgan.studio import data_routes, download_routes, drawing_routes, image_routes, lab_routes, run_routes
 from digitgan.studio.access import AccessControl, AccessPolicy, Admission, HeadRequests
 from digitgan.studio.batcher import DynamicBatcher
+from digitgan.studio.commands import CommandRunner
+from digitgan.studio.drawing_facts import DrawingFacts
 from digitgan.studio.errors import BusyError, NotThereError, StateError
 from digitgan.studio.metrics import Counting, Metrics
 from digitgan.studio.model_cache import ModelCache
@@ -68,7 +69,9 @@ def create_app(runs: Path, access_policy: AccessPolicy, device: str = "cpu", dat
         metrics_of_server,
         own_data,
         NeighbourSearch(),
-        asyncio.Lock(),
+        DrawingFacts(),
+        CommandRunner("evaluation"),
+        CommandRunner("download"),
     )
 
     @contextlib.asynccontextmanager
@@ -85,6 +88,7 @@ def create_app(runs: Path, access_policy: AccessPolicy, device: str = "cpu", dat
     app.include_router(lab_routes.routes)  # before `POST /runs/{name}/{action}`
     app.include_router(run_routes.routes)
     app.include_router(drawing_routes.routes)
+    app.include_router(download_routes.routes)
     app.include_router(data_routes.routes)
     app.add_exception_handler(DigitganError, _refused)
     app.add_exception_handler(RequestValidationError, _misspelt)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import threading
 import time
-from collections import OrderedDict
 from typing import Any, Final
 
 import numpy as np
@@ -17,11 +15,11 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from digitgan.errors import UsageError
-from digitgan.evaluation import FeatureClassifier, classify_images
-from digitgan.evaluation.classifier import classifier_of_model
-from digitgan.generation.drawing import InkForm, ink_form, placed_drawing
+from digitgan.evaluation import classify_images
+from digitgan.generation.drawing import placed_drawing
 from digitgan.generation.inversion import invert
 from digitgan.model.file import Model
+from digitgan.studio.drawing_facts import DrawingFacts
 from digitgan.studio.errors import ERROR_RESPONSES, known_parameters_only
 from digitgan.studio.pixels import as_json, grey_picture
 from digitgan.studio.services import services_of
@@ -33,9 +31,6 @@ MAX_SIDE: Final = 512
 
 DESCENT_STEPS: Final = 100
 """Steps of an inversion, which then takes less than half a second: a drawing should be answered in a second."""
-
-MAX_KNOWN: Final = 4
-"""Number of models whose form of ink and classifier are remembered."""
 
 
 class NewDrawing(BaseModel):
@@ -49,28 +44,6 @@ class NewDrawing(BaseModel):
     levels: str = Field(max_length=4 * MAX_SIDE**2 // 3 + 8, description="grey levels, one byte for each pixel, in base64")
 
 
-class Known:
-    """A cache of the facts that a drawing needs of a model: the form of its ink, and a classifier of its classes."""
-
-    def __init__(self) -> None:
-        self._found: OrderedDict[int, tuple[Model, InkForm | None, FeatureClassifier | None]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def of(self, model: Model) -> tuple[InkForm | None, FeatureClassifier | None]:
-        """Return the form of the ink that a model draws and the classifier of its data; None where there is none."""
-        with self._lock:
-            if id(model) not in self._found:
-                form = ink_form(model) if model.generator.spec.channels == 1 else None
-                self._found[id(model)] = (model, form, classifier_of_model(model))
-            self._found.move_to_end(id(model))
-            while len(self._found) > MAX_KNOWN:
-                self._found.popitem(last=False)
-            return self._found[id(model)][1:]
-
-
-KNOWN: Final = Known()
-
-
 @routes.post("/draw")
 async def draw(request: Request, drawing: NewDrawing) -> dict[str, Any]:
     """Recognise a drawing, find the latent that redraws it best, and draw that latent in every class.
@@ -79,13 +52,14 @@ async def draw(request: Request, drawing: NewDrawing) -> dict[str, Any]:
     `GET /api/v1/morph`. `probabilities` is empty if no classifier of the model's data is shipped or cached. The class is then
     the one that the latent reconstructs best.
     """
-    model = await services_of(request).model(drawing.model)
-    return await asyncio.to_thread(_answer, model, drawing)
+    services = services_of(request)
+    model = await services.model(drawing.model)
+    return await asyncio.to_thread(_answer, model, services.drawing_facts, drawing)
 
 
-def _answer(model: Model, drawing: NewDrawing) -> dict[str, Any]:
+def _answer(model: Model, facts: DrawingFacts, drawing: NewDrawing) -> dict[str, Any]:
     started = time.monotonic()
-    form, classifier = KNOWN.of(model)
+    form, classifier = facts.of(model)
     if form is None:
         raise UsageError(f"{drawing.model}: does not generate light ink on a dark ground, so it cannot take a drawing")
     grey = grey_picture(drawing.levels, drawing.height, drawing.width)

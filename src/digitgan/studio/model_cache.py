@@ -68,16 +68,23 @@ class ModelCache:
             NotThereError: if there is no such model.
             ModelFileError: if the model file is damaged.
         """
+        return self._load(self.path(name))
+
+    def path(self, name: str) -> Path:
+        """Return the file of a model; see `model`.
+
+        Raises:
+            NotThereError: if there is no such model.
+        """
         if name in self._shipped:
-            return self._load(self._shipped[name])
+            return self._shipped[name]
         run, at, number = name.partition("@")
         if not self._is_run(run):
             raise NotThereError(f"model {name!r}: not found; {nearest(run, self.names())}")
         try:
-            path = find_model(f"{self.runs / run}{at}{number}")
+            return find_model(f"{self.runs / run}{at}{number}")
         except DigitganError as problem:
             raise NotThereError(str(problem)) from problem
-        return self._load(path)
 
     def cached(self, name: str) -> Model | None:
         """Return a shipped model if it is already loaded, else None. The call never waits for a file or a lock."""

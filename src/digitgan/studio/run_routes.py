@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import json
 import re
-import sys
-from asyncio.subprocess import PIPE
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Final, Literal
 
@@ -135,21 +132,7 @@ async def evaluate(request: Request, name: RunName) -> dict[str, Any]:
     """Evaluate the model of a run by `digitgan evaluate`, and return its metrics. This takes a minute or more."""
     services = services_of(request)
     found = await asyncio.to_thread(services.monitor.run, name)
-    if services.evaluating.locked():
-        raise BusyError("another evaluation is under way; wait until it ends")
-    async with services.evaluating:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "digitgan", "evaluate", str(found.path), "--json"), stdout=PIPE, stderr=PIPE
-        )
-        try:
-            shown, complaint = await process.communicate()
-        except asyncio.CancelledError:
-            process.terminate()  # the client or the server has gone
-            raise
-    if process.returncode:
-        words = complaint.decode(errors="replace").strip().rpartition("digitgan: ")[2]
-        raise UsageError(words or f"the evaluation ended with exit code {process.returncode}")
-    metrics: dict[str, Any] = json.loads(shown)
+    metrics: dict[str, Any] = await services.evaluating.run("evaluate", str(found.path))
     return metrics
 
 

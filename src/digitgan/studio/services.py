@@ -10,6 +10,8 @@ from starlette.requests import Request
 
 from digitgan.model.file import Model
 from digitgan.studio.batcher import DynamicBatcher
+from digitgan.studio.commands import CommandRunner
+from digitgan.studio.drawing_facts import DrawingFacts
 from digitgan.studio.metrics import Metrics
 from digitgan.studio.model_cache import ModelCache
 from digitgan.studio.neighbours import NeighbourSearch
@@ -31,7 +33,9 @@ class Services:
         metrics: server metrics.
         own_data: image sets of the user's own.
         neighbours: search for the nearest training images.
-        evaluating: held while a run is evaluated: one at a time.
+        drawing_facts: what the answers to drawings need of a model.
+        evaluating: evaluates runs, one at a time.
+        downloading: makes downloads, one at a time.
     """
 
     model_cache: ModelCache
@@ -41,7 +45,9 @@ class Services:
     metrics: Metrics
     own_data: OwnData
     neighbours: NeighbourSearch
-    evaluating: asyncio.Lock
+    drawing_facts: DrawingFacts
+    evaluating: CommandRunner
+    downloading: CommandRunner
 
     async def model(self, name: str) -> Model:
         """Return the model of a name; see `ModelCache.model`."""

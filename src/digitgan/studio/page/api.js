@@ -29,6 +29,13 @@ export async function blobOf(path, values) {
   return (await answer(await fetch(address(path, values)))).blob();
 }
 
+// Returns a file for the user, as { blob, name }.
+export async function fileOf(path, values) {
+  const response = await answer(await fetch(address(path, values)));
+  const name = /filename="?([^";]+)/.exec(response.headers.get("content-disposition") ?? "")?.[1] ?? "download";
+  return { blob: await response.blob(), name };
+}
+
 export async function post(path, body) {
   const response = await fetch(ROOT + path, {
     method: "POST",

@@ -2,8 +2,7 @@
 
 import { address, get, post } from "./api.js";
 import { byId, count, make, remember, tell } from "./dom.js";
-import { LineChart } from "./plot.js";
-import { sentence } from "./run_panel.js";
+import { correctChart, lossChart, sentence } from "./run_panel.js";
 import { Follower } from "./stream.js";
 
 let experiments = [];
@@ -18,8 +17,8 @@ class Stage { // one of the two trainings
     this.preview = make("img", { class: "pixels", alt: "" });
     this.caption = make("figcaption", { text: "The first images appear after some seconds." });
     this.alarms = make("div", { "aria-live": "polite" });
-    this.losses = new LineChart("Losses", [{ name: "discriminator", key: "discriminator_loss", of: "first" }, { name: "generator", key: "generator_loss", of: "second" }], { unit: "loss" });
-    this.accuracy = new LineChart("Share classified correctly", [{ name: "real", key: "accuracy_real", of: "real" }, { name: "fakes", key: "accuracy_fake", of: "second" }], { fixed: [0, 1], unit: "share" });
+    this.losses = lossChart();
+    this.accuracy = correctChart();
     this.element = make("article", { class: "panel stack", "data-run": name }, make("h3", { text: title }), this.state, make("figure", {}, this.preview, this.caption), this.alarms, this.losses.element, this.accuracy.element);
     this.follower = new Follower(name, () => this.draw());
   }

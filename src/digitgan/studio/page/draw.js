@@ -1,7 +1,7 @@
 // The Draw section: a visitor's digit is recognised, redrawn by the generator, and shown as every class in its style.
 
 import { get, post } from "./api.js";
-import { byId, chooseModel, make, options, tell } from "./dom.js";
+import { byId, chooseModel, make, options, remember, tell } from "./dom.js";
 import { load, paint, tile, unpack } from "./pictures.js";
 
 const SIDE = 140; // side in pixels of the drawing that is sent
@@ -133,6 +133,7 @@ async function example(name) { // for visitors without a pointer
 
 async function take(name) {
   model = name;
+  remember("draw", { model });
   const { class_names: names } = await get(`models/${encodeURIComponent(name)}`);
   options(byId("draw-example"), [["", "…"], ...names.map((each) => [each, each])], "");
   clear();
@@ -150,6 +151,6 @@ let entered = false;
 export async function enter(values) {
   const models = await get("models");
   const chosen = chooseModel(byId("draw-model"), models, values.model, model);
-  if (!entered || values.model) await take(chosen);
+  if (!entered || chosen !== model) await take(chosen); // the drawing stays when the visitor comes back
   entered = true;
 }

@@ -138,6 +138,7 @@ function go(x, y) {
 const held = new Map(); // pointers that are down
 map.addEventListener("pointerdown", (event) => {
   map.setPointerCapture(event.pointerId);
+  map.focus({ preventScroll: true });
   held.set(event.pointerId, event);
   if (held.size === 1 && !event.shiftKey) {
     const { x, y } = at(event);
@@ -171,6 +172,7 @@ for (const name of ["pointerup", "pointercancel"]) {
   });
 }
 map.addEventListener("wheel", (event) => {
+  if (document.activeElement !== map && !event.ctrlKey) return; // a visitor who scrolls past the map must not be held there
   event.preventDefault();
   zoom(event.deltaY > 0 ? 1.2 : 1 / 1.2, true, at(event));
 }, { passive: false });

@@ -16,6 +16,9 @@ export function sentence(facts) {
   return `${facts.recipe} on ${facts.data}, seed ${facts.seed}: ${parts.join(", ")}.`;
 }
 
+export const lossChart = () => new LineChart("Losses", [{ name: "discriminator", key: "discriminator_loss", of: "first" }, { name: "generator", key: "generator_loss", of: "second" }], { unit: "loss" });
+export const correctChart = () => new LineChart("Share classified correctly", [{ name: "real", key: "accuracy_real", of: "real" }, { name: "fakes", key: "accuracy_fake", of: "second" }], { fixed: [0, 1], unit: "share" });
+
 export class RunPanel {
   constructor(name) {
     this.name = name;
@@ -24,9 +27,9 @@ export class RunPanel {
     this.caption = make("figcaption");
     this.diagnostics = make("div", { "aria-live": "polite" });
     this.charts = [
-      new LineChart("Losses", [{ name: "discriminator", key: "discriminator_loss", of: "first" }, { name: "generator", key: "generator_loss", of: "second" }], { unit: "loss" }),
+      lossChart(),
       new LineChart("Scores", [{ name: "real", key: "score_real", of: "real" }, { name: "fakes", key: "score_fake", of: "second" }], { unit: "score" }),
-      new LineChart("Share classified correctly", [{ name: "real", key: "accuracy_real", of: "real" }, { name: "fakes", key: "accuracy_fake", of: "second" }], { fixed: [0, 1], unit: "share" }),
+      correctChart(),
     ];
     this.accuracy = new LineChart("Class accuracy", [{ name: "class accuracy", key: "class_accuracy", of: "first" }], { fixed: [0, 1], unit: "share" });
     this.augmentation = new LineChart("Augmentation", [{ name: "probability", key: "augmentation_probability", of: "first" }], { fixed: [0, 1], unit: "probability" });

@@ -1,7 +1,8 @@
 // The Runs section: all runs as cards, one number of them in a chart, and their reports.
 
 import { address, get, post } from "./api.js";
-import { byId, count, duration, make, options, tell } from "./dom.js";
+import * as downloads from "./download.js";
+import { byId, count, duration, make, options, remember, tell } from "./dom.js";
 import { BarChart } from "./plot.js";
 import { PHASES } from "./run_panel.js";
 
@@ -26,9 +27,9 @@ function card(run) {
   const buttons = [make("a", { class: "button", href: `#lab?run=${encodeURIComponent(run.name)}`, text: "Lab", "aria-label": `${run.name} in the Lab` })];
   if (run.has_model) {
     buttons.push(make("a", { class: "button", href: `#explore?model=${encodeURIComponent(run.name)}`, text: "Explore", "aria-label": `Explore ${run.name}` }));
-    const images = make("a", { class: "button", href: address("sample", { model: run.name, per_class: 10, format: "npz" }), download: `${run.name}.npz`, text: "100 images", title: "NPZ, for NumPy" });
-    const model = make("a", { class: "button", href: address(`${path}/model`), download: `${run.name}.safetensors`, text: "Model" });
-    buttons.push(images, model);
+    const download = make("button", { type: "button", text: "Download", "aria-label": `Download images or the model of ${run.name}` });
+    download.addEventListener("click", () => downloads.choose(run.name));
+    buttons.push(download);
     const report = make("button", { type: "button", text: run.has_report ? "Report" : "Evaluate", "aria-label": `${run.has_report ? "Report of" : "Evaluate"} ${run.name}` });
     report.addEventListener("click", () => (run.has_report ? showReport(run.name) : evaluate(run.name, report)));
     buttons.push(report);
@@ -40,6 +41,7 @@ function card(run) {
 
 function show() {
   const wanted = byId("runs-filter").value.trim().toLowerCase();
+  remember("runs", { filter: wanted, number: byId("runs-number").value });
   const found = runs.filter((run) => [run.name, run.recipe, run.data].some((text) => String(text ?? "").toLowerCase().includes(wanted)));
   byId("runs-none").hidden = runs.length > 0;
   byId("runs-form").querySelectorAll("label").forEach((label) => { label.hidden = runs.length === 0; });
@@ -85,9 +87,12 @@ byId("runs-filter").addEventListener("input", show);
 byId("runs-number").addEventListener("change", show);
 byId("runs-form").addEventListener("submit", (event) => event.preventDefault());
 
-export async function enter() {
+export async function enter({ filter, number }) {
+  if (filter !== undefined) byId("runs-filter").value = filter;
+  if (number in NUMBERS) byId("runs-number").value = number;
   ({ runs } = await get("runs"));
   show();
+  await downloads.enter();
   clearInterval(timer);
   timer = setInterval(() => refresh().catch((problem) => tell(problem.message)), 3000);
 }
