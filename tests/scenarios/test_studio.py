@@ -356,8 +356,11 @@ def test_runs_are_cards_that_are_filtered_and_compared(page: Chrome, studio: Stu
     Select(by(page, "runs-number")).select_by_visible_text("images seen")
     wait(page, lambda: page.find_elements(By.CSS_SELECTOR, "#runs-chart canvas"))
     assert "earlier" in (page.find_element(By.CSS_SELECTOR, "#runs-chart figure").get_attribute("aria-label") or "")
-    card = page.find_element(By.CSS_SELECTOR, '#runs-cards [data-run="earlier"]')
-    page.execute_script("arguments[0].click()", card.find_element(By.XPATH, ".//button[text()='Download']"))
+    # In one script: a change of any run replaces the cards.
+    page.execute_script(
+        """[...document.querySelectorAll('#runs-cards [data-run="earlier"] button')]
+        .find((button) => button.textContent === 'Download').click()"""
+    )
     assert by(page, "download-model").get_attribute("value") == "earlier"
     Select(by(page, "download-what")).select_by_value("model")
     assert not by(page, "download-count").is_displayed()

@@ -1,4 +1,4 @@
-"""The commands `digitgan export` and `digitgan import`: conversion of models to and from other programs."""
+"""The commands `digitgan export` and `digitgan import`: models for other programs, and generators of Keras."""
 
 from __future__ import annotations
 

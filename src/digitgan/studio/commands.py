@@ -1,4 +1,4 @@
-"""Runs one command of `digitgan` at a time in a process of its own, for requests that take seconds or minutes."""
+"""Commands of `digitgan` in a process of their own, for requests that take seconds or minutes."""
 
 from __future__ import annotations
 

@@ -42,7 +42,9 @@ class Diagnostic:
         return {"tone": self.tone, "title": self.title, "text": self.text}
 
 
-def diagnose(history: list[dict[str, Any]], alarms: list[str], images: Any, recipe: Recipe | None) -> list[Diagnostic]:
+def diagnose(
+    history: list[dict[str, Any]], alarms: list[str], images: Any, recipe: Recipe | None, *, failed: bool = False
+) -> list[Diagnostic]:
     """Return the diagnostics of a run in its present state.
 
     Args:
@@ -50,11 +52,17 @@ def diagnose(history: list[dict[str, Any]], alarms: list[str], images: Any, reci
         alarms: messages of the guard. The last two become diagnostics.
         images: length of the run in images seen, if known.
         recipe: recipe of the run, if readable.
+        failed: whether the run has failed. After alarms, nothing else is then said of its curves.
 
     Returns:
         The diagnostics; those of the guard come first.
     """
     found = [Diagnostic("warning", "Guard alarm", alarm) for alarm in alarms[-2:]]
+    if failed and found:
+        stopped = (
+            "It went back to an earlier checkpoint, and the same happened again. The model is that of the last checkpoint."
+        )
+        return [*found, Diagnostic("note", "The guard ended this run", stopped)]
     if not history:
         return [
             *found,

@@ -1,4 +1,4 @@
-"""A cache of what the answer to a drawing needs of a model: the form of its ink, and a classifier of its classes."""
+"""A cache of two facts about a model: the form of the ink that it draws, and the classifier of its classes."""
 
 from __future__ import annotations
 

@@ -220,4 +220,4 @@ def _rollbacks(record: dict[str, Any]) -> list[Any]:
 
 
 def _remarks(facts: dict[str, Any], recipe: Recipe | None, history: list[dict[str, Any]]) -> list[Diagnostic]:
-    return diagnose(history, facts["alarms"], facts["images"], recipe)
+    return diagnose(history, facts["alarms"], facts["images"], recipe, failed=facts["phase"] == "failed")

@@ -9,7 +9,11 @@ function showFormats() {
   const images = byId("download-what").value === "images";
   const names = images ? formats.images : formats.models.map(({ name }) => name);
   options(byId("download-format"), names.map((name) => [name, name]), byId("download-format").value);
-  for (const id of ["download-count", "download-seed"]) byId(id).closest("label").hidden = !images;
+  for (const id of ["download-count", "download-seed"]) {
+    byId(id).closest("label").hidden = !images;
+    byId(id).disabled = !images; // a hidden field with an invalid value would keep the form from being sent
+  }
+  byId("download-state").textContent = "";
   const quantize = images ? [] : (formats.models.find(({ name }) => name === byId("download-format").value)?.quantize ?? []);
   options(byId("download-quantize"), [["", "float32"], ...quantize.map((name) => [name, name])], "");
   byId("download-quantize").closest("label").hidden = quantize.length === 0;

@@ -86,6 +86,7 @@ async function drawMap() {
 }
 
 function clampView() { // the server draws no farther than REACH
+  if (!map.clientWidth || !map.clientHeight) return; // the map is not shown
   view.width = Math.max(0.2, Math.min(2 * REACH, view.width, (2 * REACH * map.clientWidth) / Math.max(1, map.clientHeight)));
   const { width, height } = shape();
   view.x = Math.max(width / 2 - REACH, Math.min(REACH - width / 2, view.x));

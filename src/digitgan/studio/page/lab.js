@@ -149,7 +149,7 @@ function draw() {
     byId("lab-state").textContent = sentence(facts);
   }
   byId("lab-data").textContent = run?.facts ? `what the generator should learn to draw: ${run.facts.data}` : "";
-  byId("lab-pace").hidden = run?.facts?.phase !== "training" || run.snapshot?.may_wait === false;
+  byId("lab-hint").hidden = byId("lab-pace").hidden = run?.facts?.phase !== "training" || run.snapshot?.may_wait === false;
   const { snapshot } = run ?? {};
   byId("lab-game").hidden = byId("lab-more").hidden = !snapshot;
   if (snapshot && snapshot !== byId("lab-game").snapshot) {

@@ -45,6 +45,7 @@ function show() {
   const found = runs.filter((run) => [run.name, run.recipe, run.data].some((text) => String(text ?? "").toLowerCase().includes(wanted)));
   byId("runs-none").hidden = runs.length > 0;
   byId("runs-form").querySelectorAll("label").forEach((label) => { label.hidden = runs.length === 0; });
+  byId("runs-no-match").hidden = runs.length === 0 || found.length > 0;
   byId("runs-cards").replaceChildren(...found.map(card));
   const key = byId("runs-number").value;
   const measured = found.filter((run) => Number.isFinite(run[key])).slice(0, 24).reverse();
