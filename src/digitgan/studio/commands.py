@@ -43,6 +43,7 @@ class CommandRunner:
                 process.terminate()  # the client or the server has gone
                 raise
         if process.returncode:
-            words = complaint.decode(errors="replace").strip().rpartition("digitgan: ")[2]
+            text = complaint.decode(errors="replace").strip()
+            words = text.rpartition("\n")[2] if text.startswith("Traceback") else text.rpartition("digitgan: ")[2]
             raise UsageError(words or f"the {self._what} ended with exit code {process.returncode}")
         return json.loads(shown)
