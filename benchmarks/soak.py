@@ -149,21 +149,22 @@ def ask(url: str, answers: Counter[str], over: threading.Event) -> None:
 
 
 def watch(url: str, answers: Counter[str], over: threading.Event) -> None:
-    """Read the events of the run, with a new connection every minute."""
-    while not over.is_set():
-        until = time.monotonic() + 60
-        with urllib.request.urlopen(f"{url}/api/v1/runs/{NAME}/events", timeout=PATIENCE) as events:
-            while time.monotonic() < until and not over.is_set() and (line := events.readline()):
-                answers["event"] += line.startswith(b"event:")
+    """Read the events of the run."""
+    stream(f"{url}/api/v1/runs/{NAME}/events", b"event:", answers, "event", over)
 
 
 def look_in(url: str, answers: Counter[str], over: threading.Event) -> None:
-    """Watch the training in the Lab, with a new connection every minute."""
+    """Watch the training in the Lab."""
+    stream(f"{url}/api/v1/runs/{NAME}/lab", b"event: snapshot", answers, "snapshot", over)
+
+
+def stream(address: str, prefix: bytes, answers: Counter[str], name: str, over: threading.Event) -> None:
+    """Read server-sent events, with a new connection every minute, and count the lines with a prefix under a name."""
     while not over.is_set():
         until = time.monotonic() + 60
-        with urllib.request.urlopen(f"{url}/api/v1/runs/{NAME}/lab", timeout=PATIENCE) as events:
+        with urllib.request.urlopen(address, timeout=PATIENCE) as events:
             while time.monotonic() < until and not over.is_set() and (line := events.readline()):
-                answers["snapshot"] += line.startswith(b"event: snapshot")
+                answers[name] += line.startswith(prefix)
 
 
 def get(address: str | urllib.request.Request, answers: Counter[str]) -> bytes:

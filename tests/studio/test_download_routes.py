@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import tempfile
 import time
 import zipfile
@@ -15,7 +16,7 @@ import digitgan
 from digitgan.exporters import FORMATS
 from digitgan.generation import WRITERS
 from tests.processes import PATIENCE
-from tests.studio.conftest import Studio
+from tests.studio.conftest import Studio, open_studio
 
 API = "/api/v1/downloads"
 
@@ -80,3 +81,16 @@ def test_an_impossible_download_says_why_and_leaves_nothing(
     while any(each.exists() for each in left) and time.monotonic() < until:
         time.sleep(0.1)
     assert not any(each.exists() for each in left)
+
+
+def test_a_linked_file_is_not_sent(tmp_path: Path, tiny_run: Path) -> None:
+    shutil.copytree(tiny_run, tmp_path / "runs" / "linked")
+    model = tmp_path / "runs" / "linked" / "model.safetensors"
+    secret = tmp_path / "secret"
+    secret.write_text("of somebody else")
+    model.unlink()
+    model.symlink_to(secret)
+    for studio in open_studio(tmp_path / "runs"):
+        found = studio.get(f"{API}/model", params={"model": "linked", "format": "safetensors"})
+        assert found.status_code == 404
+        assert "somebody" not in found.text

@@ -15,7 +15,7 @@ from starlette.background import BackgroundTask
 
 from digitgan.exporters import FORMATS
 from digitgan.generation import WRITERS
-from digitgan.studio.errors import ERROR_RESPONSES, known_parameters_only
+from digitgan.studio.errors import ERROR_RESPONSES, NotThereError, known_parameters_only
 from digitgan.studio.image_routes import ModelName, Seed
 from digitgan.studio.services import services_of
 
@@ -68,6 +68,8 @@ async def model(
     """Export a model by `digitgan export`, in one of its formats, or return the model file itself ("safetensors")."""
     if format == MODEL_FILE and quantize is None:
         path = await asyncio.to_thread(services_of(request).model_cache.path, model)
+        if path.is_symlink():  # it could lead to any file of this machine
+            raise NotThereError(f"{model}: its model file is a link, which is not sent")
         return FileResponse(path, filename=f"{_plain(model)}.{MODEL_FILE}")
     form = FORMATS.find(format)
     options = (f"--format={form.name}", *(() if quantize is None else (f"--quantize={quantize}",)))

@@ -108,15 +108,6 @@ async def preview(request: Request, name: RunName, images: Annotated[int, Path(g
     return FileResponse(path, media_type="image/png", headers={"Cache-Control": "private, no-cache"})
 
 
-@routes.get("/runs/{name}/model", responses={200: {"content": {"application/octet-stream": {}}}}, response_class=FileResponse)
-async def model(request: Request, name: RunName) -> FileResponse:
-    """Return the model file of a run, a safetensors file that `digitgan sample` reads."""
-    found = await asyncio.to_thread(services_of(request).monitor.run, name)
-    if not found.model.is_file() or found.model.is_symlink():
-        raise NotThereError(f"{name}: has no model yet")
-    return FileResponse(found.model, media_type="application/octet-stream", filename=f"{found.path.name}.safetensors")
-
-
 @routes.get("/runs/{name}/report", responses={200: {"content": {"text/html": {}}}}, response_class=FileResponse)
 async def report(request: Request, name: RunName) -> FileResponse:
     """Return the report of `digitgan evaluate`, a page without scripts."""
