@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -240,9 +241,17 @@ def test_the_map_is_zoomed_and_two_places_are_morphed(page: Chrome, studio: Stud
     slide(page, "map-morph", 1)
     changes(page, "explore-picture", here)
     assert pixels(page, "explore-picture") == there
+    drawn()
+    address = page.current_url
+    page.get("about:blank")
+    page.get(address)  # the link has the pins and the view too
+    wait(page, lambda: by(page, "map-morph").is_enabled() and "4.0 wide" in by(page, "map-where").text)
+    wait(page, lambda: pixels(page, "explore-picture") == there)
+    slide(page, "map-morph", 0)
+    wait(page, lambda: pixels(page, "explore-picture") == here)
     direction = page.find_element(By.CSS_SELECTOR, '#explore-directions [data-direction="0"]')
     direction.send_keys(Keys.HOME)
-    changes(page, "explore-picture", there)
+    changes(page, "explore-picture", here)
 
 
 def test_a_drawn_seven_is_recognised_redrawn_and_written(page: Chrome, studio: Studio) -> None:
@@ -271,6 +280,11 @@ def test_a_drawn_seven_is_recognised_redrawn_and_written(page: Chrome, studio: S
     wait(page, lambda: by(page, "draw-label").text == "3")
     by(page, "draw-clear").click()
     assert by(page, "draw-label").text == "?"
+    by(page, "draw-canvas").click()
+    wait(page, lambda: "one dot is too little" in by(page, "draw-state").text)
+    models = [option.text for option in Select(by(page, "draw-model")).options]
+    assert "mnist" in models
+    assert "cifar10" not in models, "a drawing is grey"
 
 
 def test_the_lab_shows_a_training_and_lets_it_be_stepped(page: Chrome, studio: Studio) -> None:
@@ -300,6 +314,11 @@ def test_the_lab_shows_a_training_and_lets_it_be_stepped(page: Chrome, studio: S
     by(page, "lab-update").click()
     wait(page, lambda: learned() == "lab-discriminator")
     wait(page, lambda: told() != before)
+    number = r"(?:[+−]\d+\.\d)"
+    for tile in page.find_elements(By.CSS_SELECTOR, "#lab-fakes button, #lab-reals .tile"):  # before and after the update
+        assert re.fullmatch(rf"\d {number}\nwas {number}", tile.text), tile.text
+    assert re.search(rf"real {number} before, {number} now, fakes {number} before, {number} now", told()), told()
+    assert re.fullmatch(r"The chosen image: \d+ random numbers, and the label \d", by(page, "lab-input").text)
     by(page, "lab-update").click()
     wait(page, lambda: learned() == "lab-generator")
     page.find_element(By.CSS_SELECTOR, '[data-pace="slow"]').click()
@@ -315,9 +334,15 @@ def test_the_lab_shows_a_training_and_lets_it_be_stepped(page: Chrome, studio: S
     page.find_element(By.CSS_SELECTOR, '[data-pace="full"]').click()
     keep(page, "lab")
     violations = axe(page)
-    assert studio.post("/api/v1/runs/live/stop").status_code == 200
+    by(page, "lab-stop").click()
     wait(page, lambda: "stopped" in by(page, "lab-state").text)
+    assert not by(page, "lab-stop").is_displayed()
+    assert by(page, "lab-run").find_element(By.CSS_SELECTOR, ":checked").text == "live"
     assert violations == []
+    page.refresh()  # a run that has ended shows its last state
+    wait(page, by(page, "lab-game").is_displayed)
+    assert len(page.find_elements(By.CSS_SELECTOR, "#lab-fakes button")) == 12
+    assert not by(page, "lab-pace").is_displayed()
 
 
 def test_an_experiment_breaks_a_training_beside_a_healthy_one(page: Chrome, studio: Studio) -> None:
@@ -330,16 +355,41 @@ def test_an_experiment_breaks_a_training_beside_a_healthy_one(page: Chrome, stud
     wait(page, lambda: all(studio.get(f"/api/v1/runs/{name}").is_success for name in names.values()))
     go(page, studio, f"#break?experiment=high-learning-rate&healthy={names['healthy']}&broken={names['broken']}")
     wait(page, lambda: len(page.find_elements(By.CSS_SELECTOR, "#break-stage article")) == 2)
+    assert "Look for:" in by(page, "break-stage").text
     recipes = [(studio.runs / name / "recipe.toml").read_text() for name in (names["healthy"], names["broken"])]
     assert "generator_learning_rate = 0.04" in recipes[1]
     assert "generator_learning_rate = 0.04" not in recipes[0]
     for name in names.values():
         wait(page, lambda name=name: studio.get(f"/api/v1/runs/{name}").json()["phase"] in ("finished", "failed"), 180)
-    assert "Why:" in by(page, "break-stage").text
+    wait(page, lambda: "Why:" in by(page, "break-stage").text)  # the answer opens when both have ended
     wait(page, lambda: all("finished" in each.text for each in page.find_elements(By.CSS_SELECTOR, "#break-stage article")))
     assert len(page.find_elements(By.CSS_SELECTOR, "#break-stage img[src]")) == 2
     keep(page, "break")
     assert axe(page) == []
+
+
+def test_an_experiment_offers_to_stop_the_training_that_is_in_its_way(page: Chrome, studio: Studio) -> None:
+    options = {"data": "digits", "images": 10**6, "settings": tiny.SETTINGS, "name": "in-the-way"}
+    assert studio.post("/api/v1/runs", json=options).status_code == 201
+    wait(page, lambda: studio.get("/api/v1/runs/in-the-way").is_success)
+    go(page, studio, "#break")
+    wait(page, lambda: page.find_elements(By.CSS_SELECTOR, "#break-list article"))
+    page.find_element(By.CSS_SELECTOR, '[data-experiment="no-penalty"] button').click()
+    stop = wait(page, lambda: page.find_elements(By.CSS_SELECTOR, "#trouble button"))[0]
+    assert len(console(page)) == 1  # the browser reports the status of the refused request
+    assert stop.text == "Stop in-the-way, then run it"
+    stop.click()
+    wait(page, lambda: len(page.find_elements(By.CSS_SELECTOR, "#break-stage article")) == 2)
+    assert studio.get("/api/v1/runs/in-the-way").json()["phase"] == "stopped"
+    assert not by(page, "trouble").is_displayed()
+    both = page.find_element(By.XPATH, "//button[text()='Stop both']")
+    both.click()
+    wait(page, lambda: not both.is_displayed())
+
+    def phases() -> list[str]:
+        return [run["phase"] for run in studio.get("/api/v1/runs").json()["runs"] if "no-penalty" in run["name"]]
+
+    wait(page, lambda: phases() == ["stopped", "stopped"])
 
 
 def test_runs_are_cards_that_are_filtered_and_compared(page: Chrome, studio: Studio) -> None:
@@ -431,7 +481,7 @@ def test_the_slider_goes_through_a_run_and_two_stand_side_by_side(page: Chrome, 
     assert all(chart.find_elements(By.TAG_NAME, "canvas") for chart in shown)
     shown[0].find_element(By.CSS_SELECTOR, "input[type=checkbox]").click()  # a logarithmic axis
     assert article.find_elements(By.CSS_SELECTOR, ".remark")
-    assert f"finished, {EARLIER:,} of {EARLIER:,} images" in article.text
+    assert f"finished, {EARLIER:,} images" in article.text
 
 
 def test_a_run_is_started_watched_and_stopped(page: Chrome, studio: Studio) -> None:
@@ -544,6 +594,7 @@ def test_it_is_readable_at_every_width_and_in_the_dark(
     )
     try:
         go(page, studio, place)
+        page.execute_script("for (const image of document.images) image.loading = 'eager'")  # those below the window too
         wait(page, lambda: page.execute_script("return [...document.images].every((image) => image.complete)"))
         assert page.execute_script("return document.documentElement.scrollWidth") <= width
         assert axe(page) == []

@@ -36,6 +36,7 @@ from digitgan.recipes import BLANK, Recipe, from_toml, to_toml
 MODEL_FORMAT = "digitgan-model"
 MODEL_FORMAT_VERSION = 1
 
+MAX_HEADER_BYTES = 1 << 24
 MAX_MODEL_BYTES = 1 << 30
 """Largest size of a model file, written or read: 1 GiB, or 268 million parameters in float32."""
 
@@ -246,6 +247,17 @@ def load_model(path: Path) -> Model:
     if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
         raise ModelFileError(f"{path}: some weights are not finite, because the training diverged; use another model")
     return Model(generator.eval(), recipe, tuple(names), card)
+
+
+def read_spec(path: Path) -> ImageSpec | None:
+    """Return the image shape and the number of classes of a model file without reading its weights; None if it is damaged."""
+    try:
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            header = file.read(min(length, MAX_HEADER_BYTES))
+        return ImageSpec(**json.loads(json.loads(header)["__metadata__"]["form"]))
+    except (OSError, struct.error, ValueError, KeyError, TypeError, RecursionError):
+        return None
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:

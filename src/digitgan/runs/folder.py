@@ -1,8 +1,8 @@
 """The layout of a run folder.
 
 All runs: recipe.toml, run.json, history.jsonl, previews/00012800.png …, checkpoints/…, snapshots/00012800.safetensors …,
-model.safetensors, losses.png, training.gif. With --evaluate-every: scores.jsonl, best.safetensors. After `digitgan evaluate`:
-report.json, report.html.
+model.safetensors, losses.png, training.gif, lab/snapshot.npz. With --evaluate-every: scores.jsonl, best.safetensors. After
+`digitgan evaluate`: report.json, report.html.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The folder `lab` of a run, through which a viewer looks into its training and sets its pace.
 
 The viewer, another process, writes `pace.json` and touches it while it looks. The training writes `snapshot.npz` while somebody
-looks. A viewer that ends without a word is noticed by the age of `pace.json`, so that no training waits for it.
+looks and at its end. A viewer that ends without a word is noticed by the age of `pace.json`, so that no training waits for it.
 """
 
 from __future__ import annotations
@@ -81,6 +81,11 @@ class LabFolder:
             return pace if sound and all(isinstance(count, int) for count in (pace.updates, pace.steps)) else None
         except (OSError, ValueError, TypeError):
             return None
+
+    def make(self) -> None:
+        """Make the folder, unless the run has been removed."""
+        if self.path.parent.is_dir():
+            self.path.mkdir(exist_ok=True)
 
     def write_pace(self, pace: Pace) -> None:
         """Request a pace."""

@@ -7,13 +7,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, final
 
+IMAGES: Final = 70_000
+"""Length of each training of an experiment: about a minute on one core each. The guard sees mode collapse from 64,000 on."""
+
+COMMON_SETTINGS: Final = ("training.previews=40", "training.checkpoints=4")
+"""Changes to both recipes of an experiment: more previews, by which the guard notices mode collapse."""
+
 
 @final
 @dataclass(frozen=True)
 class Experiment:
     """A change to a healthy training, `fast` on MNIST, that makes it fail or shows what the changed part is for.
 
-    `benchmarks/experiments.py` measures the results that the texts state.
+    `benchmarks/experiments.py` measures the results that the texts state, over seeds.
 
     Attributes:
         name: name of the experiment, for addresses and run folders.
@@ -36,8 +42,8 @@ class Experiment:
 
 _ALL: Final = (
     Experiment(
-        "label-whispers",
-        "The label whispers",
+        "weak-label",
+        "A label with little weight",
         "In the first quarter of the run, look down each column: is each image the digit that the column asks for?",
         "The strokes look like handwriting early, but many are another digit. The right digits come much later.",
         "The label is a small number beside large ones, so both networks first learn to do without it.",
@@ -51,8 +57,8 @@ _ALL: Final = (
         ),
     ),
     Experiment(
-        "adam-remembers",
-        "Adam remembers too long",
+        "long-averages",
+        "Adam with averages over a thousand steps",
         "Watch the images of the same latents: do they differ, and do they settle?",
         "The digits keep changing shape together, and those of one class look alike.",
         "Adam averages gradients over a thousand steps, but the opponent of a thousand steps ago no longer exists.",

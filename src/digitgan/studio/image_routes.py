@@ -110,11 +110,11 @@ Position = Annotated[LatentPosition, Depends(_position)]
 
 @routes.get("/models")
 async def models(request: Request) -> list[dict[str, Any]]:
-    """List the available models: the shipped models, then those of the runs."""
+    """List the available models: the shipped models, then those of the runs. `channels` is null if a file is damaged."""
     services = services_of(request)
 
     def list_models() -> list[dict[str, Any]]:
-        return [{"name": name} for name in services.model_cache.names()]
+        return [{"name": name, "channels": services.model_cache.channels(name)} for name in services.model_cache.names()]
 
     return await asyncio.to_thread(list_models)
 

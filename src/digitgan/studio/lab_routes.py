@@ -21,19 +21,13 @@ from digitgan.options import arguments_of
 from digitgan.runs import RunFolder, is_locked
 from digitgan.runs.lab import MAX_WAIT, SECONDS_ALIVE, Pace
 from digitgan.studio.errors import ERROR_RESPONSES, BusyError, NotThereError, StateError, known_parameters_only
-from digitgan.studio.experiments import EXPERIMENTS
+from digitgan.studio.experiments import COMMON_SETTINGS, EXPERIMENTS, IMAGES
 from digitgan.studio.new_runs import NewRun, data_sources, options_of
 from digitgan.studio.pixels import as_json
 from digitgan.studio.run_monitor import MAX_WATCHERS
 from digitgan.studio.services import Services, services_of
 
 routes = APIRouter(prefix="/api/v1", tags=["lab"], responses=ERROR_RESPONSES, dependencies=[Depends(known_parameters_only)])
-
-EXPERIMENT_IMAGES: Final = 70_000
-"""Length of each training of an experiment: about a minute on one core each. The guard sees mode collapse from 64,000 on."""
-
-EXPERIMENT_SETTINGS: Final = ("training.previews=40", "training.checkpoints=4")
-"""Changes to both recipes of an experiment: more previews, by which the guard notices mode collapse."""
 
 BETWEEN_LOOKS: Final = 0.1
 """Interval at which a stream looks for a new snapshot, in seconds."""
@@ -43,6 +37,9 @@ _PACES: Final = threading.Lock()
 
 MIDDLE: Final = 128
 """The level of a gradient of zero in its picture."""
+
+MAX_LATENT: Final = 64
+"""Number of coordinates of a latent that are sent."""
 
 RunName = Annotated[str, Path(max_length=100, description="name of the run folder")]
 
@@ -75,7 +72,7 @@ class NewExperiment(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     data: str = Field(DEFAULT_SOURCE, max_length=200, description="name of an image set; GET /api/v1/recipes lists them")
-    images: int = Field(EXPERIMENT_IMAGES, ge=100, le=10**7, description="length of each training, in images seen")
+    images: int = Field(IMAGES, ge=100, le=10**7, description="length of each training, in images seen")
     seed: int = Field(0, ge=0, lt=2**63, description="seed of both trainings")
     settings: list[str] = Field(default_factory=list, max_length=50, description="changes to both recipes")
 
@@ -98,7 +95,7 @@ async def experiment(
         both = {"recipe": chosen.recipe, **new.model_dump()}
         arguments = []
         for changes in ((), chosen.settings):
-            settings = [*EXPERIMENT_SETTINGS, *new.settings, *changes]
+            settings = [*COMMON_SETTINGS, *new.settings, *changes]
             arguments.append(arguments_of(options_of(NewRun.model_validate({**both, "settings": settings}))))
         return services.process_manager.start_pair(f"experiment-{name}", ("healthy", "broken"), arguments)
 
@@ -214,6 +211,10 @@ def _snapshot(run: RunFolder) -> str | None:
         }
         if (gradient := arrays.get(f"{name}_gradient")) is not None:
             told[name]["gradient"] = as_json(_levels(gradient))
+        if (earlier := arrays.get(f"{name}_earlier_scores")) is not None:
+            told[name]["earlier_scores"] = _rounded(earlier)
+        if (latents := arrays.get(f"{name}_latents")) is not None:
+            told[name]["latents"] = latents[:, :MAX_LATENT].round(2).tolist()
     return json.dumps(told)
 
 

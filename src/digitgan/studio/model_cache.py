@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 from collections import OrderedDict
@@ -10,7 +11,7 @@ from typing import Any, Final, final
 
 from digitgan.device import choose_device
 from digitgan.errors import DigitganError, nearest
-from digitgan.model.file import Model, load_model
+from digitgan.model.file import Model, load_model, read_spec
 from digitgan.model.registry import find_model, shipped_models
 from digitgan.runs import RunFolder
 from digitgan.studio.errors import NotThereError
@@ -85,6 +86,13 @@ class ModelCache:
             return find_model(f"{self.runs / run}{at}{number}")
         except DigitganError as problem:
             raise NotThereError(str(problem)) from problem
+
+    def channels(self, name: str) -> int | None:
+        """Return the number of channels of a model's images, 1 or 3; None if its file is damaged or was removed."""
+        with contextlib.suppress(NotThereError):
+            spec = read_spec(self.path(name))
+            return None if spec is None else spec.channels
+        return None
 
     def cached(self, name: str) -> Model | None:
         """Return a shipped model if it is already loaded, else None. The call never waits for a file or a lock."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Final, final
@@ -211,7 +212,15 @@ def _alarms(record: dict[str, Any]) -> list[str]:
     told = [alarm["alarm"] for alarm in _rollbacks(record) if isinstance(alarm, dict) and isinstance(alarm.get("alarm"), str)]
     diagnosis, warnings = record.get("diagnosis"), record.get("warnings")
     told += [each for each in (warnings if isinstance(warnings, list) else []) if isinstance(each, str)]
-    return [*told, *([diagnosis] if isinstance(diagnosis, str) and diagnosis not in told else [])]
+    return _without_repeats([*told, *([diagnosis] if isinstance(diagnosis, str) and diagnosis not in told else [])])
+
+
+def _without_repeats(messages: list[str]) -> list[str]:
+    """Return the last of those messages that differ in their numbers alone, with the number of them."""
+    kinds: dict[str, list[str]] = {}
+    for message in messages:
+        kinds.setdefault(re.sub(r"[\d.,%]+", "", message), []).append(message)
+    return [same[-1] if len(same) == 1 else f"{same[-1]} This happened {len(same)} times." for same in kinds.values()]
 
 
 def _rollbacks(record: dict[str, Any]) -> list[Any]:

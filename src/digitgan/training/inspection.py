@@ -32,12 +32,14 @@ class ScoredImages:
         scores: logits (n,); higher means more real.
         gradient: int8 (n, height, width[, channels]): the gradient of the score with respect to the pixels, each image scaled
             to [-127, 127]. A positive value means that a brighter pixel would raise the score. None for real images.
+        latents: float32 (n, latent), from which fakes were generated. None for real images.
     """
 
     images: Picture
     labels: npt.NDArray[np.int64]
     scores: Scores
     gradient: npt.NDArray[np.int8] | None = None
+    latents: npt.NDArray[np.float32] | None = None
 
 
 @final
@@ -91,10 +93,17 @@ def inspect(
         gradient, _ = _gradient(trainer, discriminator, fakes[:few], labels[:few])
         fixed_gradient, fixed_scores = _gradient(trainer, discriminator, fixed_fakes, fixed[1])
     real_scores, fake_scores = _array(real.logits), _array(fake.logits)
+    latents, fixed_latents = (_array(z[:, : generator.latent]) for z in (noise.z[:few], fixed[0]))
     return Inspection(
         ScoredImages(from_network(pixels[:few]), _labels(batch.labels[:few]), real_scores[:few]),
-        ScoredImages(from_network(fakes[:few]), _labels(labels[:few]), fake_scores[:few], gradient),
-        ScoredImages(from_network(fixed_fakes), _labels(fixed[1]), fixed_scores, fixed_gradient),
+        ScoredImages(
+            from_network(fakes[:few]),
+            _labels(labels[:few]),
+            fake_scores[:few],
+            gradient,
+            latents,
+        ),
+        ScoredImages(from_network(fixed_fakes), _labels(fixed[1]), fixed_scores, fixed_gradient, fixed_latents),
         real_scores,
         fake_scores,
     )
@@ -112,8 +121,8 @@ def _gradient(
     return (scaled[..., 0] if scaled.shape[-1] == 1 else scaled), _array(scored.logits)
 
 
-def _array(scores: Tensor) -> Scores:
-    values: Scores = scores.detach().float().cpu().numpy()
+def _array(tensor: Tensor) -> Scores:
+    values: Scores = tensor.detach().float().cpu().numpy()
     return values
 
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -59,10 +60,24 @@ def test_a_look_changes_nothing_of_the_training(new_plan: NewPlan, monkeypatch: 
     assert_same(seen.run, plain.run)
 
 
-def test_without_a_viewer_nothing_is_written(new_plan: NewPlan) -> None:
+def test_without_a_viewer_only_the_state_at_the_end_is_written(new_plan: NewPlan, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = []
+    write = LabFolder.write_snapshot
+    monkeypatch.setattr(LabFolder, "write_snapshot", lambda *given: (written.append(given[2]["images_seen"]), write(*given)))
     plan = new_plan()
     execute(plan)
-    assert not plan.run.lab.path.exists()
+    assert written == [plan.recipe.training.images]
+    assert [path.name for path in plan.run.lab.path.iterdir()] == ["snapshot.npz"]
+    arrays, facts = snapshot_of(plan.run.lab)
+    assert (facts["updated"], facts["paired"]) == ("", plan.recipe.loss.name == "relativistic")
+    assert arrays["fake_latents"].shape == (12, plan.recipe.generator.latent)
+    assert "fake_earlier_scores" not in arrays
+
+
+def snapshot_of(folder: LabFolder) -> tuple[dict[str, Any], dict[str, Any]]:
+    found = folder.read_snapshot()
+    assert found is not None
+    return found
 
 
 class Viewer:
@@ -103,7 +118,17 @@ def test_a_paused_training_goes_on_by_halves_and_whole_steps(new_plan: NewPlan) 
     try:
         step, updated, score = viewer.wait_for(lambda: viewer.state()[0] >= 1)
         assert (step, updated) == (1, "generator")
-        places = [viewer.next(updates=1) for _ in range(4)]
+        places, seen = [], []
+        for _ in range(4):
+            places.append(viewer.next(updates=1))
+            seen.append(snapshot_of(viewer.folder)[0])
+        for discriminator, generator in (seen[:2], seen[2:]):
+            for arrays in (discriminator, generator):
+                assert (arrays["fake_earlier_scores"] != arrays["fake_scores"]).all()
+            assert (discriminator["real_earlier_scores"] != discriminator["real_scores"]).all()
+            for kind in ("real", "fake"):  # the images of a step are scored before it, between its updates, and after it
+                np.testing.assert_array_equal(generator[f"{kind}_earlier_scores"], discriminator[f"{kind}_scores"])
+            np.testing.assert_array_equal(generator["real_earlier_scores"], generator["real_scores"])
         assert [place[:2] for place in places] == [
             (2, "discriminator"),
             (2, "generator"),

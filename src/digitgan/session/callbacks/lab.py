@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final, final
 
 import numpy as np
@@ -17,8 +18,8 @@ from digitgan.runs import RunFolder
 from digitgan.runs.lab import Pace
 from digitgan.session.callbacks.base import Callback
 from digitgan.session.callbacks.guard import Guard
-from digitgan.training import Control, Event, NoiseSource, Stepped, Trainer
-from digitgan.training.inspection import Inspection, inspect
+from digitgan.training import Control, Ended, Event, NoiseSource, Stepped, Trainer
+from digitgan.training.inspection import Inspection, Scores, inspect
 
 MAX_SHARE: Final = 0.02
 """Share of the time that the snapshots of a training at full pace take at most."""
@@ -50,7 +51,7 @@ Updated = str
 
 @final
 class Lab(Callback):
-    """A callback that writes snapshots of the training while somebody looks, and waits as the viewer requests.
+    """A callback that writes snapshots of the training while somebody looks and at its end, and waits as the viewer requests.
 
     Args:
         run: the run.
@@ -94,9 +95,13 @@ class Lab(Callback):
         self._first_snapshot = self._seconds_spent = 0.0
         self._to_the_end = False  # whether the present step runs to its end without a wait
         self._terms: dict[str, Tensor] = {}
+        self._earlier: tuple[int, Scores, Scores] | None = None  # where a step begins, and earlier scores of its images
 
     def on_event(self, event: Event) -> None:
-        """After a step: write a snapshot if one is due, and wait if the viewer requests it."""
+        """After a step: write a snapshot if one is due, and wait if the viewer requests it. At the end: write the last one."""
+        if isinstance(event, Ended) and self.trainer.images_seen > 0:
+            self.folder.make()
+            self._snapshot(self._last_step(), "")
         if not isinstance(event, Stepped):
             return
         self._terms = event.report.terms
@@ -113,10 +118,14 @@ class Lab(Callback):
         elif waits:
             self._wait(pace, self._learned())
         elif now >= self._next_snapshot:
-            self._snapshot(self.trainer.images_seen - self.noise_source.batch_size, "")
+            self._snapshot(self._last_step(), "")
             ended = time.monotonic()
             self._seconds_spent += ended - now
             self._next_snapshot = ended + max(LEAST_SECONDS, (ended - now) / MAX_SHARE)
+
+    def _last_step(self) -> int:
+        """Return the number of images seen at which the last whole step began."""
+        return max(0, self.trainer.images_seen - self.noise_source.batch_size)
 
     def _learned(self) -> Updated:
         """Return which networks the step that has just ended updated last."""
@@ -133,8 +142,8 @@ class Lab(Callback):
 
     def _wait(self, pace: Pace, updated: Updated, *, within_step: bool = False) -> None:
         """Show the state after an update; return when the next one is due."""
-        seen = self.trainer.images_seen
-        self._snapshot(seen if within_step else seen - self.noise_source.batch_size, updated, within_step=within_step)
+        began = self.trainer.images_seen if within_step else self._last_step()
+        self._snapshot(began, updated, within_step=within_step)
         if pace.name == "paused" and (self._answered.name != "paused" or self._answered.updates > pace.updates):
             self._answered = pace  # requests of an earlier viewer do not count
         started = time.monotonic()
@@ -148,6 +157,8 @@ class Lab(Callback):
             now = self.folder.read_pace()
         if now is None or now.name != "paused":
             self._answered = Pace()
+        if now is not None and now.name != "full" and not within_step and not self.control.stop_requested:
+            self._score_next_step()
         self.on_waited()
 
     def _is_due(self, pace: Pace) -> bool:
@@ -161,27 +172,50 @@ class Lab(Callback):
             return True
         return False
 
+    def _score_next_step(self) -> None:
+        """Remember the scores of the next step's images before it, so that its snapshots tell what each update changed."""
+        at = self.trainer.images_seen
+        if at < self.trainer.recipe.training.images:
+            with self._without_ending_the_training():
+                self._inspect(at)
+
     def _snapshot(self, step_begins_at: int, updated: Updated, *, within_step: bool = False) -> None:
-        """Write a snapshot with the images of the step that began at a number of images seen; never end the training."""
-        try:
+        """Write a snapshot with the images of the step that began at a number of images seen."""
+        with self._without_ending_the_training():
             self._write_snapshot(step_begins_at, updated, within_step)
-        except (OutputError, OSError, MemoryError, RuntimeError) as problem:  # a full disk, or no memory for the copies
+
+    @contextlib.contextmanager
+    def _without_ending_the_training(self) -> Iterator[None]:
+        """Go on without snapshots for a while after a full disk, or if there is no memory for the copies."""
+        try:
+            yield
+        except (OutputError, OSError, MemoryError, RuntimeError) as problem:
             if isinstance(problem, RuntimeError) and not is_out_of_memory(problem):
                 raise
             self._next_snapshot = time.monotonic() + BACK_OFF_SECONDS
 
-    def _write_snapshot(self, step_begins_at: int, updated: Updated, within_step: bool) -> None:
-        trainer, at = self.trainer, max(0, step_begins_at)
-        batch, noise = self.batches.at(at), self.noise_source.at(at, trainer.attempts)
+    def _inspect(self, at: int) -> tuple[Inspection, dict[str, Scores]]:
+        """Inspect the step that begins at a number of images seen, and return the earlier scores of the same images too."""
+        batch, noise = self.batches.at(at), self.noise_source.at(at, self.trainer.attempts)
+        found = inspect(self.trainer, batch, noise, self.fixed, shown=SHOWN, scored=SCORED)
+        earlier = {}
+        if self._earlier is not None and self._earlier[0] == at:
+            earlier = {"real_earlier_scores": self._earlier[1], "fake_earlier_scores": self._earlier[2]}
+        self._earlier = (at, found.real_scores, found.fake_scores)
+        return found, earlier
+
+    def _write_snapshot(self, at: int, updated: Updated, within_step: bool) -> None:
+        trainer = self.trainer
         self._first_snapshot = self._first_snapshot or time.monotonic()
         looked = time.monotonic() - self._first_snapshot
-        found = inspect(trainer, batch, noise, self.fixed, shown=SHOWN, scored=SCORED)
+        found, earlier = self._inspect(at)
         facts = {
             "images_seen": trainer.images_seen,
             "images": trainer.recipe.training.images,
             "step": trainer.steps_done + within_step,
             "updated": updated,
             "halves": trainer.recipe.updates.order != "simultaneous",
+            "paired": trainer.objective.loss.paired,
             "may_wait": self.may_wait,
             "class_names": list(self.class_names),
             "conditional": trainer.recipe.conditional,
@@ -189,16 +223,17 @@ class Lab(Callback):
             "terms": {name: _number(value) for name, value in self._terms.items()},
             "variety": {name: round(share, 3) for name, share in self.guard.class_varieties.items()},
         }
-        if self.folder.pace.is_file():  # the run may have been removed meanwhile
-            self.folder.write_snapshot(_arrays(found), facts)
+        if self.folder.path.is_dir():  # the run may have been removed meanwhile
+            self.folder.write_snapshot(_arrays(found) | (earlier if updated else {}), facts)
 
 
 def _arrays(found: Inspection) -> dict[str, npt.NDArray[Any]]:
     arrays: dict[str, npt.NDArray[Any]] = {"real_scores": found.real_scores, "fake_scores": found.fake_scores}
     for name, part in (("real", found.real), ("fake", found.fake), ("fixed", found.fixed)):
         arrays |= {f"{name}_images": part.images, f"{name}_labels": part.labels, f"{name}_shown_scores": part.scores}
-        if part.gradient is not None:
-            arrays[f"{name}_gradient"] = part.gradient
+        for what, values in (("gradient", part.gradient), ("latents", part.latents)):
+            if values is not None:
+                arrays[f"{name}_{what}"] = values
     return {name: np.ascontiguousarray(values) for name, values in arrays.items()}
 
 

@@ -1,4 +1,4 @@
-// Requests to the server. An error response is thrown as an Error with the message of the server.
+// Requests to the server. An error response is thrown as an Error with the message of the server, and its HTTP status.
 
 const ROOT = "api/v1/";
 
@@ -17,7 +17,7 @@ async function answer(response) {
   try {
     words = (await response.json()).error ?? words;
   } catch { /* not JSON: use the status */ }
-  throw new Error(words);
+  throw Object.assign(new Error(words), { status: response.status });
 }
 
 export async function get(path, values) {

@@ -1,4 +1,4 @@
-// The Break it section: experiments that change one thing, each beside a healthy training with the same seed.
+// The Break it section: experiments that change one part of a training, each beside a healthy training with the same seed.
 
 import { address, get, post } from "./api.js";
 import { byId, count, make, remember, tell } from "./dom.js";
@@ -28,7 +28,10 @@ class Stage { // one of the two trainings
     if (facts) {
       this.state.textContent = sentence(facts);
       const alarms = (facts.alarms ?? []).map((text) => make("p", { class: "remark warning" }, make("strong", { text: "The guard" }), text));
-      if (alarms.length !== this.alarms.children.length) this.alarms.replaceChildren(...alarms);
+      const words = JSON.stringify(facts.alarms);
+      if (words !== this.words) this.alarms.replaceChildren(...alarms); // screen readers announce replaced text again
+      this.words = words;
+      this.changed?.();
     }
     const latest = previews.at(-1);
     if (latest !== undefined && latest !== this.latest) {
@@ -63,9 +66,42 @@ async function begin(experiment, button) {
     await stage(experiment, healthy, broken);
     if (!byId("break-stage").hidden) byId("break-stage").scrollIntoView({ block: "start" });
   } catch (problem) {
-    tell(problem.message);
+    const running = problem.status === 429 ? await trainings() : [];
+    tell(problem.message, ...(running.length ? [stopper(running, () => begin(experiment, button))] : []));
   }
   button.disabled = false;
+}
+
+// The trainings that this page may stop.
+async function trainings(among = null) {
+  const { runs } = await get("runs");
+  const names = runs.filter(({ phase }) => ["training", "paused"].includes(phase)).map(({ name }) => name);
+  return among ? names.filter((name) => among.includes(name)) : names;
+}
+
+// Returns a button that stops trainings, and then goes on.
+function stopper(names, goOn) {
+  const button = make("button", { type: "button", text: `Stop ${names.join(" and ")}, then run it` });
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    try {
+      await stopAll(names);
+      await goOn();
+    } catch (problem) {
+      tell(problem.message);
+    }
+  });
+  return make("span", { class: "buttons below" }, button);
+}
+
+async function stopAll(names) { // and wait until they have ended, with a checkpoint
+  const paths = names.map((name) => `runs/${encodeURIComponent(name)}`);
+  await Promise.all(paths.map((path) => post(`${path}/stop`)));
+  for (let wait = 0; wait < 300; wait += 1) {
+    const states = await Promise.all(paths.map((path) => get(path)));
+    if (!states.some(({ started_here: running }) => running)) return;
+    await new Promise((resolve) => { setTimeout(resolve, 200); });
+  }
 }
 
 async function stage(experiment, healthy, broken) {
@@ -82,11 +118,28 @@ async function stage(experiment, healthy, broken) {
   if (number !== wanted) return;
   last = { experiment: experiment.name, healthy, broken };
   stages = [new Stage(healthy, "Healthy"), new Stage(broken, experiment.title)];
-  const told = make("div", { class: "panel" }, make("h3", { text: experiment.title }),
-    make("p", {}, make("strong", { text: "Look for: " }), experiment.look_for), make("p", {}, make("strong", { text: "What happens: " }), experiment.happens),
+  const answer = make("details", {}, make("summary", { text: "What happens, and why" }),
+    make("p", { class: "below" }, make("strong", { text: "What happens: " }), experiment.happens),
     make("p", {}, make("strong", { text: "Why: " }), experiment.why), make("p", { class: "aside", text: `Changed: ${experiment.settings.join(", ")}` }));
+  const stop = make("button", { type: "button", text: "Stop both" });
+  stop.addEventListener("click", async () => {
+    stop.disabled = true;
+    await stopAll(await trainings([healthy, broken])).catch((problem) => tell(problem.message));
+    stop.disabled = false;
+  });
+  const told = make("div", { class: "panel" }, make("h3", { text: experiment.title }),
+    make("p", {}, make("strong", { text: "Look for: " }), experiment.look_for), answer, make("p", { class: "buttons below" }, stop));
+  const goOn = () => { // the answer opens when both trainings have ended: until then, the visitor can look for it
+    const phases = stages.map(({ follower }) => follower.facts?.phase);
+    stop.parentElement.hidden = !phases.some((phase) => ["training", "paused"].includes(phase));
+    if (phases.every((phase) => phase && !["starting", "training", "ending", "paused"].includes(phase)) && !answer.dataset.opened) {
+      answer.open = true;
+      answer.dataset.opened = "yes";
+    }
+  };
+  for (const each of stages) each.changed = goOn;
   byId("break-stage").replaceChildren(told, make("div", { class: "grid" }, ...stages.map(({ element }) => element)));
-  byId("break-stage").hidden = false;
+  byId("break-stage").hidden = byId("break-more").hidden = false;
   for (const each of stages) each.draw();
   remember("break", { experiment: experiment.name, healthy, broken });
 }

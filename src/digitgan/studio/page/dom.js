@@ -20,10 +20,11 @@ export function remember(room, values) {
 
 export const byId = (id) => document.getElementById(id);
 
-export function tell(words) {
+// Shows a message above the section, with buttons that help; null removes it.
+export function tell(words, ...buttons) {
   const trouble = byId("trouble");
   trouble.hidden = !words;
-  trouble.textContent = words ?? "";
+  trouble.replaceChildren(words ?? "", ...buttons);
 }
 
 export function options(select, values, chosen) {

@@ -16,6 +16,7 @@ let last = null; // the point where the pen is; null if it is up
 let timer = null;
 let busy = false;
 let version = 0; // counts the drawings that were begun: an answer to an earlier one is dropped
+let length = 0; // of the strokes, in pixels of the canvas
 let again = false; // whether the drawing changed while a request was under way
 
 function clear() {
@@ -24,6 +25,8 @@ function clear() {
   pen.fillStyle = "#000";
   pen.fillRect(0, 0, canvas.width, canvas.height);
   byId("draw-label").textContent = "?";
+  byId("draw-state").textContent = "";
+  length = 0;
   for (const id of ["draw-chances", "draw-every"]) byId(id).replaceChildren();
   for (const id of ["draw-placed", "draw-redrawn"]) byId(id).width = byId(id).height = 1;
   byId("draw-error").textContent = "";
@@ -52,6 +55,7 @@ function stroke(to) {
   pen.moveTo(last.x, last.y);
   pen.lineTo(to.x + 0.01, to.y);
   pen.stroke();
+  length += Math.hypot(to.x - last.x, to.y - last.y);
   last = to;
   clearTimeout(timer);
   timer = setTimeout(ask, PAUSE);
@@ -81,6 +85,11 @@ function levels() { // the drawing in grey, reduced by the browser
 }
 
 async function ask() {
+  if (length < PEN) { // a mere dot
+    byId("draw-state").textContent = "Go on drawing: one dot is too little to be recognised.";
+    return;
+  }
+  byId("draw-state").textContent = "Recognising it, and searching for the image of the generator that comes closest …";
   if (busy) {
     again = true;
     return;
@@ -94,6 +103,7 @@ async function ask() {
       if (begun === version) answer(found);
       tell(null);
     } catch (problem) {
+      byId("draw-state").textContent = "";
       tell(problem.message);
     }
   } while (again);
@@ -105,6 +115,7 @@ function answer(found) {
   for (const caption of byId("draw").querySelectorAll("figcaption")) caption.hidden = false;
   const names = found.class_names;
   byId("draw-label").textContent = names[found.label];
+  byId("draw-state").textContent = "";
   byId("draw-chances").replaceChildren(...found.probabilities.flatMap((chance, label) => [
     make("span", { text: names[label] }),
     make("meter", { min: 0, max: 1, value: chance, "aria-label": `probability of ${names[label]}`, text: `${Math.round(100 * chance)} %` }),
@@ -128,6 +139,7 @@ async function example(name) { // for visitors without a pointer
   begin();
   pen.imageSmoothingEnabled = true;
   pen.drawImage(image, 0, 0, canvas.width, canvas.height);
+  length = Infinity; // an example counts as drawn
   await ask();
 }
 
@@ -149,7 +161,7 @@ byId("draw-form").addEventListener("submit", (event) => event.preventDefault());
 let entered = false;
 
 export async function enter(values) {
-  const models = await get("models");
+  const models = (await get("models")).filter(({ channels }) => channels !== 3); // a drawing is grey
   const chosen = chooseModel(byId("draw-model"), models, values.model, model);
   if (!entered || chosen !== model) await take(chosen); // the drawing stays when the visitor comes back
   entered = true;

@@ -31,6 +31,23 @@ function classes() {
   return { first: names[state.first], second: between ? names[state.second] : "", share: between ? state.share : 0 };
 }
 
+function note() { // the state, in the address
+  const { model, seed, code, first, second, share } = state;
+  const pin = (name) => (pins[name] ? [pins[name][0], pins[name][1], ...pins[name][2]].map(round).join(",") : "");
+  remember("explore", { model, seed, code, first, second, share, x: round(state.x), y: round(state.y), further: state.further.map(round).join(","),
+    a: pin("a"), b: pin("b"), view: [view.x, view.y, view.width].map(round).join(",") });
+}
+
+function recall(values) { // pins and view of an address; what is damaged is left out
+  const numbers = (text) => (text ?? "").split(",").map(Number);
+  for (const name of ["a", "b"]) {
+    const [x, y, ...further] = numbers(values[name]);
+    if (values[name] && [x, y, ...further].every(Number.isFinite) && further.length === state.further.length) pins[name] = [within(x), within(y), further.map(within)];
+  }
+  const [x, y, width] = numbers(values.view);
+  if ([x, y, width].every(Number.isFinite) && width > 0) Object.assign(view, { x, y, width });
+}
+
 function show() {
   if (!known) return; // the model is not loaded yet
   const place = { ...latent(), x: round(state.x), y: round(state.y), further: state.further.map(round).join(",") };
@@ -41,8 +58,7 @@ function show() {
   byId("explore-caption").textContent = what;
   byId("explore-share").disabled = !second;
   movePins();
-  const { model, seed, code } = state;
-  remember("explore", { model, seed, code, first: state.first, second: state.second, share: state.share, x: round(state.x), y: round(state.y), further: state.further.map(round).join(",") });
+  note();
   if (byId("explore-nearest").closest(".panel").hidden) return;
   if (!byId("explore-copies").textContent) byId("explore-copies").textContent = "Searching the training images …";
   clearTimeout(nearestTimer);
@@ -63,6 +79,7 @@ async function drawMap() {
   }
   mapBusy = true;
   map.dataset.settled = "no";
+  note();
   do {
     mapWanted = false;
     clampView();
@@ -214,6 +231,7 @@ function zoom(factor, again = true, around = { x: state.x, y: state.y }) {
 function setPin(name) {
   pins[name] = [state.x, state.y, [...state.further]];
   movePins();
+  note();
 }
 
 function morph(share) {
@@ -343,6 +361,7 @@ export async function enter(values) {
   await begin();
   if (values.x !== undefined) {
     if (values.further) state.further = values.further.split(",").map((each) => within(Number(each) || 0));
+    recall(values);
     go(Number(values.x) || 0, Number(values.y) || 0);
     showDirections();
     drawMap();

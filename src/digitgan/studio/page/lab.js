@@ -50,14 +50,16 @@ function showGame(snapshot) {
   for (const [key, what] of [["fakes", "fake"], ["reals", "real"]]) {
     const set = sets[key];
     showTiles(byId(`lab-${key}`), order(set.scores).map(({ score, at }) => {
-      const text = `${name(set.labels[at])} ${signed(score)}`.trim();
-      return { images: set.unpacked, at, text, label: `${text}, ${what}`, pressed: chosen.set === key && chosen.at === at };
+      const now = `${name(set.labels[at])} ${signed(score)}`.trim();
+      const before = set.earlier_scores ? `was ${signed(set.earlier_scores[at])}` : "";
+      return { images: set.unpacked, at, text: before ? `${now}\n${before}` : now, label: [now, before, what].filter(Boolean).join(", "), pressed: chosen.set === key && chosen.at === at };
     }), TILE, key === "fakes" ? (at) => choose("fakes", at) : null);
   }
   const finite = (scores) => scores.filter((score) => score !== null);
   const [real, fake] = [finite(snapshot.real_scores), finite(snapshot.fake_scores)];
   if (real.length && fake.length) histogram.show(real, fake);
-  byId("lab-overlap").textContent = real.length && fake.length ? overlap(real, fake) : "The scores are not numbers any more: the training has diverged.";
+  byId("lab-overlap").textContent = real.length && fake.length ? overlap(snapshot, real, fake) : "The scores are not numbers any more: the training has diverged.";
+  byId("lab-zero").hidden = !snapshot.paired;
   for (const element of document.querySelectorAll("#lab-game [data-term]")) {
     const value = snapshot.terms[element.dataset.term];
     if (value !== undefined) element.textContent = value === null ? "not a number" : value.toFixed(3);
@@ -74,14 +76,19 @@ function showGame(snapshot) {
   byId("lab-update").hidden = !snapshot.halves;
 }
 
-function overlap(real, fake) {
+function overlap(snapshot, real, fake) {
   let best = 0;
   for (const limit of [...real, ...fake]) {
     const right = real.filter((score) => score >= limit).length + fake.filter((score) => score < limit).length;
     best = Math.max(best, right / (real.length + fake.length));
   }
   const told = best > 0.95 ? "The scores differ: the discriminator tells fakes and real images apart." : best < 0.65 ? "The scores overlap: the discriminator can hardly tell fakes from real images." : "The scores overlap in part.";
-  return `${told} One threshold separates ${Math.round(100 * best)} % of the images correctly; guessing gets 50 %. Mean score: real ${signed(mean(real))}, fakes ${signed(mean(fake))}.`;
+  return `${told} One threshold separates ${Math.round(100 * best)} % of the images correctly; guessing gets 50 %. Mean score: real ${meanOf(real, snapshot.real)}, fakes ${meanOf(fake, snapshot.fake)}.`;
+}
+
+function meanOf(scores, { earlier_scores: earlier }) {
+  const before = (earlier ?? []).filter((score) => score !== null);
+  return before.length ? `${signed(mean(before))} before, ${signed(mean(scores))} now` : signed(mean(scores));
 }
 
 function showLarge(sets, name) {
@@ -92,7 +99,27 @@ function showLarge(sets, name) {
   }
   const canvas = byId("lab-large");
   paint(canvas, set.unpacked, chosen.at, LARGE, byId("lab-gradient").checked ? set.unpackedGradient : null);
+  showInputs(set, name);
   canvas.setAttribute("aria-label", `${chosen.set === "fixed" ? "Image of a latent that never changes" : "Fake"} ${name(set.labels[chosen.at])}, score ${signed(set.scores[chosen.at])}, with the changes that would raise its score`);
+}
+
+function showInputs(set, name) { // of the chosen image: its latent as a strip of squares, and its label
+  const latent = set.latents?.[chosen.at];
+  const canvas = byId("lab-latent");
+  byId("lab-input").closest("figure").hidden = !latent;
+  if (!latent) return;
+  const columns = Math.min(16, latent.length), side = 7;
+  [canvas.width, canvas.height] = [columns * side, Math.ceil(latent.length / columns) * side];
+  const pen = canvas.getContext("2d");
+  const style = getComputedStyle(document.documentElement);
+  latent.forEach((value, at) => {
+    pen.globalAlpha = Math.min(1, Math.abs(value) / 2.5);
+    pen.fillStyle = style.getPropertyValue(value > 0 ? "--brighter" : "--darker");
+    pen.fillRect((at % columns) * side, Math.floor(at / columns) * side, side - 1, side - 1);
+  });
+  const label = name(set.labels[chosen.at]);
+  canvas.setAttribute("aria-label", `${latent.length} random numbers, from ${Math.min(...latent)} to ${Math.max(...latent)}`);
+  byId("lab-input").textContent = `The chosen image: ${latent.length} random numbers${label ? `, and the label ${label}` : ""}`;
 }
 
 function showFilm() {
@@ -148,6 +175,8 @@ function draw() {
     const facts = paused ? { ...run.facts, phase: "paused", images_seen: run.snapshot.images_seen } : run.facts;
     byId("lab-state").textContent = sentence(facts);
   }
+  byId("lab-stop").hidden = !run?.facts?.started_here || !["training", "paused"].includes(run.facts.phase);
+  if (run?.facts) nameTraining(run.facts);
   byId("lab-data").textContent = run?.facts ? `what the generator should learn to draw: ${run.facts.data}` : "";
   byId("lab-hint").hidden = byId("lab-pace").hidden = run?.facts?.phase !== "training" || run.snapshot?.may_wait === false;
   const { snapshot } = run ?? {};
@@ -161,6 +190,10 @@ function draw() {
     if (document.activeElement !== slider) slider.value = snapshot.seconds;
   }
   remember("lab", { run: place.run, beside: place.beside, at: share < 1 ? share.toFixed(3) : "" });
+}
+
+function nameTraining({ name, phase }) { // in the list of runs
+  for (const option of byId("lab-run").options) if (option.value === name) option.text = phase === "training" ? `${name} (training)` : name;
 }
 
 function showPace(pace) {
@@ -214,6 +247,17 @@ async function change(body) {
   }
 }
 
+async function stop() {
+  byId("lab-stop").disabled = true;
+  try {
+    await post(`runs/${encodeURIComponent(place.run)}/stop`);
+    tell(null);
+  } catch (problem) {
+    tell(problem.message);
+  }
+  byId("lab-stop").disabled = false;
+}
+
 function show(run, beside) {
   leave();
   place = { run, beside };
@@ -223,6 +267,7 @@ function show(run, beside) {
   shown = [run, beside].filter(Boolean).map((name, number) => {
     const follower = new Follower(name, draw);
     follower.wantsSnapshots = number === 0;
+    if (number === 0) follower.look(); // a run that has ended has a last snapshot too
     follower.onSnapshot = keepFrame;
     return [follower, new RunPanel(name)];
   });
@@ -264,6 +309,7 @@ byId("lab-at").addEventListener("input", (event) => {
 });
 byId("lab-form").addEventListener("submit", (event) => event.preventDefault());
 for (const button of document.querySelectorAll("#lab-pace [data-pace]")) button.addEventListener("click", () => change({ pace: button.dataset.pace }));
+byId("lab-stop").addEventListener("click", stop);
 byId("lab-update").addEventListener("click", () => change({ advance: "update" }));
 byId("lab-step").addEventListener("click", () => change({ advance: "step" }));
 byId("lab-seconds").addEventListener("change", (event) => change({ seconds: Number(event.target.value) }));
