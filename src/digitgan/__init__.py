@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from digitgan.data import Conversion, ImageSet, ReadOptions, load_image_set
     from digitgan.errors import DigitganError
     from digitgan.evaluation.run import EvaluationResult
-    from digitgan.exporters.run import ExportResult, ImportResult
+    from digitgan.exporters.export_import import ExportResult, ImportResult
     from digitgan.generation import SampleResult, invert, write
     from digitgan.generation.generated_dataset import GeneratedDataset
     from digitgan.model.file import Model
@@ -72,8 +72,8 @@ _HOMES = {
     "Comparison": "comparison",
     "SampleResult": "generation",
     "GeneratedDataset": "generation.generated_dataset",
-    "ExportResult": "exporters.run",
-    "ImportResult": "exporters.run",
+    "ExportResult": "exporters.export_import",
+    "ImportResult": "exporters.export_import",
     "invert": "generation",
     "write": "generation",
     "compare": "api",

@@ -18,8 +18,8 @@ from digitgan.data import DataRequest, Pixels, ProgressFn
 from digitgan.errors import DataError, UsageError, nearest
 from digitgan.evaluation import run as evaluation
 from digitgan.evaluation.run import EvaluationResult
-from digitgan.exporters import run as exporters
-from digitgan.exporters.run import ExportResult, ImportResult
+from digitgan.exporters import export_import as exporters
+from digitgan.exporters.export_import import ExportResult, ImportResult
 from digitgan.generation import SampleResult, sample
 from digitgan.model.registry import DEFAULT_MODEL, load
 from digitgan.options import (

@@ -11,10 +11,10 @@ def export(options: Fields[ExportOptions], *, quiet: Quiet = False, json_: Json 
     """Export a model for other programs, and compare the exported file with the model."""
     share_cores()  # before torch is imported
 
-    from digitgan.exporters import run
+    from digitgan.exporters import export_import
     from digitgan.session.callbacks.progress import console_printer
 
-    done = run.export(options, console_printer(Output(quiet or json_, json_).console()))
+    done = export_import.export(options, console_printer(Output(quiet or json_, json_).console()))
     output = Output(quiet, json_)
     output.lines(f"{done.size:,} bytes  {done.path}")
     output.lines(f"largest difference of a pixel from the model, in 64 images: {done.largest_difference:.1e} (range 2)")
@@ -36,7 +36,7 @@ def export(options: Fields[ExportOptions], *, quiet: Quiet = False, json_: Json 
 
 def import_(options: Fields[ImportOptions], *, quiet: Quiet = False, json_: Json = False) -> None:
     """Convert a generator of Keras 3 to a model file for sampling, evaluation and export. No code of the file is executed."""
-    from digitgan.exporters.run import import_keras
+    from digitgan.exporters.export_import import import_keras
 
     done = import_keras(options)
     spec = done.model.generator.spec

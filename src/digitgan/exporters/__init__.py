@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from digitgan import rng
-from digitgan.exporters.formats import Format, Images, Labels, Latents, Package, drawn_directly
+from digitgan.exporters.base import Format, Images, Labels, Latents, Package, drawn_directly
 from digitgan.exporters.huggingface import HuggingFace
 from digitgan.exporters.keras import KerasFiles
 from digitgan.exporters.programs import Onnx, TorchProgram

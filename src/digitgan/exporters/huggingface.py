@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final, final
 
 import numpy as np
 
-from digitgan.exporters.formats import Format, Images, Labels, Latents, Package, drawn_directly, facts
+from digitgan.exporters.base import Format, Images, Labels, Latents, Package, drawn_directly, facts
 from digitgan.files import file_hash
 from digitgan.images import enlarged, grid, save_png
 from digitgan.model.file import load_model, save_model

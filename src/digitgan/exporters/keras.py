@@ -8,7 +8,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from digitgan.exporters.formats import Format, Images, Labels, Latents, Package
+from digitgan.exporters.base import Format, Images, Labels, Latents, Package
 from digitgan.exporters.keras_families import keras_discriminator, keras_generator
 from digitgan.exporters.keras_layers import KerasModel, load_keras
 

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from digitgan import rng
 from digitgan.errors import UsageError
-from digitgan.exporters.formats import Format, Images, Labels, Latents, Package, facts
+from digitgan.exporters.base import Format, Images, Labels, Latents, Package, facts
 from digitgan.model.file import Model
 from digitgan.version import __version__
 

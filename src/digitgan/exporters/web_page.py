@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from digitgan.errors import UsageError
 from digitgan.evaluation.classifier import classifier_of_model
 from digitgan.evaluation.classifier_networks import FeatureClassifier, folded
-from digitgan.exporters.formats import Format, Images, Labels, Latents, Package, facts
+from digitgan.exporters.base import Format, Images, Labels, Latents, Package, facts
 from digitgan.exporters.programs import Onnx, in_onnx, onnx_model
 from digitgan.generation.drawing import ink_form
 from digitgan.generation.text import MARKS, PEN, UNSTEADINESS

@@ -19,16 +19,16 @@ from digitgan.errors import DigitganError, nearest
 from digitgan.studio import data_routes, download_routes, drawing_routes, image_routes, lab_routes, run_routes
 from digitgan.studio.access import AccessControl, AccessPolicy, Admission, HeadRequests
 from digitgan.studio.batcher import DynamicBatcher
-from digitgan.studio.commands import CommandRunner
+from digitgan.studio.command_runner import CommandRunner
 from digitgan.studio.drawing_facts import DrawingFacts
 from digitgan.studio.errors import BusyError, NotThereError, StateError
-from digitgan.studio.metrics import Counting, Metrics
 from digitgan.studio.model_cache import ModelCache
 from digitgan.studio.neighbours import NeighbourSearch
 from digitgan.studio.new_runs import NewRun
 from digitgan.studio.own_data import OwnData
 from digitgan.studio.process_manager import ProcessManager
 from digitgan.studio.process_table import STATE
+from digitgan.studio.prometheus import Counting, Metrics
 from digitgan.studio.run_monitor import RunMonitor
 from digitgan.studio.services import Services, services_of
 from digitgan.version import __version__

@@ -10,13 +10,13 @@ from starlette.requests import Request
 
 from digitgan.model.file import Model
 from digitgan.studio.batcher import DynamicBatcher
-from digitgan.studio.commands import CommandRunner
+from digitgan.studio.command_runner import CommandRunner
 from digitgan.studio.drawing_facts import DrawingFacts
-from digitgan.studio.metrics import Metrics
 from digitgan.studio.model_cache import ModelCache
 from digitgan.studio.neighbours import NeighbourSearch
 from digitgan.studio.own_data import OwnData
 from digitgan.studio.process_manager import ProcessManager
+from digitgan.studio.prometheus import Metrics
 from digitgan.studio.run_monitor import RunMonitor
 
 

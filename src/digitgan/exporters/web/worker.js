@@ -1,6 +1,6 @@
 // Computes the answers to the requests of the page, see api.js.
 
-import { placed } from "./drawing.js";
+import { placed } from "./placed_drawing.js";
 import { invert } from "./inversion.js";
 import { coordinates, moved, movedBy, normals } from "./latents.js";
 import { Graph } from "./runtime/graph.js";

@@ -119,7 +119,7 @@ function showInputs(set, name) { // of the chosen image: its latent as a strip o
   });
   const label = name(set.labels[chosen.at]);
   canvas.setAttribute("aria-label", `${latent.length} random numbers, from ${Math.min(...latent)} to ${Math.max(...latent)}`);
-  byId("lab-input").textContent = `The chosen image: ${latent.length} random numbers${label ? `, and the label ${label}` : ""}`;
+  byId("lab-input").textContent = `chosen: ${latent.length} numbers${label ? `, label ${label}` : ""}`;
 }
 
 function showFilm() {
@@ -177,7 +177,7 @@ function draw() {
   }
   byId("lab-stop").hidden = !run?.facts?.started_here || !["training", "paused"].includes(run.facts.phase);
   if (run?.facts) nameTraining(run.facts);
-  byId("lab-data").textContent = run?.facts ? `what the generator should learn to draw: ${run.facts.data}` : "";
+  byId("lab-data").textContent = run?.facts ? `to be imitated: ${run.facts.data}` : "";
   byId("lab-hint").hidden = byId("lab-pace").hidden = run?.facts?.phase !== "training" || run.snapshot?.may_wait === false;
   const { snapshot } = run ?? {};
   byId("lab-game").hidden = byId("lab-more").hidden = !snapshot;

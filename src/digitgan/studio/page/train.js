@@ -1,7 +1,7 @@
 // The Train section: starts runs and controls them.
 
 import { get, post } from "./api.js";
-import { listData, ownOptions } from "./own.js";
+import { listData, ownOptions } from "./own_data.js";
 import { byId, count, duration, make, options, tell } from "./dom.js";
 
 let table = null; // recipes, image sets and settings from the server
