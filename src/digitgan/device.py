@@ -11,6 +11,7 @@ import os
 import platform
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -51,6 +52,8 @@ ROUNDING_VARIABLES: Final = (
 
 _VECTOR_MATH: Final = threading.Lock()
 
+_IMPORTED: Final = time.monotonic()
+
 
 def available_devices() -> list[str]:
     """Return the devices that this machine and the installed PyTorch have, the fastest first: "cuda", "mps", "cpu"."""
@@ -76,6 +79,15 @@ def choose_device(name: str = "auto") -> torch.device:
         present = ", ".join(available)
         raise UsageError(f"--device {name}: not available on this machine or in the installed torch; choose from {present}")
     return torch.device(name)
+
+
+def seconds_of_process() -> float:
+    """Return the time since the operating system started this process; on systems other than Linux, since this import."""
+    try:
+        fields = Path("/proc/self/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    except (OSError, AttributeError, ValueError, IndexError):
+        return time.monotonic() - _IMPORTED
 
 
 def use_threads() -> int:
@@ -146,7 +158,7 @@ def initialize_vector_math() -> None:
     and every network of this project makes it in its constructor.
     """
     with _VECTOR_MATH:
-        torch.tanh(torch.zeros(1))
+        torch.tanh(torch.zeros(1, device="cpu"))
 
 
 def choose_precision(device: torch.device) -> str:

@@ -56,8 +56,8 @@ def test_an_option_of_its_own_counts_before_the_same_setting(tmp_path: Path) -> 
     assert (training.evaluate_every, training.pretraining) == (500, DISCRIMINATOR_PRETRAINING_STEPS)
 
 
-@pytest.mark.parametrize(("minutes", "images"), [(0.5, 25_800), (0.06, 456)])
-def test_minutes_are_converted_by_the_measured_speed_and_include_the_measurement(
+@pytest.mark.parametrize(("minutes", "images"), [(0.5, 24_960), (0.1, 1_920), (0.05, 750)])
+def test_minutes_are_converted_by_the_measured_speed_and_include_all_else(
     monkeypatch: pytest.MonkeyPatch, minutes: float, images: int
 ) -> None:
     now, budgets, said = [100.0], [], []
@@ -69,10 +69,14 @@ def test_minutes_are_converted_by_the_measured_speed_and_include_the_measurement
         return 1000.0
 
     monkeypatch.setattr(recipe, "training_speed", measured)
-    monkeypatch.setattr(recipe, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr("digitgan.session.account.time", SimpleNamespace(monotonic=lambda: now[0]))
     plan = planned(said, minutes=minutes, settings=["training.generator_pretraining=0"])
     assert budgets == [60 * minutes]
-    assert plan.recipe.training.images == images  # 1,000 images a second in 0.96 of the budget without three seconds
+    # 1,000 images a second in 0.96 of the budget, without three seconds for the measurement and one for the pictures; or in a
+    # quarter of the budget
+    assert plan.recipe.training.images == images
+    assert any("will end later" in line for line in said) == (minutes < 0.1)
+    assert plan.account.facts()["speed"] == 3.0
 
 
 def test_minutes_that_are_too_short_for_a_step_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

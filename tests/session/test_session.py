@@ -41,6 +41,7 @@ def test_a_finished_run_has_its_files_and_a_whole_last_batch(new_plan: NewPlan) 
         "previews",
         "checkpoints",
         "model.safetensors",
+        "lab",
         "losses.png",
         "training.gif",
     }

@@ -28,7 +28,9 @@ def train(options: Fields[TrainOptions], *, dry_run: Flag = False, quiet: Quiet 
     """
     share_cores()  # before torch is imported
 
+    from digitgan.device import seconds_of_process
     from digitgan.errors import DivergenceError
+    from digitgan.session.account import TimeAccount
     from digitgan.session.callbacks.progress import console_printer
     from digitgan.session.plan import plan_training
     from digitgan.session.session import run_training
@@ -36,7 +38,7 @@ def train(options: Fields[TrainOptions], *, dry_run: Flag = False, quiet: Quiet 
 
     output = Output(quiet, json_)
     console = output.console()
-    plan = plan_training(options, console_printer(console))
+    plan = plan_training(options, console_printer(console), TimeAccount(seconds_of_process()))
     control = Control()
     if plan.follows and not dry_run:
         with stopping_on_signals(control, quiet=True) as received:  # the leading process decides when to stop
@@ -59,6 +61,7 @@ def train(options: Fields[TrainOptions], *, dry_run: Flag = False, quiet: Quiet 
             raise
     run = plan.run
     warnings = [*result.warnings, *([short] if (short := plan.too_short()) else [])]
+    budget = "" if options.minutes is None else f" of {60 * options.minutes:g} s"
     state = "finished" if result.finished else f"stopped; continue with: digitgan train --resume --out {run.path}"
     output.lines(
         f"run        {run.path}  ({result.images_seen:,} images in {result.seconds:.1f} s, {state})",
@@ -68,6 +71,7 @@ def train(options: Fields[TrainOptions], *, dry_run: Flag = False, quiet: Quiet 
         *([f"curves     {run.curves}"] if run.curves.exists() else []),
         *([f"animation  {run.animation}"] if run.animation.exists() else []),
         *([f"repeat     {plan.command}"] if plan.command else []),
+        f"time       {plan.account.seconds:.1f} s{budget}: {plan.account}",
         *(f"warning    {each}" for each in warnings),
     )
     output.result(
@@ -77,6 +81,7 @@ def train(options: Fields[TrainOptions], *, dry_run: Flag = False, quiet: Quiet 
             "model": str(run.model),
             "images_seen": result.images_seen,
             "seconds": result.seconds,
+            "time": {"whole": round(plan.account.seconds, 3), **plan.account.facts()},
             "rollbacks": result.rollbacks,
             "finished": result.finished,
             "warnings": warnings,

@@ -12,7 +12,6 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.cluster.vq import kmeans2, vq
 
 from digitgan.data import ImageSet
 from digitgan.errors import UsageError
@@ -44,6 +43,8 @@ def with_groups(training: ImageSet, *others: ImageSet) -> tuple[ImageSet, ...]:
     Raises:
         UsageError: if the training images are too few or too similar for two groups.
     """
+    from scipy.cluster.vq import kmeans2, vq  # takes a fifth of a second, and few trainings need it
+
     check_groups(training)
     count = min(GROUPS, len(training) // IMAGES_OF_A_GROUP)
     places = np.linspace(0, len(training) - 1, min(SAMPLE, len(training))).round().astype(np.int64)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from digitgan import rng
+from digitgan.adam import EagerAdam
 from digitgan.data import to_device
 from digitgan.errors import UsageError
 from digitgan.images import Picture, to_network
@@ -94,7 +95,7 @@ def invert(model: Model, image: Picture, label: int | None = None, seed: int = 0
 def _descend(model: Model, image: Tensor, variables: Tensor, labels: Tensor, steps: int) -> tuple[Tensor, Tensor, Tensor]:
     """Run `steps` of Adam on the variables; return them, their labels, and the losses (n,) at the last step."""
     variables = variables.clone().requires_grad_()
-    optimizer = torch.optim.Adam([variables], lr=LEARNING_RATE)
+    optimizer = EagerAdam([variables], lr=LEARNING_RATE)
     losses = torch.zeros(len(variables))
     for _ in range(steps):
         images = model.generator(model.generator.inverted(variables), labels)

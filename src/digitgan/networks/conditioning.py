@@ -13,6 +13,13 @@ from torch.nn import functional
 from digitgan.networks.base import DiscriminatorOutput, ImageSpec
 
 
+def embedding(rows: int, width: int) -> nn.Embedding:
+    """Return an embedding with random rows; on the meta device, without drawing them, which imports PyTorch's compiler."""
+    if torch.get_default_device().type == "meta":
+        return nn.Embedding(rows, width, _weight=torch.empty(rows, width))
+    return nn.Embedding(rows, width)
+
+
 def rows_of(table: nn.Embedding, labels: Tensor) -> Tensor:
     """Return rows (n, width) of a table for labels (n,), or weighted sums of rows for class weights (n, classes)."""
     rows: Tensor = labels @ table.weight if labels.is_floating_point() else table(labels)
@@ -65,7 +72,7 @@ class PlainEmbedding(LabelVector):
 
     def __init__(self, classes: int, width: int) -> None:
         super().__init__(width)
-        self.table = nn.Embedding(classes, width)
+        self.table = embedding(classes, width)
 
     def forward(self, labels: Tensor) -> Tensor:
         """See `LabelVector.forward`."""
@@ -82,7 +89,7 @@ class NormalisedEmbedding(LabelVector):
 
     def __init__(self, classes: int, width: int) -> None:
         super().__init__(width)
-        self.table = nn.Embedding(classes, width)
+        self.table = embedding(classes, width)
         self.scale = math.sqrt(width)
 
     def forward(self, labels: Tensor) -> Tensor:
@@ -139,7 +146,7 @@ class RowPlane(LabelPlanes):
 
     def __init__(self, spec: ImageSpec) -> None:
         super().__init__(spec, 1)
-        self.table = nn.Embedding(spec.classes, spec.height)
+        self.table = embedding(spec.classes, spec.height)
 
     def forward(self, labels: Tensor) -> Tensor:
         """See `LabelPlanes.forward`."""
@@ -153,7 +160,7 @@ class MaskPlane(LabelPlanes):
 
     def __init__(self, spec: ImageSpec) -> None:
         super().__init__(spec, 1)
-        self.table = nn.Embedding(spec.classes, spec.height * spec.width)
+        self.table = embedding(spec.classes, spec.height * spec.width)
 
     def forward(self, labels: Tensor) -> Tensor:
         """See `LabelPlanes.forward`."""
@@ -183,8 +190,8 @@ class ClassConditionalBatchNorm(nn.Module):
     def __init__(self, classes: int, channels: int, momentum: float = 0.1, epsilon: float = 1e-5) -> None:
         super().__init__()
         self.norm = nn.BatchNorm2d(channels, epsilon, momentum, affine=False)
-        self.gain = nn.Embedding(classes, channels)
-        self.bias = nn.Embedding(classes, channels)
+        self.gain = embedding(classes, channels)
+        self.bias = embedding(classes, channels)
         nn.init.ones_(self.gain.weight)
         nn.init.zeros_(self.bias.weight)
 
@@ -207,7 +214,7 @@ class LabelBias(nn.Module):
 
     def __init__(self, classes: int, channels: int) -> None:
         super().__init__()
-        self.table = nn.Embedding(classes, channels)
+        self.table = embedding(classes, channels)
         nn.init.zeros_(self.table.weight)
 
     def forward(self, maps: Tensor, labels: Tensor) -> Tensor:
@@ -228,9 +235,9 @@ class Head(nn.Module):
     def __init__(self, classes: int, features: int, *, projection: bool, classifier: bool) -> None:
         super().__init__()
         self.linear = nn.Linear(features, 1)
-        self.table = nn.Embedding(classes, features) if projection else None
+        self.table = embedding(classes, features) if projection else None
         self.classifier = nn.Linear(features, classes) if classifier else None
-        if self.table is not None:
+        if self.table is not None and not self.table.weight.is_meta:
             nn.init.normal_(self.table.weight, std=1 / math.sqrt(features))
 
     def forward(self, features: Tensor, labels: Tensor) -> DiscriminatorOutput:

@@ -194,7 +194,7 @@ def initialise(network: nn.Module, kind: str, slope: float) -> None:
         kind: "he", "keras" or "torch".
         slope: the negative slope of the ReLUs.
     """
-    if kind == "torch":
+    if kind == "torch" or any(weight.is_meta for weight in network.parameters()):  # drawing on it imports a compiler
         return
     children = [child for layer in network.modules() if isinstance(layer, OWN_START) for child in layer.children()]
     # He initialisation assumes that a ReLU follows; none follows the output layers.

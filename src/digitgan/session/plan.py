@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
 
@@ -20,6 +20,7 @@ from digitgan.networks import ImageSpec, build_discriminator, build_generator, t
 from digitgan.options import TrainOptions, arguments_of
 from digitgan.recipes import BLANK, RECIPES, Recipe, find_recipe, from_toml, to_toml
 from digitgan.runs import RunFolder, check_out, free_run_path, open_run
+from digitgan.session.account import TimeAccount
 from digitgan.session.callbacks import check_tensorboard
 from digitgan.session.capacity import check_capacity, check_stated_size
 from digitgan.session.recipe import (
@@ -70,6 +71,7 @@ class TrainPlan:
         command: command that repeats a training whose length was chosen by the speed of the machine; else "".
         start: earlier model, from whose weights a new run starts; None for random weights.
         ranks: processes that torchrun started for this training; None if it runs in a single process.
+        account: account of the time, to which the training adds.
     """
 
     recipe: Recipe
@@ -86,6 +88,7 @@ class TrainPlan:
     command: str = ""
     start: StartingPoint | None = None
     ranks: Ranks | None = None
+    account: TimeAccount = field(default_factory=TimeAccount, compare=False)
 
     @property
     def follows(self) -> bool:
@@ -167,12 +170,13 @@ class TrainPlan:
         ]
 
 
-def plan_training(options: TrainOptions, notify: ProgressFn) -> TrainPlan:
+def plan_training(options: TrainOptions, notify: ProgressFn, account: TimeAccount | None = None) -> TrainPlan:
     """Validate the options and resolve them to a plan; nothing is written.
 
     Args:
-        options: options of the training.
+        options: options of the training. A budget in minutes begins with the account.
         notify: called with lines about slow operations and replaced settings.
+        account: account of the time; None for one that begins now.
 
     Raises:
         DigitganError: one of its subclasses, if an option is invalid, the data cannot be loaded, or the run to resume was
@@ -186,14 +190,15 @@ def plan_training(options: TrainOptions, notify: ProgressFn) -> TrainPlan:
         raise UsageError("--data: is empty; give a source or omit the option")
     if options.out is not None and not options.resume:
         check_out(options.out, overwrite=options.overwrite)
-    plan = _resumed(options, notify) if options.resume else _new(options, ranks, notify)
-    plan = dataclasses.replace(plan, tensorboard=plan.tensorboard or options.tensorboard, ranks=ranks)
+    account = account or TimeAccount()
+    plan = _resumed(options, notify, account) if options.resume else _new(options, ranks, notify, account)
+    plan = dataclasses.replace(plan, tensorboard=plan.tensorboard or options.tensorboard, ranks=ranks, account=account)
     if plan.tensorboard:
         check_tensorboard()
     return plan if ranks is None else _agreed(plan, ranks)
 
 
-def _new(options: TrainOptions, ranks: Ranks | None, notify: ProgressFn) -> TrainPlan:
+def _new(options: TrainOptions, ranks: Ranks | None, notify: ProgressFn, account: TimeAccount) -> TrainPlan:
     check_settings(options)  # before the data is loaded
     seed = 0 if options.seed is None else options.seed
     device, threads = prepare(options.device)
@@ -205,6 +210,7 @@ def _new(options: TrainOptions, ranks: Ranks | None, notify: ProgressFn) -> Trai
     data = DataRequest.requested(options.data, options.data_dir, options.per_class_limit, read=read)
     labelled = data.load(notify=notify)
     data, labelled = with_filled_classes(data, labelled, notify)
+    account.end("data")
     recipe = _recipe_for(labelled, options, device, notify, start)
     for line in count_warnings(labelled, recipe.training.balance):
         notify(f"warning: {line}")
@@ -221,7 +227,9 @@ def _new(options: TrainOptions, ranks: Ranks | None, notify: ProgressFn) -> Trai
     spec = image_spec(image_set)
     recipe = with_precision(recipe, device)
     check_capacity(recipe, spec, device, len(image_set), threads)  # builds the networks on the meta device
-    recipe = with_length(recipe, options, len(image_set), spec, device, notify)
+    account.end("checks")
+    recipe = with_length(recipe, options, len(image_set), spec, device, notify, account)
+    account.end("speed")
     check_networks(recipe, spec)
     run = RunFolder(options.out or free_run_path(RUNS, recipe.name, Path(data.source).stem))
     plan = TrainPlan(recipe, image_set, labelled, data, seed, device, threads, run, resumed=False, overwrite=options.overwrite)
@@ -269,7 +277,7 @@ def _recipe_for(
     return requested_recipe(options, find_recipe(name))
 
 
-def _resumed(options: TrainOptions, notify: ProgressFn) -> TrainPlan:
+def _resumed(options: TrainOptions, notify: ProgressFn, account: TimeAccount) -> TrainPlan:
     if options.out is None:
         raise UsageError("--resume: needs --out, the folder of the run to continue")
     if options.overwrite:
@@ -284,7 +292,9 @@ def _resumed(options: TrainOptions, notify: ProgressFn) -> TrainPlan:
     data = DataRequest.requested(options.data, options.data_dir, options.per_class_limit, record["data"], read)
     labelled = data.load(notify=notify)
     image_set = images_for(recipe, labelled)
-    extended = with_length(recipe, options, len(image_set), image_spec(image_set), device, notify)
+    account.end("data")
+    extended = with_length(recipe, options, len(image_set), image_spec(image_set), device, notify, account)
+    account.end("speed")
     check_unchanged(run, recipe, record, options, image_set)
     check_networks(extended, image_spec(image_set))
     saved = checkpoints(run.checkpoints)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import time
 from typing import Final
 
 import torch
@@ -17,6 +16,7 @@ from digitgan.errors import RecipeError, UsageError
 from digitgan.networks import ImageSpec, build_discriminator, build_generator
 from digitgan.options import TrainOptions
 from digitgan.recipes import DEFAULT_RECIPE, Recipe, check_recipe, find_recipe, read_recipe, with_settings, without_labels
+from digitgan.session.account import TimeAccount
 from digitgan.training.augmentation import check_operations, operations_of
 from digitgan.training.growth import check_can_grow, growth_of
 from digitgan.training.losses import LOSSES
@@ -40,7 +40,13 @@ LEAST_STEPS = 100
 """Number of steps of the shortest budget in minutes that a message suggests."""
 
 MINUTES_SHARE = 0.96
-"""Share of a budget in minutes for the steps; the rest is for previews, checkpoints and the final model."""
+"""Share of the rest of a budget in minutes for the steps; previews, checkpoints and the final model take the other part."""
+
+LEAST_SHARE = 0.25
+"""Share of a budget in minutes that the steps have at least, on a machine on which the start takes long."""
+
+PICTURES_SECONDS = 1.0
+"""Time for the curves and the animation at the end of a budget in minutes."""
 
 
 MAX_MINUTES: Final = 366 * 24 * 60
@@ -180,7 +186,13 @@ def with_precision(recipe: Recipe, device: torch.device) -> Recipe:
 
 
 def with_length(
-    recipe: Recipe, options: TrainOptions, images_an_epoch: int, spec: ImageSpec, device: torch.device, notify: ProgressFn
+    recipe: Recipe,
+    options: TrainOptions,
+    images_an_epoch: int,
+    spec: ImageSpec,
+    device: torch.device,
+    notify: ProgressFn,
+    account: TimeAccount,
 ) -> Recipe:
     """Return the recipe with the requested length in images, at least one batch.
 
@@ -191,6 +203,7 @@ def with_length(
         spec: shape of the training images.
         device: device of the training.
         notify: called before the speed is measured.
+        account: account of the time, with which a budget in minutes begins.
 
     Raises:
         UsageError: if the length is above `MAX_RUN_IMAGES` images, or the minutes are too short for a step.
@@ -200,18 +213,21 @@ def with_length(
     elif options.epochs is not None:
         images = round(options.epochs * images_an_epoch)
     elif options.minutes is not None:
-        started = time.monotonic()
         notify("measuring the speed of training on this machine …")
         processes = world()[1]  # all measure at the same time, each its share of the batch
         speed = processes * training_speed(with_share_of_batch(recipe, processes), spec, device, 60 * options.minutes)
         step = recipe.training.batch_size / speed
-        seconds = 60 * options.minutes * MINUTES_SHARE - (time.monotonic() - started)
-        if seconds < step:
+        budget, around = 60 * options.minutes, account.seconds + PICTURES_SECONDS
+        seconds = MINUTES_SHARE * (budget - around)
+        if seconds < step and budget * LEAST_SHARE < step:
             least = math.ceil(10 * LEAST_STEPS * step / 60) / 10
             raise UsageError(
                 f"--minutes {options.minutes:g}: a step of {recipe.name} takes up to {step:.2g} s on this machine, longer than "
                 f"this budget; give --minutes {least:g} or more, or --images"
             )
+        if seconds < LEAST_SHARE * budget:
+            notify(f"warning: the start and the end take {around:.0f} s of the {budget:g} s, so the training will end later")
+            seconds = LEAST_SHARE * budget
         within = grown_images_within if recipe.training.growth.strip() else images_within
         images = within(seconds, recipe, spec, device, speed)
     else:

@@ -172,11 +172,13 @@ class TrainingSession:
         except DivergenceError:
             _draw_pictures(plan.run)
             raise
+        plan.account.end("training")
         result = _result(plan, components.trainer, components.history.seconds)
         result = dataclasses.replace(result, warnings=tuple(components.guard.warnings.values()))
         components.record.write("finished" if result.finished else "stopped")
         self._report_evaluation_time()
         _draw_pictures(plan.run)
+        plan.account.end("pictures")
         self._note_old_report()
         return result
 
@@ -193,6 +195,7 @@ class TrainingSession:
         )
         components.record.preview_sha256 = previews.checksums()
         components.record.write("training")
+        self.plan.account.end("pretraining")
         draw = functools.partial(previews.first_row, trainer)
         display = progress_callback(self.progress, self.console, recipe, trainer.images_seen, draw)
         callbacks = self._callbacks(previews, display)

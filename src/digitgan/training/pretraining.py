@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from digitgan import rng
+from digitgan.adam import EagerAdam
 from digitgan.data import Batch, Batches, ImageSet, ProgressFn
 from digitgan.images import to_network
 from digitgan.recipes import Recipe
@@ -162,7 +163,7 @@ def _teach_generator(
     components = principal_components(looked_at, trainer.spec.classes, generator.components, trainer.seed).to(trainer.device)
     taken = len(components.deviations)
     rate = recipe.optimizer.generator_learning_rate
-    optimizer = torch.optim.Adam(trained(generator), rate, BETAS, fused=True)
+    optimizer = EagerAdam(trained(generator), rate, BETAS, fused=True)
     error = torch.zeros(())
     for step in range(steps):
         check_stop_request(control)

@@ -10,6 +10,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
+from digitgan.adam import EagerAdam
 from digitgan.data import Batch
 from digitgan.errors import RecipeError
 from digitgan.images import to_network
@@ -324,4 +325,4 @@ def freeze(recipe: Recipe, generator: nn.Module, discriminator: nn.Module) -> No
 def _adam(network: nn.Module, learning_rate: float, recipe: OptimizerRecipe) -> torch.optim.Adam:
     betas, weights = (recipe.beta1, recipe.beta2), list(trained(network))
     fused = all(weight.device.type != "meta" for weight in weights)  # the meta device has no fused optimiser
-    return torch.optim.Adam(weights, lr=learning_rate, betas=betas, eps=recipe.epsilon, fused=fused)
+    return EagerAdam(weights, lr=learning_rate, betas=betas, eps=recipe.epsilon, fused=fused)

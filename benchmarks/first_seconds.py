@@ -1,0 +1,103 @@
+"""Account for every second of `digitgan train --minutes` from the start of the process to its end, over seeds.
+
+    python benchmarks/first_seconds.py --seconds 10,20,60 --seeds 5
+
+Each training runs in its own process, which reports the durations of its parts: start (Python and the imports), data, checks,
+speed (its measurement), pretraining, training (with previews and checkpoints) and pictures. `whole` is the time of the process,
+measured from outside. `--earlier COMMIT` measures the same command of an earlier version in turns, by its whole time and its
+images, from a worktree of the repository. Write the results to benchmarks/results/first_seconds.json, and a table to standard
+output.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import tyro
+from common import RESULTS
+from machine import machine
+
+PARTS = ("start", "data", "checks", "speed", "pretraining", "training", "pictures")
+
+
+def main(
+    seconds: str = "10,20,60",
+    seeds: int = 5,
+    first_seed: int = 10,
+    recipe: str = "fast",
+    earlier: str = "",
+    out: Path = RESULTS / "first_seconds.json",
+) -> None:
+    """Measure, print a table, write the JSON.
+
+    Args:
+        seconds: budgets in seconds, separated by commas.
+        seeds: number of seeds for each budget.
+        first_seed: first seed.
+        recipe: name of the recipe.
+        earlier: commit of an earlier version, which is measured in turns; "" for none.
+        out: JSON file of the results.
+    """
+    with versions(earlier) as sources:
+        rows: dict[str, list[dict[str, Any]]] = {}
+        for budget in map(float, seconds.split(",")):
+            for seed in range(first_seed, first_seed + seeds):
+                for version, source in sources.items():
+                    rows.setdefault(f"{budget:g} s, {version}", []).append(measured(recipe, budget, seed, source))
+    report = {"question": "where the seconds of a budget go", "recipe": recipe, "rows": rows, "machine": machine()}
+    out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    print(f"| budget | {' | '.join(PARTS)} | whole | images seen |\n|{'---|' * (len(PARTS) + 3)}")
+    for name, runs in rows.items():
+        cells = [f"{mean(run['time'][part] for run in runs):.2f}" if "time" in runs[0] else "" for part in PARTS]
+        wholes = [run["whole"] for run in runs]
+        print(f"| {name} | {' | '.join(cells)} | {min(wholes):.1f} to {max(wholes):.1f} | {images_of(runs)} |")
+
+
+@contextlib.contextmanager
+def versions(earlier: str) -> Iterator[dict[str, Path | None]]:
+    """Yield the versions to measure: name -> folder of the package, None for the installed one."""
+    if not earlier:
+        yield {"now": None}
+        return
+    root = Path(__file__).parents[1]
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder) / "earlier"
+        subprocess.run(["git", "worktree", "add", "--detach", tree, earlier], cwd=root, check=True, capture_output=True)
+        try:
+            yield {earlier: tree / "src", "now": None}
+        finally:
+            subprocess.run(["git", "worktree", "remove", "--force", tree], cwd=root, check=True)
+
+
+def measured(recipe: str, budget: float, seed: int, source: Path | None) -> dict[str, Any]:
+    """Run the command once, and return its account, its whole time and the images that it saw."""
+    environment = os.environ if source is None else {**os.environ, "PYTHONPATH": str(source)}
+    with tempfile.TemporaryDirectory() as folder:
+        options = ["--minutes", str(budget / 60), "--seed", str(seed), "--out", f"{folder}/run", "--quiet", "--json"]
+        command = [sys.executable, "-m", "digitgan", "train", recipe, *options]
+        started = time.monotonic()
+        printed = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
+        whole = time.monotonic() - started
+    found = json.loads(printed)
+    kept = {key: found[key] for key in ("images_seen", "seconds", "time") if key in found}
+    return {"seed": seed, "whole": round(whole, 2), **kept}
+
+
+def images_of(runs: list[dict[str, Any]]) -> str:
+    """Return the range of the numbers of images seen."""
+    images = [run["images_seen"] for run in runs]
+    return f"{min(images):,} to {max(images):,}"
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
