@@ -35,9 +35,9 @@ def planned(said: list[str] | None = None, **options: Any) -> TrainPlan:
     [
         ({}, RECIPES["fast"].training.images),
         ({"images": 640}, 640),
-        ({"images": 1}, 128),  # at least one batch
+        ({"images": 1}, 32),  # at least one batch
         ({"epochs": 1.5}, 2250),
-        ({"epochs": 0.001}, 128),
+        ({"epochs": 0.001}, 32),
         ({"epochs": 2.0, "settings": ["training.images=77"]}, 3000),
         ({"settings": ["training.images=77"]}, 77),
     ],
@@ -70,7 +70,7 @@ def test_minutes_are_converted_by_the_measured_speed_and_include_all_else(
 
     monkeypatch.setattr(recipe, "training_speed", measured)
     monkeypatch.setattr("digitgan.session.account.time", SimpleNamespace(monotonic=lambda: now[0]))
-    plan = planned(said, minutes=minutes, settings=["training.generator_pretraining=0"])
+    plan = planned(said, minutes=minutes, settings=["training.generator_pretraining=0", "training.least_steps=0"])
     assert budgets == [60 * minutes]
     # 1,000 images a second in 0.96 of the budget, without three seconds for the measurement and one for the pictures; or in a
     # quarter of the budget
@@ -191,3 +191,21 @@ def test_a_run_too_short_to_draw_anything_is_warned_of() -> None:
     )
     assert any(line.startswith("warning: 1,000 images are too few") for line in said)
     assert planned(images=2_000).too_short() == ""
+
+
+def test_a_short_run_has_smaller_batches_unless_they_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    sizes = {images: planned(said, images=images).recipe.training.batch_size for images in (25_600, 25_599, 12_799, 100)}
+    assert sizes == {25_600: 128, 25_599: 64, 12_799: 32, 100: 32}
+    assert said[0] == "batches of 64 images instead of 128, so that this short run has more steps"
+    assert planned(images=100, settings=["training.batch_size=128"]).recipe.training.batch_size == 128
+    assert planned(images=100, settings=["updates.microbatches=4"]).recipe.training.batch_size == 32
+    assert planned(recipe="dcgan", images=100).recipe.training.batch_size == 256
+
+    speeds = {128: 3000.0, 64: 2400.0, 32: 1600.0}  # in 6 s: 18,000, 14,400 or 9,600 images
+    monkeypatch.setattr(recipe, "training_speed", lambda shaped, *_: speeds[shaped.training.batch_size])
+    monkeypatch.setattr("digitgan.session.account.time", SimpleNamespace(monotonic=lambda: 0.0))
+    training = planned(minutes=7.25 / 60, settings=["training.generator_pretraining=0"]).recipe.training
+    assert (training.batch_size, training.images) == (64, 14_400)
+    shorter = planned(minutes=5.0 / 60, settings=["training.generator_pretraining=0"]).recipe.training
+    assert (shorter.batch_size, shorter.images) == (32, 6144)

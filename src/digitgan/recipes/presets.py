@@ -38,7 +38,7 @@ _FAST = Recipe(
     # Chosen for the best quality after one minute; benchmarks/RECORDS.md lists all trials.
     generator=ConvolutionalGeneratorRecipe(channels=(64, 32), image_kernel=4, image_stride=2),
     optimizer=OptimizerRecipe(generator_learning_rate=0.004, discriminator_learning_rate=0.004),
-    training=TrainingRecipe(images=120_000, batch_size=128, generator_pretraining=100),
+    training=TrainingRecipe(images=120_000, batch_size=128, least_steps=200, generator_pretraining=100),
 )
 
 _QUALITY = Recipe(

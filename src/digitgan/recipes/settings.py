@@ -181,6 +181,8 @@ class TrainingRecipe:
     Attributes:
         images: Length of the run in images seen (real images shown to the discriminator), 1 to 1e12.
         batch_size: Number of real images in a step, and of fake images, 2 to 65,536.
+        least_steps: Number of steps that a run should have, 0 to 1e6. The batch of a shorter run is halved until it has as
+            many, down to 32 images. The run records the batch that it used. A batch that `--set` names is never changed.
         mirror: If true, half of the training images are mirrored from left to right, differently in each epoch. This is wrong
             for digits and letters.
         balance: Share of each class in an epoch: "none" for that of its images, "uniform" for equal shares, "square-root" for
@@ -216,6 +218,7 @@ class TrainingRecipe:
 
     images: int = setting(75_000, low=1, high=10**12)
     batch_size: int = setting(64, low=2, high=65_536)
+    least_steps: int = setting(0, low=0, high=10**6)
     mirror: bool = setting(False)
     balance: str = setting("none", names=("none", "square-root", "uniform"))
     freeze: str = setting("")

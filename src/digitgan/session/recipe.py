@@ -21,7 +21,7 @@ from digitgan.training.augmentation import check_operations, operations_of
 from digitgan.training.growth import check_can_grow, growth_of
 from digitgan.training.losses import LOSSES
 from digitgan.training.penalties import PENALTIES
-from digitgan.training.speed import grown_images_within, images_within, training_speed, with_share_of_batch
+from digitgan.training.speed import grown_images_within, images_within, training_speed, with_batch_size, with_share_of_batch
 from digitgan.training.trainer import freeze
 
 DISCRIMINATOR_PRETRAINING_STEPS = 50
@@ -41,6 +41,9 @@ LEAST_STEPS = 100
 
 MINUTES_SHARE = 0.96
 """Share of the rest of a budget in minutes for the steps; previews, checkpoints and the final model take the other part."""
+
+LEAST_BATCH = 32
+"""Smallest batch of a short run: a step of fewer images takes hardly less time."""
 
 LEAST_SHARE = 0.25
 """Share of a budget in minutes that the steps have at least, on a machine on which the start takes long."""
@@ -197,7 +200,7 @@ def with_length(
     """Return the recipe with the requested length in images, at least one batch.
 
     Args:
-        recipe: recipe with a resolved precision; its length stays if the options give none.
+        recipe: recipe with a resolved precision; its length stays if the options give none, and its batch if it is long enough.
         options: options of the training.
         images_an_epoch: number of training images.
         spec: shape of the training images.
@@ -208,11 +211,14 @@ def with_length(
     Raises:
         UsageError: if the length is above `MAX_RUN_IMAGES` images, or the minutes are too short for a step.
     """
+    may_shrink = not options.resume and not any(each.startswith("training.batch_size=") for each in options.settings)
     if options.images is not None:
         images = options.images
     elif options.epochs is not None:
         images = round(options.epochs * images_an_epoch)
-    elif options.minutes is not None:
+    elif options.minutes is None:
+        images = recipe.training.images
+    else:
         notify("measuring the speed of training on this machine …")
         processes = world()[1]  # all measure at the same time, each its share of the batch
         speed = processes * training_speed(with_share_of_batch(recipe, processes), spec, device, 60 * options.minutes)
@@ -230,12 +236,30 @@ def with_length(
             seconds = LEAST_SHARE * budget
         within = grown_images_within if recipe.training.growth.strip() else images_within
         images = within(seconds, recipe, spec, device, speed)
-    else:
-        return recipe
+        size = recipe.training.batch_size
+        while may_shrink and batch_for(recipe, images) < size:
+            # A smaller batch is slower for each image. At most as many images are taken as have this batch, so that the same
+            # number of images given as --images leads to it too.
+            size = batch_for(recipe, images)
+            slower = with_share_of_batch(with_batch_size(recipe, size), processes)
+            speed = processes * training_speed(slower, spec, device, 60 * options.minutes)
+            seconds = max(MINUTES_SHARE * (budget - account.seconds - PICTURES_SECONDS), LEAST_SHARE * budget)
+            images = min(images, images_within(seconds, slower, spec, device, speed))
+    if may_shrink and (size := batch_for(recipe, images)) < recipe.training.batch_size:
+        notify(f"batches of {size} images instead of {recipe.training.batch_size}, so that this short run has more steps")
+        recipe = with_batch_size(recipe, size)
     images = max(recipe.training.batch_size, images)
     if images > MAX_RUN_IMAGES:
         raise UsageError(f"the length of {images:,} images is too large; at most {MAX_RUN_IMAGES:,} are possible")
     return dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, images=images))
+
+
+def batch_for(recipe: Recipe, images: int) -> int:
+    """Return the batch size of a run of this length: that of the recipe, or smaller; see `training.least_steps`."""
+    size, parts = recipe.training.batch_size, recipe.updates.microbatches
+    while images < recipe.training.least_steps * size and size % (2 * parts) == 0 and size // 2 >= max(LEAST_BATCH, 2 * parts):
+        size //= 2
+    return size
 
 
 def images_for(recipe: Recipe, image_set: ImageSet) -> ImageSet:
