@@ -18,6 +18,7 @@ from digitgan.evaluation.metrics import (
     kernel_distance,
     nearest_images,
     neighbourhoods,
+    speckled,
     squared_mean_discrepancy,
 )
 
@@ -289,3 +290,53 @@ def test_neighbourhoods_agree_with_their_authors_own(pair: tuple[Array, Array], 
     found = neighbourhoods(*pair, neighbours)
     for name, value in expected.items():
         assert getattr(found, name) == pytest.approx(float(value), abs=1e-6), name
+
+
+def speck(*boxes: tuple[int, int, int, int], level: int = 255) -> npt.NDArray[np.uint8]:
+    """Return a black image with bright boxes (top, left, height, width)."""
+    image = np.zeros((28, 28), np.uint8)
+    for top, left, height, width in boxes:
+        image[top : top + height, left : left + width] = level
+    return image
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        (speck(), False),
+        (speck((5, 5, 15, 3)), False),  # a stroke
+        (speck((5, 5, 15, 3), (2, 20, 1, 1)), True),
+        (speck((5, 5, 15, 3), (2, 20, 2, 4)), True),
+        (speck((5, 5, 15, 3), (2, 20, 3, 3)), False),  # nine pixels
+        (speck((5, 5, 15, 3), (4, 8, 1, 1)), False),  # touches the stroke at a corner
+        (speck((5, 5, 15, 3), (3, 9, 1, 1)), True),
+        (speck((2, 20, 1, 1), level=16), False),
+        (speck((2, 20, 1, 1), level=17), True),
+        (speck((27, 27, 1, 1)), True),
+    ],
+)
+def test_speckles_are_small_components_above_the_background(image: npt.NDArray[np.uint8], expected: bool) -> None:
+    assert speckled(np.stack([speck(), image, speck((0, 0, 28, 28))])).tolist() == [False, expected, False]
+
+
+def test_speckles_do_not_join_across_images() -> None:
+    corner, next_to_it = speck((27, 20, 1, 8)), speck((0, 20, 1, 8))
+    assert speckled(np.stack([corner, next_to_it, corner])).tolist() == [True, True, True]
+
+
+def test_speckles_are_counted_as_by_a_search_through_the_pixels() -> None:
+    images = (np.random.default_rng(0).random((50, 12, 12)) ** 4 * 255).astype(np.uint8)
+
+    def by_search(image: npt.NDArray[np.uint8]) -> bool:
+        left = set(zip(*np.nonzero(image > 16), strict=True))
+        while left:
+            reached = [left.pop()]
+            for row, column in reached:
+                around = {(row + down, column + across) for down in (-1, 0, 1) for across in (-1, 0, 1)} & left
+                left -= around
+                reached += around
+            if len(reached) <= 8:
+                return True
+        return False
+
+    assert speckled(images).tolist() == [by_search(image) for image in images]

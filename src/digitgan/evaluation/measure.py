@@ -210,6 +210,8 @@ def _result(metric: Metric, compared: Comparison, baseline: Comparison, source: 
     fewest = min(compared.images.count, compared.real.count)
     if metric.by_class and not source.by_class:
         missing = "the images have no labels"
+    elif metric.grey and source.shape[0] != 1:
+        missing = "the images are in colour"
     elif fewest < metric.needs:
         missing = f"needs at least {metric.needs:,} images and as many real images; there are {fewest:,}"
     if missing:

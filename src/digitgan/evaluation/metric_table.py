@@ -21,6 +21,7 @@ from digitgan.evaluation.metrics import (
     interval,
     kernel_distance,
     neighbourhoods,
+    speckled,
 )
 from digitgan.evaluation.metrics.kernel import KERNEL_BLOCK_SIZE
 from digitgan.evaluation.summary import NEIGHBOURS, Summary
@@ -61,6 +62,7 @@ class Metric:
         needs: the least number of images, and of real images.
         by_class: whether the metric needs labels.
         of: a function that computes the value and its confidence interval.
+        grey: whether the metric needs grey images.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Metric:
     needs: int
     by_class: bool
     of: Callable[[Comparison], Interval]
+    grey: bool = False
 
 
 def per_class_frechet(compared: Comparison) -> list[float | None]:
@@ -109,6 +112,11 @@ def _of_neighbourhoods(values: Callable[[Neighbourhoods], npt.NDArray[Any]]) -> 
         return interval(len(found), lambda weights: float(weights @ found) / len(found))
 
     return of
+
+
+def _speckles(compared: Comparison) -> Interval:
+    found = speckled(compared.images.images).astype(np.float64)
+    return interval(len(found), lambda weights: float(weights @ found) / len(found))
 
 
 _METRICS: Final = (
@@ -201,6 +209,16 @@ _METRICS: Final = (
         needs=MIN_IMAGES,
         by_class=False,
         of=_of_classification(lambda classification: classification.class_balance),
+    ),
+    Metric(
+        name="speckles",
+        title="Speckles",
+        meaning="fraction of the images with a separate bright spot of at most 8 pixels, a frequent artefact of GANs",
+        better="lower",
+        needs=MIN_IMAGES,
+        by_class=False,
+        of=_speckles,
+        grey=True,
     ),
 )
 

@@ -5,6 +5,7 @@ from digitgan.evaluation.metrics.classification import ClassificationSummary, La
 from digitgan.evaluation.metrics.frechet import FeatureMoments, Features, Vector, frechet_distance
 from digitgan.evaluation.metrics.kernel import Estimate, kernel_distance, squared_mean_discrepancy
 from digitgan.evaluation.metrics.neighbourhoods import Nearest, Neighbourhoods, nearest_images, neighbourhoods, radii
+from digitgan.evaluation.metrics.speckles import speckled
 
 __all__ = [
     "ClassificationSummary",
@@ -23,5 +24,6 @@ __all__ = [
     "nearest_images",
     "neighbourhoods",
     "radii",
+    "speckled",
     "squared_mean_discrepancy",
 ]
