@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from digitgan.cli.output import Output
 from digitgan.cli.signals import stopping_on_signals
-from digitgan.cli.threads import share_cores
+from digitgan.cli.threads import import_torch
 from digitgan.errors import StoppedError
 from digitgan.options import CompareOptions, EvaluateOptions, Fields, Json, Quiet
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def evaluate(options: Fields[EvaluateOptions], *, quiet: Quiet = False, json_: Json = False) -> None:
     """Measure the quality of the images of a model or of a file, and write report.html and report.json."""
-    share_cores()  # before torch is imported
+    import_torch()
 
     from digitgan.evaluation import run
     from digitgan.session.callbacks.progress import console_printer
@@ -72,7 +72,7 @@ def compare(options: Fields[CompareOptions], *, quiet: Quiet = False, json_: Jso
 
     An interrupted comparison continues if the same command is run again.
     """
-    share_cores()  # before torch is imported
+    import_torch()
 
     from digitgan.comparison import compare as compare_all
     from digitgan.training import Control

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from digitgan.cli.output import Output
-from digitgan.cli.threads import share_cores
+from digitgan.cli.threads import import_torch
 from digitgan.options import ExportOptions, Fields, ImportOptions, Json, Quiet
 
 
 def export(options: Fields[ExportOptions], *, quiet: Quiet = False, json_: Json = False) -> None:
     """Export a model for other programs, and compare the exported file with the model."""
-    share_cores()  # before torch is imported
+    import_torch()
 
     from digitgan.exporters import export_import
     from digitgan.session.callbacks.progress import console_printer

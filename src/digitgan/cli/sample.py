@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from digitgan.cli.output import Output
-from digitgan.cli.threads import share_cores
+from digitgan.cli.threads import import_torch
 from digitgan.options import Fields, InvertOptions, Json, Quiet, SampleOptions, Show, WalkOptions, WriteOptions
 
 
 def sample(options: Fields[SampleOptions], *, show: Show = True, quiet: Quiet = False, json_: Json = False) -> None:
     """Generate labelled images with a model: a grid picture, or a data set of millions."""
-    share_cores()  # before torch is imported
+    import_torch()
 
     from digitgan.generation import is_sharded, sample_to_files
     from digitgan.session.callbacks.progress import console_printer
@@ -50,7 +50,7 @@ def walk(options: Fields[WalkOptions], *, show: Show = True, quiet: Quiet = Fals
     towards others; directions moves it along the principal directions of the first layer of the generator. In a picture, each
     row shows one cell of the animation.
     """
-    share_cores()  # before torch is imported
+    import_torch()
 
     from digitgan.generation.walk_files import walk_to_file
 
@@ -67,7 +67,7 @@ def walk(options: Fields[WalkOptions], *, show: Show = True, quiet: Quiet = Fals
 
 def invert(options: Fields[InvertOptions], *, show: Show = True, quiet: Quiet = False, json_: Json = False) -> None:
     """Find the latent that best reconstructs a picture, and generate every class in that style."""
-    share_cores()  # before torch is imported
+    import_torch()
 
     from digitgan.generation.walk_files import invert_to_file
 

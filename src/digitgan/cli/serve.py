@@ -8,7 +8,7 @@ from typing import Annotated
 from tyro.conf import UseAppendAction, arg
 
 from digitgan.cli.output import Output
-from digitgan.cli.threads import share_cores
+from digitgan.cli.threads import import_torch
 from digitgan.options import Device, Json, Quiet
 
 
@@ -34,7 +34,7 @@ def serve(
         data_root: folder of your own images whose entries the page offers for training; may be given several times
         device: device on which models generate images
     """
-    share_cores()  # before torch is imported
+    import_torch()
 
     from digitgan.errors import UsageError
 

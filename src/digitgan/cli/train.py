@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from digitgan.cli.output import Output
 from digitgan.cli.signals import stopping_on_signals
-from digitgan.cli.threads import share_cores
+from digitgan.cli.threads import import_torch
 from digitgan.options import Fields, Flag, Json, Out, Overwrite, Quiet, TrainOptions, Unset
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def train(options: Fields[TrainOptions], *, dry_run: Flag = False, quiet: Quiet 
     Args:
         dry_run: print the plan, write nothing
     """
-    share_cores()  # before torch is imported
+    import_torch()
 
     from digitgan.device import seconds_of_process
     from digitgan.errors import DivergenceError
