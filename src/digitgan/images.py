@@ -121,16 +121,16 @@ def stacked(pictures: Sequence[Picture], background: int = 255) -> Picture:
     return np.concatenate(filled)
 
 
-def encode_png(picture: Picture, *, optimize: bool = True, compress_level: int = -1) -> bytes:
+def encode_png(picture: Picture, *, compress_level: int = -1) -> bytes:
     """Encode an image as PNG.
 
     Args:
         picture: uint8 (height, width) or (height, width, 3).
-        optimize: search for the smallest encoding, which takes longer.
-        compress_level: 0 (fastest) to 9 (smallest), or -1 for the default; ignored with `optimize`.
+        compress_level: 0 (fastest) to 9 (smallest), or -1 for the default, which takes a tenth of the time of 9 for a preview,
+            and 2 % more bytes.
     """
     file = io.BytesIO()
-    Image.fromarray(picture).save(file, format="PNG", optimize=optimize, compress_level=compress_level)
+    Image.fromarray(picture).save(file, format="PNG", compress_level=compress_level)
     return file.getvalue()
 
 

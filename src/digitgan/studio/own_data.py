@@ -150,7 +150,7 @@ class OwnData:
 
     def sheet(self, name: str, read: ReadOptions) -> bytes:
         """Return a picture of every class as PNG, as `digitgan data show` draws it."""
-        return encode_png(class_sheet(load_image_set(str(self.path(name)), read=read)), optimize=False)
+        return encode_png(class_sheet(load_image_set(str(self.path(name)), read=read)))
 
 
 def _entries(folder: Path) -> list[Path]:

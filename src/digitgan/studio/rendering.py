@@ -126,7 +126,7 @@ def png(picture: Picture, scale: int = 1) -> bytes:
         raise UsageError(
             f"image size: must be at most {MAX_PICTURE // 10**6} million pixels; request fewer images, or a smaller `scale`"
         )
-    return encode_png(enlarged(picture, scale) if scale > 1 else picture, optimize=False, compress_level=1)
+    return encode_png(enlarged(picture, scale) if scale > 1 else picture, compress_level=1)
 
 
 def npz(images: Picture, labels: list[int], class_names: tuple[str, ...]) -> bytes:

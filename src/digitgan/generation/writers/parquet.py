@@ -46,7 +46,7 @@ class ParquetFile(Writer):
         # Uncompressed, since PNG already is compressed.
         with replacing(path) as file, pq.ParquetWriter(file, schema, compression="none") as table:
             for group in _row_groups(blocks):
-                encoded = (encode_png(image, optimize=False) for image in group)
+                encoded = (encode_png(image) for image in group)
                 pictures = [{"bytes": png, "path": f"{index:08d}.png"} for index, png in enumerate(encoded, done)]
                 columns = [pa.array(pictures, schema.field(0).type), pa.array(labels[done : done + len(group)])]
                 table.write_table(pa.Table.from_arrays(columns, schema=schema))
