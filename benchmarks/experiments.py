@@ -2,7 +2,8 @@
 
     python benchmarks/experiments.py --seeds 3
 
-Each training is that of the page: its recipe, settings and length, on MNIST. 10,000 generated images are compared with MNIST's
+Each training has the recipe, settings and length of the page, on MNIST, and all threads
+(on the page, each of the two has half of them). 10,000 generated images are compared with MNIST's
 test images after a quarter of the run and at its end. A training that its guard ends is measured at its last checkpoint. Write
 the results to benchmarks/results/experiments.json after each run, and a table of means to standard output.
 """
@@ -23,10 +24,10 @@ from machine import machine
 
 import digitgan
 from digitgan.evaluation import FeatureClassifier
+from digitgan.recipes import DEFAULT_RECIPE
 from digitgan.runs import RunFolder
 from digitgan.studio.experiments import COMMON_SETTINGS, EXPERIMENTS, IMAGES
 
-RECIPE = "fast"
 PARTS = 4
 """Number of equal parts of a run; the first one ends at the first measurement."""
 
@@ -46,7 +47,8 @@ def main(seeds: int = 3, names: tuple[str, ...] = tuple(EXPERIMENTS), out: Path 
     for seed in range(seeds):
         for name, changes in settings.items():
             if f"{name}, seed {seed}" not in rows:
-                found = trained(seed, (*COMMON_SETTINGS, *changes), classifier, real.images)
+                recipe = EXPERIMENTS[name].recipe if name in EXPERIMENTS else DEFAULT_RECIPE
+                found = trained(recipe, seed, (*COMMON_SETTINGS, *changes), classifier, real.images)
                 rows[f"{name}, seed {seed}"] = {**found, "machine": here}
                 out.write_text(json.dumps({**report, "rows": rows}, indent=1) + "\n", encoding="utf-8")
     print("| training | class accuracy, a quarter | at the end | Fréchet distance | coverage | real, fakes right | ended |")
@@ -55,12 +57,12 @@ def main(seeds: int = 3, names: tuple[str, ...] = tuple(EXPERIMENTS), out: Path 
         print(f"| {name} | {row_of([rows[f'{name}, seed {seed}'] for seed in range(seeds)])} |")
 
 
-def trained(seed: int, settings: tuple[str, ...], classifier: FeatureClassifier, reference: Any) -> dict[str, Any]:
+def trained(recipe: str, seed: int, settings: tuple[str, ...], classifier: FeatureClassifier, reference: Any) -> dict[str, Any]:
     """Train once, and return the metrics after a quarter and at the end, with the guard's messages."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "run"
         changes = [f"--set={setting}" for setting in (*settings, f"training.snapshots={PARTS}")]
-        given = ["train", RECIPE, "--images", str(IMAGES), "--seed", str(seed), "--out", str(path), "--quiet", *changes]
+        given = ["train", recipe, "--images", str(IMAGES), "--seed", str(seed), "--out", str(path), "--quiet", *changes]
         ended = subprocess.run([sys.executable, "-m", "digitgan", *given], stderr=subprocess.PIPE, text=True, check=False)
         run = RunFolder(path)
         record, history = run.read_record(), list(run.read_history())
@@ -73,7 +75,7 @@ def trained(seed: int, settings: tuple[str, ...], classifier: FeatureClassifier,
             "messages": [*(each["alarm"] for each in record.get("rollbacks", [])), *record.get("warnings", [])],
             "quarter": figures_of(digitgan.load(snapshots[0]), classifier, reference) if snapshots else None,
             "end": figures_of(digitgan.load(run.model), classifier, reference),
-            "last_line": history[-1],
+            "last_line": history[-1] if history else {},
         }
 
 

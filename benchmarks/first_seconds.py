@@ -3,10 +3,10 @@
     python benchmarks/first_seconds.py --seconds 10,20,60 --seeds 5
 
 Each training runs in its own process, which reports the durations of its parts: start (Python and the imports), data, checks,
-speed (its measurement), pretraining, training (with previews and checkpoints) and pictures. `whole` is the time of the process,
-measured from outside. `--earlier COMMIT` measures the same command of an earlier version in turns, by its whole time and its
-images, from a worktree of the repository. Write the results to benchmarks/results/first_seconds.json, and a table to standard
-output.
+speed (its measurement), networks (building them), pretraining, training (with previews and checkpoints) and pictures. `whole`
+is the time of the process, measured from outside. `--earlier COMMIT` measures the same command of an earlier version in turns,
+by its whole time and its images, from a worktree of the repository. Write the results to benchmarks/results/first_seconds.json
+after each training, and a table to standard output.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import tyro
 from common import RESULTS
 from machine import machine
 
-PARTS = ("start", "data", "checks", "speed", "pretraining", "training", "pictures")
+PARTS = ("start", "data", "checks", "speed", "networks", "pretraining", "training", "pictures")
 
 
 def main(
@@ -48,14 +48,15 @@ def main(
         earlier: commit of an earlier version, which is measured in turns; "" for none.
         out: JSON file of the results.
     """
+    here = machine()
     with versions(earlier) as sources:
         rows: dict[str, list[dict[str, Any]]] = {}
         for budget in map(float, seconds.split(",")):
             for seed in range(first_seed, first_seed + seeds):
                 for version, source in sources.items():
                     rows.setdefault(f"{budget:g} s, {version}", []).append(measured(recipe, budget, seed, source))
-    report = {"question": "where the seconds of a budget go", "recipe": recipe, "rows": rows, "machine": machine()}
-    out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+                    report = {"question": "where the seconds of a budget go", "recipe": recipe, "rows": rows, "machine": here}
+                    out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     print(f"| budget | {' | '.join(PARTS)} | whole | images seen |\n|{'---|' * (len(PARTS) + 3)}")
     for name, runs in rows.items():
         cells = [f"{mean(run['time'][part] for run in runs):.2f}" if "time" in runs[0] else "" for part in PARTS]

@@ -198,7 +198,8 @@ def test_a_short_run_has_smaller_batches_unless_they_are_named(monkeypatch: pyte
     sizes = {images: planned(said, images=images).recipe.training.batch_size for images in (25_600, 25_599, 12_799, 100)}
     assert sizes == {25_600: 128, 25_599: 64, 12_799: 32, 100: 32}
     assert said[0] == "batches of 64 images instead of 128, so that this short run has more steps"
-    assert planned(images=100, settings=["training.batch_size=128"]).recipe.training.batch_size == 128
+    for named in ("training.batch_size=128", "training.batch_size = 128", "updates.generator_batch=128"):
+        assert planned(images=100, settings=[named]).recipe.training.batch_size == 128
     assert planned(images=100, settings=["updates.microbatches=4"]).recipe.training.batch_size == 32
     assert planned(recipe="dcgan", images=100).recipe.training.batch_size == 256
 

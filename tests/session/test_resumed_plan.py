@@ -55,7 +55,7 @@ def test_what_the_options_leave_open_comes_from_the_run(run: RunFolder, monkeypa
 def test_a_length_that_the_run_has_passed_is_refused_before_the_plan(run: RunFolder) -> None:
     (run.checkpoints / "00000640").mkdir(parents=True)
     assert resumed(run, images=639).recipe.training.images == 639  # less than a batch
-    with pytest.raises(RunError, match=r"\b640\b.*\b128\b.*--images"):
+    with pytest.raises(RunError, match=r"\b640\b.*\b64\b.*--images"):
         resumed(run, images=64)
 
 
@@ -167,3 +167,14 @@ def test_a_finished_run_without_a_checkpoint_is_refused(run: RunFolder) -> None:
         resumed(run)
     run.write_record(run.read_record() | {"status": "training"})
     assert resumed(run).resumed
+
+
+def test_the_smaller_batch_of_a_short_run_is_kept_and_is_no_other_recipe(tmp_path: Path) -> None:
+    run = begun(tmp_path / "run", images=12_000)
+    assert run.read_recipe().training.batch_size == 32
+    for options in ({}, {"recipe": "fast"}, {"recipe": "fast", "images": 60_000}, {"settings": ["penalty.gamma=0.05"]}):
+        assert resumed(run, **options).recipe.training.batch_size == 32
+    with pytest.raises(RunError, match=r"training\.batch_size: 32 -> 64"):
+        resumed(run, settings=["training.batch_size=64"])
+    with pytest.raises(RunError, match=r"penalty\.gamma"):
+        resumed(run, recipe="fast", settings=["penalty.gamma=0.3"])

@@ -44,3 +44,15 @@ def test_what_the_guard_has_taken_back_is_told_anew_also_where_it_was_made_up_fo
     assert [kind for kind, _ in events] == ["history", "facts", "again", "history", "facts"]
     assert [line["discriminator_loss"] for line in events[3][1]] == [1.0, 1.25, 1.5, 1.25]
     assert monitor.watchers == 0
+
+
+def test_alarms_that_differ_in_numbers_alone_are_told_once(tmp_path: Path) -> None:
+    run = new_run(tmp_path / "run", overwrite=False)
+    run.write_recipe(find_recipe("fast"))
+    alarms = [f"mode collapse at {at:,} images: {share}% of the variety" for at, share in ((640, 9), (1280, 7))]
+    other = "class 3: its images have 9% of the variety"
+    rollbacks = [{"to": 64, "alarm": text} for text in (*alarms, other)]
+    run.write_record({"status": "failed", "versions": {"digitgan": "0.1.0"}, "rollbacks": rollbacks, "diagnosis": alarms[1]})
+    facts = RunMonitor(ModelCache(tmp_path), ProcessTable(tmp_path)).view("run").facts
+    assert facts["alarms"] == [f"{alarms[1]}. This happened 2 times.", other]
+    assert facts["started_here"] is False

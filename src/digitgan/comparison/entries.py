@@ -23,6 +23,7 @@ from digitgan.session.callbacks.progress import ProgressKind
 from digitgan.session.plan import plan_training
 from digitgan.session.recipe import check_lengths, requested_recipe
 from digitgan.session.session import run_training
+from digitgan.session.short_run import with_usual_batch
 from digitgan.training import Control
 
 SCORED: Final = 6
@@ -339,7 +340,7 @@ def _run_name(run: RunFolder, runs: Sequence[RunFolder]) -> str:
 
 
 def _recipe_and_data(run: RunFolder) -> tuple[Recipe, Any]:
-    """Return a run's recipe without its length, and the hash of its data."""
-    recipe = run.read_recipe()
+    """Return a run's recipe without its length and what follows from it, and the hash of its data."""
+    recipe = with_usual_batch(run.read_recipe())
     training = dataclasses.replace(recipe.training, images=1, evaluate_every=0)
     return dataclasses.replace(recipe, training=training), run.read_record().get("data", {}).get("content_hash")

@@ -17,6 +17,7 @@ from digitgan.networks import ImageSpec, build_discriminator, build_generator
 from digitgan.options import TrainOptions
 from digitgan.recipes import DEFAULT_RECIPE, Recipe, check_recipe, find_recipe, read_recipe, with_settings, without_labels
 from digitgan.session.account import TimeAccount
+from digitgan.session.short_run import batch_for, names_batch
 from digitgan.training.augmentation import check_operations, operations_of
 from digitgan.training.growth import check_can_grow, growth_of
 from digitgan.training.losses import LOSSES
@@ -40,12 +41,9 @@ LEAST_STEPS = 100
 """Number of steps of the shortest budget in minutes that a message suggests."""
 
 MINUTES_SHARE = 0.96
-"""Share of the rest of a budget in minutes for the steps; previews, checkpoints and the final model take the other part."""
+"""Share for the steps of the time that is left for the training; previews, checkpoints and the final model take the rest."""
 
-LEAST_BATCH = 32
-"""Smallest batch of a short run: a step of fewer images takes hardly less time."""
-
-LEAST_SHARE = 0.25
+MIN_STEPS_SHARE = 0.25
 """Share of a budget in minutes that the steps have at least, on a machine on which the start takes long."""
 
 PICTURES_SECONDS = 1.0
@@ -211,7 +209,7 @@ def with_length(
     Raises:
         UsageError: if the length is above `MAX_RUN_IMAGES` images, or the minutes are too short for a step.
     """
-    may_shrink = not options.resume and not any(each.startswith("training.batch_size=") for each in options.settings)
+    may_shrink = not options.resume and not names_batch(options)
     if options.images is not None:
         images = options.images
     elif options.epochs is not None:
@@ -225,26 +223,26 @@ def with_length(
         step = recipe.training.batch_size / speed
         budget, around = 60 * options.minutes, account.seconds + PICTURES_SECONDS
         seconds = MINUTES_SHARE * (budget - around)
-        if seconds < step and budget * LEAST_SHARE < step:
+        if max(seconds, MIN_STEPS_SHARE * budget) < step:
             least = math.ceil(10 * LEAST_STEPS * step / 60) / 10
             raise UsageError(
                 f"--minutes {options.minutes:g}: a step of {recipe.name} takes up to {step:.2g} s on this machine, longer than "
-                f"this budget; give --minutes {least:g} or more, or --images"
+                f"the part of this budget that is left for steps; give --minutes {least:g} or more, or --images"
             )
-        if seconds < LEAST_SHARE * budget:
+        if seconds < MIN_STEPS_SHARE * budget:
             notify(f"warning: the start and the end take {around:.0f} s of the {budget:g} s, so the training will end later")
-            seconds = LEAST_SHARE * budget
+            seconds = MIN_STEPS_SHARE * budget
         within = grown_images_within if recipe.training.growth.strip() else images_within
         images = within(seconds, recipe, spec, device, speed)
         size = recipe.training.batch_size
         while may_shrink and batch_for(recipe, images) < size:
-            # A smaller batch is slower for each image. At most as many images are taken as have this batch, so that the same
-            # number of images given as --images leads to it too.
+            # A smaller batch is slower for each image, so the run sees fewer. It never sees more, because `batch_for` could
+            # then return the larger batch again, and the command with --images would not repeat the run.
             size = batch_for(recipe, images)
             slower = with_share_of_batch(with_batch_size(recipe, size), processes)
             speed = processes * training_speed(slower, spec, device, 60 * options.minutes)
-            seconds = max(MINUTES_SHARE * (budget - account.seconds - PICTURES_SECONDS), LEAST_SHARE * budget)
-            images = min(images, images_within(seconds, slower, spec, device, speed))
+            seconds = max(MINUTES_SHARE * (budget - account.seconds - PICTURES_SECONDS), MIN_STEPS_SHARE * budget)
+            images = min(images, within(seconds, slower, spec, device, speed))
     if may_shrink and (size := batch_for(recipe, images)) < recipe.training.batch_size:
         notify(f"batches of {size} images instead of {recipe.training.batch_size}, so that this short run has more steps")
         recipe = with_batch_size(recipe, size)
@@ -252,14 +250,6 @@ def with_length(
     if images > MAX_RUN_IMAGES:
         raise UsageError(f"the length of {images:,} images is too large; at most {MAX_RUN_IMAGES:,} are possible")
     return dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, images=images))
-
-
-def batch_for(recipe: Recipe, images: int) -> int:
-    """Return the batch size of a run of this length: that of the recipe, or smaller; see `training.least_steps`."""
-    size, parts = recipe.training.batch_size, recipe.updates.microbatches
-    while images < recipe.training.least_steps * size and size % (2 * parts) == 0 and size // 2 >= max(LEAST_BATCH, 2 * parts):
-        size //= 2
-    return size
 
 
 def images_for(recipe: Recipe, image_set: ImageSet) -> ImageSet:

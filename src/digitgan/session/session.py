@@ -153,6 +153,7 @@ class TrainingSession:
 
     def _run(self) -> TrainingResult:
         plan, components = self.plan, self.components
+        plan.account.end("networks")
         try:
             if plan.resumed:
                 resume(components)

@@ -21,6 +21,7 @@ from digitgan.options import TrainOptions
 from digitgan.recipes import Recipe
 from digitgan.runs import RunFolder
 from digitgan.session.recipe import image_spec
+from digitgan.session.short_run import with_usual_batch
 from digitgan.training import Trainer
 from digitgan.training.checkpoint import checkpoints, newest_complete, tensors_of
 from digitgan.training.transfer import Transferred, class_dimensions, transfer
@@ -83,8 +84,8 @@ class StartingPoint:
         }
 
     def recipe(self) -> Recipe:
-        """Return the recipe of the model, with the precision of this machine."""
-        recipe = self.model.recipe
+        """Return the recipe of the model, with the precision of this machine and the batch of a longer run."""
+        recipe = with_usual_batch(self.model.recipe)
         return dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, precision="auto"))
 
     def inherited(self, recipe: Recipe, labelled: ImageSet, options: TrainOptions) -> list[str]:

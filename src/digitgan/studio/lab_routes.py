@@ -214,7 +214,8 @@ def _snapshot(run: RunFolder) -> str | None:
         if (earlier := arrays.get(f"{name}_earlier_scores")) is not None:
             told[name]["earlier_scores"] = _rounded(earlier)
         if (latents := arrays.get(f"{name}_latents")) is not None:
-            told[name]["latents"] = latents[:, :MAX_LATENT].round(2).tolist()
+            told[name]["latents"] = latents[:, :MAX_LATENT].astype(np.float64).round(2).tolist()
+            told[name]["latent_size"] = latents.shape[1]
     return json.dumps(told)
 
 

@@ -113,7 +113,6 @@ class RunMonitor:
             "precision": record.get("precision"),
             "alarms": _alarms(record),
             "rollbacks": len(_rollbacks(record)),
-            "started_here": name in self.process_table.alive(),
             "best": run.best.is_file(),
             "scores": run.read_scores(),
         }
@@ -175,6 +174,7 @@ class RunMonitor:
             "images": record.get("images"),
             "images_seen": seen,
             "has_model": run.model.is_file(),
+            "started_here": run.path.name in self.process_table.alive(),
         }
         return facts | {"seconds_left": _seconds_left(facts, history)}
 
@@ -216,11 +216,13 @@ def _alarms(record: dict[str, Any]) -> list[str]:
 
 
 def _without_repeats(messages: list[str]) -> list[str]:
-    """Return the last of those messages that differ in their numbers alone, with the number of them."""
+    """Return the last of those messages that differ in the number of images seen and in shares alone, with their number."""
     kinds: dict[str, list[str]] = {}
     for message in messages:
-        kinds.setdefault(re.sub(r"[\d.,%]+", "", message), []).append(message)
-    return [same[-1] if len(same) == 1 else f"{same[-1]} This happened {len(same)} times." for same in kinds.values()]
+        kinds.setdefault(re.sub(r"at [\d,]+ images|\d+%", "", message), []).append(message)
+    return [
+        same[-1] if len(same) == 1 else f"{same[-1].rstrip('.')}. This happened {len(same)} times." for same in kinds.values()
+    ]
 
 
 def _rollbacks(record: dict[str, Any]) -> list[Any]:

@@ -17,8 +17,8 @@ CALIBRATION_BATCHES = 2
 CALIBRATION_BATCH_SIZE = 512
 """Number of chunks, and latents per chunk, for the batch-norm statistics of a model.
 
-With 1,024 images, the error of a channel's mean is below 4 % of its standard deviation. The metrics of the shipped model are the
-same with 4,096: a Fréchet distance of 0.377 with either, mean of three seeds.
+With 1,024 images, the error of a channel's mean is below 4 % of its standard deviation. The shipped model has the same
+metrics with 4,096: a Fréchet distance of 0.377 with either, mean of three seeds.
 """
 
 

@@ -15,7 +15,8 @@ from digitgan.errors import DataError
 from digitgan.lookup import Registry
 
 PACKAGED: Final = Path(__file__).parents[1] / "packaged"
-"""The folder of the data sets that are part of the package, each in a folder of its name. Its files are compressed by xz."""
+"""The folder of the data sets that are part of the package, each in a folder of its name. Its files are compressed by xz
+or gzip."""
 
 
 @final

@@ -100,8 +100,9 @@ class Lab(Callback):
     def on_event(self, event: Event) -> None:
         """After a step: write a snapshot if one is due, and wait if the viewer requests it. At the end: write the last one."""
         if isinstance(event, Ended) and self.trainer.images_seen > 0:
-            self.folder.make()
-            self._snapshot(self._last_step(), "")
+            with contextlib.suppress(Exception):  # the training is complete: nothing may end it now
+                self.folder.make()
+                self._write_snapshot(self._last_step(), "", within_step=False)
         if not isinstance(event, Stepped):
             return
         self._terms = event.report.terms

@@ -66,7 +66,7 @@ async function begin(experiment, button) {
     await stage(experiment, healthy, broken);
     if (!byId("break-stage").hidden) byId("break-stage").scrollIntoView({ block: "start" });
   } catch (problem) {
-    const running = problem.status === 429 ? await trainings() : [];
+    const running = problem.status === 429 ? await trainings().catch(() => []) : [];
     tell(problem.message, ...(running.length ? [stopper(running, () => begin(experiment, button))] : []));
   }
   button.disabled = false;
@@ -75,7 +75,7 @@ async function begin(experiment, button) {
 // The trainings that this page may stop.
 async function trainings(among = null) {
   const { runs } = await get("runs");
-  const names = runs.filter(({ phase }) => ["training", "paused"].includes(phase)).map(({ name }) => name);
+  const names = runs.filter(({ phase, started_here: own }) => own && ["training", "paused"].includes(phase)).map(({ name }) => name);
   return among ? names.filter((name) => among.includes(name)) : names;
 }
 
@@ -124,12 +124,16 @@ async function stage(experiment, healthy, broken) {
   const stop = make("button", { type: "button", text: "Stop both" });
   stop.addEventListener("click", async () => {
     stop.disabled = true;
-    await stopAll(await trainings([healthy, broken])).catch((problem) => tell(problem.message));
+    try {
+      await stopAll(await trainings([healthy, broken]));
+    } catch (problem) {
+      tell(problem.message);
+    }
     stop.disabled = false;
   });
   const told = make("div", { class: "panel" }, make("h3", { text: experiment.title }),
     make("p", {}, make("strong", { text: "Look for: " }), experiment.look_for), answer, make("p", { class: "buttons below" }, stop));
-  const goOn = () => { // the answer opens when both trainings have ended: until then, the visitor can look for it
+  const follow = () => { // the answer opens when both trainings have ended: until then, the visitor can look for it
     const phases = stages.map(({ follower }) => follower.facts?.phase);
     stop.parentElement.hidden = !phases.some((phase) => ["training", "paused"].includes(phase));
     if (phases.every((phase) => phase && !["starting", "training", "ending", "paused"].includes(phase)) && !answer.dataset.opened) {
@@ -137,7 +141,7 @@ async function stage(experiment, healthy, broken) {
       answer.dataset.opened = "yes";
     }
   };
-  for (const each of stages) each.changed = goOn;
+  for (const each of stages) each.changed = follow;
   byId("break-stage").replaceChildren(told, make("div", { class: "grid" }, ...stages.map(({ element }) => element)));
   byId("break-stage").hidden = byId("break-more").hidden = false;
   for (const each of stages) each.draw();

@@ -27,6 +27,7 @@ function clear() {
   byId("draw-label").textContent = "?";
   byId("draw-state").textContent = "";
   length = 0;
+  again = false;
   for (const id of ["draw-chances", "draw-every"]) byId(id).replaceChildren();
   for (const id of ["draw-placed", "draw-redrawn"]) byId(id).width = byId(id).height = 1;
   byId("draw-error").textContent = "";
@@ -161,8 +162,10 @@ byId("draw-form").addEventListener("submit", (event) => event.preventDefault());
 let entered = false;
 
 export async function enter(values) {
-  const models = (await get("models")).filter(({ channels }) => channels !== 3); // a drawing is grey
-  const chosen = chooseModel(byId("draw-model"), models, values.model, model);
+  const all = await get("models"), models = all.filter(({ channels }) => channels !== 3); // a drawing is grey
+  const refused = all.length > models.length && all.some(({ name, channels }) => name === values.model && channels === 3);
+  if (refused) tell(`${values.model} generates colour images, and a drawing is grey: another model is chosen.`);
+  const chosen = chooseModel(byId("draw-model"), models, refused ? undefined : values.model, model);
   if (!entered || chosen !== model) await take(chosen); // the drawing stays when the visitor comes back
   entered = true;
 }

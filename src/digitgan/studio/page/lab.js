@@ -118,8 +118,8 @@ function showInputs(set, name) { // of the chosen image: its latent as a strip o
     pen.fillRect((at % columns) * side, Math.floor(at / columns) * side, side - 1, side - 1);
   });
   const label = name(set.labels[chosen.at]);
-  canvas.setAttribute("aria-label", `${latent.length} random numbers, from ${Math.min(...latent)} to ${Math.max(...latent)}`);
-  byId("lab-input").textContent = `chosen: ${latent.length} numbers${label ? `, label ${label}` : ""}`;
+  canvas.setAttribute("aria-label", `The first ${latent.length} of ${set.latent_size} random numbers, from ${Math.min(...latent)} to ${Math.max(...latent)}`);
+  byId("lab-input").textContent = `chosen: ${set.latent_size} numbers${label ? `, label ${label}` : ""}`;
 }
 
 function showFilm() {
@@ -193,8 +193,10 @@ function draw() {
 }
 
 function nameTraining({ name, phase }) { // in the list of runs
-  for (const option of byId("lab-run").options) if (option.value === name) option.text = phase === "training" ? `${name} (training)` : name;
+  for (const option of byId("lab-run").options) if (option.value === name) option.text = optionText({ name, phase });
 }
+
+const optionText = ({ name, phase }) => (phase === "training" ? `${name} (training)` : name);
 
 function showPace(pace) {
   for (const button of document.querySelectorAll("#lab-pace [data-pace]")) button.setAttribute("aria-pressed", String(button.dataset.pace === pace));
@@ -319,7 +321,7 @@ byId("lab-play").addEventListener("click", play);
 
 export async function enter(values) {
   const { runs } = await get("runs");
-  const names = runs.map(({ name, phase }) => [name, phase === "training" ? `${name} (training)` : name]);
+  const names = runs.map((run) => [run.name, optionText(run)]);
   const known = (name) => (runs.some((run) => run.name === name) ? name : "");
   const run = known(values.run) || runs.find(({ phase }) => phase === "training")?.name || names[0]?.[0] || "";
   if (values.run && run !== values.run) tell(`Run ${values.run}: not found.`);
