@@ -45,11 +45,12 @@ def test_train_load_sample(tmp_path: Path, capfd: pytest.CaptureFixture[str]) ->
 
 def test_data_comes_as_keras_gives_it() -> None:
     """Compare the arrays with the contents of the files, read without the package."""
+    import gzip
     import lzma
 
     def content(name: str, header: int) -> np.ndarray:
         packed = next((PACKAGED / "mnist").glob(f"{name}*")).read_bytes()
-        return np.frombuffer(lzma.decompress(packed), np.uint8)[header:]
+        return np.frombuffer((gzip if packed[:2] == b"\x1f\x8b" else lzma).decompress(packed), np.uint8)[header:]
 
     (x_train, y_train), (x_test, y_test) = digitgan.load_data()
     for images, labels, part, count in ((x_train, y_train, "train", 60_000), (x_test, y_test, "t10k", 10_000)):

@@ -8,6 +8,7 @@ model.safetensors, losses.png, training.gif, lab/snapshot.npz. With --evaluate-e
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import io
 import json
@@ -189,6 +190,9 @@ class RunFolder:
         recipe = from_toml(text, str(self.recipe), BLANK)
         if recipe.name == BLANK.name:  # `write_recipe` always writes the name
             raise RunError(f"{self.recipe}: damaged (the recipe has no name)")
+        last = dataclasses.fields(Recipe)[-1].name
+        if f"[{last}]" not in text:  # a file that was cut between two lines is valid TOML
+            raise RunError(f"{self.recipe}: damaged (it ends before its last section, {last})")
         return recipe
 
     def read_record(self) -> dict[str, Any]:
