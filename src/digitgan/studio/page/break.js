@@ -83,7 +83,7 @@ async function trainings(among = null) {
 function stopper(names, goOn) {
   const button = make("button", { type: "button", text: `Stop ${names.join(" and ")}, then run it` });
   button.addEventListener("click", async () => {
-    button.disabled = true;
+    tell(`Stopping ${names.join(" and ")} … The experiment then starts by itself.`);
     try {
       await stopAll(names);
       await goOn();
@@ -133,10 +133,13 @@ async function stage(experiment, healthy, broken) {
   });
   const told = make("div", { class: "panel" }, make("h3", { text: experiment.title }),
     make("p", {}, make("strong", { text: "Look for: " }), experiment.look_for), answer, make("p", { class: "buttons below" }, stop));
+  const early = make("p", { class: "remark", hidden: "" }, "A training was stopped before its end: the whole run shows more.");
+  answer.append(early);
   const follow = () => { // the answer opens when both trainings have ended: until then, the visitor can look for it
     const phases = stages.map(({ follower }) => follower.facts?.phase);
     stop.parentElement.hidden = !phases.some((phase) => ["training", "paused"].includes(phase));
     if (phases.every((phase) => phase && !["starting", "training", "ending", "paused"].includes(phase)) && !answer.dataset.opened) {
+      early.hidden = !phases.some((phase) => ["stopped", "interrupted"].includes(phase));
       answer.open = true;
       answer.dataset.opened = "yes";
     }

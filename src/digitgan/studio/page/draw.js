@@ -144,16 +144,17 @@ async function example(name) { // for visitors without a pointer
   await ask();
 }
 
-async function take(name) {
+async function take(name, keep = false) { // keep: whether the drawing stays, for a comparison of models
   model = name;
   remember("draw", { model });
   const { class_names: names } = await get(`models/${encodeURIComponent(name)}`);
   options(byId("draw-example"), [["", "…"], ...names.map((each) => [each, each])], "");
-  clear();
+  if (!keep || empty) clear();
+  else await ask();
 }
 
 byId("draw-clear").addEventListener("click", clear);
-byId("draw-model").addEventListener("change", (event) => take(event.target.value).catch((problem) => tell(problem.message)));
+byId("draw-model").addEventListener("change", (event) => take(event.target.value, true).catch((problem) => tell(problem.message)));
 byId("draw-example").addEventListener("change", (event) => {
   if (event.target.value) example(event.target.value).catch((problem) => tell(problem.message));
 });

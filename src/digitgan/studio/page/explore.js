@@ -35,7 +35,7 @@ function note() { // the state, in the address
   const { model, seed, code, first, second, share } = state;
   const pin = (name) => (pins[name] ? [pins[name][0], pins[name][1], ...pins[name][2]].map(round).join(",") : "");
   remember("explore", { model, seed, code, first, second, share, x: round(state.x), y: round(state.y), further: state.further.map(round).join(","),
-    a: pin("a"), b: pin("b"), view: [view.x, view.y, view.width].map(round).join(",") });
+    a: pin("a"), b: pin("b"), morph: pins.a && pins.b ? byId("map-morph").value : "", view: [view.x, view.y, view.width].map(round).join(",") });
 }
 
 function recall(values) { // pins and view of an address; what is damaged is left out
@@ -44,6 +44,7 @@ function recall(values) { // pins and view of an address; what is damaged is lef
     const [x, y, ...further] = numbers(values[name]);
     if (values[name] && [x, y, ...further].every(Number.isFinite) && further.length === state.further.length) pins[name] = [within(x), within(y), further.map(within)];
   }
+  if (pins.a && pins.b) byId("map-morph").value = Number(values.morph) || 0;
   const [x, y, width] = numbers(values.view);
   if ([x, y, width].every(Number.isFinite) && width > 0) Object.assign(view, { x, y, width });
 }

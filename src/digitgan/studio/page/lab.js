@@ -22,8 +22,15 @@ let playing = null;
 
 const main = () => shown[0]?.[0];
 
-// The images of a snapshot, the highest score first.
-const order = (scores) => scores.map((score, at) => ({ score, at })).sort((one, other) => (other.score ?? -Infinity) - (one.score ?? -Infinity));
+// The images of a snapshot, the highest score first. Within a step they keep their places, so that the eye can follow each.
+const places = {}; // set -> { step, order }
+function order(key, scores, step) {
+  const before = places[key];
+  if (before?.step !== step || before.order.length !== scores.length) {
+    places[key] = { step, order: scores.map((_, at) => at).sort((one, other) => (scores[other] ?? -Infinity) - (scores[one] ?? -Infinity)) };
+  }
+  return places[key].order.map((at) => ({ at, score: scores[at] }));
+}
 const signed = (score) => (score === null || score === undefined ? "not a number" : (score >= 0 ? "+" : "−") + Math.abs(score).toFixed(1));
 
 function unpackAll(snapshot) {
@@ -49,7 +56,7 @@ function showGame(snapshot) {
   const name = nameIn(snapshot);
   for (const [key, what] of [["fakes", "fake"], ["reals", "real"]]) {
     const set = sets[key];
-    showTiles(byId(`lab-${key}`), order(set.scores).map(({ score, at }) => {
+    showTiles(byId(`lab-${key}`), order(key, set.scores, snapshot.step).map(({ score, at }) => {
       const now = `${name(set.labels[at])} ${signed(score)}`.trim();
       const before = set.earlier_scores ? `was ${signed(set.earlier_scores[at])}` : "";
       return { images: set.unpacked, at, text: before ? `${now}\n${before}` : now, label: [now, before, what].filter(Boolean).join(", "), pressed: chosen.set === key && chosen.at === at };
@@ -83,7 +90,7 @@ function overlap(snapshot, real, fake) {
     best = Math.max(best, right / (real.length + fake.length));
   }
   const told = best > 0.95 ? "The scores differ: the discriminator tells fakes and real images apart." : best < 0.65 ? "The scores overlap: the discriminator can hardly tell fakes from real images." : "The scores overlap in part.";
-  return `${told} One threshold separates ${Math.round(100 * best)} % of the images correctly; guessing gets 50 %. Mean score: real ${meanOf(real, snapshot.real)}, fakes ${meanOf(fake, snapshot.fake)}.`;
+  return `${told} One threshold separates ${Math.round(100 * best)} % of these ${real.length + fake.length} images correctly; guessing gets 50 %. Mean score: real ${meanOf(real, snapshot.real)}, fakes ${meanOf(fake, snapshot.fake)}.`;
 }
 
 function meanOf(scores, { earlier_scores: earlier }) {
@@ -132,6 +139,7 @@ function showFilm() {
     const name = frame.name(label);
     return { images: frame.images, at, text, label: `${text}, latent ${at + 1}${name ? `, class ${name}` : ""}`, pressed: last && chosen.set === "fixed" && chosen.at === at };
   }), TILE, (at) => { if (last) choose("fixed", at); });
+  byId("lab-play").disabled = film.length < 2;
   byId("lab-frame").textContent = `picture ${film.indexOf(frame) + 1} of ${film.length}, after ${count(frame.images_seen)} images`;
 }
 
@@ -175,6 +183,7 @@ function draw() {
     const facts = paused ? { ...run.facts, phase: "paused", images_seen: run.snapshot.images_seen } : run.facts;
     byId("lab-state").textContent = sentence(facts);
   }
+  byId("lab-resume").hidden = !["stopped", "interrupted"].includes(run?.facts?.phase);
   byId("lab-stop").hidden = !run?.facts?.started_here || !["training", "paused"].includes(run.facts.phase);
   if (run?.facts) nameTraining(run.facts);
   byId("lab-data").textContent = run?.facts ? `to be imitated: ${run.facts.data}` : "";
@@ -249,15 +258,20 @@ async function change(body) {
   }
 }
 
-async function stop() {
-  byId("lab-stop").disabled = true;
+async function stopOrResume(action) {
+  const button = byId(`lab-${action}`), { run, beside } = place, path = `runs/${encodeURIComponent(run)}`;
+  button.disabled = true;
   try {
-    await post(`runs/${encodeURIComponent(place.run)}/stop`);
+    await post(`${path}/${action}`);
     tell(null);
+    for (let wait = 0; action === "resume" && wait < 300 && (await get(path)).phase !== "training"; wait += 1) {
+      await new Promise((resolve) => { setTimeout(resolve, 200); });
+    }
+    if (action === "resume" && place.run === run && place.beside === beside) show(run, beside); // its events have ended
   } catch (problem) {
     tell(problem.message);
   }
-  byId("lab-stop").disabled = false;
+  button.disabled = false;
 }
 
 function show(run, beside) {
@@ -311,7 +325,7 @@ byId("lab-at").addEventListener("input", (event) => {
 });
 byId("lab-form").addEventListener("submit", (event) => event.preventDefault());
 for (const button of document.querySelectorAll("#lab-pace [data-pace]")) button.addEventListener("click", () => change({ pace: button.dataset.pace }));
-byId("lab-stop").addEventListener("click", stop);
+for (const action of ["stop", "resume"]) byId(`lab-${action}`).addEventListener("click", () => stopOrResume(action));
 byId("lab-update").addEventListener("click", () => change({ advance: "update" }));
 byId("lab-step").addEventListener("click", () => change({ advance: "step" }));
 byId("lab-seconds").addEventListener("change", (event) => change({ seconds: Number(event.target.value) }));

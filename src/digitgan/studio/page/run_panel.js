@@ -10,7 +10,7 @@ export const PHASES = {
 };
 
 export function sentence(facts) {
-  const seen = facts.phase === "finished" ? `${count(facts.images_seen)} images` : `${count(facts.images_seen)} of ${count(facts.images)} images`;
+  const seen = facts.phase === "finished" ? `${count(facts.images_seen)} images` : `${count(facts.images_seen)} of ${count(Math.max(facts.images, facts.images_seen))} images`;
   const parts = [PHASES[facts.phase] ?? facts.phase, seen];
   if (facts.seconds) parts.push(`${duration(facts.seconds)} trained`);
   if (facts.phase === "training" && facts.seconds_left !== null) parts.push(`${duration(facts.seconds_left)} left`);

@@ -89,7 +89,7 @@ function item(run) {
   const left = run.seconds_left ? `, ${duration(run.seconds_left)} left` : "";
   return make("li", { "data-run": run.name, "data-phase": run.phase },
     make("strong", { text: run.name }),
-    make("p", { class: "aside", text: `${run.recipe} on ${run.data}: ${run.phase}, ${count(run.images_seen)} of ${count(run.images)} images${left}` }),
+    make("p", { class: "aside", text: `${run.recipe} on ${run.data}: ${run.phase}, ${count(run.images_seen)} of ${count(Math.max(run.images, run.images_seen))} images${left}` }),
     done, make("p", { class: "buttons" }, ...actions, watch));
 }
 
