@@ -40,13 +40,13 @@ MAX_RUN_IMAGES = 10**12
 LEAST_STEPS = 100
 """Number of steps of the shortest budget in minutes that a message suggests."""
 
-MINUTES_SHARE = 0.96
+MINUTES_SHARE = 0.97
 """Share for the steps of the time that is left for the training; previews, checkpoints and the final model take the rest."""
 
 MIN_STEPS_SHARE = 0.25
 """Share of a budget in minutes that the steps have at least, on a machine on which the start takes long."""
 
-PICTURES_SECONDS = 1.0
+PICTURES_SECONDS = 0.7
 """Time for the curves and the animation at the end of a budget in minutes."""
 
 

@@ -92,7 +92,7 @@ _ALL: Final = (
         "one-sided",
         "The discriminator learns fifty times faster",
         "Watch the share of images that the discriminator takes for what they are.",
-        "It is right for nearly all, and the images stay noise. Late, digits appear, but those of one class are nearly the same.",
+        "It is right for nearly all, and the images stay noise. Digits appear late, and those of one class are nearly alike.",
         "Where the discriminator is certain, its score hardly depends on the pixels: it gives the generator no direction.",
         ("optimizer.discriminator_learning_rate=0.02", "optimizer.generator_learning_rate=0.0004", "penalty.name=none"),
     ),
