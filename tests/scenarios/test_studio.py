@@ -282,6 +282,14 @@ def test_a_drawn_seven_is_recognised_redrawn_and_written(page: Chrome, studio: S
     assert by(page, "draw-label").text == "?"
     by(page, "draw-canvas").click()
     wait(page, lambda: "one dot is too little" in by(page, "draw-state").text)
+    Select(by(page, "draw-example")).select_by_visible_text("5")
+    wait(page, lambda: by(page, "draw-label").text == "5")
+    before = int(by(page, "draw-canvas").get_attribute("data-answered") or 0)
+    Select(by(page, "draw-model")).select_by_visible_text("earlier")  # the drawing stays, and the other model is asked
+    wait(page, lambda: int(by(page, "draw-canvas").get_attribute("data-answered") or 0) > before)
+    assert by(page, "draw-label").text != "?"
+    assert [entry["message"] for entry in console(page) if "400" not in entry["message"]] == []  # it may not draw ink yet
+    by(page, "draw-clear").click()
     models = [option.text for option in Select(by(page, "draw-model")).options]
     assert "mnist" in models
     assert "cifar10" not in models, "a drawing is grey"
@@ -343,6 +351,11 @@ def test_the_lab_shows_a_training_and_lets_it_be_stepped(page: Chrome, studio: S
     wait(page, by(page, "lab-game").is_displayed)
     assert len(page.find_elements(By.CSS_SELECTOR, "#lab-fakes button")) == 12
     assert not by(page, "lab-pace").is_displayed()
+    by(page, "lab-resume").click()
+    wait(page, by(page, "lab-pace").is_displayed)
+    wait(page, lambda: studio.get("/api/v1/runs/live").json()["phase"] == "training")
+    by(page, "lab-stop").click()
+    wait(page, by(page, "lab-resume").is_displayed)
 
 
 def test_an_experiment_breaks_a_training_beside_a_healthy_one(page: Chrome, studio: Studio) -> None:
