@@ -5,7 +5,7 @@
 `digitgan train` runs on MNIST in a folder that `digitgan serve` shows. It writes a preview every 10,000 images, a checkpoint
 every 20,000 and an evaluation every 50,000. One client follows the events of the run, and one its snapshots in the Lab. Another
 requests the run, its history, its newest preview, images of its best model, a map of its latent space, the nearest training
-images and the answer to a drawing in a loop. After the third evaluation, the benchmark records the anonymous
+images and the answer to a drawing in a loop. After the third evaluation and 300 answers, the benchmark records the anonymous
 memory and the open file handles of both processes every five seconds. It compares the least memory of the second fifth with
 that of the last fifth: caches fill in the first fifth, and an evaluation or a checkpoint needs memory for a moment, while a
 leak raises the least too. Write the results to benchmarks/results/soak.json, and a table to standard output.
@@ -56,6 +56,10 @@ EVALUATIONS_BEFORE = 3
 """Number of evaluations before the measurement. The allocator keeps memory of the first ones, however slow the machine is."""
 
 
+ANSWERS_BEFORE = 300
+"""Number of answers of the server before the measurement: its caches fill with the first ones, however slow the machine is."""
+
+
 def main(minutes: float = 30.0, out: Path = RESULTS / "soak.json") -> None:
     """Measure, print a table, write the JSON.
 
@@ -70,6 +74,9 @@ def main(minutes: float = 30.0, out: Path = RESULTS / "soak.json") -> None:
         clients = [threading.Thread(target=client, args=(url, answers, over)) for client in (ask, watch, look_in)]
         for thread in clients:
             thread.start()
+        begun = time.monotonic()
+        while answers["200"] < ANSWERS_BEFORE and time.monotonic() - begun < PATIENCE:
+            time.sleep(0.5)
         looks: dict[str, list[dict[str, float]]] = {"training": [], "studio": []}
         started = time.monotonic()
         while time.monotonic() - started < 60 * minutes:
