@@ -106,17 +106,16 @@ def _kernel(compared: Comparison) -> Interval:
     return Interval(found.value, found.value - reach, found.value + reach)
 
 
-def _of_neighbourhoods(values: Callable[[Neighbourhoods], npt.NDArray[Any]]) -> Callable[[Comparison], Interval]:
+def _mean_over_images(values: Callable[[Comparison], npt.NDArray[Any]]) -> Callable[[Comparison], Interval]:
     def of(compared: Comparison) -> Interval:
-        found = values(compared.neighbourhoods).astype(np.float64)
+        found = values(compared).astype(np.float64)
         return interval(len(found), lambda weights: float(weights @ found) / len(found))
 
     return of
 
 
-def _speckles(compared: Comparison) -> Interval:
-    found = speckled(compared.images.images).astype(np.float64)
-    return interval(len(found), lambda weights: float(weights @ found) / len(found))
+def _of_neighbourhoods(values: Callable[[Neighbourhoods], npt.NDArray[Any]]) -> Callable[[Comparison], Interval]:
+    return _mean_over_images(lambda compared: values(compared.neighbourhoods))
 
 
 _METRICS: Final = (
@@ -217,7 +216,7 @@ _METRICS: Final = (
         better="lower",
         needs=MIN_IMAGES,
         by_class=False,
-        of=_speckles,
+        of=_mean_over_images(lambda compared: speckled(compared.images.images)),
         grey=True,
     ),
 )
