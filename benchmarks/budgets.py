@@ -3,15 +3,12 @@
     python benchmarks/budgets.py
     python benchmarks/budgets.py --recipes fast dcgan --sides 28 64 --minutes 1
 
-Each command runs in a process of its own, on 2,000 random images. The measurement of the speed lasts from the line that
-announces it to the line that states the length. Results are written to benchmarks/results/budgets.json.
+Each command runs in a process of its own, on 2,000 random images. Results are written to benchmarks/results/budgets.json.
 """
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -19,16 +16,11 @@ from typing import Any, Final
 
 import numpy as np
 import tyro
-from common import RESULTS
+from common import RESULTS, train
 from machine import machine
-
-from digitgan.errors import DigitganError
-from digitgan.runs import RunFolder
 
 RECIPES: Final = ("fast", "quality", "style", "dcgan", "mask-cgan", "lstm-cgan")
 IMAGES: Final = 2000
-ANNOUNCED: Final = "measuring the speed"
-CHOSEN: Final = "the length was chosen"
 
 
 def main(
@@ -65,27 +57,15 @@ def main(
 
 
 def _row(recipe: str, side: int, data: Path, minutes: float, run: Path) -> dict[str, Any]:
-    options = (recipe, f"--data={data}", f"--minutes={minutes:g}", f"--out={run}")
-    command = [sys.executable, "-m", "digitgan", "train", *options]
-    started, moments, lines = time.monotonic(), dict[str, float](), list[str]()
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            lines.append(line)
-            for words in (ANNOUNCED, CHOSEN):
-                if words in line:
-                    moments.setdefault(words, time.monotonic())
-    whole = time.monotonic() - started
-    if process.returncode:
-        raise DigitganError(f"{' '.join(command)}: exit code {process.returncode}\n{''.join(lines[-5:])}")
-    record = RunFolder(run).read_record()
+    started = time.monotonic()
+    found = train(recipe, f"--data={data}", f"--minutes={minutes:g}", folder=run)
     return {
         "recipe": recipe,
         "side": side,
-        "measuring": round(moments[CHOSEN] - moments[ANNOUNCED], 2),
-        "training": record["seconds"],
-        "whole": round(whole, 2),
-        "images": record["images_seen"],
+        "measuring": round(found["time"]["speed"], 2),
+        "training": found["seconds"],
+        "whole": round(time.monotonic() - started, 2),
+        "images": found["images_seen"],
     }
 
 

@@ -14,7 +14,7 @@ from digitgan.data import DataRequest
 from digitgan.errors import DigitganError, RecipeError, UsageError
 from digitgan.options import TrainOptions
 from digitgan.recipes import RECIPES
-from digitgan.session import recipe
+from digitgan.session import recipe, time_budget
 from digitgan.session.plan import TrainPlan, plan_training
 from digitgan.session.recipe import DISCRIMINATOR_PRETRAINING_STEPS
 
@@ -68,7 +68,7 @@ def test_minutes_are_converted_by_the_measured_speed_and_include_all_else(
         now[0] += 3.0
         return 1000.0
 
-    monkeypatch.setattr(recipe, "training_speed", measured)
+    monkeypatch.setattr(time_budget, "training_speed", measured)
     monkeypatch.setattr("digitgan.session.account.time", SimpleNamespace(monotonic=lambda: now[0]))
     plan = planned(said, minutes=minutes, settings=["training.generator_pretraining=0", "training.least_steps=0"])
     assert budgets == [60 * minutes]
@@ -80,7 +80,7 @@ def test_minutes_are_converted_by_the_measured_speed_and_include_all_else(
 
 
 def test_minutes_that_are_too_short_for_a_step_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recipe, "training_speed", lambda *_: 2.0)  # images a second: a step of 128 takes a minute
+    monkeypatch.setattr(time_budget, "training_speed", lambda *_: 2.0)  # images a second: a step of 128 takes a minute
     with pytest.raises(UsageError, match=r"--minutes 0\.5: a step of fast takes up to 64 s .*give --minutes 106\.7 or more"):
         planned(minutes=0.5)
 
@@ -168,11 +168,13 @@ def test_images_without_labels_are_trained_without_labels(tmp_path: Path, option
     assert [path.name for path in tmp_path.iterdir()] == ["plain.npz"]
 
 
-def test_a_length_chosen_by_the_speed_is_said_with_the_command_that_repeats_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recipe, "training_speed", lambda *_: 1000.0)
+def test_a_length_chosen_before_the_training_is_said_with_the_command_that_repeats_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time_budget, "training_speed", lambda *_: 1000.0)
+    monkeypatch.setattr("digitgan.session.plan.can_decide_later", lambda *_: False)
     said: list[str] = []
     plan = planned(said, minutes=0.5, seed=7, settings=["training.generator_pretraining=0", "penalty.gamma=0.3"])
     images = plan.recipe.training.images
+    assert plan.open_length is None
     command = plan.command.split()
     assert command[:2] == ["digitgan", "train"]
     assert f"--images={images}" in plan.command.replace("--images ", "--images=")
@@ -204,9 +206,9 @@ def test_a_short_run_has_smaller_batches_unless_they_are_named(monkeypatch: pyte
     assert planned(recipe="dcgan", images=100).recipe.training.batch_size == 256
 
     speeds = {128: 3000.0, 64: 2400.0, 32: 1600.0}  # in 6 s: 18,000, 14,400 or 9,600 images
-    monkeypatch.setattr(recipe, "training_speed", lambda shaped, *_: speeds[shaped.training.batch_size])
+    monkeypatch.setattr(time_budget, "training_speed", lambda shaped, *_: speeds[shaped.training.batch_size])
     monkeypatch.setattr("digitgan.session.account.time", SimpleNamespace(monotonic=lambda: 0.0))
     training = planned(minutes=(6 / 0.97 + 0.7) / 60, settings=["training.generator_pretraining=0"]).recipe.training
     assert (training.batch_size, training.images) == (64, 14_400)
     shorter = planned(minutes=(3.84 / 0.97 + 0.7) / 60, settings=["training.generator_pretraining=0"]).recipe.training
-    assert (shorter.batch_size, shorter.images) == (32, 6144)
+    assert (shorter.batch_size, shorter.images) == (32, round(0.8**2 * 3.84 * 3000))  # the speeds of halves are not measured

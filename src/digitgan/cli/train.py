@@ -59,6 +59,7 @@ def train(options: Fields[TrainOptions], *, dry_run: Flag = False, quiet: Quiet 
         except DivergenceError:
             _report_failure(plan, output)
             raise
+    plan = result.plan or plan  # with the length that was decided during the training
     run = plan.run
     warnings = [*result.warnings, *([short] if (short := plan.too_short()) else [])]
     budget = "" if options.minutes is None else f" of {60 * options.minutes:g} s"

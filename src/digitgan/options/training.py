@@ -26,7 +26,7 @@ class TrainOptions(DataOptions):
         seed: seed of the weights, the data order and the noise
         images: train until the discriminator has seen this number of real images
         epochs: train for this number of passes over the data
-        minutes: end within this number of minutes; the speed is measured to convert them to images
+        minutes: end within this number of minutes; the speed of the training decides the number of images
         settings: change a value of the recipe, such as penalty.gamma=0.3
         config: TOML file with a recipe; its `base` names the recipe that it changes
         from_: start from the weights of this model or run; its recipe is the default

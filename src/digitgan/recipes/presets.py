@@ -43,10 +43,12 @@ _FAST = Recipe(
 
 _QUALITY = Recipe(
     name="quality",
-    description="Larger networks, for trainings of a quarter of an hour or more.",
+    description="Larger networks, for trainings of half an hour or more: the shipped model of MNIST.",
     generator=ConvolutionalGeneratorRecipe(channels=(96, 48, 16)),
-    discriminator=ConvolutionalDiscriminatorRecipe(channels=(24, 48, 96), features=192),
-    training=TrainingRecipe(images=1_000_000, batch_size=128),
+    # A discriminator of 16, 32 and 64 channels leaves speckles on twice as many digits.
+    discriminator=ConvolutionalDiscriminatorRecipe(channels=(32, 64, 128), features=256),
+    ema=EmaRecipe(decay=0.999),
+    training=TrainingRecipe(images=2_400_000, batch_size=128),
 )
 
 _COLOUR = Recipe(

@@ -63,6 +63,11 @@ class TrainingComponents:
             )
             self.stateful["scores"] = self.evaluation
 
+    def follow_plan(self, plan: TrainPlan) -> None:
+        """Take over a plan whose length was decided during the training."""
+        self.plan = self.record.plan = plan
+        self.trainer.recipe = plan.recipe
+
     def _warn(self, warning: str) -> None:
         """Notify of a warning of the guard, and record it at once, so that the studio shows it."""
         self.notify(warning)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
@@ -17,7 +16,7 @@ from digitgan.device import arithmetic, available_devices, prepare
 from digitgan.errors import DataError, RunError, UsageError
 from digitgan.evaluation.groups import check_groups
 from digitgan.networks import ImageSpec, build_discriminator, build_generator, trained_parameters
-from digitgan.options import TrainOptions, arguments_of
+from digitgan.options import TrainOptions
 from digitgan.recipes import BLANK, RECIPES, Recipe, find_recipe, from_toml, to_toml
 from digitgan.runs import RunFolder, check_out, free_run_path, open_run
 from digitgan.session.account import TimeAccount
@@ -38,10 +37,13 @@ from digitgan.session.recipe import (
     with_microbatches,
     with_precision,
 )
+from digitgan.session.repetition import Repetition
 from digitgan.session.resumed_run import check_length, check_resumable, check_unchanged
 from digitgan.session.start import StartingPoint, started_recipe
+from digitgan.session.time_budget import OpenLength, can_decide_later
 from digitgan.training import Ranks, checkpoints, join_ranks
 from digitgan.training.memory import MemoryEstimate, estimate_memory
+from digitgan.training.pretraining import generator_steps
 from digitgan.version import versions
 
 LEAST_OF_LENGTH = 0.01
@@ -68,7 +70,8 @@ class TrainPlan:
         resumed: whether the training continues an existing run.
         overwrite: whether the training replaces an existing run.
         tensorboard: whether TensorBoard event files are written.
-        command: command that repeats a training whose length was chosen by the speed of the machine; else "".
+        repetition: how to repeat a training of which the speed of the machine chose the length; else None.
+        open_length: decides the length during the training; None once it is decided.
         start: earlier model, from whose weights a new run starts; None for random weights.
         ranks: processes that torchrun started for this training; None if it runs in a single process.
         account: account of the time, to which the training adds.
@@ -85,7 +88,8 @@ class TrainPlan:
     resumed: bool
     overwrite: bool
     tensorboard: bool = False
-    command: str = ""
+    repetition: Repetition | None = None
+    open_length: OpenLength | None = field(default=None, compare=False)
     start: StartingPoint | None = None
     ranks: Ranks | None = None
     account: TimeAccount = field(default_factory=TimeAccount, compare=False)
@@ -99,6 +103,23 @@ class TrainPlan:
     def spec(self) -> ImageSpec:
         """The shape and the number of classes of the training images."""
         return image_spec(self.image_set)
+
+    @property
+    def command(self) -> str:
+        """The command that repeats a training whose length was chosen by the speed of the machine; else ""."""
+        return "" if self.repetition is None else self.repetition.command(self.recipe)
+
+    def with_length(self, images: int) -> TrainPlan:
+        """Return the plan with a length in images that is decided during the training, after the pretraining."""
+        steps = self.recipe.training.generator_pretraining and generator_steps(self.recipe)
+        training = dataclasses.replace(self.recipe.training, images=images, generator_pretraining=steps)
+        return dataclasses.replace(self, recipe=dataclasses.replace(self.recipe, training=training), open_length=None)
+
+    def about_length(self) -> str:
+        """Return a line about a length that was chosen by the speed of the machine, with the command of a repetition."""
+        threads = counted(self.arithmetic()["threads"], "thread")
+        images = f"{self.recipe.training.images:,} images"
+        return f"length {images}, chosen by the speed of this machine; the same weights, with {threads}: {self.command}"
 
     def arithmetic(self) -> dict[str, Any]:
         """Return the facts that determine the rounding of sums; see `digitgan.device.arithmetic`."""
@@ -157,6 +178,9 @@ class TrainPlan:
         balance = "" if training.balance == "none" else f", balance {training.balance}"
         whole = -(-training.images // training.batch_size) * training.batch_size
         batches = f", in whole batches {whole:,}" if whole != training.images else ""
+        length = f"{training.images:,} images{batches}"
+        if self.open_length is not None:
+            length = f"about {training.images:,} images, decided during the training"
         ancestry = [] if self.start is None else [f"from     {self.start.name}"]
         return [
             f"recipe   {self.recipe.name}: generator {generator:,} and discriminator {discriminator:,} parameters",
@@ -164,8 +188,7 @@ class TrainPlan:
             f"{counted(len(self.image_set.class_names), 'class', 'es')}{balance}{fitted}",
             f"machine  {self.device.type}, {self.threads} thread{'s' if self.threads > 1 else ''}, {training.precision}",
             *ancestry,
-            f"length   {training.images:,} images{batches} ({training.images / len(self.image_set):.2f} epochs), "
-            f"seed {self.seed}",
+            f"length   {length} ({training.images / len(self.image_set):.2f} epochs), seed {self.seed}",
             f"run      {self.run.path}",
         ]
 
@@ -228,37 +251,26 @@ def _new(options: TrainOptions, ranks: Ranks | None, notify: ProgressFn, account
     recipe = with_precision(recipe, device)
     check_capacity(recipe, spec, device, len(image_set), threads)  # builds the networks on the meta device
     account.end("checks")
-    recipe = with_length(recipe, options, len(image_set), spec, device, notify, account)
+    whole = recipe
+    recipe = with_length(whole, options, len(image_set), spec, device, notify, account)
     account.end("speed")
     check_networks(recipe, spec)
     run = RunFolder(options.out or free_run_path(RUNS, recipe.name, Path(data.source).stem))
     plan = TrainPlan(recipe, image_set, labelled, data, seed, device, threads, run, resumed=False, overwrite=options.overwrite)
-    plan = dataclasses.replace(plan, start=start, command=_repeating(options, plan, parts))
-    if plan.command:
-        of_threads = f"{plan.arithmetic()['threads']} thread{'s' if plan.arithmetic()['threads'] > 1 else ''}"
-        notify(f"the length was chosen by the speed of this machine; the same weights, with {of_threads}: {plan.command}")
+    plan = dataclasses.replace(plan, start=start)
+    if options.minutes is not None:
+        later = can_decide_later(recipe, device)
+        named = options.recipe if options.config is not None or options.from_ is not None else recipe.name
+        plan = dataclasses.replace(
+            plan,
+            repetition=Repetition(options, named, whole, parts),
+            open_length=OpenLength(options.minutes, account) if later else None,
+        )
+        if not later:
+            notify(plan.about_length())
     if warning := plan.too_short():
         notify(f"warning: {warning}")
     return plan
-
-
-def _repeating(options: TrainOptions, plan: TrainPlan, microbatches: int) -> str:
-    """Return the command that repeats a plan whose length was chosen by the speed of the machine; else "".
-
-    Args:
-        options: options of the training.
-        plan: the plan.
-        microbatches: number of microbatches that the options request.
-    """
-    if options.minutes is None:
-        return ""
-    recipe = options.recipe if options.config is not None or options.from_ is not None else plan.recipe.name
-    if (parts := plan.recipe.updates.microbatches) != microbatches:
-        options = dataclasses.replace(options, settings=(*options.settings, f"updates.microbatches={parts}"))
-    chosen = dataclasses.replace(
-        options, recipe=recipe, minutes=None, images=plan.recipe.training.images, out=None, overwrite=False
-    )
-    return shlex.join(["digitgan", "train", *arguments_of(chosen)])
 
 
 def _recipe_for(

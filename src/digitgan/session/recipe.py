@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import Final
 
 import torch
@@ -11,18 +10,18 @@ import torch
 from digitgan import rng
 from digitgan.data import ImageSet, ProgressFn
 from digitgan.device import choose_precision
-from digitgan.distributed import world
 from digitgan.errors import RecipeError, UsageError
 from digitgan.networks import ImageSpec, build_discriminator, build_generator
 from digitgan.options import TrainOptions
 from digitgan.recipes import DEFAULT_RECIPE, Recipe, check_recipe, find_recipe, read_recipe, with_settings, without_labels
 from digitgan.session.account import TimeAccount
 from digitgan.session.short_run import batch_for, names_batch
+from digitgan.session.time_budget import images_in_budget
 from digitgan.training.augmentation import check_operations, operations_of
 from digitgan.training.growth import check_can_grow, growth_of
 from digitgan.training.losses import LOSSES
 from digitgan.training.penalties import PENALTIES
-from digitgan.training.speed import grown_images_within, images_within, training_speed, with_batch_size, with_share_of_batch
+from digitgan.training.speed import with_batch_size
 from digitgan.training.trainer import freeze
 
 DISCRIMINATOR_PRETRAINING_STEPS = 50
@@ -36,19 +35,6 @@ LARGE_SIDE = 40
 
 MAX_RUN_IMAGES = 10**12
 """Longest run, in images, epochs or minutes; a larger number is likely a typing error."""
-
-LEAST_STEPS = 100
-"""Number of steps of the shortest budget in minutes that a message suggests."""
-
-MINUTES_SHARE = 0.97
-"""Share for the steps of the time that is left for the training; previews, checkpoints and the final model take the rest."""
-
-MIN_STEPS_SHARE = 0.25
-"""Share of a budget in minutes that the steps have at least, on a machine on which the start takes long."""
-
-PICTURES_SECONDS = 0.7
-"""Time for the curves and the animation at the end of a budget in minutes."""
-
 
 MAX_MINUTES: Final = 366 * 24 * 60
 
@@ -217,32 +203,7 @@ def with_length(
     elif options.minutes is None:
         images = recipe.training.images
     else:
-        notify("measuring the speed of training on this machine …")
-        processes = world()[1]  # all measure at the same time, each its share of the batch
-        speed = processes * training_speed(with_share_of_batch(recipe, processes), spec, device, 60 * options.minutes)
-        step = recipe.training.batch_size / speed
-        budget, around = 60 * options.minutes, account.seconds + PICTURES_SECONDS
-        seconds = MINUTES_SHARE * (budget - around)
-        if max(seconds, MIN_STEPS_SHARE * budget) < step:
-            least = math.ceil(10 * LEAST_STEPS * step / 60) / 10
-            raise UsageError(
-                f"--minutes {options.minutes:g}: a step of {recipe.name} takes up to {step:.2g} s on this machine, longer than "
-                f"the part of this budget that is left for steps; give --minutes {least:g} or more, or --images"
-            )
-        if seconds < MIN_STEPS_SHARE * budget:
-            notify(f"warning: the start and the end take {around:.0f} s of the {budget:g} s, so the training will end later")
-            seconds = MIN_STEPS_SHARE * budget
-        within = grown_images_within if recipe.training.growth.strip() else images_within
-        images = within(seconds, recipe, spec, device, speed)
-        size = recipe.training.batch_size
-        while may_shrink and batch_for(recipe, images) < size:
-            # A smaller batch is slower for each image, so the run sees fewer. It never sees more, because `batch_for` could
-            # then return the larger batch again, and the command with --images would not repeat the run.
-            size = batch_for(recipe, images)
-            slower = with_share_of_batch(with_batch_size(recipe, size), processes)
-            speed = processes * training_speed(slower, spec, device, 60 * options.minutes)
-            seconds = max(MINUTES_SHARE * (budget - account.seconds - PICTURES_SECONDS), MIN_STEPS_SHARE * budget)
-            images = min(images, within(seconds, slower, spec, device, speed))
+        images = images_in_budget(recipe, options.minutes, spec, device, notify, account, may_shrink=may_shrink)
     if may_shrink and (size := batch_for(recipe, images)) < recipe.training.batch_size:
         notify(f"batches of {size} images instead of {recipe.training.batch_size}, so that this short run has more steps")
         recipe = with_batch_size(recipe, size)

@@ -7,7 +7,7 @@ import dataclasses
 import functools
 import html
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
 
@@ -28,6 +28,7 @@ from digitgan.session.components import TrainingComponents, build_trainer
 from digitgan.session.plan import TrainPlan
 from digitgan.session.plots import plot
 from digitgan.session.recovery import resume, roll_back
+from digitgan.session.time_budget import OpenLength
 from digitgan.training import (
     Control,
     RollbackDue,
@@ -59,6 +60,7 @@ class TrainingResult:
         finished: False if the training was stopped before its end.
         rollbacks: number of rollbacks by the guard.
         warnings: warnings of the guard.
+        plan: plan of the training, with its length in images.
     """
 
     run: Path
@@ -68,6 +70,7 @@ class TrainingResult:
     finished: bool
     rollbacks: int
     warnings: tuple[str, ...] = ()
+    plan: TrainPlan | None = field(default=None, repr=False, compare=False)
 
     def _repr_html_(self) -> str:
         """Return the result for a notebook: its facts, and the last preview."""
@@ -174,7 +177,7 @@ class TrainingSession:
             _draw_pictures(plan.run)
             raise
         plan.account.end("training")
-        result = _result(plan, components.trainer, components.history.seconds)
+        result = _result(self.plan, components.trainer, components.history.seconds)
         result = dataclasses.replace(result, warnings=tuple(components.guard.warnings.values()))
         components.record.write("finished" if result.finished else "stopped")
         self._report_evaluation_time()
@@ -201,15 +204,33 @@ class TrainingSession:
         display = progress_callback(self.progress, self.console, recipe, trainer.images_seen, draw)
         callbacks = self._callbacks(previews, display)
         with display, leading(components.trainer):
+            if self.plan.open_length is not None:
+                self.plan.open_length.begin(components.history.seconds)
             for event in train_loop(components.trainer, components.batches, components.noise_source, self.control):
                 if not isinstance(event, Stepped):
                     self.plan.run.check_is_there()
+                elif self.plan.open_length is not None:
+                    self._decide_length(self.plan.open_length, callbacks)
                 for callback in callbacks:
                     callback.on_event(event)
                     if self.control.alarm is not None:
                         break
                 if isinstance(event, RollbackDue):
                     roll_back(components, event.alarm)
+
+    def _decide_length(self, open_length: OpenLength, callbacks: list[Callback]) -> None:
+        """Decide the length of the run if it is time; the recipe in the run's folder then has it."""
+        trainer = self.components.trainer
+        images = open_length.after_step(trainer.recipe, trainer.images_seen, self.components.history.seconds)
+        if images is None:
+            return
+        self.plan = self.plan.with_length(images)
+        self.components.follow_plan(self.plan)
+        for callback in callbacks:
+            callback.follow_recipe(self.plan.recipe)
+        self.plan.run.write_recipe(self.plan.recipe)
+        self.components.record.write("training")
+        self.notify(self.plan.about_length())
 
     def _callbacks(self, previews: Previews, display: ProgressCallback) -> list[Callback]:
         plan, components = self.plan, self.components
@@ -251,7 +272,8 @@ class TrainingSession:
 
 def _result(plan: TrainPlan, trainer: Trainer, seconds: float) -> TrainingResult:
     finished = trainer.images_seen >= plan.recipe.training.images
-    return TrainingResult(plan.run.path, plan.run.model, trainer.images_seen, seconds, finished, len(trainer.rollbacks))
+    rollbacks = len(trainer.rollbacks)
+    return TrainingResult(plan.run.path, plan.run.model, trainer.images_seen, seconds, finished, rollbacks, plan=plan)
 
 
 def _draw_pictures(run: RunFolder) -> None:

@@ -7,10 +7,14 @@ from typing import Final
 
 from digitgan.options import TrainOptions
 from digitgan.recipes import RECIPES, Recipe
+from digitgan.training.pretraining import generator_steps
 from digitgan.training.speed import with_batch_size
 
 MIN_BATCH_SIZE: Final = 32
 """Smallest batch of a short run: a step of fewer images takes hardly less time."""
+
+EXPECTED_WITHIN: Final = 2
+"""Largest factor between the length of a run and the one for which its batch was chosen."""
 
 
 def names_batch(options: TrainOptions) -> bool:
@@ -29,11 +33,30 @@ def batch_for(recipe: Recipe, images: int) -> int:
 
 
 def with_usual_batch(recipe: Recipe) -> Recipe:
-    """Return the recipe of a run with the batch that a longer run of it has, if its own is smaller because it is short."""
+    """Return the recipe of a run with the batch that a longer run of it has, if its own is smaller because it is short.
+
+    The same holds for the number of pretraining steps of the generator.
+    """
     usual = RECIPES.get(recipe.name)
+    if usual is not None:
+        recipe = _with_usual_pretraining(recipe, usual)
     if usual is None or usual.training.batch_size <= recipe.training.batch_size:
         return recipe
     whole = with_batch_size(recipe, usual.training.batch_size)
     training = dataclasses.replace(whole.training, least_steps=usual.training.least_steps)
-    explained = batch_for(dataclasses.replace(whole, training=training), recipe.training.images) == recipe.training.batch_size
-    return whole if explained else recipe
+    whole_batch = dataclasses.replace(whole, training=training)
+    # The batch belongs to the length that was expected before the training, and a budget in minutes may end at another.
+    images = recipe.training.images
+    smallest, largest = batch_for(whole_batch, images // EXPECTED_WITHIN), batch_for(whole_batch, images * EXPECTED_WITHIN)
+    return whole if smallest <= recipe.training.batch_size <= largest else recipe
+
+
+def _with_usual_pretraining(recipe: Recipe, usual: Recipe) -> Recipe:
+    training = dataclasses.replace(recipe.training, generator_pretraining=usual.training.generator_pretraining)
+
+    def steps_of(images: int) -> int:
+        return generator_steps(dataclasses.replace(recipe, training=dataclasses.replace(training, images=images)))
+
+    steps, images = recipe.training.generator_pretraining, recipe.training.images
+    explained = steps_of(images // EXPECTED_WITHIN) <= steps <= steps_of(images * EXPECTED_WITHIN)
+    return dataclasses.replace(recipe, training=training) if explained and steps else recipe

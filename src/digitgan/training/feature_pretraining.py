@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -38,6 +39,11 @@ def feature_steps(recipe: Recipe) -> int:
     training = recipe.training
     most = max(1, int(MAX_OF_RUN * training.images / BATCH_SIZE))
     return min(training.feature_pretraining, most)
+
+
+def least_length_with_features(steps: int) -> int:
+    """Return the length in images of the shortest run with this number of pretraining steps of the feature network."""
+    return math.ceil(steps * BATCH_SIZE / MAX_OF_RUN)
 
 
 def teach_features(

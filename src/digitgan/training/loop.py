@@ -89,6 +89,9 @@ def train_loop(trainer: Trainer, batches: Batches, noise_source: NoiseSource, co
     training = trainer.recipe.training
     schedules = schedules_of(training, batches.images_an_epoch)
     while True:
+        if trainer.recipe.training is not training:  # the length was decided
+            training = trainer.recipe.training
+            schedules = schedules_of(training, batches.images_an_epoch)
         seen = trainer.images_seen
         finished = seen >= training.images
         if finished or control.stop_requested:

@@ -22,7 +22,7 @@ from digitgan.data import Batch, Batches, ImageSet, ProgressFn
 from digitgan.images import to_network
 from digitgan.recipes import Recipe
 from digitgan.training.control import Control
-from digitgan.training.feature_pretraining import feature_steps, teach_features
+from digitgan.training.feature_pretraining import feature_steps, least_length_with_features, teach_features
 from digitgan.training.microbatches import trained
 from digitgan.training.noise import NoiseSource
 from digitgan.training.trainer import Trainer
@@ -99,6 +99,16 @@ def generator_steps(recipe: Recipe) -> int:
     """Return the number of pretraining steps of the generator."""
     training = recipe.training
     return min(training.generator_pretraining, int(MAX_OF_RUN * training.images / training.batch_size))
+
+
+def least_length(recipe: Recipe) -> int:
+    """Return the length in images of the shortest run with as many pretraining steps as this run."""
+    training, least = recipe.training, 1
+    if training.generator_pretraining:
+        least = math.ceil(generator_steps(recipe) * training.batch_size / MAX_OF_RUN)
+    if training.feature_pretraining:
+        least = max(least, least_length_with_features(feature_steps(recipe)))
+    return least
 
 
 @final

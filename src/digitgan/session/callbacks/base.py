@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
+from digitgan.recipes import Recipe
 from digitgan.training import Event
 
 
@@ -14,6 +15,9 @@ class Callback(ABC):
     @abstractmethod
     def on_event(self, event: Event) -> None:
         """Handle an event of the training loop."""
+
+    def follow_recipe(self, recipe: Recipe) -> None:  # noqa: B027
+        """Take over the recipe of the run, whose length was decided during the training."""
 
     def state(self) -> dict[str, Any]:
         """Return the state that a resumed run needs, as JSON values; it is saved with every checkpoint."""

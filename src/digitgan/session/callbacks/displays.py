@@ -67,13 +67,17 @@ class NotebookProgress(ProgressCallback):
 
     def __init__(self, recipe: Recipe, images_seen: int, draw: Draw) -> None:
         self.draw = draw
-        self.total = recipe.training.images
+        self.follow_recipe(recipe)
         self.images_before = images_seen
         self.started = time.monotonic()
         self.drawn = -math.inf
         self.draw_seconds = 0.0
         self.newest: StepReport | None = None
         self.handle: Any = None
+
+    def follow_recipe(self, recipe: Recipe) -> None:
+        """Show the length of a recipe."""
+        self.total = recipe.training.images
 
     def on_event(self, event: Event) -> None:
         """Update the display at most once a second, and at the end."""

@@ -132,6 +132,10 @@ class Guard(Callback):
             if isinstance(event, PreviewDue) and self._overfitting is not None and self.control.alarm is None:
                 self._report(self._overfitting.look(event.trainer, self._score_fake), event.trainer.images_seen)
 
+    def follow_recipe(self, recipe: Recipe) -> None:
+        """Expect variety and images by the length of a recipe."""
+        self.recipe = recipe
+
     def begin(self, trainer: Trainer) -> None:
         """Remember the size of the untrained weights, with which later ones are compared."""
         self._magnitudes.of_weights(_networks(trainer))

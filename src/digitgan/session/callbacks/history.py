@@ -37,10 +37,9 @@ class History(Callback):
 
     def __init__(self, run: RunFolder, recipe: Recipe, images_an_epoch: int) -> None:
         self.run = run
-        self.recipe = recipe
         self.images_an_epoch = images_an_epoch
         self.epoch_seconds: list[float] = []
-        self.schedule = Schedule(recipe.training.images, LINES, recipe.training.batch_size)
+        self.follow_recipe(recipe)
         self.lines_lost = 0
         self._lines = 0
         self._averages = RunningMeans()
@@ -61,6 +60,11 @@ class History(Callback):
                 self._end_epoch()
             if self.schedule.due(event.report.images_seen):
                 self._write(event.report.images_seen)
+
+    def follow_recipe(self, recipe: Recipe) -> None:
+        """Write the rest of the lines at the intervals of a recipe."""
+        self.recipe = recipe
+        self.schedule = Schedule(recipe.training.images, LINES, recipe.training.batch_size)
 
     def state(self) -> dict[str, Any]:
         """Return the sums since the last line, the number of lines, and the training time."""

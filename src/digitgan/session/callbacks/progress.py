@@ -121,6 +121,10 @@ class LiveProgress(ProgressCallback):
         self.task = self.bar.add_task("training", total=recipe.training.images, completed=images_seen)
         self.live = Live(console=console, auto_refresh=False, transient=False)
 
+    def follow_recipe(self, recipe: Recipe) -> None:
+        """Show the length of a recipe."""
+        self.bar.update(self.task, total=recipe.training.images)
+
     def on_event(self, event: Event) -> None:
         """Update the display at most four times a second, with pictures once a second, and at the end."""
         if isinstance(event, Stepped):
@@ -176,11 +180,15 @@ class PlainProgress(ProgressCallback):
 
     def __init__(self, console: Console, recipe: Recipe, images_seen: int) -> None:
         self.console = console
-        self.total = recipe.training.images
+        self.follow_recipe(recipe)
         self.images_before = images_seen
         self.started = self.printed = time.monotonic()
         self.newest: StepReport | None = None
         self.generator_loss: Tensor | None = None
+
+    def follow_recipe(self, recipe: Recipe) -> None:
+        """Show the length of a recipe."""
+        self.total = recipe.training.images
 
     def on_event(self, event: Event) -> None:
         """Print a line if one is due."""
