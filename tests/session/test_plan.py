@@ -199,11 +199,21 @@ def test_a_short_run_has_smaller_batches_unless_they_are_named(monkeypatch: pyte
     said: list[str] = []
     sizes = {images: planned(said, images=images).recipe.training.batch_size for images in (25_600, 25_599, 12_799, 100)}
     assert sizes == {25_600: 128, 25_599: 64, 12_799: 32, 100: 32}
-    assert said[0] == "batches of 64 images instead of 128, so that this short run has more steps"
+    assert said[0] == "batches of 64 images instead of 128 and 1.5 times the learning rates, because this run has few steps"
     for named in ("training.batch_size=128", "training.batch_size = 128", "updates.generator_batch=128"):
         assert planned(images=100, settings=[named]).recipe.training.batch_size == 128
     assert planned(images=100, settings=["updates.microbatches=4"]).recipe.training.batch_size == 32
     assert planned(recipe="dcgan", images=100).recipe.training.batch_size == 256
+
+    def rates(*settings: str, images: int = 100) -> tuple[float, float]:
+        optimizer = planned(images=images, settings=settings).recipe.optimizer
+        return optimizer.generator_learning_rate, optimizer.discriminator_learning_rate
+
+    assert rates() == (0.006, 0.006)
+    assert rates(images=25_600) == rates("training.batch_size=128") == (0.004, 0.004)
+    assert rates("optimizer.generator_learning_rate=0.004") == (0.004, 0.004), "rates that are named are kept"
+    assert rates("optimizer.generator_learning_rate=0.003") == (0.003, 0.004)
+    assert rates("optimizer.beta2=0.9") == (0.004, 0.004), "the factor was measured with the optimisers of the recipe"
 
     speeds = {128: 3000.0, 64: 2400.0, 32: 1600.0}  # in 6 s: 18,000, 14,400 or 9,600 images
     monkeypatch.setattr(time_budget, "training_speed", lambda shaped, *_: speeds[shaped.training.batch_size])

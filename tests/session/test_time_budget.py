@@ -22,7 +22,7 @@ from digitgan.session.account import TimeAccount
 from digitgan.session.plan import plan_training
 from digitgan.session.repetition import Repetition
 from digitgan.session.session import run_training
-from digitgan.session.short_run import with_usual_batch
+from digitgan.session.short_run import shortened, with_usual_batch
 from digitgan.session.time_budget import MINUTES_SHARE, PICTURES_SECONDS, OpenLength, can_decide_later
 from digitgan.training import Control
 from digitgan.training.speed import with_batch_size
@@ -143,9 +143,11 @@ def test_a_run_that_is_stopped_before_its_length_is_decided_goes_on_to_the_expec
 
 def test_the_command_names_a_batch_that_was_chosen_for_another_length() -> None:
     repetition = Repetition(TrainOptions(data="digits", minutes=0.2), "fast", FAST, 1)
-    small = with_batch_size(FAST, 64)
-    assert "batch_size" not in repetition.command(long(small, 20_000))
+    small = shortened(FAST, 64, TrainOptions())
+    assert "--set" not in repetition.command(long(small, 20_000))
     assert "--set training.batch_size=64" in repetition.command(long(small, 30_000))
+    named = "--set training.batch_size=64 --set optimizer.generator_learning_rate=0.006"
+    assert named in repetition.command(long(small, 30_000))
     own = with_batch_size(with_settings(FAST, ["updates.fakes=fresh", "updates.generator_batch=256"]), 64)
     fresh = dataclasses.replace(repetition, whole=with_batch_size(own, 128))
     assert "--set training.batch_size=64 --set updates.generator_batch=128" in fresh.command(long(own, 30_000))
@@ -158,3 +160,6 @@ def test_what_was_chosen_for_the_expected_length_belongs_to_a_short_run() -> Non
     small = with_batch_size(FAST, 64)
     for images, whole in ((20_000, True), (30_000, True), (60_000, False), (8000, True)):
         assert (with_usual_batch(long(small, images)).training.batch_size == 128) == whole
+    assert with_usual_batch(long(shortened(FAST, 64, TrainOptions()), 20_000)) == long(FAST, 20_000)
+    other = with_settings(FAST, ["optimizer.generator_learning_rate=0.005"])
+    assert with_usual_batch(long(shortened(other, 64, TrainOptions()), 20_000)) == long(other, 20_000)

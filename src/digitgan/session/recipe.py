@@ -15,13 +15,12 @@ from digitgan.networks import ImageSpec, build_discriminator, build_generator
 from digitgan.options import TrainOptions
 from digitgan.recipes import DEFAULT_RECIPE, Recipe, check_recipe, find_recipe, read_recipe, with_settings, without_labels
 from digitgan.session.account import TimeAccount
-from digitgan.session.short_run import batch_for, names_batch
+from digitgan.session.short_run import SHORT_RATES, batch_for, names_batch, shortened
 from digitgan.session.time_budget import images_in_budget
 from digitgan.training.augmentation import check_operations, operations_of
 from digitgan.training.growth import check_can_grow, growth_of
 from digitgan.training.losses import LOSSES
 from digitgan.training.penalties import PENALTIES
-from digitgan.training.speed import with_batch_size
 from digitgan.training.trainer import freeze
 
 DISCRIMINATOR_PRETRAINING_STEPS = 50
@@ -205,8 +204,9 @@ def with_length(
     else:
         images = images_in_budget(recipe, options.minutes, spec, device, notify, account, may_shrink=may_shrink)
     if may_shrink and (size := batch_for(recipe, images)) < recipe.training.batch_size:
-        notify(f"batches of {size} images instead of {recipe.training.batch_size}, so that this short run has more steps")
-        recipe = with_batch_size(recipe, size)
+        before, recipe = recipe, shortened(recipe, size, options)
+        rates = "" if recipe.optimizer == before.optimizer else f" and {SHORT_RATES:g} times the learning rates"
+        notify(f"batches of {size} images instead of {before.training.batch_size}{rates}, because this run has few steps")
     images = max(recipe.training.batch_size, images)
     if images > MAX_RUN_IMAGES:
         raise UsageError(f"the length of {images:,} images is too large; at most {MAX_RUN_IMAGES:,} are possible")

@@ -43,6 +43,9 @@ class Repetition:
             changed.append(f"training.batch_size={training.batch_size}")
             if updates.generator_batch:
                 changed.append(f"updates.generator_batch={updates.generator_batch}")
+            if trained.optimizer != self.whole.optimizer:
+                changed.append(f"optimizer.generator_learning_rate={trained.optimizer.generator_learning_rate}")
+                changed.append(f"optimizer.discriminator_learning_rate={trained.optimizer.discriminator_learning_rate}")
         if training.generator_pretraining != self.whole.training.generator_pretraining:  # the same holds for these steps
             changed.append(f"training.generator_pretraining={training.generator_pretraining}")
         settings = (*self.options.settings, *changed)

@@ -1,4 +1,7 @@
-"""The batch of a short run: smaller than that of its recipe, so that the run has more steps; see `training.least_steps`."""
+"""The batch and the learning rates of a short run; see `training.least_steps`.
+
+The batch is smaller than that of the recipe, so that the run has more steps, and the learning rates are higher.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,21 @@ from digitgan.training.speed import with_batch_size
 MIN_BATCH_SIZE: Final = 32
 """Smallest batch of a short run: a step of fewer images takes hardly less time."""
 
+SHORT_RATES: Final = 1.5
+"""Factor of the learning rates of a run with a smaller batch. Larger batches and longer runs do not gain from it."""
+
 EXPECTED_WITHIN: Final = 2
 """Largest factor between the length of a run and the one for which its batch was chosen."""
 
 
 def names_batch(options: TrainOptions) -> bool:
     """Return whether the options name a batch size, which is then kept: by a setting, or with all settings in a file."""
+    return _names(options, "training.batch_size", "updates.generator_batch")
+
+
+def _names(options: TrainOptions, *settings: str) -> bool:
     named = {setting.partition("=")[0].strip() for setting in options.settings}
-    return options.config is not None or bool(named & {"training.batch_size", "updates.generator_batch"})
+    return options.config is not None or bool(named & {*settings})
 
 
 def batch_for(recipe: Recipe, images: int) -> int:
@@ -32,10 +42,29 @@ def batch_for(recipe: Recipe, images: int) -> int:
     return size
 
 
+def shortened(recipe: Recipe, size: int, options: TrainOptions) -> Recipe:
+    """Return the recipe of a short run: with a smaller batch, and higher learning rates.
+
+    The rates stay if the options name them, or if the optimisers are not those of the recipe of this name.
+    """
+    shorter, usual = with_batch_size(recipe, size), RECIPES.get(recipe.name)
+    named = _names(options, "optimizer.generator_learning_rate", "optimizer.discriminator_learning_rate")
+    measured = usual is not None and usual.optimizer == recipe.optimizer
+    return _with_rates(shorter, SHORT_RATES) if measured and not named else shorter
+
+
+def _with_rates(recipe: Recipe, factor: float) -> Recipe:
+    optimizer = recipe.optimizer
+    generator = round(factor * optimizer.generator_learning_rate, 12)
+    discriminator = round(factor * optimizer.discriminator_learning_rate, 12)
+    changed = dataclasses.replace(optimizer, generator_learning_rate=generator, discriminator_learning_rate=discriminator)
+    return dataclasses.replace(recipe, optimizer=changed)
+
+
 def with_usual_batch(recipe: Recipe) -> Recipe:
     """Return the recipe of a run with the batch that a longer run of it has, if its own is smaller because it is short.
 
-    The same holds for the number of pretraining steps of the generator.
+    The same holds for the learning rates, and for the number of pretraining steps of the generator.
     """
     usual = RECIPES.get(recipe.name)
     if usual is not None:
@@ -43,6 +72,8 @@ def with_usual_batch(recipe: Recipe) -> Recipe:
     if usual is None or usual.training.batch_size <= recipe.training.batch_size:
         return recipe
     whole = with_batch_size(recipe, usual.training.batch_size)
+    if recipe.optimizer == _with_rates(dataclasses.replace(recipe, optimizer=usual.optimizer), SHORT_RATES).optimizer:
+        whole = dataclasses.replace(whole, optimizer=usual.optimizer)
     training = dataclasses.replace(whole.training, least_steps=usual.training.least_steps)
     whole_batch = dataclasses.replace(whole, training=training)
     # The batch belongs to the length that was expected before the training, and a budget in minutes may end at another.
