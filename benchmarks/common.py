@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +28,7 @@ from digitgan.evaluation import (
     frechet_distance,
     neighbourhoods,
 )
+from digitgan.evaluation.metrics.speckles import speckled
 from digitgan.images import grid, save_png
 
 Pixels = npt.NDArray[np.uint8]
@@ -42,13 +44,36 @@ def the_classifier() -> FeatureClassifier:
     return classifier_for(digitgan.load_image_set("mnist"), print).classifier
 
 
-def train(*arguments: str, settings: tuple[str, ...] = (), folder: Path) -> dict[str, Any]:
-    """Run `digitgan train` with these arguments in its own process, and return its result with its peak memory."""
+def train(*arguments: str, settings: tuple[str, ...] = (), folder: Path, source: Path | None = None) -> dict[str, Any]:
+    """Run `digitgan train` with these arguments in its own process, and return its result with its peak memory.
+
+    Args:
+        arguments: arguments of the command.
+        settings: changes to the recipe.
+        folder: folder of the run.
+        source: folder of another version of the package, from `versions`; None for the installed one.
+    """
     changes = [item for setting in settings for item in ("--set", setting)]
-    return command("train", *arguments, *changes, "--out", str(folder))
+    return command("train", *arguments, *changes, "--out", str(folder), source=source)
 
 
-def command(*arguments: str) -> dict[str, Any]:
+@contextlib.contextmanager
+def versions(earlier: str) -> Iterator[dict[str, Path | None]]:
+    """Yield the versions to measure: name -> folder of the package, None for the installed one."""
+    if not earlier:
+        yield {"now": None}
+        return
+    root = Path(__file__).parents[1]
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder) / "earlier"
+        subprocess.run(["git", "worktree", "add", "--detach", tree, earlier], cwd=root, check=True, capture_output=True)
+        try:
+            yield {earlier: tree / "src", "now": None}
+        finally:
+            subprocess.run(["git", "worktree", "remove", "--force", tree], cwd=root, check=True)
+
+
+def command(*arguments: str, source: Path | None = None) -> dict[str, Any]:
     """Run `digitgan ARGUMENTS` in its own process, and return its result with its peak memory.
 
     `peak_memory_gb` is the peak resident memory. It includes memory-mapped files, whose pages the system can reclaim, and is at
@@ -56,7 +81,9 @@ def command(*arguments: str) -> dict[str, Any]:
     sampled ten times per second (Linux; 0 elsewhere).
     """
     own = [0]
-    with subprocess.Popen([sys.executable, "-m", "digitgan", *arguments, "--json"], stdout=subprocess.PIPE) as process:
+    argv = [sys.executable, "-m", "digitgan", *arguments, "--json"]
+    environment = os.environ if source is None else {**os.environ, "PYTHONPATH": str(source)}
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, env=environment) as process:
         watch = threading.Thread(target=_watch_memory, args=(process.pid, own), daemon=True)
         watch.start()
         assert process.stdout is not None
@@ -92,10 +119,13 @@ def metrics(
 ) -> dict[str, Any]:
     """Return the metrics of generated images. Without labels, the class accuracy is None."""
     real, fake = classify_images(classifier, reference)[0], classify_images(classifier, drawn)[0]
+    near = neighbourhoods(real, fake, NEIGHBOURS)
     return {
         "class_accuracy": None if labels is None else round(class_accuracy(classifier, drawn, labels), 4),
         "frechet_distance": round(frechet_distance(FeatureMoments.of(real), FeatureMoments.of(fake)), 4),
-        "coverage": round(neighbourhoods(real, fake, NEIGHBOURS).coverage, 4),
+        "coverage": round(near.coverage, 4),
+        "recall": round(near.recall, 4),
+        "speckles": round(float(speckled(drawn).mean()), 4) if drawn.ndim == 3 else None,
     }
 
 

@@ -11,20 +11,15 @@ after each training, and a table to standard output.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
 import tyro
-from common import RESULTS
+from common import RESULTS, train, versions
 from machine import machine
 
 PARTS = ("start", "data", "checks", "speed", "networks", "pretraining", "training", "pictures")
@@ -64,32 +59,13 @@ def main(
         print(f"| {name} | {' | '.join(cells)} | {min(wholes):.1f} to {max(wholes):.1f} | {images_of(runs)} |")
 
 
-@contextlib.contextmanager
-def versions(earlier: str) -> Iterator[dict[str, Path | None]]:
-    """Yield the versions to measure: name -> folder of the package, None for the installed one."""
-    if not earlier:
-        yield {"now": None}
-        return
-    root = Path(__file__).parents[1]
-    with tempfile.TemporaryDirectory() as folder:
-        tree = Path(folder) / "earlier"
-        subprocess.run(["git", "worktree", "add", "--detach", tree, earlier], cwd=root, check=True, capture_output=True)
-        try:
-            yield {earlier: tree / "src", "now": None}
-        finally:
-            subprocess.run(["git", "worktree", "remove", "--force", tree], cwd=root, check=True)
-
-
 def measured(recipe: str, budget: float, seed: int, source: Path | None) -> dict[str, Any]:
     """Run the command once, and return its account, its whole time and the images that it saw."""
-    environment = os.environ if source is None else {**os.environ, "PYTHONPATH": str(source)}
     with tempfile.TemporaryDirectory() as folder:
-        options = ["--minutes", str(budget / 60), "--seed", str(seed), "--out", f"{folder}/run", "--quiet", "--json"]
-        command = [sys.executable, "-m", "digitgan", "train", recipe, *options]
+        options = ("--minutes", str(budget / 60), "--seed", str(seed), "--quiet")
         started = time.monotonic()
-        printed = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
+        found = train(recipe, *options, folder=Path(folder) / "run", source=source)
         whole = time.monotonic() - started
-    found = json.loads(printed)
     kept = {key: found[key] for key in ("images_seen", "seconds", "time") if key in found}
     return {"seed": seed, "whole": round(whole, 2), **kept}
 

@@ -1,6 +1,7 @@
 """Measure the quality of `digitgan train` after a given time, over several seeds.
 
-    python benchmarks/time_to_quality.py --seeds 5 --seconds 20,60,300
+    python benchmarks/time_to_quality.py --seeds 5 --seconds 10,20,60,300
+    python benchmarks/time_to_quality.py --seconds 10,20 --earlier 7f48076 --out FILE
 
 Each training runs in its own process with a time limit. 10,000 generated images with labels that cycle through the classes are
 compared with MNIST's test images, as in a report: class accuracy by the classifier, Fréchet distance by its features, and
@@ -21,21 +22,22 @@ from pathlib import Path
 from typing import Any
 
 import tyro
-from common import RESULTS, Reference, figures_of, reference_images, result_of, the_classifier, train
+from common import RESULTS, Reference, figures_of, reference_images, result_of, the_classifier, train, versions
 from machine import machine
 
 import digitgan
 
-FIGURES = ("class_accuracy", "frechet_distance", "coverage")
+FIGURES = ("class_accuracy", "frechet_distance", "coverage", "recall", "speckles")
 
 
 def main(
     recipes: tuple[str, ...] = ("fast",),
-    seconds: str = "20,60,300",
+    seconds: str = "10,20,60,300",
     seeds: int = 5,
     first_seed: int = 10,
     set: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
     reference: Reference = "test",
+    earlier: str = "",
     out: Path = RESULTS / "time_to_quality.json",
 ) -> None:
     """Measure, print a table, write the JSON.
@@ -47,6 +49,7 @@ def main(
         first_seed: first seed.
         set: changes to the recipes, section.key=value.
         reference: real images for comparison; "train" to choose between changes.
+        earlier: commit of an earlier version, which is measured in turns; "" for none.
         out: JSON file of the results. Rows in it that are not named now are kept.
     """
     classifier, real = the_classifier(), reference_images(reference)
@@ -55,25 +58,36 @@ def main(
         raise SystemExit(f"{out}: holds metrics against {there['reference']}; name another --out")
     rows: dict[str, Any] = there.get("rows", {})
     report = result_of("quality of a training after a given time", classifier, real) | {"rows": rows}
-    print("| recipe | budget | images/s | class accuracy | Fréchet distance | coverage |\n|---|---|---|---|---|---|")
-    for recipe in recipes:
-        for budget in map(float, seconds.split(",")):
-            runs: list[dict[str, Any]] = []
-            rows[f"{recipe}, {budget:g} s"] = {"settings": list(set), "runs": runs, "machine": machine()}
-            for seed in range(first_seed, first_seed + seeds):
-                runs.append(one(recipe, budget, seed, set, classifier, real))
-                out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-            print(row_of(recipe, budget, runs), flush=True)
+    print(f"| | images/s | {' | '.join(FIGURES)} |\n|---|---|{'---|' * len(FIGURES)}")
+    here = machine()
+    with versions(earlier) as sources:
+        for recipe in recipes:
+            for budget in map(float, seconds.split(",")):
+                names = {version: f"{recipe}, {budget:g} s" + (f", {version}" if earlier else "") for version in sources}
+                for name in names.values():
+                    rows[name] = {"settings": list(set), "runs": [], "machine": here}
+                for seed in range(first_seed, first_seed + seeds):
+                    for version, source in sources.items():
+                        rows[names[version]]["runs"].append(one(recipe, budget, seed, set, classifier, real, source))
+                        out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+                for name in names.values():
+                    print(row_of(name, rows[name]["runs"]), flush=True)
 
 
 def one(
-    recipe: str, budget: float, seed: int, settings: tuple[str, ...], classifier: Any, real: digitgan.ImageSet
+    recipe: str,
+    budget: float,
+    seed: int,
+    settings: tuple[str, ...],
+    classifier: Any,
+    real: digitgan.ImageSet,
+    source: Path | None,
 ) -> dict[str, Any]:
     """Train once, and return the result with its metrics."""
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
         options = ("--minutes", f"{budget / 60:.6f}", "--seed", str(seed))
-        found = train(recipe, *options, settings=settings, folder=Path(folder) / "run")
+        found = train(recipe, *options, settings=settings, folder=Path(folder) / "run", source=source)
         whole = time.perf_counter() - started
         quality = figures_of(digitgan.load(Path(folder) / "run"), classifier, real.images)
     return {
@@ -87,7 +101,7 @@ def one(
     }
 
 
-def row_of(recipe: str, budget: float, runs: list[dict[str, Any]]) -> str:
+def row_of(name: str, runs: list[dict[str, Any]]) -> str:
     """Return a row of the table: means and standard deviations."""
     cells = [f"{statistics.mean(run['images_per_second'] for run in runs):,.0f}"]
     for name in FIGURES:
@@ -95,7 +109,7 @@ def row_of(recipe: str, budget: float, runs: list[dict[str, Any]]) -> str:
         form = ".2%" if name == "class_accuracy" else ".3f"
         spread = f" ± {statistics.stdev(values):{form}}" if len(values) > 1 else ""
         cells.append(f"{statistics.mean(values):{form}}{spread}")
-    return f"| {recipe} | {budget:g} s | {' | '.join(cells)} |"
+    return f"| {name} | {' | '.join(cells)} |"
 
 
 if __name__ == "__main__":

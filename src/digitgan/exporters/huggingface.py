@@ -71,6 +71,6 @@ def _card(package: Package) -> str:
         "metrics": {
             name: value for name, value in measured.items() if isinstance(value, float) and not name.endswith("_on_test_images")
         },
-        "protocol": measured.get("class_accuracy_protocol"),
+        "protocol": measured.get("protocol", measured.get("class_accuracy_protocol")),
     }
     return environment.from_string(text).render(described).rstrip("\n") + "\n"
