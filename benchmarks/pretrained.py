@@ -38,7 +38,7 @@ class Shipped(NamedTuple):
 
 
 MODELS: Final = {
-    "mnist": Shipped("quality", 2_400_000, ("training.precision=float32",), half=True),
+    "mnist": Shipped("quality", 2_200_000, ("training.precision=float32",), half=True),
     "cifar10": Shipped("colour", 2_500_000, ("training.mirror=true",), half=True),
 }
 

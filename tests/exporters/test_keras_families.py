@@ -31,7 +31,7 @@ def test_both_networks_give_the_same_numbers(name: str) -> None:
         judged = discriminator(images, labels)
     in_keras = keras_generator(generator, conditional=recipe.conditional)
     assert images.std() > 0.02
-    np.testing.assert_allclose(drawn_by_keras(in_keras, z, labels), images.numpy(), atol=1e-5)
+    np.testing.assert_allclose(drawn_by_keras(in_keras, z, labels), images.numpy(), atol=5e-5)
 
     told = recipe.discriminator.conditional
     pixels = images.permute(0, 2, 3, 1).numpy()
@@ -39,9 +39,9 @@ def test_both_networks_give_the_same_numbers(name: str) -> None:
     found = other.predict([pixels, labels.numpy()[:, None]] if told else pixels, verbose=0)
     scores = found[0] if judged.class_logits is not None else found
     assert scores.shape == (7, 1)
-    np.testing.assert_allclose(scores[:, 0], judged.logits.numpy(), atol=1e-5)
+    np.testing.assert_allclose(scores[:, 0], judged.logits.numpy(), atol=5e-5)
     if judged.class_logits is not None:
-        np.testing.assert_allclose(found[1], judged.class_logits.numpy(), atol=1e-5)
+        np.testing.assert_allclose(found[1], judged.class_logits.numpy(), atol=5e-5)
 
 
 @pytest.mark.parametrize("name", ["fast", "lstm-cgan", "onehot-cgan", "mask-cgan", "plain-gan", "style", *list(RESIDUAL)[:2]])
@@ -54,13 +54,13 @@ def test_colour_and_other_sizes_too(name: str, height: int, width: int) -> None:
         images = generator(z, labels)
         scores = discriminator(images, labels).logits
     np.testing.assert_allclose(
-        drawn_by_keras(keras_generator(generator, conditional=recipe.conditional), z, labels), images.numpy(), atol=1e-5
+        drawn_by_keras(keras_generator(generator, conditional=recipe.conditional), z, labels), images.numpy(), atol=5e-5
     )
     pixels = images.permute(0, 2, 3, 1).numpy()
     told = recipe.discriminator.conditional
     model = keras_discriminator(discriminator, conditional=told)
     found = model.predict([pixels, labels.numpy()[:, None]] if told else pixels, verbose=0)
-    np.testing.assert_allclose(found[:, 0], scores.numpy(), atol=1e-5)
+    np.testing.assert_allclose(found[:, 0], scores.numpy(), atol=5e-5)
 
 
 @pytest.mark.parametrize(
@@ -87,10 +87,10 @@ def test_the_channels_of_colour_patches_keep_their_order(patch: int) -> None:
     with torch.no_grad():
         images = generator(z, labels)
         scores = discriminator(images, labels).logits
-    np.testing.assert_allclose(drawn_by_keras(keras_generator(generator, conditional=True), z, labels), images, atol=1e-5)
+    np.testing.assert_allclose(drawn_by_keras(keras_generator(generator, conditional=True), z, labels), images, atol=5e-5)
     pixels = images.permute(0, 2, 3, 1).numpy()
     found = keras_discriminator(discriminator, conditional=True).predict([pixels, labels.numpy()[:, None]], verbose=0)
-    np.testing.assert_allclose(found[:, 0], scores.numpy(), atol=1e-5)
+    np.testing.assert_allclose(found[:, 0], scores.numpy(), atol=5e-5)
 
 
 GROWING = {
@@ -112,11 +112,11 @@ def test_networks_in_the_middle_of_their_growth_keep_their_level(level: float, f
     with torch.no_grad():
         images, noise = generator(z, labels), torch.rand(3, 3, 16, 32) * 2 - 1
         scores = [discriminator(each, labels).logits.numpy() for each in (images, noise)]
-    np.testing.assert_allclose(drawn_by_keras(keras_generator(generator, conditional=True), z, labels), images, atol=1e-5)
+    np.testing.assert_allclose(drawn_by_keras(keras_generator(generator, conditional=True), z, labels), images, atol=5e-5)
     model = keras_discriminator(discriminator, conditional=True)
     for each, expected in zip((images, noise), scores, strict=True):
         found = model.predict([each.permute(0, 2, 3, 1).numpy(), labels.numpy()[:, None]], verbose=0)
-        np.testing.assert_allclose(found[:, 0], expected, atol=1e-5)
+        np.testing.assert_allclose(found[:, 0], expected, atol=5e-5)
 
 
 def test_no_layer_is_anything_but_keras_own() -> None:

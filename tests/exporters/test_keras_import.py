@@ -89,7 +89,7 @@ def test_a_round_trip_changes_nothing(name: str, tmp_path: Path) -> None:
         model = read_keras(tmp_path / paths[0], paths[1], None)
         assert model.recipe.conditional == recipe.conditional
         with torch.no_grad():
-            torch.testing.assert_close(model.generator(z, labels), images, atol=1e-5 if deep else 2e-6, rtol=0)
+            torch.testing.assert_close(model.generator(z, labels), images, atol=5e-5 if deep else 2e-6, rtol=0)
     save_model(tmp_path / "model.safetensors", model)
     again = load_model(tmp_path / "model.safetensors")
     np.testing.assert_array_equal(again.sample([0] * 3), model.sample([0] * 3))
@@ -101,7 +101,7 @@ def test_a_generator_as_its_users_write_it(saved: Path) -> None:
     with torch.no_grad():
         images = model.generator(z, labels[:, 0]).numpy()
     assert images.std() > 0.01
-    np.testing.assert_allclose(images, drawn(reference_generator(), z, labels), atol=1e-5)
+    np.testing.assert_allclose(images, drawn(reference_generator(), z, labels), atol=5e-5)
     assert model.class_names == tuple("abcdefghij")
     assert model.sample([2, 3]).shape == (2, 28, 28)
 
@@ -169,12 +169,12 @@ def test_other_ways_of_writing_one(build: Callable[[], Any], tmp_path: Path) -> 
     expected = original.predict(given, verbose=0)
     expected = expected[..., None] if expected.ndim == 3 else expected
     unit = build in (one_hot_given, recurrent)
-    np.testing.assert_allclose(images.permute(0, 2, 3, 1).numpy(), expected * 2 - 1 if unit else expected, atol=1e-5)
+    np.testing.assert_allclose(images.permute(0, 2, 3, 1).numpy(), expected * 2 - 1 if unit else expected, atol=5e-5)
     torch.testing.assert_close(mixed, images)
     # Export again: the same Keras layers, with integer labels and pixels in [-1, 1].
     again = keras_generator(model.generator, conditional=model.recipe.conditional)
     fed = [z.numpy(), (labels % len(model.class_names)).numpy()[:, None]] if model.recipe.conditional else z.numpy()
-    np.testing.assert_allclose(again.predict(fed, verbose=0), images.permute(0, 2, 3, 1).numpy(), atol=1e-5)
+    np.testing.assert_allclose(again.predict(fed, verbose=0), images.permute(0, 2, 3, 1).numpy(), atol=5e-5)
 
 
 def sigmoid_then(*further: Any) -> Any:
@@ -203,7 +203,7 @@ def test_pixels_keep_their_range(further: list[tuple[str, dict[str, Any]]], low:
     with torch.no_grad():
         images = read_keras(tmp_path / "generator.keras", None, None).generator(z, torch.zeros(5, dtype=torch.int64)).numpy()
     expected = (original.predict(z.numpy(), verbose=0).transpose(0, 3, 1, 2) - low) / (high - low) * 2 - 1
-    np.testing.assert_allclose(images, expected, atol=1e-5)
+    np.testing.assert_allclose(images, expected, atol=5e-5)
 
 
 def test_pixels_of_no_known_range_are_refused(tmp_path: Path) -> None:

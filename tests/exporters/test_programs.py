@@ -56,7 +56,7 @@ def test_onnx_draws_the_same_images_in_any_number(name: str, tmp_path: Path) -> 
         with torch.no_grad():
             images = model.generator(z, labels).numpy()
         given = {"z": z.numpy(), "labels": labels.numpy()} if conditional else {"z": z.numpy()}
-        np.testing.assert_allclose(session.run(["images"], given)[0], images, atol=1e-5)
+        np.testing.assert_allclose(session.run(["images"], given)[0], images, atol=5e-5)
     told = session.get_modelmeta().custom_metadata_map
     assert told["recipe"] == model.recipe.name
     assert json.loads(told["class_names"]) == list(model.class_names)
@@ -92,7 +92,7 @@ def test_a_program_of_residual_networks_takes_any_number(name: str, tmp_path: Pa
         z, labels = inputs_of(generator, count)
         with torch.no_grad():
             images = generator(z, labels).numpy()
-        np.testing.assert_allclose(FORMATS["torch"].draw(path, z.numpy(), labels.numpy()), images, atol=1e-5)
+        np.testing.assert_allclose(FORMATS["torch"].draw(path, z.numpy(), labels.numpy()), images, atol=5e-5)
 
 
 @pytest.mark.parametrize("name", ["fast", pytest.param("style", marks=pytest.mark.long)])

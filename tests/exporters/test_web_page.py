@@ -64,7 +64,7 @@ def test_the_page_knows_how_variables_become_codes(name: str) -> None:
     found = np.tile(np.array(known["base"]), (2, 1))
     for row, column, weight in known["entries"] or [(n, n, 1) for n in range(known["width"])]:
         found[:, column] += weight * variables[:, row].numpy()
-    np.testing.assert_allclose(found, generator.inverted(variables).detach(), atol=1e-5)
+    np.testing.assert_allclose(found, generator.inverted(variables).detach(), atol=5e-5)
 
 
 def test_a_network_beyond_the_runtime_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

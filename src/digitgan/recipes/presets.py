@@ -45,10 +45,9 @@ _QUALITY = Recipe(
     name="quality",
     description="Larger networks, for trainings of half an hour or more: the shipped model of MNIST.",
     generator=ConvolutionalGeneratorRecipe(channels=(96, 48, 16)),
-    # A discriminator of 16, 32 and 64 channels leaves speckles on twice as many digits.
     discriminator=ConvolutionalDiscriminatorRecipe(channels=(32, 64, 128), features=256),
     ema=EmaRecipe(decay=0.999),
-    training=TrainingRecipe(images=2_400_000, batch_size=128),
+    training=TrainingRecipe(images=2_200_000, batch_size=128),
 )
 
 _COLOUR = Recipe(
