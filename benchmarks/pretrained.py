@@ -19,6 +19,7 @@ import tyro
 
 import digitgan
 from digitgan.model.file import save_model
+from digitgan.runs import RunFolder
 
 ROOT: Final = Path(__file__).parent.parent
 PACKAGED: Final = ROOT / "src" / "digitgan" / "pretrained"
@@ -52,14 +53,16 @@ def main(name: tyro.conf.Positional[Literal["mnist", "cifar10"]], data: str | No
     """
     shipped, source = MODELS[name], data or name
     run = ROOT / "runs" / f"pretrained-{name}"
-    new = {"seed": shipped.seed, "images": shipped.images}
+    resumes = (run / "run.json").exists() and RunFolder(run).read_record()["status"] != "finished"
+    options = {"resume": True} if resumes else {"seed": shipped.seed, "overwrite": True}
     result = digitgan.train(
         shipped.recipe,
         data=source,
         settings=shipped.settings,
+        images=shipped.images,
         out=run,
         progress="auto",
-        **({"resume": True, "images": shipped.images} if run.exists() else new),
+        **options,
     )
     path = result.run / "shipped.safetensors"
     save_model(path, digitgan.load(result.run), half=shipped.half)

@@ -98,7 +98,8 @@ def _report_failure(plan: TrainPlan, output: Output) -> None:
     record = plan.run.read_record()
     kept = {name: record.get(name) for name in ("status", "diagnosis", "images_seen", "seconds", "rollbacks", "warnings")}
     model = str(plan.run.model) if plan.run.model.exists() else None
-    output.result({**plan.facts(), "run": str(plan.run.path), "model": model, **kept, "finished": False})
+    facts = {**plan.facts(), "images": record.get("images")}  # the length may have been decided during the training
+    output.result({**facts, "run": str(plan.run.path), "model": model, **kept, "finished": False})
 
 
 def _end(result: TrainingResult, received: list[int]) -> None:

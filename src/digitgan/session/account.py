@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import final
+from typing import Final, final
+
+CLASSIFIER: Final = "classifier"
+"""The part in which the classifier of the evaluations is trained or read. Evaluations do not count for a budget."""
 
 
 @final

@@ -63,7 +63,7 @@ class TrainingComponents:
             )
             self.stateful["scores"] = self.evaluation
 
-    def follow_plan(self, plan: TrainPlan) -> None:
+    def take_over(self, plan: TrainPlan) -> None:
         """Take over a plan whose length was decided during the training."""
         self.plan = self.record.plan = plan
         self.trainer.recipe = plan.recipe

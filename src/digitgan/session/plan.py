@@ -43,7 +43,6 @@ from digitgan.session.start import StartingPoint, started_recipe
 from digitgan.session.time_budget import OpenLength, can_decide_later
 from digitgan.training import Ranks, checkpoints, join_ranks
 from digitgan.training.memory import MemoryEstimate, estimate_memory
-from digitgan.training.pretraining import generator_steps
 from digitgan.version import versions
 
 LEAST_OF_LENGTH = 0.01
@@ -109,10 +108,9 @@ class TrainPlan:
         """The command that repeats a training whose length was chosen by the speed of the machine; else ""."""
         return "" if self.repetition is None else self.repetition.command(self.recipe)
 
-    def with_length(self, images: int) -> TrainPlan:
-        """Return the plan with a length in images that is decided during the training, after the pretraining."""
-        steps = self.recipe.training.generator_pretraining and generator_steps(self.recipe)
-        training = dataclasses.replace(self.recipe.training, images=images, generator_pretraining=steps)
+    def decided(self, images: int) -> TrainPlan:
+        """Return the plan with a length in images that was decided during the training."""
+        training = dataclasses.replace(self.recipe.training, images=images)
         return dataclasses.replace(self, recipe=dataclasses.replace(self.recipe, training=training), open_length=None)
 
     def about_length(self) -> str:

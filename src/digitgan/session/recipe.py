@@ -16,7 +16,7 @@ from digitgan.options import TrainOptions
 from digitgan.recipes import DEFAULT_RECIPE, Recipe, check_recipe, find_recipe, read_recipe, with_settings, without_labels
 from digitgan.session.account import TimeAccount
 from digitgan.session.short_run import SHORT_RATES, batch_for, names_batch, shortened
-from digitgan.session.time_budget import images_in_budget
+from digitgan.session.time_budget import can_decide_later, images_in_budget, with_fixed_pretraining
 from digitgan.training.augmentation import check_operations, operations_of
 from digitgan.training.growth import check_can_grow, growth_of
 from digitgan.training.losses import LOSSES
@@ -210,7 +210,9 @@ def with_length(
     images = max(recipe.training.batch_size, images)
     if images > MAX_RUN_IMAGES:
         raise UsageError(f"the length of {images:,} images is too large; at most {MAX_RUN_IMAGES:,} are possible")
-    return dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, images=images))
+    recipe = dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, images=images))
+    later = options.minutes is not None and not options.resume and can_decide_later(recipe, device)
+    return with_fixed_pretraining(recipe) if later else recipe
 
 
 def images_for(recipe: Recipe, image_set: ImageSet) -> ImageSet:

@@ -46,8 +46,9 @@ class Repetition:
             if trained.optimizer != self.whole.optimizer:
                 changed.append(f"optimizer.generator_learning_rate={trained.optimizer.generator_learning_rate}")
                 changed.append(f"optimizer.discriminator_learning_rate={trained.optimizer.discriminator_learning_rate}")
-        if training.generator_pretraining != self.whole.training.generator_pretraining:  # the same holds for these steps
-            changed.append(f"training.generator_pretraining={training.generator_pretraining}")
+        for steps in ("generator_pretraining", "feature_pretraining"):  # the same holds for these
+            if getattr(training, steps) != getattr(self.whole.training, steps):
+                changed.append(f"training.{steps}={getattr(training, steps)}")
         settings = (*self.options.settings, *changed)
         repeated = dataclasses.replace(
             self.options, recipe=self.recipe, settings=settings, minutes=None, images=training.images, out=None, overwrite=False

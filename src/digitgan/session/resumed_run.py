@@ -11,7 +11,7 @@ from digitgan.options import TrainOptions
 from digitgan.recipes import ALIASES, Recipe, differences, without_labels
 from digitgan.runs import RunFolder
 from digitgan.session.recipe import requested_recipe
-from digitgan.session.short_run import names_batch, with_usual_batch
+from digitgan.session.short_run import with_what_length_changes
 from digitgan.session.start import started_recipe
 from digitgan.training import checkpoints
 
@@ -66,9 +66,7 @@ def check_unchanged(run: RunFolder, recipe: Recipe, record: dict[str, Any], opti
             requested = without_labels(requested)  # as when the run was started, on images without labels
         if record.get("from") is not None and options.recipe is not None:
             requested = started_recipe(requested)
-        requested = _comparable(requested, recipe)
-        if not names_batch(options):
-            recipe, requested = with_usual_batch(recipe), with_usual_batch(requested)
+        requested = with_what_length_changes(_comparable(requested, recipe), recipe, options)
         _refuse(run, "recipe", differences(recipe, requested))
     if options.seed is not None and options.seed != record["seed"]:
         _refuse(run, "seed", [f"{record['seed']} -> {options.seed}"])

@@ -19,6 +19,7 @@ from digitgan.errors import DivergenceError, OutOfMemoryError, naming_out_of_mem
 from digitgan.evaluation import report_paths
 from digitgan.images import enlarged, inline_png
 from digitgan.runs import RunFolder, locked, new_run, remove_temporary_files
+from digitgan.session.account import CLASSIFIER
 from digitgan.session.callbacks import Callback, Previews, ProgressCallback, TensorBoard
 from digitgan.session.callbacks.displays import progress_callback
 from digitgan.session.callbacks.lab import Lab
@@ -30,6 +31,7 @@ from digitgan.session.plots import plot
 from digitgan.session.recovery import resume, roll_back
 from digitgan.session.time_budget import OpenLength
 from digitgan.training import (
+    CheckpointDue,
     Control,
     RollbackDue,
     Stepped,
@@ -163,6 +165,8 @@ class TrainingSession:
                 components.prepare_evaluation()
             else:
                 components.prepare_evaluation()
+                if components.evaluation is not None:
+                    plan.account.end(CLASSIFIER)
                 components.begin()
         except StopInPretrainingError:
             plan.run.write_recipe(plan.recipe)
@@ -224,10 +228,12 @@ class TrainingSession:
         images = open_length.after_step(trainer.recipe, trainer.images_seen, self.components.history.seconds)
         if images is None:
             return
-        self.plan = self.plan.with_length(images)
-        self.components.follow_plan(self.plan)
+        # A run that is resumed from here has the same previews and the same history as one that was not interrupted.
+        self.components.writer.on_event(CheckpointDue(trainer))
+        self.plan = self.plan.decided(images)
+        self.components.take_over(self.plan)
         for callback in callbacks:
-            callback.follow_recipe(self.plan.recipe)
+            callback.length_decided(self.plan.recipe)
         self.plan.run.write_recipe(self.plan.recipe)
         self.components.record.write("training")
         self.notify(self.plan.about_length())

@@ -19,6 +19,8 @@ MIN_BATCH_SIZE: Final = 32
 SHORT_RATES: Final = 1.5
 """Factor of the learning rates of a run with a smaller batch. Larger batches and longer runs do not gain from it."""
 
+RATES: Final = ("optimizer.generator_learning_rate", "optimizer.discriminator_learning_rate")
+
 EXPECTED_WITHIN: Final = 2
 """Largest factor between the length of a run and the one for which its batch was chosen."""
 
@@ -48,7 +50,7 @@ def shortened(recipe: Recipe, size: int, options: TrainOptions) -> Recipe:
     The rates stay if the options name them, or if the optimisers are not those of the recipe of this name.
     """
     shorter, usual = with_batch_size(recipe, size), RECIPES.get(recipe.name)
-    named = _names(options, "optimizer.generator_learning_rate", "optimizer.discriminator_learning_rate")
+    named = _names(options, *RATES)
     measured = usual is not None and usual.optimizer == recipe.optimizer
     return _with_rates(shorter, SHORT_RATES) if measured and not named else shorter
 
@@ -59,6 +61,27 @@ def _with_rates(recipe: Recipe, factor: float) -> Recipe:
     discriminator = round(factor * optimizer.discriminator_learning_rate, 12)
     changed = dataclasses.replace(optimizer, generator_learning_rate=generator, discriminator_learning_rate=discriminator)
     return dataclasses.replace(recipe, optimizer=changed)
+
+
+def with_what_length_changes(requested: Recipe, recipe: Recipe, options: TrainOptions) -> Recipe:
+    """Return a requested recipe with the batch, learning rates and pretraining of a run, as far as its length chose them.
+
+    Args:
+        requested: recipe that the options of a resumed run request.
+        recipe: recipe of the run.
+        options: the options, whose settings are kept.
+    """
+    training, optimizer = recipe.training, recipe.optimizer
+    if not names_batch(options) and training.batch_size < requested.training.batch_size:
+        requested = with_batch_size(requested, training.batch_size)
+        if not _names(options, *RATES) and _with_rates(requested, SHORT_RATES).optimizer == optimizer:
+            requested = dataclasses.replace(requested, optimizer=optimizer)
+    changed = {
+        name: getattr(training, name)
+        for name in ("generator_pretraining", "feature_pretraining")
+        if getattr(training, name) < getattr(requested.training, name)
+    }
+    return dataclasses.replace(requested, training=dataclasses.replace(requested.training, **changed))
 
 
 def with_usual_batch(recipe: Recipe) -> Recipe:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Final, final
 
@@ -12,9 +13,10 @@ from digitgan.distributed import world
 from digitgan.errors import UsageError
 from digitgan.networks import ImageSpec
 from digitgan.recipes import Recipe
-from digitgan.session.account import TimeAccount
+from digitgan.session.account import CLASSIFIER, TimeAccount
 from digitgan.session.short_run import batch_for
-from digitgan.training.pretraining import least_length
+from digitgan.training.feature_pretraining import feature_steps
+from digitgan.training.pretraining import generator_steps, least_length
 from digitgan.training.speed import grown_images_within, images_within, training_speed, with_batch_size, with_share_of_batch
 
 LEAST_STEPS: Final = 100
@@ -37,6 +39,12 @@ MIN_CONSTANT_SHARE: Final = 0.25
 
 MAX_CONSTANT_SHARE: Final = 0.9
 """Share of a run after which its length is decided at the latest."""
+
+EARLIEST: Final = 0.8
+"""Share of the time before the learning-rate decay from which the length may be decided."""
+
+SLOWDOWN: Final = 1.5
+"""Factor by which a training may be slower than was measured before it, without missing its budget for its pretraining."""
 
 MARKS_FACTOR: Final = 1.05
 """Factor between the times at which the progress is remembered."""
@@ -119,6 +127,18 @@ def images_in_budget(
     return images
 
 
+def with_fixed_pretraining(recipe: Recipe) -> Recipe:
+    """Return the recipe with as many pretraining steps as a shorter run has, for a length that is not decided yet."""
+    shorter = dataclasses.replace(recipe.training, images=max(1, round(recipe.training.images / SLOWDOWN)))
+    short = dataclasses.replace(recipe, training=shorter)
+    training = dataclasses.replace(
+        recipe.training,
+        generator_pretraining=generator_steps(short),
+        feature_pretraining=feature_steps(short) if recipe.training.feature_pretraining else 0,
+    )
+    return dataclasses.replace(recipe, training=training)
+
+
 @final
 class OpenLength:
     """The length of a run with a budget in minutes, which is decided during its training.
@@ -147,7 +167,8 @@ class OpenLength:
             seconds: time of training until now, which pauses and evaluations do not count for.
         """
         self._seconds = seconds
-        left = self._budget - self._account.seconds - PICTURES_SECONDS
+        spent = self._account.seconds - self._account.parts.get(CLASSIFIER, 0.0)
+        left = self._budget - spent - PICTURES_SECONDS
         self._left = max(MINUTES_SHARE * left, MIN_STEPS_SHARE * self._budget)
 
     def after_step(self, recipe: Recipe, images_seen: int, seconds: float) -> int | None:
@@ -160,15 +181,17 @@ class OpenLength:
         """
         self._images += recipe.training.batch_size
         spent = max(seconds - self._seconds, 1e-9)
-        length = images_seen + round(self._newest_speed(spent) * max(0.0, self._left - spent))
+        speed = (self._newest_speed(spent) + self._images / spent) / 2  # one says more about the rest, the other varies less
+        length = images_seen + round(speed * max(0.0, self._left - spent))
         constant, after_next = constant_share(recipe), images_seen + recipe.training.batch_size
-        if after_next < constant * min(length, recipe.training.images):
+        soon = spent < EARLIEST * constant * self._left  # a stall now would be taken for the speed of the rest
+        if after_next < constant * (recipe.training.images if soon else min(length, recipe.training.images)):
             return None
         # With a smaller length, the learning rate would have had to decay already, or the pretraining would have been shorter.
         return max(length, math.ceil(images_seen / constant), after_next, least_length(recipe))
 
     def _newest_speed(self, spent: float) -> float:
-        """Return the images per second of the last third of the time, which says more about the rest than all of it."""
+        """Return the images per second of the last third of the time."""
         if spent > MARKS_FACTOR * self._marks[-1][0]:
             self._marks.append((spent, self._images))
         since, images = next(mark for mark in reversed(self._marks) if mark[0] <= NEWEST_FROM * spent)

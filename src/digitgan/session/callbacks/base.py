@@ -16,7 +16,7 @@ class Callback(ABC):
     def on_event(self, event: Event) -> None:
         """Handle an event of the training loop."""
 
-    def follow_recipe(self, recipe: Recipe) -> None:  # noqa: B027
+    def length_decided(self, recipe: Recipe) -> None:  # noqa: B027
         """Take over the recipe of the run, whose length was decided during the training."""
 
     def state(self) -> dict[str, Any]:

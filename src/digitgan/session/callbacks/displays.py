@@ -67,7 +67,7 @@ class NotebookProgress(ProgressCallback):
 
     def __init__(self, recipe: Recipe, images_seen: int, draw: Draw) -> None:
         self.draw = draw
-        self.follow_recipe(recipe)
+        self.length_decided(recipe)
         self.images_before = images_seen
         self.started = time.monotonic()
         self.drawn = -math.inf
@@ -75,7 +75,7 @@ class NotebookProgress(ProgressCallback):
         self.newest: StepReport | None = None
         self.handle: Any = None
 
-    def follow_recipe(self, recipe: Recipe) -> None:
+    def length_decided(self, recipe: Recipe) -> None:
         """Show the length of a recipe."""
         self.total = recipe.training.images
 

@@ -132,7 +132,7 @@ class Guard(Callback):
             if isinstance(event, PreviewDue) and self._overfitting is not None and self.control.alarm is None:
                 self._report(self._overfitting.look(event.trainer, self._score_fake), event.trainer.images_seen)
 
-    def follow_recipe(self, recipe: Recipe) -> None:
+    def length_decided(self, recipe: Recipe) -> None:
         """Expect variety and images by the length of a recipe."""
         self.recipe = recipe
 

@@ -39,7 +39,7 @@ class History(Callback):
         self.run = run
         self.images_an_epoch = images_an_epoch
         self.epoch_seconds: list[float] = []
-        self.follow_recipe(recipe)
+        self.length_decided(recipe)
         self.lines_lost = 0
         self._lines = 0
         self._averages = RunningMeans()
@@ -61,7 +61,7 @@ class History(Callback):
             if self.schedule.due(event.report.images_seen):
                 self._write(event.report.images_seen)
 
-    def follow_recipe(self, recipe: Recipe) -> None:
+    def length_decided(self, recipe: Recipe) -> None:
         """Write the rest of the lines at the intervals of a recipe."""
         self.recipe = recipe
         self.schedule = Schedule(recipe.training.images, LINES, recipe.training.batch_size)

@@ -121,7 +121,7 @@ class LiveProgress(ProgressCallback):
         self.task = self.bar.add_task("training", total=recipe.training.images, completed=images_seen)
         self.live = Live(console=console, auto_refresh=False, transient=False)
 
-    def follow_recipe(self, recipe: Recipe) -> None:
+    def length_decided(self, recipe: Recipe) -> None:
         """Show the length of a recipe."""
         self.bar.update(self.task, total=recipe.training.images)
 
@@ -180,13 +180,13 @@ class PlainProgress(ProgressCallback):
 
     def __init__(self, console: Console, recipe: Recipe, images_seen: int) -> None:
         self.console = console
-        self.follow_recipe(recipe)
+        self.length_decided(recipe)
         self.images_before = images_seen
         self.started = self.printed = time.monotonic()
         self.newest: StepReport | None = None
         self.generator_loss: Tensor | None = None
 
-    def follow_recipe(self, recipe: Recipe) -> None:
+    def length_decided(self, recipe: Recipe) -> None:
         """Show the length of a recipe."""
         self.total = recipe.training.images
 

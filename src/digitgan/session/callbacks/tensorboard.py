@@ -50,14 +50,14 @@ class TensorBoard(Callback):
         from torch.utils.tensorboard.writer import SummaryWriter
 
         self.run = run
-        self.follow_recipe(recipe)
+        self.length_decided(recipe)
         self._averages = RunningMeans()
         self._writer = SummaryWriter(str(run.tensorboard), purge_step=images_seen + 1 if images_seen else None)
         if not images_seen:
             indented = "\n".join(f"    {line}" for line in to_toml(recipe).splitlines())
             self._writer.add_text("recipe", indented, 0)
 
-    def follow_recipe(self, recipe: Recipe) -> None:
+    def length_decided(self, recipe: Recipe) -> None:
         """Write the rest of the values at the intervals of a recipe."""
         self.schedule = Schedule(recipe.training.images, LINES, recipe.training.batch_size)
 
