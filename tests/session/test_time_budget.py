@@ -26,7 +26,14 @@ from digitgan.session.plan import plan_training
 from digitgan.session.repetition import Repetition
 from digitgan.session.session import run_training
 from digitgan.session.short_run import shortened, with_usual_batch
-from digitgan.session.time_budget import MINUTES_SHARE, PICTURES_SECONDS, OpenLength, can_decide_later, with_fixed_pretraining
+from digitgan.session.time_budget import (
+    END_SECONDS,
+    MINUTES_SHARE,
+    SLOWDOWN,
+    OpenLength,
+    can_decide_later,
+    with_fixed_pretraining,
+)
 from digitgan.training import Control
 from digitgan.training.pretraining import least_length
 from digitgan.training.speed import with_batch_size
@@ -56,7 +63,7 @@ def decided(
         late_speed: images a second after half of the time; 0 for the same speed.
     """
     monkeypatch.setattr("digitgan.session.account.time", SimpleNamespace(monotonic=lambda: 0.0))
-    length = OpenLength((seconds / MINUTES_SHARE + PICTURES_SECONDS) / 60, TimeAccount())
+    length = OpenLength((seconds / MINUTES_SHARE + END_SECONDS) / 60, TimeAccount())
     now, seen, size = 5.0, 0, recipe.training.batch_size  # the time of earlier sessions does not count
     length.begin(now)
     while True:
@@ -89,7 +96,7 @@ def test_a_machine_that_slows_down_shortens_the_run(monkeypatch: pytest.MonkeyPa
 def test_a_stall_does_not_end_the_run_early(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("digitgan.session.account.time", SimpleNamespace(monotonic=lambda: 0.0))
     for stalled_at in (5.0, 10.0, 20.0):
-        length = OpenLength((60 / MINUTES_SHARE + PICTURES_SECONDS) / 60, TimeAccount())
+        length = OpenLength((60 / MINUTES_SHARE + END_SECONDS) / 60, TimeAccount())
         length.begin(0.0)
         now, seen, images = 0.0, 0, None
         while images is None:
@@ -208,7 +215,7 @@ def test_the_command_names_a_batch_that_was_chosen_for_another_length() -> None:
 
 @pytest.mark.parametrize("colour", [False, True])
 def test_pretraining_is_that_of_a_shorter_run(colour: bool) -> None:
-    recipe = long(RECIPES["colour"] if colour else FAST, 19_200)
+    recipe = long(RECIPES["colour"] if colour else FAST, round(12_800 * SLOWDOWN))
     fixed = with_fixed_pretraining(recipe).training
     if colour:
         assert (fixed.feature_pretraining, fixed.generator_pretraining) == (100, 0)

@@ -281,7 +281,7 @@ def _train(
         return
     options = dataclasses.replace(budget, out=run.path, seed=seed, recipe=recipe)
     if begun:
-        # The length was measured when the run started, so that it is not measured again.
+        # The run has its length, or the one that was expected, so that the speed is not measured again.
         options = TrainOptions(out=run.path, resume=True, device=budget.device, data_dir=budget.data_dir)
     plan = plan_training(options, notify)
     if not begun and not plan.recipe.training.evaluate_every:

@@ -182,8 +182,8 @@ class TrainingRecipe:
         images: Length of the run in images seen (real images shown to the discriminator), 1 to 1e12.
         batch_size: Number of real images in a step, and of fake images, 2 to 65,536.
         least_steps: Number of steps that a run should have, 0 to 1e6. The batch of a shorter run is halved until it has as
-            many, down to 32 images, and the learning rates are 1.5 times as high. The run records what it used. A batch and
-            rates that `--set` names are never changed.
+            many, down to 32 images, and the learning rates are 1.5 times as high unless another setting of the optimisers is
+            changed. The run records what it used. A batch and rates that `--set` names are never changed.
         mirror: If true, half of the training images are mirrored from left to right, differently in each epoch. This is wrong
             for digits and letters.
         balance: Share of each class in an epoch: "none" for that of its images, "uniform" for equal shares, "square-root" for

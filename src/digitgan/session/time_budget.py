@@ -28,8 +28,11 @@ MINUTES_SHARE: Final = 0.97
 MIN_STEPS_SHARE: Final = 0.25
 """Share of a budget in minutes that the steps have at least, on a machine on which the start takes long."""
 
-PICTURES_SECONDS: Final = 0.7
-"""Time for the curves and the animation at the end of a budget in minutes."""
+END_SECONDS, END_OF_START = 0.3, 0.45
+"""Time for the curves, the animation and the exit at the end of a budget: a constant and a share of the time of the start.
+
+Both are mostly Python, so that a machine on which the start takes long takes long for the end too.
+"""
 
 SPEED_OF_HALF_A_BATCH: Final = 0.8
 """Speed in images a second with half a batch, as a share of that with the whole batch, where it is not measured."""
@@ -43,7 +46,7 @@ MAX_CONSTANT_SHARE: Final = 0.9
 EARLIEST: Final = 0.8
 """Share of the time before the learning-rate decay from which the length may be decided."""
 
-SLOWDOWN: Final = 1.5
+SLOWDOWN: Final = 1.15
 """Factor by which a training may be slower than was measured before it, without missing its budget for its pretraining."""
 
 MARKS_FACTOR: Final = 1.05
@@ -51,6 +54,11 @@ MARKS_FACTOR: Final = 1.05
 
 NEWEST_FROM: Final = 2 / 3
 """Share of the time since the first step after which steps count for the newest speed."""
+
+
+def seconds_of_end(account: TimeAccount) -> float:
+    """Return the time that is kept for the end of a training."""
+    return END_SECONDS + END_OF_START * account.parts["start"]
 
 
 def can_decide_later(recipe: Recipe, device: torch.device) -> bool:
@@ -98,7 +106,7 @@ def images_in_budget(
     processes = world()[1]  # all measure at the same time, each its share of the batch
     speed = processes * training_speed(with_share_of_batch(recipe, processes), spec, device, 60 * minutes)
     step = recipe.training.batch_size / speed
-    budget, around = 60 * minutes, account.seconds + PICTURES_SECONDS
+    budget, around = 60 * minutes, account.seconds + seconds_of_end(account)
     seconds = MINUTES_SHARE * (budget - around)
     if max(seconds, MIN_STEPS_SHARE * budget) < step:
         least = math.ceil(10 * LEAST_STEPS * step / 60) / 10
@@ -122,7 +130,7 @@ def images_in_budget(
             continue
         slower = with_share_of_batch(with_batch_size(recipe, size), processes)
         speed = processes * training_speed(slower, spec, device, 60 * minutes)
-        seconds = max(MINUTES_SHARE * (budget - account.seconds - PICTURES_SECONDS), MIN_STEPS_SHARE * budget)
+        seconds = max(MINUTES_SHARE * (budget - account.seconds - seconds_of_end(account)), MIN_STEPS_SHARE * budget)
         images = min(images, within(seconds, slower, spec, device, speed))
     return images
 
@@ -168,7 +176,7 @@ class OpenLength:
         """
         self._seconds = seconds
         spent = self._account.seconds - self._account.parts.get(CLASSIFIER, 0.0)
-        left = self._budget - spent - PICTURES_SECONDS
+        left = self._budget - spent - seconds_of_end(self._account)
         self._left = max(MINUTES_SHARE * left, MIN_STEPS_SHARE * self._budget)
 
     def after_step(self, recipe: Recipe, images_seen: int, seconds: float) -> int | None:
