@@ -104,9 +104,9 @@ def one(
 def row_of(name: str, runs: list[dict[str, Any]]) -> str:
     """Return a row of the table: means and standard deviations."""
     cells = [f"{statistics.mean(run['images_per_second'] for run in runs):,.0f}"]
-    for name in FIGURES:
-        values = [run[name] for run in runs]
-        form = ".2%" if name == "class_accuracy" else ".3f"
+    for figure in FIGURES:
+        values = [run[figure] for run in runs]
+        form = ".2%" if figure in ("class_accuracy", "speckles") else ".3f"
         spread = f" ± {statistics.stdev(values):{form}}" if len(values) > 1 else ""
         cells.append(f"{statistics.mean(values):{form}}{spread}")
     return f"| {name} | {' | '.join(cells)} |"
