@@ -28,11 +28,11 @@ MINUTES_SHARE: Final = 0.97
 MIN_STEPS_SHARE: Final = 0.25
 """Share of a budget in minutes that the steps have at least, on a machine on which the start takes long."""
 
-END_SECONDS, END_OF_START = 0.3, 0.45
-"""Time for the curves, the animation and the exit at the end of a budget: a constant and a share of the time of the start.
+END_SECONDS: Final = 0.7
+"""Least time that is kept for the curves, the animation and the exit at the end of a budget in minutes."""
 
-Both are mostly Python, so that a machine on which the start takes long takes long for the end too.
-"""
+EXIT_SECONDS, END_OF_START = 0.3, 0.45
+"""The same after a slow start: a constant and a share of the time of the start. Both ends are mostly Python."""
 
 SPEED_OF_HALF_A_BATCH: Final = 0.8
 """Speed in images a second with half a batch, as a share of that with the whole batch, where it is not measured."""
@@ -57,8 +57,8 @@ NEWEST_FROM: Final = 2 / 3
 
 
 def seconds_of_end(account: TimeAccount) -> float:
-    """Return the time that is kept for the end of a training."""
-    return END_SECONDS + END_OF_START * account.parts["start"]
+    """Return the time that is kept for the end of a training, in seconds."""
+    return max(END_SECONDS, EXIT_SECONDS + END_OF_START * account.parts["start"])
 
 
 def can_decide_later(recipe: Recipe, device: torch.device) -> bool:
