@@ -18,6 +18,7 @@ from rich.console import Console
 
 import digitgan
 from digitgan.data import silent
+from digitgan.errors import DivergenceError
 from digitgan.options import TrainOptions
 from digitgan.recipes import RECIPES, Recipe, with_settings
 from digitgan.runs import RunFolder
@@ -34,7 +35,8 @@ from digitgan.session.time_budget import (
     can_decide_later,
     with_fixed_pretraining,
 )
-from digitgan.training import Control
+from digitgan.training import Control, checkpoints
+from digitgan.training.losses import RelativisticLoss
 from digitgan.training.pretraining import least_length
 from digitgan.training.speed import with_batch_size
 from tests import tiny
@@ -185,6 +187,15 @@ def test_a_run_that_is_killed_once_its_length_is_decided_is_resumed_exactly(tmp_
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
     seen = [[line["images_seen"] for line in RunFolder(tmp_path / name).read_history()] for name in ("run", "again")]
     assert len(seen[0]) == len({*seen[0]}), "no line is doubled"
+
+
+def test_an_unhealthy_state_is_not_saved_when_the_length_is_decided(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OpenLength, "after_step", lambda *_: 640)
+    monkeypatch.setattr(RelativisticLoss, "generator", lambda _self, real, fake: (real - fake).mean() * float("nan"))
+    options = TrainOptions(recipe="fast", settings=tiny.SETTINGS, data="digits", minutes=0.1, out=tmp_path / "run")
+    with pytest.raises(DivergenceError):
+        run_training(plan_training(options, silent), Console(file=io.StringIO()), "none", Control())
+    assert checkpoints(RunFolder(tmp_path / "run").checkpoints) == []
 
 
 def test_a_run_that_is_stopped_before_its_length_is_decided_goes_on_to_the_expected_one(

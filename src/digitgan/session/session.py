@@ -33,6 +33,7 @@ from digitgan.session.time_budget import OpenLength
 from digitgan.training import (
     CheckpointDue,
     Control,
+    Event,
     RollbackDue,
     Stepped,
     StopInPretrainingError,
@@ -213,14 +214,18 @@ class TrainingSession:
             for event in train_loop(components.trainer, components.batches, components.noise_source, self.control):
                 if not isinstance(event, Stepped):
                     self.plan.run.check_is_there()
-                elif self.plan.open_length is not None:
+                self._pass_on(event, callbacks)
+                if isinstance(event, Stepped) and self.plan.open_length is not None and self.control.alarm is None:
                     self._decide_length(self.plan.open_length, callbacks)
-                for callback in callbacks:
-                    callback.on_event(event)
-                    if self.control.alarm is not None:
-                        break
                 if isinstance(event, RollbackDue):
                     roll_back(components, event.alarm)
+
+    def _pass_on(self, event: Event, callbacks: list[Callback]) -> None:
+        """Pass an event to the callbacks, until one of them raises an alarm."""
+        for callback in callbacks:
+            callback.on_event(event)
+            if self.control.alarm is not None:
+                break
 
     def _decide_length(self, open_length: OpenLength, callbacks: list[Callback]) -> None:
         """Decide the length of the run if it is time; the recipe in the run's folder then has it."""
@@ -229,7 +234,9 @@ class TrainingSession:
         if images is None:
             return
         # A run that is resumed from here has the same previews and the same history as one that was not interrupted.
-        self.components.writer.on_event(CheckpointDue(trainer))
+        self._pass_on(CheckpointDue(trainer), callbacks)
+        if self.control.alarm is not None:
+            return  # the length is decided after the rollback
         self.plan = self.plan.decided(images)
         self.components.take_over(self.plan)
         for callback in callbacks:
