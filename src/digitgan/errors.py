@@ -85,6 +85,10 @@ class RunError(DigitganError):
     """A folder that is not a run, a damaged run, or a run that was started with another recipe, data set or seed."""
 
 
+class RenamedWarning(DeprecationWarning):
+    """A former name of a recipe or a setting. The message states the present name; the command line prints it."""
+
+
 OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory|not enough memory|cannot allocate memory", re.IGNORECASE)
 """The words with which PyTorch, NumPy and the system report a lack of memory, on a CPU, CUDA and MPS."""
 

@@ -18,7 +18,7 @@ from digitgan.cli.entry import COMMANDS
 from digitgan.data import load_image_set, write_idx
 from digitgan.model.file import Model, save_model
 from digitgan.networks import ImageSpec, build_generator
-from digitgan.recipes import find_recipe
+from digitgan.recipes import ALIASES, find_recipe
 from tests import tiny
 from tests.cli.commands import run
 
@@ -428,9 +428,18 @@ def test_help_imports_nothing_heavy() -> None:
     assert all(command.split()[0] in done.stdout for command in COMMANDS)
 
 
+def test_a_former_name_warns_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    former, present = next(iter(ALIASES.items()))
+    assert run("recipes", former) == 0
+    printed, warned = capsys.readouterr()
+    assert f'name = "{present}"' in printed
+    assert warned.startswith(f"digitgan: recipe {former!r}")
+    assert warned.count("\n") == 1
+
+
 def test_version_and_completion(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--version") == 0
-    assert capsys.readouterr().out == "digitgan 0.1.0\n"
+    assert capsys.readouterr().out == "digitgan 0.2.0\n"
     for shell in ("bash", "zsh", "fish"):
         assert run("--completion", shell) == 0
         assert "digitgan" in capsys.readouterr().out

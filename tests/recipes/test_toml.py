@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from digitgan.errors import RecipeError
+from digitgan.errors import RecipeError, RenamedWarning
 from digitgan.recipes import (
     ALIASES,
     BLANK,
@@ -78,9 +78,21 @@ def test_a_wrong_setting_is_refused_with_what_would_be_right(setting: str, messa
 
 
 @pytest.mark.parametrize("former", ALIASES)
-def test_a_former_name_finds_todays_recipe(former: str) -> None:
-    assert find_recipe(former) is RECIPES[ALIASES[former]]
-    assert from_toml(f'base = "{former}"', "test") == RECIPES[ALIASES[former]]
+def test_a_former_name_finds_todays_recipe_and_warns(former: str) -> None:
+    with pytest.warns(RenamedWarning, match=ALIASES[former]):
+        assert find_recipe(former) is RECIPES[ALIASES[former]]
+    with pytest.warns(RenamedWarning, match=ALIASES[former]):
+        assert from_toml(f'base = "{former}"', "test") == RECIPES[ALIASES[former]]
+
+
+def test_a_former_setting_warns_in_a_request_and_not_in_a_record() -> None:
+    with pytest.warns(RenamedWarning, match="training.balance=uniform"):
+        assert with_settings(BLANK, ["training.balanced=true"]).training.balance == "uniform"
+    with pytest.warns(RenamedWarning, match="mine.toml, line 2"):
+        assert from_toml("[training]\nbalanced = false", "mine.toml").training.balance == "none"
+    assert (
+        from_toml("[training]\nbalanced = true", "a run's recipe", BLANK).training.balance == "uniform"
+    )  # a warning is an error
 
 
 def test_an_unknown_recipe_names_the_nearest() -> None:

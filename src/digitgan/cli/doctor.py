@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from digitgan.cli.output import Output
 from digitgan.errors import DataError
+from digitgan.lookup import entries_of_packages
 from digitgan.options import Device, Json, Quiet
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def _facts_of_machine(device: str) -> dict[str, Any]:
         "memory_of_fast": _memory_of_fast(chosen, threads),
         "data_folder": str(data_folder()),
         "mnist": _facts_of_mnist(),
+        "added": _added_entries(),
         **{f"model_{name}": f"SHA-256 {file_hash(path)}" for name, path in shipped_models().items()},
     }
 
@@ -70,6 +72,12 @@ def _memory_of_fast(device: torch.device, threads: int) -> str:
     recipe = with_precision(find_recipe(DEFAULT_RECIPE), device)
     found = estimate_memory(recipe, ImageSpec(1, 28, 28, 10), device, 60_000, threads)
     return "unknown" if found is None else found.text
+
+
+def _added_entries() -> str:
+    """Return the entries that other packages add to the registries, as text."""
+    found = sorted(f"{group}: {name} ({package})" for group, name, package in entries_of_packages())
+    return "; ".join(found) or "none"
 
 
 def _facts_of_mnist() -> str:

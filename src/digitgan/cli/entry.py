@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, TextIO
 
 from digitgan.cli.data import data_convert, data_show, data_verify
 from digitgan.cli.doctor import doctor
@@ -16,7 +17,7 @@ from digitgan.cli.parser import parse, print_completion
 from digitgan.cli.sample import invert, sample, walk, write
 from digitgan.cli.serve import serve
 from digitgan.cli.train import animate, plot, recipes, train
-from digitgan.errors import DigitganError, OutOfMemoryError, UsageError, is_out_of_memory
+from digitgan.errors import DigitganError, OutOfMemoryError, RenamedWarning, UsageError, is_out_of_memory
 from digitgan.version import __version__
 
 OUT_OF_MEMORY_ADVICE = "the memory is full; free some, or do less at once: fewer images, smaller images, fewer workers"
@@ -34,7 +35,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     plus the number of the signal: 130 for Ctrl-C, 143 for SIGTERM, 129 for a closed terminal, 141 for a closed pipe.
     """
     try:
-        _run(list(sys.argv[1:] if argv is None else argv))
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", RenamedWarning)
+            warnings.showwarning = _show_warning
+            _run(list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()
     except DigitganError as problem:
         print(f"digitgan: {problem}", file=sys.stderr)
@@ -53,6 +57,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt as stop:
         print(f"digitgan: {str(stop) or 'interrupted'}", file=sys.stderr)
         sys.exit(128 + signal.SIGINT)
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Print a warning for the user as one line. Others are printed as Python does, with their place."""
+    plain = f"digitgan: {message}\n" if issubclass(category, RenamedWarning) else None
+    sys.stderr.write(plain or warnings.formatwarning(message, category, filename, lineno))
 
 
 def _run(argv: list[str]) -> None:

@@ -221,5 +221,5 @@ _METRICS: Final = (
     ),
 )
 
-METRICS: Final = Registry[Metric]("metric", {metric.name: metric for metric in _METRICS})
+METRICS: Final = Registry[Metric]("metric", {metric.name: metric for metric in _METRICS}, group="metrics", kind=Metric)
 """All metrics. To add a metric, add an entry."""

@@ -28,13 +28,13 @@ __all__ = [
     "largest_difference",
 ]
 
-FORMATS: Final = Registry[Format](
-    "--format", {each.name: each for each in (KerasFiles(), Onnx(), TorchProgram(), HuggingFace(), Web())}
-)
+_OWN: Final[tuple[Format, ...]] = (KerasFiles(), Onnx(), TorchProgram(), HuggingFace(), Web())
+
+FORMATS: Final = Registry[Format]("--format", {each.name: each for each in _OWN}, group="export_formats", kind=Format)
 """The formats of `digitgan export`."""
 
-QUANTISATIONS: Final = tuple(dict.fromkeys(name for each in FORMATS.values() for name in each.quantisations))
-"""The values of `--quantize`, for the formats that take it."""
+QUANTISATIONS: Final = tuple(dict.fromkeys(name for each in _OWN for name in each.quantisations))
+"""The values of `--quantize` of the package's own formats."""
 
 COMPARED_IMAGES: Final = 64
 """Number of images by which an export is compared with the model."""

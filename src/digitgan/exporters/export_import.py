@@ -17,7 +17,6 @@ from digitgan.evaluation import FeatureMoments, classifier_for, classify_images,
 from digitgan.evaluation.sources import train_test_split
 from digitgan.exporters import (
     FORMATS,
-    QUANTISATIONS,
     Format,
     Images,
     Labels,
@@ -79,8 +78,9 @@ def export(options: ExportOptions, notify: ProgressFn = lambda line: None) -> Ex
     if options.with_discriminator and not form.takes_discriminator:
         holds = " or ".join(f"--format {each.name}" for each in FORMATS.values() if each.takes_discriminator)
         raise UsageError(f"--with-discriminator: --format {format} holds generators only; use {holds}")
-    if quantize is not None and quantize not in QUANTISATIONS:
-        raise UsageError(f"--quantize {quantize!r}: unknown; {nearest(quantize, QUANTISATIONS)}")
+    known = dict.fromkeys(name for each in FORMATS.values() for name in each.quantisations)
+    if quantize is not None and quantize not in known:
+        raise UsageError(f"--quantize {quantize!r}: unknown; {nearest(quantize, known)}")
     if quantize is not None and quantize not in form.quantisations:
         found = [each for each in FORMATS.values() if each.quantisations]
         right = " or ".join(f"--format {each.name} with {' or '.join(each.quantisations)}" for each in found)

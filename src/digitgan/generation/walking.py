@@ -259,6 +259,8 @@ WALKS: Final = Registry[WalkKind](
         "directions": WalkKind(_directions),
         "style-mix": WalkKind(_style_mix, takes=()),
     },
+    group="walks",
+    kind=WalkKind,
 )
 """The kinds of walks, by their `--kind`."""
 

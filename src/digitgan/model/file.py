@@ -29,6 +29,7 @@ from digitgan.device import one_thread
 from digitgan.errors import ModelFileError, OutputError, RecipeError, UsageError
 from digitgan.files import replacing
 from digitgan.images import Picture, Pictures, as_pictures, enlarged, from_network, grid, inline_png
+from digitgan.lookup import missing_origin
 from digitgan.model.batching import BLOCK, side_by_side, spans
 from digitgan.networks import Generator, ImageSpec, build_generator
 from digitgan.recipes import BLANK, Recipe, from_toml, to_toml
@@ -233,11 +234,11 @@ def load_model(path: Path) -> Model:
     if claimed != tensors_sha256(tensors, header):
         raise ModelFileError(f"{path}: altered or damaged: its contents do not match its SHA-256; get a new copy of the file")
     try:
-        recipe = from_toml(header["recipe"], str(path), BLANK)
+        names, card = json.loads(header["class_names"]), json.loads(header["card"])
+        recipe = _recipe(path, header["recipe"], card)
         spec = ImageSpec(**json.loads(header["form"]))
         generator = build_generator(recipe, spec)
         generator.load_state_dict(tensors)
-        names, card = json.loads(header["class_names"]), json.loads(header["card"])
     except (KeyError, TypeError, ValueError, RuntimeError, OverflowError, RecursionError, RecipeError) as problem:
         raise ModelFileError(f"{path}: the recipe does not match the weights: {problem}") from problem
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or len(names) != spec.classes:
@@ -247,6 +248,21 @@ def load_model(path: Path) -> Model:
     if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
         raise ModelFileError(f"{path}: some weights are not finite, because the training diverged; use another model")
     return Model(generator.eval(), recipe, tuple(names), card)
+
+
+def _recipe(path: Path, text: str, card: Any) -> Recipe:
+    """Return the recipe of a model file.
+
+    Raises:
+        ModelFileError: if the recipe names a family of networks of a package or module that is not there.
+        RecipeError: if it is invalid for another reason.
+    """
+    try:
+        return from_toml(text, str(path), BLANK)
+    except RecipeError as problem:
+        if isinstance(card, dict) and (missing := missing_origin(card.get("origins"))):
+            raise ModelFileError(f"{path}: {missing}") from problem
+        raise
 
 
 def read_spec(path: Path) -> ImageSpec | None:

@@ -45,6 +45,8 @@ GENERATORS: Final = Registry[Callable[[Any, ImageSpec], Generator]](
         "layered": KerasGraphGenerator,
     },
     RecipeError,
+    group="generators",
+    kind=type,
 )
 """The generator classes by family; each takes the `generator` section of a recipe."""
 
@@ -58,6 +60,8 @@ DISCRIMINATORS: Final = Registry[Callable[[Any, ImageSpec], Discriminator]](
         "style": StyleDiscriminator,
     },
     RecipeError,
+    group="discriminators",
+    kind=type,
 )
 """The discriminator classes by family; each takes the `discriminator` section of a recipe."""
 

@@ -154,10 +154,12 @@ _TABLE: Final = (
     _STYLE,
 )
 
-RECIPES: Final = Registry[Recipe]("unknown recipe", {recipe.name: recipe for recipe in _TABLE}, RecipeError)
+RECIPES: Final = Registry[Recipe](
+    "unknown recipe", {recipe.name: recipe for recipe in _TABLE}, RecipeError, group="recipes", kind=Recipe
+)
 """The recipes that come with the package, by name."""
 
 ALIASES: Final[Mapping[str, str]] = types.MappingProxyType(
-    {name.replace("-fixed", "-mended"): name for name in RECIPES if name.endswith("-fixed")}
+    {name.replace("-fixed", "-mended"): name for name in (recipe.name for recipe in _TABLE) if name.endswith("-fixed")}
 )
 """Former names of recipes: former name -> present name."""

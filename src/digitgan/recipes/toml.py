@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import re
 import tomllib
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, get_type_hints
 
-from digitgan.errors import RecipeError, nearest
+from digitgan.errors import RecipeError, RenamedWarning, nearest
 from digitgan.recipes.families import FAMILY_SECTIONS
 from digitgan.recipes.presets import ALIASES, DEFAULT_RECIPE, RECIPES
 from digitgan.recipes.settings import Recipe
@@ -22,12 +23,18 @@ MAX_RECIPE_BYTES: Final = 1 << 20
 
 
 def find_recipe(name: str) -> Recipe:
-    """Return a recipe by its name or its former name (`ALIASES`).
+    """Return a recipe by its name, or by its former name (`ALIASES`) with a `RenamedWarning`.
 
     Raises:
         RecipeError: if no recipe has that name. The message suggests the nearest name.
     """
+    if name in ALIASES:
+        _warn_renamed(f"recipe {name!r}", ALIASES[name])
     return RECIPES.find(ALIASES.get(name, name))
+
+
+def _warn_renamed(former: str, present: str) -> None:
+    warnings.warn(f"{former}: is a former name, which a later version removes; use {present!r}", RenamedWarning, stacklevel=3)
 
 
 def with_settings(recipe: Recipe, settings: Iterable[str]) -> Recipe:
@@ -89,7 +96,7 @@ def from_toml(text: str, source: str, base: Recipe | None = None) -> Recipe:
     named = table.pop("base", DEFAULT_RECIPE)
     if not isinstance(named, str):
         raise RecipeError(f"{source}: base = {named!r} must be the name of a recipe, in quotes")
-    return _merged(base or find_recipe(named), table, source, text)
+    return _merged(base or find_recipe(named), table, source, text, recorded=base is not None)
 
 
 def to_toml(recipe: Recipe) -> str:
@@ -136,8 +143,8 @@ def _toml_text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
-def _merged(recipe: Recipe, table: Mapping[str, Any], source: str, text: str = "") -> Recipe:
-    """Return `recipe` with the values of a parsed TOML table, each checked."""
+def _merged(recipe: Recipe, table: Mapping[str, Any], source: str, text: str = "", *, recorded: bool = False) -> Recipe:
+    """Return `recipe` with the values of a parsed TOML table, each checked. A recorded table does not warn of former names."""
     changed: dict[str, Any] = {}
     sections = {item.name: item for item in dataclasses.fields(Recipe)}
     for name, value in table.items():
@@ -150,11 +157,11 @@ def _merged(recipe: Recipe, table: Mapping[str, Any], source: str, text: str = "
         elif not isinstance(value, Mapping):
             raise RecipeError(f"{source}{_line_of(name, text)}: {name!r} is a section; put its settings under [{name}]")
         else:
-            changed[name] = _merged_section(getattr(recipe, name), name, value, source, text)
+            changed[name] = _merged_section(getattr(recipe, name), name, value, source, text, recorded)
     return dataclasses.replace(recipe, **changed)
 
 
-def _merged_section(section: Any, name: str, values: Mapping[str, Any], source: str, text: str) -> Any:
+def _merged_section(section: Any, name: str, values: Mapping[str, Any], source: str, text: str, recorded: bool) -> Any:
     if name in FAMILY_SECTIONS and "family" in values:
         section = _of_family(section, name, values["family"], f"{source}{_line_of('family', text)}")
     fields = {item.name: item for item in dataclasses.fields(section)}
@@ -164,6 +171,8 @@ def _merged_section(section: Any, name: str, values: Mapping[str, Any], source: 
         where = f"{source}{_line_of(key, text)}"
         if (name, key) == ("training", "balanced") and isinstance(value, bool):  # the name of an earlier version
             key, value = "balance", "uniform" if value else "none"
+            if not recorded:
+                _warn_renamed(f"{where}: setting 'training.balanced'", f"training.balance={value}")
         if key not in fields:
             family = f" of family {section.family!r}" if name in FAMILY_SECTIONS else ""
             raise RecipeError(f"{where}: unknown setting {key!r} in section {name!r}{family}: {nearest(key, fields)}")

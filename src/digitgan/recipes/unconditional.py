@@ -29,12 +29,16 @@ def without_labels(recipe: Recipe) -> Recipe:
         return recipe
     loss = dataclasses.replace(recipe.loss, matching_aware=False)
     generator, discriminator = _plain(recipe.generator), _plain(recipe.discriminator)
+    for section, network in (("generator", generator), ("discriminator", discriminator)):
+        if network.conditional:  # a registered family without a setting for this
+            raise RecipeError(f'{section}.family = "{network.family}": always takes labels; choose another family without them')
     return dataclasses.replace(recipe, generator=generator, discriminator=discriminator, loss=loss)
 
 
 def _plain(network: Any) -> Any:
     """Return the settings of a network without labels."""
-    changes = {name: value for name, value in WITHOUT_LABELS.items() if hasattr(network, name)}
+    names = {field.name for field in dataclasses.fields(network)}
+    changes = {name: value for name, value in WITHOUT_LABELS.items() if name in names}
     if getattr(network, "norm", None) == "class-batch":
         changes["norm"] = "batch"
     return dataclasses.replace(network, **changes)

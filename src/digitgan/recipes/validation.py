@@ -44,7 +44,7 @@ _Checks = list[tuple[bool, str, str]]
 
 def _labels(recipe: Recipe) -> _Checks:
     generator, discriminator = recipe.generator, recipe.discriminator
-    told = discriminator.conditional or discriminator.auxiliary_classifier
+    told = discriminator.conditional or _predicts_labels(recipe)
     return [
         (
             generator.conditional and not told,
@@ -75,7 +75,7 @@ def _losses(recipe: Recipe, smoothable: bool) -> _Checks:
             "the target of this loss is not a probability. Set it to 0, or choose a cross-entropy loss",
         ),
         (
-            recipe.discriminator.auxiliary_classifier and loss.classifier_weight == 0,
+            _predicts_labels(recipe) and loss.classifier_weight == 0,
             "discriminator.auxiliary_classifier with loss.classifier_weight = 0",
             "the classifier would have no effect. Set a weight above 0, such as 0.3",
         ),
@@ -303,6 +303,12 @@ def _label_setting(recipe: Recipe) -> str:
 
 def _told_setting(recipe: Recipe) -> str:
     discriminator = recipe.discriminator
-    if discriminator.label_input != "none":
-        return f'label_input = "{discriminator.label_input}"'
-    return "auxiliary_classifier" if discriminator.auxiliary_classifier else "label_biases"
+    label_input = getattr(discriminator, "label_input", discriminator.family)  # see `_label_setting`
+    if label_input != "none":
+        return f'label_input = "{label_input}"'
+    return "auxiliary_classifier" if _predicts_labels(recipe) else "label_biases"
+
+
+def _predicts_labels(recipe: Recipe) -> bool:
+    """Return whether the discriminator has an auxiliary classifier; a registered family may have no such setting."""
+    return bool(getattr(recipe.discriminator, "auxiliary_classifier", False))

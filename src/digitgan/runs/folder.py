@@ -22,8 +22,9 @@ from typing import Any, Final, final
 import numpy as np
 import numpy.typing as npt
 
-from digitgan.errors import OutputError, RunError
+from digitgan.errors import OutputError, RecipeError, RunError
 from digitgan.files import replacing
+from digitgan.lookup import missing_origin
 from digitgan.recipes import BLANK, Recipe, from_toml, to_toml
 from digitgan.runs.lab import LabFolder
 
@@ -187,13 +188,25 @@ class RunFolder:
             text = _text(self.recipe)
         except RunError as problem:
             raise RunError(f"{problem}; {self._usable_model()}") from problem
-        recipe = from_toml(text, str(self.recipe), BLANK)
+        try:
+            recipe = from_toml(text, str(self.recipe), BLANK)
+        except RecipeError as problem:
+            if missing := self.missing_origin():
+                raise RunError(f"{self.path}: {missing}") from problem
+            raise
         if recipe.name == BLANK.name:  # `write_recipe` always writes the name
             raise RunError(f"{self.recipe}: damaged (the recipe has no name)")
         last = dataclasses.fields(Recipe)[-1].name
         if f"[{last}]" not in text:  # a file that was cut between two lines is valid TOML
             raise RunError(f"{self.recipe}: damaged (it ends before its last section, {last})")
         return recipe
+
+    def missing_origin(self) -> str:
+        """Return which package or module the recipe of the run needs and lacks, as `lookup.missing_origin`; "" if none."""
+        try:
+            return missing_origin(self.read_record().get("origins"))
+        except RunError:  # damaged or absent; whoever needs the record reports it
+            return ""
 
     def read_record(self) -> dict[str, Any]:
         """Read the record of the run. A record of an earlier version may have no checksum.

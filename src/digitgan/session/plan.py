@@ -31,6 +31,7 @@ from digitgan.session.recipe import (
     fitting_labels,
     image_spec,
     images_for,
+    origins_of,
     requested_recipe,
     suitable_recipe,
     with_length,
@@ -138,8 +139,10 @@ class TrainPlan:
 
     def facts(self) -> dict[str, Any]:
         """Return the plan as JSON values, for `--json` and the record."""
+        added = origins_of(self.recipe)
         return {
             "recipe": self.recipe.name,
+            **({"origins": added} if added else {}),
             "seed": self.seed,
             "images": self.recipe.training.images,
             "precision": self.recipe.training.precision,
@@ -296,6 +299,8 @@ def _resumed(options: TrainOptions, notify: ProgressFn, account: TimeAccount) ->
         raise UsageError("--resume, --from: give only one of them; --from starts a new run")
     run = open_run(options.out)
     recipe, record = run.read_recipe(), run.read_record()
+    if missing := run.missing_origin():
+        raise RunError(f"{run.path}: {missing}")
     check_resumable(run, record)
     device, threads = prepare(_device(options, record))
     read = ReadOptions.of(options)

@@ -11,13 +11,14 @@ from digitgan import rng
 from digitgan.data import ImageSet, ProgressFn
 from digitgan.device import choose_precision
 from digitgan.errors import RecipeError, UsageError
-from digitgan.networks import ImageSpec, build_discriminator, build_generator
+from digitgan.lookup import origins
+from digitgan.networks import DISCRIMINATORS, GENERATORS, ImageSpec, build_discriminator, build_generator
 from digitgan.options import TrainOptions
 from digitgan.recipes import DEFAULT_RECIPE, Recipe, check_recipe, find_recipe, read_recipe, with_settings, without_labels
 from digitgan.session.account import TimeAccount
 from digitgan.session.short_run import SHORT_RATES, batch_for, names_batch, shortened
 from digitgan.session.time_budget import can_decide_later, images_in_budget, with_fixed_pretraining
-from digitgan.training.augmentation import check_operations, operations_of
+from digitgan.training.augmentation import AUGMENTATIONS, check_operations, operations_of
 from digitgan.training.growth import check_can_grow, growth_of
 from digitgan.training.losses import LOSSES
 from digitgan.training.penalties import PENALTIES
@@ -151,6 +152,20 @@ def checked_recipe(recipe: Recipe) -> Recipe:
     PENALTIES.find(recipe.penalty.name)
     check_recipe(recipe, paired=loss.paired, smoothable=loss.smoothable)
     return recipe
+
+
+def origins_of(recipe: Recipe) -> dict[str, str]:
+    """Return the origins of the parts of a recipe that other packages or modules added, by setting; see `lookup.origins`."""
+    operations = [("augmentation.operations", AUGMENTATIONS, name) for name in check_operations(recipe.augmentation)]
+    return origins(
+        [
+            ("generator.family", GENERATORS, recipe.generator.family),
+            ("discriminator.family", DISCRIMINATORS, recipe.discriminator.family),
+            ("loss.name", LOSSES, recipe.loss.name),
+            ("penalty.name", PENALTIES, recipe.penalty.name),
+            *operations,
+        ]
+    )
 
 
 def with_microbatches(recipe: Recipe, processes: int, notify: ProgressFn) -> Recipe:

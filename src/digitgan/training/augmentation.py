@@ -148,6 +148,8 @@ AUGMENTATIONS: Final = Registry[Operation](
         "cutout": Cutout(),
     },
     RecipeError,
+    group="augmentations",
+    kind=Operation,
 )
 """The operations that `augmentation.operations` may list, in the order in which they are applied."""
 

@@ -180,5 +180,7 @@ LOSSES: Final = Registry[Loss](
         "wasserstein": WassersteinLoss(),
     },
     RecipeError,
+    group="losses",
+    kind=Loss,
 )
 """The losses that a recipe may name."""

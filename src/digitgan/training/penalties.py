@@ -82,6 +82,10 @@ def _squared_gradient(score: Score, batch: LabelledImages) -> Tensor:
 
 
 PENALTIES: Final = Registry[Penalty | None](
-    "penalty.name =", {"none": None, "r1": r1, "r2": r2, "r1+r2": r1_and_r2, "wgan-gp": wgan_gp}, RecipeError
+    "penalty.name =",
+    {"none": None, "r1": r1, "r2": r2, "r1+r2": r1_and_r2, "wgan-gp": wgan_gp},
+    RecipeError,
+    group="penalties",
+    kind=object,
 )
 """The penalties that a recipe may name."""

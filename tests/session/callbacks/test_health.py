@@ -13,7 +13,7 @@ import torch
 
 from digitgan.data import ImageSet
 from digitgan.networks import DiscriminatorOutput
-from digitgan.recipes import RECIPES, find_recipe, with_settings
+from digitgan.recipes import RECIPES, find_recipe
 from digitgan.session.callbacks.guard import Guard
 from digitgan.session.callbacks.health import (
     COMPARISONS_IN_A_ROW,
@@ -143,10 +143,6 @@ def test_a_warning_stands_in_the_record_and_in_the_last_lines(
     assert printed["warnings"] == [warning]
     assert "times as large as before" in warning
     assert printed["finished"]
-
-
-def test_the_earlier_name_of_the_balance_is_understood() -> None:
-    assert with_settings(find_recipe("fast"), ["training.balanced=true"]).training.balance == "uniform"
 
 
 def test_images_of_one_colour_are_blank() -> None:

@@ -147,5 +147,7 @@ DATASETS: Final = Registry[Dataset](
         for dataset in (MNIST, FASHION_MNIST, KMNIST, _emnist("letters"), _emnist("balanced"), CIFAR10, CIFAR100)
     },
     DataError,
+    group="datasets",
+    kind=Dataset,
 )
 """The data sets by name."""

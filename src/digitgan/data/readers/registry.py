@@ -45,6 +45,8 @@ READERS: Final = Registry[Reader](
         "CIFAR's binary files": cifar_reader,
         "a generated set with its manifest": shards_reader,
     },
+    group="readers",
+    kind=object,
 )
 """The readers of files and folders. Each returns None for a path that it does not read. The last reader is tried first, so that
 registered readers precede those of the package, and a CSV file beside pictures is a table of their labels."""

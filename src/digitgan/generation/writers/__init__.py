@@ -13,6 +13,9 @@ from digitgan.lookup import Registry
 __all__ = ["WRITERS", "Shard", "Writer"]
 
 WRITERS: Final = Registry[Writer](
-    "--format", {each.name: each for each in (PngGrid(), PngFolder(), NpzFile(), IdxFolder(), ParquetFile())}
+    "--format",
+    {each.name: each for each in (PngGrid(), PngFolder(), NpzFile(), IdxFolder(), ParquetFile())},
+    group="image_formats",
+    kind=Writer,
 )
 """The formats of `digitgan sample`."""

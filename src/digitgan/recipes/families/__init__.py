@@ -64,6 +64,8 @@ GENERATOR_FAMILIES: Final = Registry[type](
         "layered": KerasGraphGeneratorRecipe,
     },
     RecipeError,
+    group="generator_families",
+    kind=type,
 )
 """The settings of each family of generators: frozen dataclasses whose fields are made by `setting`."""
 
@@ -77,6 +79,8 @@ DISCRIMINATOR_FAMILIES: Final = Registry[type](
         "style": StyleDiscriminatorRecipe,
     },
     RecipeError,
+    group="discriminator_families",
+    kind=type,
 )
 """The settings of each family of discriminators."""
 
