@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from digitgan.version import __version__
+
 ROOT = Path(__file__).parents[1]
 MADE = "`make constraints`, then `make lock`, then `make licences`"
 
@@ -47,7 +49,7 @@ def test_every_file_has_its_hash() -> None:
 
 
 def test_every_licence_is_named(locked: dict[str, str]) -> None:
-    rows = (ROOT / "docs" / "licences.md").read_text(encoding="utf-8").splitlines()
+    rows = (ROOT / "docs" / "project" / "licences.md").read_text(encoding="utf-8").splitlines()
     cells = [[cell.strip() for cell in row.split("|")] for row in rows if row.startswith("| ")]
     listed = {plain(row[1]): row[2].removesuffix("+cpu") for row in cells}
     assert {name: listed.get(name) for name in locked} == locked, MADE
@@ -57,3 +59,13 @@ def test_vendored_code_has_its_licence_beside_it() -> None:
     for folder in ROOT.glob("src/**/vendor"):
         assert (folder / "LICENSE").stat().st_size > 500
         assert (folder / "README.md").is_file()
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    newest = re.search(r"^## \[(\d[^\]]*)\] - (\d{4}-\d\d-\d\d)$", changes, re.M)
+    assert newest is not None
+    assert newest[1] == __version__
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {__version__}\n" in citation
+    assert f"\ndate-released: {newest[2]}\n" in citation.replace('"', "").replace("'", "")

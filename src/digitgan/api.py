@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 from rich.console import Console
@@ -38,6 +38,18 @@ from digitgan.session.plan import plan_training
 from digitgan.session.session import TrainingResult, run_training
 from digitgan.training import Control
 
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from digitgan.options.keywords import (
+        CompareKeywords,
+        EvaluateKeywords,
+        ExportKeywords,
+        ImportKeywords,
+        SampleKeywords,
+        TrainKeywords,
+    )
+
 __all__ = ["compare", "evaluate", "export", "import_keras", "load", "load_data", "sample_to_files", "train"]
 
 
@@ -46,7 +58,9 @@ def _ignore(line: str) -> None:
 
 
 @takes_options(TrainOptions)
-def train(recipe: str | None = None, *, progress: ProgressKind | None = None, **options: Any) -> TrainingResult:
+def train(
+    recipe: str | None = None, *, progress: ProgressKind | None = None, **options: Unpack[TrainKeywords]
+) -> TrainingResult:
     """Train a GAN and write a run, as `digitgan train` does.
 
     Args:
@@ -66,7 +80,9 @@ def train(recipe: str | None = None, *, progress: ProgressKind | None = None, **
 
 
 @takes_options(SampleOptions)
-def sample_to_files(model: Path | str = DEFAULT_MODEL, *, notify: ProgressFn = _ignore, **options: Any) -> SampleResult:
+def sample_to_files(
+    model: Path | str = DEFAULT_MODEL, *, notify: ProgressFn = _ignore, **options: Unpack[SampleKeywords]
+) -> SampleResult:
     """Generate labelled images and write them to one file or to a set of several files, as `digitgan sample` does.
 
     Args:
@@ -84,7 +100,9 @@ def sample_to_files(model: Path | str = DEFAULT_MODEL, *, notify: ProgressFn = _
 
 
 @takes_options(EvaluateOptions)
-def evaluate(source: Path | str = DEFAULT_MODEL, *, notify: ProgressFn = _ignore, **options: Any) -> EvaluationResult:
+def evaluate(
+    source: Path | str = DEFAULT_MODEL, *, notify: ProgressFn = _ignore, **options: Unpack[EvaluateKeywords]
+) -> EvaluationResult:
     """Measure the quality of images against real images and write a report, as `digitgan evaluate` does.
 
     Args:
@@ -102,7 +120,9 @@ def evaluate(source: Path | str = DEFAULT_MODEL, *, notify: ProgressFn = _ignore
 
 
 @takes_options(CompareOptions)
-def compare(what: Sequence[Path | str], *, progress: ProgressKind | None = None, **options: Any) -> Comparison:
+def compare(
+    what: Sequence[Path | str], *, progress: ProgressKind | None = None, **options: Unpack[CompareKeywords]
+) -> Comparison:
     """Compare finished runs, or train recipes with several seeds and the same budget, as `digitgan compare` does.
 
     An interrupted comparison continues when it is called again with the same options.
@@ -124,7 +144,9 @@ def compare(what: Sequence[Path | str], *, progress: ProgressKind | None = None,
 
 
 @takes_options(ExportOptions)
-def export(model: Path | str = DEFAULT_MODEL, *, notify: ProgressFn = _ignore, **options: Any) -> ExportResult:
+def export(
+    model: Path | str = DEFAULT_MODEL, *, notify: ProgressFn = _ignore, **options: Unpack[ExportKeywords]
+) -> ExportResult:
     """Export a model for other programs and compare the export with the model, as `digitgan export` does.
 
     Args:
@@ -140,7 +162,7 @@ def export(model: Path | str = DEFAULT_MODEL, *, notify: ProgressFn = _ignore, *
 
 
 @takes_options(ImportOptions)
-def import_keras(source: Path | str, **options: Any) -> ImportResult:
+def import_keras(source: Path | str, **options: Unpack[ImportKeywords]) -> ImportResult:
     """Convert a generator saved by Keras 3 into a model file, as `digitgan import` does. No code in the source is executed.
 
     Args:
