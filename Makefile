@@ -16,7 +16,7 @@ RUN := $(VENV)/bin/python -m digitgan
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-long test-all fuzz lint dist tensorflow pretrained classifier constraints lock licences audit clean
+.PHONY: help demo test test-long test-all fuzz lint docs dist tensorflow pretrained classifier records constraints lock licences audit clean
 
 help: ## list the targets
 	@echo "Targets of make:"
@@ -51,6 +51,10 @@ lint: $(VENV)/.dev ## linters, types and import contract alone
 	$(VENV)/bin/python -m mypy
 	$(VENV)/bin/lint-imports --no-logo
 
+docs: $(VENV)/.dev ## site/VERSION: the documentation as a site; a broken link is an error
+	NO_MKDOCS_2_WARNING=1 SITE_DIR=site/$$($(VENV)/bin/python docs/hooks/versions.py) $(VENV)/bin/python -m mkdocs build
+	@echo "The documentation: site/index.html"
+
 dist: $(VENV)/.dev ## dist/: the wheel and the sdist, checked
 	rm -rf dist && $(VENV)/bin/python -m build
 	$(VENV)/bin/python -m twine check --strict dist/*
@@ -63,10 +67,13 @@ pretrained: $(VENV)/.core ## train the shipped model MODEL again: mnist, or cifa
 classifier: $(VENV)/.core ## train the shipped classifier of DATA again: mnist, or cifar10, or a folder of its images
 	$(VENV)/bin/python benchmarks/train_classifier.py --data $(DATA)
 
+records: $(VENV)/.dev ## measure the quoted figures again, in short form, and compare: ONLY="sampling serving" for some of them
+	$(VENV)/bin/python benchmarks/records.py $(ONLY)
+
 constraints: ## pin every dependency at the newest version that pyproject.toml allows
 	@$(call check_python)
 	rm -rf build/pins && $(PYTHON) -m venv build/pins
-	build/pins/bin/python -m pip install --quiet $$(grep '^torch==' constraints.txt) -e '.[dev,diagrams,export,parquet,studio,tensorboard]'
+	build/pins/bin/python -m pip install --quiet $$(grep '^torch==' constraints.txt) -e '.[dev,diagrams,docs,export,parquet,studio,tensorboard]'
 	{ sed -n '/^#/p' constraints.txt; echo; build/pins/bin/python -m pip freeze --exclude-editable \
 		| sed 's/^\(torch==[0-9.]*\)+cpu$$/\1/'; } > build/constraints.txt
 	mv build/constraints.txt constraints.txt && rm -rf build/pins
@@ -78,16 +85,16 @@ lock: $(TOOLS)/.done ## requirements.lock: what a release installs on Linux, wit
 		sed '/^#/d' build/lock; } > build/requirements.lock
 	mv build/requirements.lock requirements.lock && rm build/lock
 
-licences: $(VENV)/.dev $(TOOLS)/.done ## docs/licences.md: the licences of the packages that a release installs
-	{ sed '/^| /,$$d' docs/licences.md; $(TOOLS)/bin/pip-licenses --python $(VENV)/bin/python --from=mixed --with-system --with-urls --format=markdown \
+licences: $(VENV)/.dev $(TOOLS)/.done ## docs/project/licences.md: the licences of the packages that a release installs
+	{ sed '/^| /,$$d' docs/project/licences.md; $(TOOLS)/bin/pip-licenses --python $(VENV)/bin/python --from=mixed --with-system --with-urls --format=markdown \
 		--order=name --packages $$(sed -n 's/^\([A-Za-z0-9_.-]*\)==.*/\1/p' requirements.lock); } > build/licences.md
-	mv build/licences.md docs/licences.md
+	mv build/licences.md docs/project/licences.md
 
 audit: $(TOOLS)/.done ## check requirements.lock against the vulnerability database of PyPI
 	$(TOOLS)/bin/pip-audit --requirement requirements.lock --disable-pip --require-hashes
 
 clean: ## remove .venv, caches and build folders; runs/ stays
-	rm -rf $(VENV) $(TENSORFLOW) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(TENSORFLOW) build dist site src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # --- the virtual environment ------------------------------------------------------------------------------------------
@@ -97,7 +104,7 @@ $(VENV)/.core: pyproject.toml constraints.txt
 	@$(call install,.,.core)
 
 $(VENV)/.dev: pyproject.toml constraints.txt
-	@$(call install,.[dev$(,)diagrams$(,)export$(,)parquet$(,)studio$(,)tensorboard],.core .dev)
+	@$(call install,.[dev$(,)diagrams$(,)docs$(,)export$(,)parquet$(,)studio$(,)tensorboard],.core .dev)
 
 # TensorFlow's dependencies aren't ours: it has an environment of its own, of which the tests call the Python.
 $(TENSORFLOW)/.done: Makefile

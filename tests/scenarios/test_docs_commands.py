@@ -20,7 +20,7 @@ from digitgan.generation.writers import WRITERS
 from tests.scenarios.conftest import Digitgan
 from tests.trainings import ROOT
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 SMALLER = (
     (r"--minutes [\d.]+", "--images 64"),

@@ -46,7 +46,7 @@ def test_the_readme_names_each_data_set() -> None:
     assert [name for name in DATASETS if f"`{name}`" not in text[text.index("## Data") :]] == []
 
 
-@pytest.mark.parametrize("page", ["data.md", "licences.md"])
+@pytest.mark.parametrize("page", ["reference/data-sets.md", "project/licences.md"])
 def test_the_documentation_credits_each_data_set(page: str) -> None:
     text = " ".join((DOCS / page).read_text(encoding="utf-8").split())
     for name, dataset in DATASETS.items():
@@ -58,7 +58,9 @@ def test_the_documentation_credits_each_data_set(page: str) -> None:
 
 def test_the_documentation_states_the_sizes_of_downloads() -> None:
     rows = {
-        line.split("|")[1].strip(): line for line in (DOCS / "data.md").read_text(encoding="utf-8").splitlines() if "|" in line
+        line.split("|")[1].strip(): line
+        for line in (DOCS / "reference" / "data-sets.md").read_text(encoding="utf-8").splitlines()
+        if "|" in line
     }
     for name, dataset in DATASETS.items():
         if not dataset.packaged:
