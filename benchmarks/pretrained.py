@@ -3,9 +3,9 @@
     make pretrained                                        the model `mnist`
     make pretrained MODEL=cifar10 DATA=FOLDER              the model `cifar10`, from a copy of that set
 
-trains the model, stores its metrics in the model card, and writes the file into the package. A training that was interrupted
-continues. A repetition on the same machine, with as many threads as the card states, gives the same weights: `mnist` was
-trained by one thread (OMP_NUM_THREADS=1).
+trains the model, stores its metrics in the model card, and writes the file into the package, or into the folder --out. A
+training that was interrupted continues. A repetition on the same machine, with as many threads as the card states, gives the
+same weights: `mnist` was trained by one thread (OMP_NUM_THREADS=1).
 """
 
 from __future__ import annotations
@@ -44,12 +44,13 @@ MODELS: Final = {
 }
 
 
-def main(name: tyro.conf.Positional[Literal["mnist", "cifar10"]], data: str | None = None) -> None:
-    """Train the model, measure its metrics, and write it into the package.
+def main(name: tyro.conf.Positional[Literal["mnist", "cifar10"]], data: str | None = None, out: Path = PACKAGED) -> None:
+    """Train the model, measure its metrics, and write it.
 
     Args:
         name: the model.
         data: the data set, if it is not to be found by the name of the model.
+        out: folder of the model file.
     """
     shipped, source = MODELS[name], data or name
     run = ROOT / "runs" / f"pretrained-{name}"
@@ -82,7 +83,8 @@ def main(name: tyro.conf.Positional[Literal["mnist", "cifar10"]], data: str | No
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, {metrics}")
     if path.stat().st_size > MAX_BYTES:
         raise SystemExit(f"{path}: must be at most {MAX_BYTES / 1e6:g} MB; choose a smaller generator")
-    shutil.copyfile(path, PACKAGED / f"{name}.safetensors")
+    out.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(path, out / f"{name}.safetensors")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Film a training in a terminal: run `digitgan train` in a pseudo-terminal, and draw its screen as pictures.
 
 For each size, the screen after each half second is drawn; one near the end is docs/images/terminal-COLUMNSxLINES.png.
-The film of the first size is docs/images/terminal.gif.
+The film of the first size is docs/images/terminal.gif. `--out` names another folder.
 
     python benchmarks/terminal.py --seconds 20
 """
@@ -46,19 +46,21 @@ NAMED = {
 }
 
 
-def main(seconds: float = 20.0) -> None:
+def main(seconds: float = 20.0, out: Path = IMAGES) -> None:
     """Train once for each size, and write the pictures.
 
     Args:
         seconds: length of each training.
+        out: folder of the pictures.
     """
+    out.mkdir(parents=True, exist_ok=True)
     for size in SIZES:
         frames = film(size, seconds)
-        path = IMAGES / f"terminal-{size[0]}x{size[1]}.png"
+        path = out / f"terminal-{size[0]}x{size[1]}.png"
         save_png(path, frames[int(0.85 * len(frames))])
         print(f"{path}: {len(frames)} frames")
         if size == SIZES[0]:
-            save_gif(IMAGES / "terminal.gif", frames, int(1000 * FRAME_SECONDS))
+            save_gif(out / "terminal.gif", frames, int(1000 * FRAME_SECONDS))
 
 
 def film(size: tuple[int, int], seconds: float) -> list[np.ndarray]:
