@@ -149,11 +149,13 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home, there = _PLACES[name]
-    return getattr(importlib.import_module(f"digitgan.{home}"), there)
+if not TYPE_CHECKING:  # type checkers would take every misspelt name for one of type Any
+
+    def __getattr__(name: str) -> Any:
+        if name not in _PLACES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        home, there = _PLACES[name]
+        return getattr(importlib.import_module(f"digitgan.{home}"), there)
 
 
 def __dir__() -> list[str]:

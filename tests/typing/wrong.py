@@ -10,6 +10,7 @@ import digitgan
 model = digitgan.load("mnist")
 recipe = digitgan.RECIPES["fast"]
 
+digitgan.trian("fast")  # mistake: there is no such function
 digitgan.load(7)  # mistake: a model is named by a path or a string
 model.sample(labels=["seven"])  # mistake: labels are numbers
 model.sample([7], 0, 0, "much")  # mistake: a truncation is a number
