@@ -733,7 +733,8 @@ def _from_records(page: str) -> str:
 
 def _need(need: str) -> str:
     kind, _, name = need.partition(" ")
-    words = {"gpu": "a GPU with CUDA", "data": f"the data set `{name}`", "file": f"`{name}`", "commit": f"the commit `{name}`"}
+    words = {"gpu": "a GPU with CUDA", "data": f"the data set `{name}`", "commit": f"the commit `{name}`"}
+    words["instruction"] = f"a processor with `{name}`"
     return words.get(kind, f"`{name}`")
 
 

@@ -129,6 +129,10 @@ def _lacking(need: str) -> str:
         caches = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
         folder = Path(os.environ.get("DIGITGAN_DATA") or caches / "digitgan")
         return "" if (folder / name).is_dir() else f"needs the data set; `digitgan data verify {name} --download` fetches it"
+    if kind == "instruction":
+        flags = Path("/proc/cpuinfo")
+        there = flags.is_file() and name in flags.read_text(encoding="utf-8").split()
+        return "" if there else f"needs a processor with {name}; without it, this takes ten minutes or more"
     if kind == "program":
         return "" if shutil.which(name) else f"needs the program `{name}`"
     if kind == "file":
@@ -136,7 +140,8 @@ def _lacking(need: str) -> str:
     if kind == "commit":
         known = subprocess.run(["git", "cat-file", "-e", f"{name}^{{commit}}"], cwd=ROOT, capture_output=True, check=False)
         return "" if known.returncode == 0 else f"needs the commit {name} of this repository"
-    raise SystemExit(f"benchmarks/quoted.toml: needs = {json.dumps(need)}: must be gpu, data, program, file or commit")
+    kinds = "gpu, instruction, data, program, file or commit"
+    raise SystemExit(f"benchmarks/quoted.toml: needs = {json.dumps(need)}: must be {kinds}")
 
 
 if __name__ == "__main__":

@@ -297,3 +297,11 @@ def test_a_family_of_generators(
 def test_a_name_is_taken_once() -> None:
     with pytest.raises(ValueError, match="'hinge'"):
         LOSSES.register("hinge", AbsoluteLoss())
+
+
+def test_an_entry_of_another_kind_is_refused() -> None:
+    with pytest.raises(TypeError, match="the class AbsoluteLoss"):
+        LOSSES.register("absolute", AbsoluteLoss)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="its own name is 'numpy'"):
+        FORMATS.register("npz", NumpyFormat())
+    assert "absolute" not in LOSSES

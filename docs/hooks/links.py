@@ -9,7 +9,7 @@ from typing import Any
 LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]*)\]\((?P<target>[^)\s#]+)(?P<anchor>#[^)]*)?\)")
 
 ON_SITE = {
-    "README.md": "start.md",
+    "README.md": "index.md",
     "CONTRIBUTING.md": "project/contributing.md",
     "CHANGELOG.md": "project/changelog.md",
     "benchmarks/RECORDS.md": "records/verdicts.md",

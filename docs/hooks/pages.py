@@ -48,7 +48,7 @@ def on_post_page(output: str, page: Any, config: Any) -> str:
 
 def on_post_template(output: str, template_name: str, config: Any) -> str:
     """Do the same in the page for unknown addresses."""
-    return output.replace(WORKER, "/assets/file-worker.js")
+    return output.replace(WORKER, "assets/file-worker.js")
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:

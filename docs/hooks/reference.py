@@ -20,6 +20,9 @@ from digitgan.cli.entry import COMMANDS, GROUPS
 from digitgan.options import fill_in_tables, help_of
 from digitgan.recipes import BLANK, DISCRIMINATOR_FAMILIES, GENERATOR_FAMILIES, Recipe
 
+BOOSTED = "---\nsearch:\n  boost: 3\n---"
+"""The head of pages that the search shall find first."""
+
 TYPES = {int: "INT", float: "NUMBER", str: "TEXT", Path: "PATH"}
 
 
@@ -40,6 +43,7 @@ class Option(NamedTuple):
 def command_line() -> str:
     """Return the page of every command with its arguments and options."""
     parts = [
+        BOOSTED,
         "# Command line",
         "`digitgan COMMAND --help` prints the same in the terminal. An option may be written with `-` or `_`. "
         "`--quiet` prints nothing, and `--json` prints one machine-readable result.",
@@ -152,36 +156,41 @@ def table_of_options(name: str) -> str:
 def settings() -> str:
     """Return the page of all settings of a recipe: section by section, with default, range and meaning."""
     parts = [
+        BOOSTED,
         "# Settings of a recipe",
         "A recipe is the complete configuration of a training. `digitgan recipes NAME` prints one as TOML, "
         "`--config FILE.toml` reads it, and `--set section.key=value` changes one setting. The defaults below are those of a "
         "recipe that states nothing; the recipes of the package change some of them. The sections `generator` and "
         "`discriminator` have other settings for each `family`.",
     ]
+    parts.append(
+        "Often asked for: the learning rates are `optimizer.generator_learning_rate` and "
+        "`optimizer.discriminator_learning_rate`; label smoothing is `loss.label_smoothing`; the length is `training.images`; "
+        "the batch is `training.batch_size`."
+    )
     for section in dataclasses.fields(Recipe)[2:]:
         if section.name == "generator":
             families = GENERATOR_FAMILIES
         elif section.name == "discriminator":
             families = DISCRIMINATOR_FAMILIES
         else:
-            parts += [f"## {section.name}", _settings_of(type(getattr(BLANK, section.name)))]
+            parts += [f"## {section.name}", _settings_of(type(getattr(BLANK, section.name)), section.name)]
             continue
         parts.append(f"## {section.name}")
         for name, kind in families.items():
-            parts += [f"### {section.name}.family = {name}", _settings_of(kind)]
+            parts += [f"### {section.name}.family = {name}", _settings_of(kind, section.name)]
     return "\n\n".join(parts) + "\n"
 
 
-def _settings_of(kind: Any) -> str:
+def _settings_of(kind: Any, section: str) -> str:
     text = inspect.cleandoc(kind.__doc__ or "")
     about, _, attributes = text.partition("Attributes:")
     found = re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", attributes, re.M)
     meanings = {name: " ".join(words.split()) for name, words in found}
     rows = ["| setting | default | values | meaning |\n|---|---|---|---|"]
     for field in dataclasses.fields(kind):
-        rows.append(
-            f"| `{field.name}` | `{_shown(field.default)}` | {_range(field)} | {_escaped(meanings.get(field.name, ''))} |"
-        )
+        name, meaning = f"{section}.{field.name}", _escaped(meanings.get(field.name, ""))
+        rows.append(f"| `{name}` | `{_shown(field.default)}` | {_range(field)} | {meaning} |")
     return f"{' '.join(about.split())}\n\n" + "\n".join(rows)
 
 

@@ -90,9 +90,12 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
 
         Raises:
             ValueError: if the name is already registered.
+            TypeError: if the entry is of another kind than those of this registry.
         """
         if name in self:
             raise ValueError(f"{self.what} {name!r}: is already registered; unregister it first, or choose another name")
+        if fault := self._fault_of(name, entry):
+            raise TypeError(f"{self.what} {name!r}: {fault}")
         self._entries[name] = entry
         self._origins[name] = f"module {getattr(entry, '__module__', type(entry).__module__)}"
 
@@ -104,6 +107,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         """
         del self._table()[name]
         self._origins.pop(name, None)
+        self._ambiguous.pop(name, None)
 
     def origin(self, name: str) -> str | None:
         """Return the origin of an added entry, "package NAME VERSION" or "module NAME"; None for an entry of digitgan's own."""
@@ -141,15 +145,18 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         except Exception as problem:  # the package's own code runs here, and may raise anything
             reason = f"{type(problem).__name__}: {problem}"
             raise self.error(f"{source}, which cannot be imported: {reason}; repair or uninstall it") from problem
-        fits: bool = isinstance(entry, self.kind) and (self.kind is not object or callable(entry))
-        if not fits:
+        if fault := self._fault_of(point.name, entry):
+            raise self.error(f"{source}: {fault}")
+        return cast(Entry, entry)
+
+    def _fault_of(self, name: str, entry: Any) -> str:
+        """Return why an entry does not fit into this registry; "" if it does."""
+        if not (isinstance(entry, self.kind) and (self.kind is not object or callable(entry))):
             wanted = {type: "a class", object: "a function"}.get(self.kind, f"an instance of {_path(self.kind)}")
             given = f"the class {entry.__name__}" if isinstance(entry, type) else f"an instance of {_path(type(entry))}"
-            raise self.error(f"{source}, which must be {wanted}; it is {given}")
-        own_name = getattr(entry, "name", point.name)
-        if own_name != point.name:
-            raise self.error(f"{source}, whose own name is {own_name!r}; give the entry point the same name")
-        return cast(Entry, entry)
+            return f"must be {wanted}; it is {given}"
+        own_name = getattr(entry, "name", name)
+        return "" if own_name == name else f"its own name is {own_name!r}; give it and the entry the same name"
 
 
 def origins(used: Iterable[tuple[str, Registry[Any], str]]) -> dict[str, str]:
@@ -178,9 +185,11 @@ def missing_origin(recorded: Any) -> str:
             package, _, version = name.partition(" ")
             if not _is_installed(package):
                 return (
-                    f"{setting} comes from the package {package} (version {version}), which is not installed; run "
-                    f"pip install {package}"
+                    f"{setting} comes from the package {package} (version {version}), which is not installed; install that "
+                    "package, if you trust its source"
                 )
+        elif name == "__main__":  # of the process that trained, not of this one
+            return f"{setting} was added by a script or a notebook; do this in a program that registers it"
         elif name not in sys.modules:
             return f"{setting} was added by the module {name}; import it first"
     return ""

@@ -78,7 +78,9 @@ def workplace(here: Digitgan, mnist_caches_at_hand: None, tmp_path: Path, digits
 @pytest.mark.parametrize(
     "page",
     [
-        pytest.param(page, id=page.stem, marks=[pytest.mark.long] if page.stem in ("README", "beyond-digits") else [])
+        pytest.param(
+            page, id=page.stem, marks=[pytest.mark.long] if page.stem in ("README", "beyond-digits", "five-systems") else []
+        )
         for page in PAGES
         if any(line.startswith("digitgan ") for line in commands(page))
     ],
