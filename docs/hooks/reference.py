@@ -23,6 +23,13 @@ from digitgan.recipes import BLANK, DISCRIMINATOR_FAMILIES, GENERATOR_FAMILIES, 
 BOOSTED = "---\nsearch:\n  boost: 3\n---"
 """The head of pages that the search shall find first."""
 
+OFTEN_ASKED = {
+    "Learning rate": "`optimizer.generator_learning_rate`, `optimizer.discriminator_learning_rate`, in [optimizer](#optimizer).",
+    "Label smoothing": "`loss.label_smoothing`, in [loss](#loss).",
+    "Length and batch size": "`training.images` and `training.batch_size`, in [training](#training).",
+}
+"""What readers search for by other words than the name of the setting. The search finds titles first."""
+
 TYPES = {int: "INT", float: "NUMBER", str: "TEXT", Path: "PATH"}
 
 
@@ -163,11 +170,8 @@ def settings() -> str:
         "recipe that states nothing; the recipes of the package change some of them. The sections `generator` and "
         "`discriminator` have other settings for each `family`.",
     ]
-    parts.append(
-        "Often asked for: the learning rates are `optimizer.generator_learning_rate` and "
-        "`optimizer.discriminator_learning_rate`; label smoothing is `loss.label_smoothing`; the length is `training.images`; "
-        "the batch is `training.batch_size`."
-    )
+    for title, text in OFTEN_ASKED.items():
+        parts += [f"## {title}", text]
     for section in dataclasses.fields(Recipe)[2:]:
         if section.name == "generator":
             families = GENERATOR_FAMILIES
