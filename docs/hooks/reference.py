@@ -24,7 +24,7 @@ BOOSTED = "---\nsearch:\n  boost: 3\n---"
 """The head of pages that the search shall find first."""
 
 OFTEN_ASKED = {
-    "Learning rate": "`optimizer.generator_learning_rate`, `optimizer.discriminator_learning_rate`, in [optimizer](#optimizer).",
+    "Learning rate": "`optimizer.generator_learning_rate`, `optimizer.discriminator_learning_rate` ([optimizer](#optimizer)).",
     "Label smoothing": "`loss.label_smoothing`, in [loss](#loss).",
     "Length and batch size": "`training.images` and `training.batch_size`, in [training](#training).",
 }
