@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -31,6 +33,14 @@ def loaded() -> ModuleType:
 
 
 execute = loaded()
+
+
+@pytest.fixture(autouse=True)
+def _handler_of_interrupts() -> Iterator[None]:
+    """Restore the handler of SIGINT, which nbclient sets anew."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
