@@ -35,7 +35,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         group: the last word of the group of entry points that add entries, such as "losses" for `digitgan.losses`; "" if none
             do.
         kind: the class of which an added entry must be an instance; `type` for a class, `object` for anything that can be
-            called.
+            called. None: entries are not checked.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         error: type[DigitganError] = UsageError,
         *,
         group: str = "",
-        kind: type = object,
+        kind: type | None = None,
     ) -> None:
         self.what = what
         self.error = error
@@ -151,7 +151,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
 
     def _fault_of(self, name: str, entry: Any) -> str:
         """Return why an entry does not fit into this registry; "" if it does."""
-        if not (isinstance(entry, self.kind) and (self.kind is not object or callable(entry))):
+        if self.kind is not None and not (isinstance(entry, self.kind) and (self.kind is not object or callable(entry))):
             wanted = {type: "a class", object: "a function"}.get(self.kind, f"an instance of {_path(self.kind)}")
             given = f"the class {entry.__name__}" if isinstance(entry, type) else f"an instance of {_path(type(entry))}"
             return f"must be {wanted}; it is {given}"
