@@ -21,10 +21,11 @@ from digitgan.evaluation.measure import (
     check_source,
     evaluate,
 )
-from digitgan.evaluation.metric_table import METRICS, MIN_IMAGES, Comparison, Metric
+from digitgan.evaluation.metric_table import METRICS, MIN_IMAGES, Comparison, Metric, left_out_for
 from digitgan.evaluation.metrics import FeatureMoments, frechet_distance, neighbourhoods
 from digitgan.evaluation.reference import ReferenceStatistics, cached_reference_statistics, evenly, reference_statistics
 from digitgan.evaluation.report import page, pictures, record, report_paths, write_report
+from digitgan.evaluation.sources import held_out_count
 from digitgan.evaluation.tstr import TrainOnSynthetic, check_tstr, measure_tstr
 
 __all__ = [
@@ -54,6 +55,8 @@ __all__ = [
     "evaluate",
     "evenly",
     "frechet_distance",
+    "held_out_count",
+    "left_out_for",
     "load_classifier",
     "measure_inception",
     "measure_tstr",

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from digitgan import rng
+from digitgan.data.notes import listed
 from digitgan.evaluation.classifier_networks import FEATURES
 from digitgan.evaluation.metrics import (
     ClassificationSummary,
@@ -223,3 +224,15 @@ _METRICS: Final = (
 
 METRICS: Final = Registry[Metric]("metric", {metric.name: metric for metric in _METRICS}, group="metrics", kind=Metric)
 """All metrics. To add a metric, add an entry."""
+
+
+def left_out_for(count: int) -> str:
+    """Return which metrics need more than a number of images or real images, as a phrase; "" if none do.
+
+    Args:
+        count: the lesser of the number of images and the number of real images.
+    """
+    needs = {metric.title: metric.needs for metric in METRICS.values() if metric.needs > count}
+    if len(needs) == len(METRICS):
+        return f"every metric (at least {min(needs.values()):,} needed)"
+    return listed([f"{title} ({least:,} needed)" for title, least in needs.items()])

@@ -24,6 +24,7 @@ from digitgan.evaluation import (
     check_source,
     check_tstr,
     classifier_for,
+    left_out_for,
     measure_inception,
     measure_tstr,
     page,
@@ -121,11 +122,8 @@ def evaluate(
     weights = None if options.inception is None else Inception(options.inception)
     if weights is not None:
         check_inception(what, split.training, split.held_out)
-    if (fewest := min(len(split.held_out), len(split.training))) < MIN_IMAGES:
-        notify(
-            f"only {fewest:,} held-out images of {split.source}: most metrics need {MIN_IMAGES} and are left out; give more "
-            "images, or a test split"
-        )
+    if missing := left_out_for(fewest := min(len(split.held_out), len(split.training))):  # before the classifier takes time
+        notify(f"{fewest:,} held-out images of {split.source} are too few for {missing}; add images, or a larger test split")
     known = classifier_for(split.training, notify)
     inputs = {
         "images_sha256": what.facts["content_sha256"],

@@ -15,6 +15,7 @@ from digitgan.errors import DataError
 from digitgan.evaluation.classifier import CachedClassifier
 from digitgan.evaluation.groups import with_groups
 from digitgan.evaluation.measure import EvaluationSource
+from digitgan.evaluation.metric_table import METRICS
 from digitgan.evaluation.summary import Chunk
 from digitgan.model.file import Model
 from digitgan.version import versions
@@ -99,6 +100,17 @@ def opposite_grounds(images: ImageSet, real: ImageSet) -> bool:
 HELD_OUT = 5
 """The inverse of the held-out fraction: a fifth of an image set without a test split is held out."""
 
+MAX_HELD_OUT = 3
+"""The inverse of the greatest held-out fraction: a third of a small image set, of which a fifth is too few for the metrics."""
+
+
+def held_out_count(count: int) -> int:
+    """Return how many images of an image set without a test split are held out.
+
+    It is a fifth. Of a small image set it is up to a third, as many as the Fréchet distance needs.
+    """
+    return max(count // HELD_OUT, min(METRICS["frechet_distance"].needs, count // MAX_HELD_OUT))
+
 
 @final
 @dataclass(frozen=True)
@@ -125,7 +137,7 @@ class TrainTestSplit:
 def train_test_split(data: DataRequest, notify: ProgressFn) -> TrainTestSplit:
     """Load the training images and the held-out images of a source.
 
-    The held-out images are the test split. A source without a test split is split here: a fifth of its images is held out.
+    The held-out images are the test split. A source without a test split is split here, see `held_out_count`.
     Images of a single class get groups of similar images in place of classes, see `with_groups`.
 
     Raises:
@@ -150,14 +162,17 @@ def _split(data: DataRequest, notify: ProgressFn) -> TrainTestSplit:
                 "with --classes"
             )
         return TrainTestSplit(source, training, test, "")
-    chosen = rng.permutation(0, "held-out images", 0, len(training)) < len(training) // HELD_OUT
+    chosen = rng.permutation(0, "held-out images", 0, len(training)) < held_out_count(len(training))
     if not chosen.any():
-        raise DataError(f"{source}: too few images for a train/test split; use at least {HELD_OUT}")
+        raise DataError(f"{source}: too few images for a train/test split; use at least {MAX_HELD_OUT}")
     rest, held_out = (
         ImageSet(training.images[part], training.labels[part], training.class_names, training.name)
         for part in (~chosen, chosen)
     )
-    note = f"{source} has no test split: a fifth of its images is held out, but a model trained on {source} has seen them"
+    note = (
+        f"{source} has no test split: {len(held_out):,} of its images are held out. "
+        f"A model that was trained on {source} has seen them"
+    )
     return TrainTestSplit(source, rest, held_out, note, training)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
@@ -21,6 +22,7 @@ from digitgan.data import (
 )
 from digitgan.device import prepare
 from digitgan.errors import OutOfMemoryError, RecipeError
+from digitgan.evaluation import held_out_count, left_out_for
 from digitgan.recipes import find_recipe
 from digitgan.session.capacity import check_capacity
 from digitgan.session.recipe import check_networks, fitting_labels, image_spec, images_for, suitable_recipe, with_precision
@@ -113,10 +115,21 @@ def verify_source(
     facts, warnings = {split: split_facts(images) for split, images in sets.items()}, tuple(warnings_about(sets))
     if "train" not in sets:
         return Verified(facts, warnings, Forecast("", "", problem="there are no training images, only test images"))
+    warnings += _about_evaluation(sets)
     request = DataRequest(source, data_dir, per_class_limit, read)
     training = with_filled_classes(request, sets["train"], notify)[1]
     forecast = forecast_training(training, device)
     return Verified(facts, warnings, forecast)
+
+
+def _about_evaluation(sets: Mapping[Split, ImageSet]) -> tuple[str, ...]:
+    """Return a warning about metrics that need more test images; none if there are enough."""
+    test = sets.get("test")
+    count = held_out_count(len(sets["train"])) if test is None else len(test)
+    if not (missing := left_out_for(count)):
+        return ()
+    held_out = f"{count:,} test images" if test is not None else f"an evaluation holds out {count:,} of the images, which"
+    return (f"{held_out} are too few for {missing}",)
 
 
 def forecast_training(images: ImageSet, device: str) -> Forecast:
