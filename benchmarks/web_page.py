@@ -31,7 +31,7 @@ from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 
 import digitgan
-from digitgan.exporters import FORMATS, Package
+from digitgan.exporters import EXPORT_FORMATS, ExportedModel
 from digitgan.model.file import Model
 from digitgan.networks import ImageSpec, build_generator
 from digitgan.recipes import RECIPES
@@ -88,7 +88,7 @@ def main(
         for name in models:
             with tempfile.TemporaryDirectory() as folder:
                 page = Path(folder)
-                FORMATS["web"].write(Package(_model(name), None, "", name), page, None)
+                EXPORT_FORMATS["web"].write(ExportedModel(_model(name), None, "", name), page, None)
                 row = {"model": name, **_sizes(page), **_times(chrome, page)}
             rows.append(row)
             answer = f"{row['drawing_seconds']:.2f} s" if row["drawing_seconds"] else "-"

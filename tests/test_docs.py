@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from digitgan import plugins
 from digitgan.networks import ImageSpec, build_discriminator, build_generator, trained_parameters
 from digitgan.recipes import RECIPES
 
@@ -25,6 +26,11 @@ def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
     paths = {link: (page.parent / link).resolve() for link in links if "://" not in link}
     assert [link for link, path in paths.items() if not path.exists() and path not in GENERATED] == []
+
+
+def test_every_name_for_plugins_is_described() -> None:
+    text = (ROOT / "docs" / "reference" / "api.md").read_text(encoding="utf-8")
+    assert [name for name in plugins.__all__ if not re.search(rf"(\.|`){name}\b", text)] == []
 
 
 def test_every_place_to_change_something_exists() -> None:

@@ -21,7 +21,7 @@ from digitgan.data import DATASETS, READERS, Dataset, DatasetFile, DataSource, I
 from digitgan.errors import UsageError
 from digitgan.evaluation import METRICS, Comparison, Metric
 from digitgan.evaluation.metrics.bootstrap import Interval
-from digitgan.exporters import FORMATS, Format, Images, Labels, Latents, Package, drawn_directly
+from digitgan.exporters import EXPORT_FORMATS, ExportedModel, ExportFormat, Images, Labels, Latents, drawn_directly
 from digitgan.exporters.keras_families import keras_generator
 from digitgan.files import replacing
 from digitgan.generation.writers import WRITERS, Writer
@@ -132,7 +132,7 @@ def test_a_metric(
     assert "Feature spread" in (tiny_run_copy / "report.html").read_text(encoding="utf-8")
 
 
-class NumpyFormat(Format):
+class NumpyFormat(ExportFormat):
     """The generator's weights as one NumPy archive."""
 
     name: ClassVar[str] = "numpy"
@@ -142,9 +142,9 @@ class NumpyFormat(Format):
     def check(self) -> None:
         pass
 
-    def write(self, package: Package, path: Path, quantize: str | None) -> None:
-        type(self).model = package.model
-        weights = {name: value.numpy() for name, value in package.model.generator.state_dict().items()}
+    def write(self, exported: ExportedModel, path: Path, quantize: str | None) -> None:
+        type(self).model = exported.model
+        weights = {name: value.numpy() for name, value in exported.model.generator.state_dict().items()}
         with path.open("wb") as file:
             np.savez(file, **weights)
 
@@ -153,7 +153,7 @@ class NumpyFormat(Format):
 
 
 def test_an_export_format(registered: Any, isolated_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    registered(FORMATS, "numpy", NumpyFormat())
+    registered(EXPORT_FORMATS, "numpy", NumpyFormat())
     out = tmp_path / "weights.npz"
     assert run("export", "mnist", "--format", "numpy", "--out", str(out), "--quiet") == 0
     with np.load(out) as archive:
@@ -303,5 +303,5 @@ def test_an_entry_of_another_kind_is_refused() -> None:
     with pytest.raises(TypeError, match="the class AbsoluteLoss"):
         LOSSES.register("absolute", AbsoluteLoss)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="its own name is 'numpy'"):
-        FORMATS.register("npz", NumpyFormat())
+        EXPORT_FORMATS.register("npz", NumpyFormat())
     assert "absolute" not in LOSSES

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from digitgan.errors import UsageError
-from digitgan.exporters import FORMATS
+from digitgan.exporters import EXPORT_FORMATS
 from digitgan.files import check_output_name
 from digitgan.generation.writers import WRITERS
 from tests.cli.commands import run
@@ -59,7 +59,7 @@ COMMANDS = [
     ("walk --format png", "x"),
     ("walk --format frames", "x.gif"),
     ("invert seven.png", "x.gif"),
-    *[(f"export --format {name}", f"x.{'pt2' if name != 'torch' else 'onnx'}") for name in FORMATS],
+    *[(f"export --format {name}", f"x.{'pt2' if name != 'torch' else 'onnx'}") for name in EXPORT_FORMATS],
     ("import generator.keras", "x.txt"),
     ("evaluate --report x.html", ""),
     ("train --images 64 --data digits", "x.png"),

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from digitgan.exporters import FORMATS, Package, largest_difference
+from digitgan.exporters import EXPORT_FORMATS, ExportedModel, largest_difference
 from digitgan.recipes import RECIPES
 from tests.exporters.networks import RESIDUAL, VARIANTS, inputs_of, model_of
 
@@ -22,10 +22,10 @@ RESIDUALS = [pytest.param(name, marks=[] if "sum" in name or "attention" in name
 LEVELS = [pytest.param(0.0, marks=pytest.mark.long), 0.6, pytest.param(1.0, marks=pytest.mark.long)]
 
 
-def exported(name: str, path: Path, format_name: str, quantize: str | None = None) -> Package:
-    package = Package(model_of(VARIANTS[name]), None, "0" * 64, name)
-    FORMATS[format_name].write(package, path, quantize)
-    return package
+def exported(name: str, path: Path, format_name: str, quantize: str | None = None) -> ExportedModel:
+    source = ExportedModel(model_of(VARIANTS[name]), None, "0" * 64, name)
+    EXPORT_FORMATS[format_name].write(source, path, quantize)
+    return source
 
 
 @pytest.mark.parametrize(
@@ -70,18 +70,18 @@ def test_a_generator_in_the_middle_of_its_growth_keeps_its_level(level: float, f
     model = model_of(RESIDUAL["residual, bottlenecks, sum"])
     assert model.generator.growth is not None
     model.generator.growth.set(level)
-    path = tmp_path / f"generator{FORMATS[format_name].ending}"
-    if not FORMATS[format_name].ending:
+    path = tmp_path / f"generator{EXPORT_FORMATS[format_name].ending}"
+    if not EXPORT_FORMATS[format_name].ending:
         path.mkdir()
-    FORMATS[format_name].write(Package(model, None, "0" * 64, "growing"), path, None)
-    assert largest_difference(FORMATS[format_name], path, model) < 1e-5
+    EXPORT_FORMATS[format_name].write(ExportedModel(model, None, "0" * 64, "growing"), path, None)
+    assert largest_difference(EXPORT_FORMATS[format_name], path, model) < 1e-5
 
 
 @pytest.mark.parametrize("name", RESIDUALS)
 def test_the_page_draws_what_residual_networks_draw(name: str, tmp_path: Path) -> None:
     model = model_of(RESIDUAL[name])
-    FORMATS["web"].write(Package(model, None, "0" * 64, name), tmp_path, None)
-    assert largest_difference(FORMATS["web"], tmp_path, model) < 1e-5
+    EXPORT_FORMATS["web"].write(ExportedModel(model, None, "0" * 64, name), tmp_path, None)
+    assert largest_difference(EXPORT_FORMATS["web"], tmp_path, model) < 1e-5
 
 
 @pytest.mark.parametrize("name", RESIDUALS)
@@ -92,7 +92,7 @@ def test_a_program_of_residual_networks_takes_any_number(name: str, tmp_path: Pa
         z, labels = inputs_of(generator, count)
         with torch.no_grad():
             images = generator(z, labels).numpy()
-        np.testing.assert_allclose(FORMATS["torch"].draw(path, z.numpy(), labels.numpy()), images, atol=5e-5)
+        np.testing.assert_allclose(EXPORT_FORMATS["torch"].draw(path, z.numpy(), labels.numpy()), images, atol=5e-5)
 
 
 @pytest.mark.parametrize("name", ["fast", pytest.param("style", marks=pytest.mark.long)])
@@ -101,12 +101,12 @@ def test_smaller_numbers_make_smaller_files_of_much_the_same_images(
     tmp_path: Path, name: str, quantize: str, most: float
 ) -> None:
     whole, small = tmp_path / "whole.onnx", tmp_path / "small.onnx"
-    package = exported(name, whole, "onnx")
+    source = exported(name, whole, "onnx")
     exported(name, small, "onnx", quantize)
     # The operations of the modulation are a third of the file of a small style generator.
     assert small.stat().st_size < (0.6 if name == "fast" else 0.75) * whole.stat().st_size
-    z, labels = (values.numpy() for values in inputs_of(package.model.generator, 64))
-    drawn, exact = (FORMATS["onnx"].draw(path, z, labels) for path in (small, whole))
+    z, labels = (values.numpy() for values in inputs_of(source.model.generator, 64))
+    drawn, exact = (EXPORT_FORMATS["onnx"].draw(path, z, labels) for path in (small, whole))
     assert 0 < np.abs(drawn - exact).max() < most
     assert np.corrcoef(drawn.ravel(), exact.ravel())[0, 1] > 0.99
 
@@ -123,7 +123,7 @@ def test_smaller_numbers_make_smaller_files_of_much_the_same_images(
 def test_a_torch_program_runs_without_this_package(name: str, tmp_path: Path) -> None:
     path = tmp_path / "generator.pt2"
     model = exported(name, path, "torch").model
-    assert largest_difference(FORMATS["torch"], path, model) < 1e-5
+    assert largest_difference(EXPORT_FORMATS["torch"], path, model) < 1e-5
     program = f"""
 import sys, torch
 sys.modules["digitgan"] = None  # importing it would fail
@@ -147,13 +147,13 @@ print(images.shape, float(images.double().sum()))
 @pytest.mark.parametrize("name", ["onehot-cgan", "plain-gan", "residual, patches of 2, attention"])
 def test_half_precision_takes_every_label_vector(tmp_path: Path, name: str) -> None:
     path = tmp_path / "half.onnx"
-    assert largest_difference(FORMATS["onnx"], path, exported(name, path, "onnx", "fp16").model) < 0.05
+    assert largest_difference(EXPORT_FORMATS["onnx"], path, exported(name, path, "onnx", "fp16").model) < 0.05
 
 
 def test_the_model_is_as_before(tmp_path: Path) -> None:
     """The export works on a copy: the memory format and the precision of the model do not change."""
     model = model_of(RECIPES["fast"])
     before = model.sample([1, 2, 3])
-    FORMATS["onnx"].write(Package(model, None, "", ""), tmp_path / "small.onnx", "fp16")
+    EXPORT_FORMATS["onnx"].write(ExportedModel(model, None, "", ""), tmp_path / "small.onnx", "fp16")
     np.testing.assert_array_equal(model.sample([1, 2, 3]), before)
     assert next(model.generator.parameters()).dtype == torch.float32

@@ -12,7 +12,7 @@ import torch
 
 import digitgan
 from digitgan.errors import UsageError
-from digitgan.exporters import FORMATS, Package, largest_difference, web_page
+from digitgan.exporters import EXPORT_FORMATS, ExportedModel, largest_difference, web_page
 from digitgan.recipes import RECIPES
 from tests.exporters.networks import RESIDUAL, VARIANTS, model_of
 
@@ -22,7 +22,7 @@ WEB = files("digitgan") / "exporters" / "web"
 def exported(name: str, path: Path, quantize: str | None = None) -> Path:
     model = digitgan.load("mnist") if name == "mnist" else model_of(VARIANTS[name])
     path.mkdir()
-    FORMATS["web"].write(Package(model, None, "0" * 64, name), path, quantize)
+    EXPORT_FORMATS["web"].write(ExportedModel(model, None, "0" * 64, name), path, quantize)
     return path
 
 
@@ -41,7 +41,7 @@ def test_half_the_size_draws_much_the_same(tmp_path: Path) -> None:
     whole, half = exported("mnist", tmp_path / "whole"), exported("mnist", tmp_path / "half", "fp16")
     for name in ("generator.onnx", "classifier.onnx"):
         assert (half / name).stat().st_size < 0.55 * (whole / name).stat().st_size
-    assert 0 < largest_difference(FORMATS["web"], half, digitgan.load("mnist")) < 0.02
+    assert 0 < largest_difference(EXPORT_FORMATS["web"], half, digitgan.load("mnist")) < 0.02
 
 
 def test_the_product_of_matrices_is_what_its_source_says() -> None:
@@ -72,5 +72,5 @@ def test_a_network_beyond_the_runtime_is_refused(tmp_path: Path, monkeypatch: py
     forward = type(model.generator).forward
     monkeypatch.setattr(type(model.generator), "forward", lambda self, z, labels: torch.erf(forward(self, z, labels)))
     with pytest.raises(UsageError, match=r"Erf.*--format onnx"):
-        FORMATS["web"].write(Package(model, None, "0" * 64, "odd"), tmp_path, None)
+        EXPORT_FORMATS["web"].write(ExportedModel(model, None, "0" * 64, "odd"), tmp_path, None)
     assert list(tmp_path.iterdir()) == []

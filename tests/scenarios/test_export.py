@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from digitgan.exporters import FORMATS, Package
+from digitgan.exporters import EXPORT_FORMATS, ExportedModel
 from digitgan.model.file import load_model
 from digitgan.model.registry import find_model
 from tests.exporters.networks import VARIANTS, discriminator_of, inputs_of, model_of
@@ -78,7 +78,7 @@ def test_tensorflow_draws_the_same_images_for_every_recipe(tmp_path: Path, tenso
         folder = tmp_path / str(number)
         folder.mkdir()
         model, discriminator = model_of(recipe), discriminator_of(recipe)
-        FORMATS["keras"].write(Package(model, discriminator, "", name), folder, None)
+        EXPORT_FORMATS["keras"].write(ExportedModel(model, discriminator, "", name), folder, None)
         z, labels = inputs_of(model.generator, 9)
         with torch.no_grad():
             images = model.generator(z, labels)
@@ -99,7 +99,7 @@ def test_tensorflow_draws_the_same_images_for_every_recipe(tmp_path: Path, tenso
 
 
 def test_the_shipped_model_in_every_format(here: Digitgan, tmp_path: Path) -> None:
-    for name, spec in FORMATS.items():
+    for name, spec in EXPORT_FORMATS.items():
         done = here("export", "--format", name, "--out", f"out-{name}{spec.ending}", "--json")
         assert done.returncode == 0, done.stderr
         facts = json.loads(done.stdout)
@@ -110,7 +110,7 @@ def test_the_shipped_model_in_every_format(here: Digitgan, tmp_path: Path) -> No
         assert again.returncode == 2
         assert "--overwrite" in again.stderr
     for name in ("torch", "web"):  # a file and a folder
-        out = f"out-{name}{FORMATS[name].ending}"
+        out = f"out-{name}{EXPORT_FORMATS[name].ending}"
         assert here("export", "--format", name, "--out", out, "--overwrite").returncode == 0
 
 

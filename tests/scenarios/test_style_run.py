@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import digitgan
-from digitgan.exporters import FORMATS
+from digitgan.exporters import EXPORT_FORMATS
 from digitgan.generation.walking import WALKS, Start, drawn_steps
 from digitgan.generation.workers import TASK_IMAGES
 from digitgan.images import save_png
@@ -211,10 +211,12 @@ def test_a_picture_is_found_again_and_walked_from(here: Digitgan, run: Path, mod
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[] if name == "onnx" else [pytest.mark.long]) for name in FORMATS])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name == "onnx" else [pytest.mark.long]) for name in EXPORT_FORMATS]
+)
 def test_every_export_draws_the_same_images(here: Digitgan, run: Path, name: str) -> None:
-    further = ("--with-discriminator",) if FORMATS[name].takes_discriminator else ()
-    done = here("export", str(run), "--format", name, *further, "--out", f"exported{FORMATS[name].ending}", "--json")
+    further = ("--with-discriminator",) if EXPORT_FORMATS[name].takes_discriminator else ()
+    done = here("export", str(run), "--format", name, *further, "--out", f"exported{EXPORT_FORMATS[name].ending}", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["largest_difference"] <= 1e-5
 

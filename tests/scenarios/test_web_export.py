@@ -20,7 +20,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 import digitgan
-from digitgan.exporters import Package
+from digitgan.exporters import ExportedModel
 from digitgan.exporters.programs import onnx_model
 from digitgan.generation.drawing import ink_form, placed_drawing
 from digitgan.generation.inversion import invert
@@ -121,7 +121,7 @@ USUAL = ("fast", "lstm-cgan", "onehot-cgan", "mask-cgan", "plain-gan", "dcgan", 
 def test_its_images_and_gradients_are_those_of_pytorch(name: str, page: Chrome, folder: Path) -> None:
     model = model_of(VARIANTS[name])
     conditional, classes = model.recipe.conditional, len(model.class_names)
-    network = onnx_model(Package(model, None, "0" * 64, name), by_shares=conditional)
+    network = onnx_model(ExportedModel(model, None, "0" * 64, name), by_shares=conditional)
     (folder / "tried.onnx").write_bytes(network.SerializeToString())
     numbers = torch.Generator().manual_seed(1)
     z = model.generator.extended(torch.randn(3, model.generator.latent, generator=numbers)).detach().requires_grad_()

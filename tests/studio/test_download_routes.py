@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import digitgan
-from digitgan.exporters import FORMATS
+from digitgan.exporters import EXPORT_FORMATS
 from digitgan.generation import WRITERS
 from tests.processes import PATIENCE
 from tests.studio.conftest import Studio, open_studio
@@ -30,7 +30,7 @@ def entries(content: bytes) -> list[str]:
 def test_every_format_is_offered(studio: Studio) -> None:
     found = studio.get(f"{API}/formats").json()
     assert found["images"] == list(WRITERS)
-    assert [each["name"] for each in found["models"]] == ["safetensors", *FORMATS]
+    assert [each["name"] for each in found["models"]] == ["safetensors", *EXPORT_FORMATS]
 
 
 @pytest.mark.parametrize("name", list(WRITERS))

@@ -2,8 +2,8 @@
 
 A subcommand is a typed function, and its docstring is its help. Its options are the fields of a class of `digitgan.options`, or
 its own parameters: those before the `/` of its signature are positional arguments, those after the `*` are options. A trailing
-underscore (`json_`) avoids a clash with another name. In a docstring, `{digitgan.exporters:FORMATS}` is replaced by the names
-of that table.
+underscore (`json_`) avoids a clash with another name. In a docstring, `{digitgan.exporters:EXPORT_FORMATS}` is replaced by the
+names of that table.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ Images = npt.NDArray[np.float32]
 
 @final
 @dataclass(frozen=True)
-class Package:
+class ExportedModel:
     """A model to be exported.
 
     Attributes:
@@ -40,7 +40,7 @@ class Package:
     source: str
 
 
-class Format(ABC):
+class ExportFormat(ABC):
     """An export format.
 
     Attributes:
@@ -64,11 +64,11 @@ class Format(ABC):
         """
 
     @abstractmethod
-    def write(self, package: Package, path: Path, quantize: str | None) -> None:
+    def write(self, exported: ExportedModel, path: Path, quantize: str | None) -> None:
         """Write a model.
 
         Args:
-            package: The model.
+            exported: The model.
             path: A file, or an existing empty folder. It is moved to its final place after this method has returned.
             quantize: One of `quantisations`; None for float32.
         """
@@ -87,9 +87,9 @@ class Format(ABC):
         """
 
 
-def facts(package: Package, quantize: str | None = None) -> dict[str, Any]:
+def facts(exported: ExportedModel, quantize: str | None = None) -> dict[str, Any]:
     """Return what a program needs to know to use the generator, as JSON values."""
-    model = package.model
+    model = exported.model
     return {
         "recipe": model.recipe.name,
         "recipe_toml": to_toml(model.recipe),
@@ -101,7 +101,7 @@ def facts(package: Package, quantize: str | None = None) -> dict[str, Any]:
         "z": "float32 (n, latent), standard normal",
         "labels": "int64 (n,), each an index of class_names",
         "precision": quantize or "float32",
-        "model_sha256": package.sha256,
+        "model_sha256": exported.sha256,
         "digitgan": __version__,
     }
 

@@ -16,12 +16,12 @@ from digitgan.errors import DataError, UsageError, nearest
 from digitgan.evaluation import FeatureMoments, classifier_for, classify_images, evenly, frechet_distance
 from digitgan.evaluation.sources import train_test_split
 from digitgan.exporters import (
-    FORMATS,
-    Format,
+    EXPORT_FORMATS,
+    ExportedModel,
+    ExportFormat,
     Images,
     Labels,
     Latents,
-    Package,
     drawn_directly,
     largest_difference,
 )
@@ -74,31 +74,31 @@ def export(options: ExportOptions, notify: ProgressFn = lambda line: None) -> Ex
             output remains.
     """
     model, format, quantize = options.model, options.format, options.quantize
-    form = FORMATS.find(format)
+    form = EXPORT_FORMATS.find(format)
     if options.with_discriminator and not form.takes_discriminator:
-        holds = " or ".join(f"--format {each.name}" for each in FORMATS.values() if each.takes_discriminator)
+        holds = " or ".join(f"--format {each.name}" for each in EXPORT_FORMATS.values() if each.takes_discriminator)
         raise UsageError(f"--with-discriminator: --format {format} holds generators only; use {holds}")
-    known = dict.fromkeys(name for each in FORMATS.values() for name in each.quantisations)
+    known = dict.fromkeys(name for each in EXPORT_FORMATS.values() for name in each.quantisations)
     if quantize is not None and quantize not in known:
         raise UsageError(f"--quantize {quantize!r}: unknown; {nearest(quantize, known)}")
     if quantize is not None and quantize not in form.quantisations:
-        found = [each for each in FORMATS.values() if each.quantisations]
+        found = [each for each in EXPORT_FORMATS.values() if each.quantisations]
         right = " or ".join(f"--format {each.name} with {' or '.join(each.quantisations)}" for each in found)
         raise UsageError(f"--quantize {quantize}: not available for --format {format}; use {right}")
     form.check()
     file = find_model(model)
     loaded = load(file)
     discriminator = _discriminator(model, loaded) if options.with_discriminator else None
-    package = Package(loaded, discriminator, file_hash(file), model)
+    exported = ExportedModel(loaded, discriminator, file_hash(file), model)
     path = options.out or free_path(Path("generator" + form.ending if form.ending else f"{form.name}-model"))
-    endings = {name: each.ending for name, each in FORMATS.items()}
+    endings = {name: each.ending for name, each in EXPORT_FORMATS.items()}
     claim_output(path, form.ending, overwrite=options.overwrite, format_name=form.name, endings=endings)
     if form.ending:
         with replacing(path) as opened:
-            form.write(package, Path(opened.name), quantize)
+            form.write(exported, Path(opened.name), quantize)
     else:
         with whole_folder(path) as folder:
-            form.write(package, folder, quantize)
+            form.write(exported, folder, quantize)
     files = (
         (path,)
         if path.is_file()
@@ -126,7 +126,9 @@ def _discriminator(name: str, model: Model) -> Discriminator:
     return discriminator.eval()
 
 
-def _quality(form: Format, path: Path, model: Model, data_dir: Path | None, notify: ProgressFn) -> dict[str, dict[str, float]]:
+def _quality(
+    form: ExportFormat, path: Path, model: Model, data_dir: Path | None, notify: ProgressFn
+) -> dict[str, dict[str, float]]:
     """Measure a quantised model and the model itself against training images, with the same latents.
 
     Returns:

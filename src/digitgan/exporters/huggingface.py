@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final, final
 
 import numpy as np
 
-from digitgan.exporters.base import Format, Images, Labels, Latents, Package, drawn_directly, facts
+from digitgan.exporters.base import ExportedModel, ExportFormat, Images, Labels, Latents, drawn_directly, facts
 from digitgan.files import file_hash
 from digitgan.images import enlarged, grid, save_png
 from digitgan.model.file import load_model, save_model
@@ -24,36 +24,36 @@ MAX_CARD_ROWS: Final = 10
 
 
 @final
-class HuggingFace(Format):
+class HuggingFace(ExportFormat):
     """A folder with `model.safetensors`, `config.json`, `grid.png`, and a `README.md` with the metadata of the Hub."""
 
     name: ClassVar[str] = "huggingface"
 
     def check(self) -> None:
-        """See `Format.check`; no package is required."""
+        """See `ExportFormat.check`; no package is required."""
 
-    def write(self, package: Package, path: Path, quantize: str | None) -> None:
-        """See `Format.write`."""
-        model = package.model
+    def write(self, exported: ExportedModel, path: Path, quantize: str | None) -> None:
+        """See `ExportFormat.write`."""
+        model = exported.model
         save_model(path / MODEL, model)
-        package = dataclasses.replace(package, sha256=file_hash(path / MODEL))  # the saved file may differ from the source
-        config = {**facts(package), "card": model.card}
+        exported = dataclasses.replace(exported, sha256=file_hash(path / MODEL))  # the saved file may differ from the source
+        config = {**facts(exported), "card": model.card}
         (path / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
         labels = np.repeat(np.arange(min(MAX_CARD_ROWS, len(model.class_names))), CARD_COLUMNS)
         if not model.recipe.conditional:
             labels = np.zeros(MAX_CARD_ROWS * CARD_COLUMNS, dtype=np.int64)
         save_png(path / "grid.png", enlarged(grid(model.sample(labels), CARD_COLUMNS), 2))
-        (path / "README.md").write_text(_card(package), encoding="utf-8")
+        (path / "README.md").write_text(_card(exported), encoding="utf-8")
 
     def draw(self, path: Path, z: Latents, labels: Labels) -> Images:
-        """See `Format.draw`."""
+        """See `ExportFormat.draw`."""
         return drawn_directly(load_model(path / MODEL), z, labels)
 
 
-def _card(package: Package) -> str:
+def _card(exported: ExportedModel) -> str:
     from jinja2 import Environment, StrictUndefined
 
-    model = package.model
+    model = exported.model
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     text = importlib.resources.files("digitgan.exporters").joinpath(MODEL_CARD_TEMPLATE).read_text(encoding="utf-8")
     data: dict[str, Any] = model.card.get("data") or {}
@@ -65,7 +65,7 @@ def _card(package: Package) -> str:
         "form": model.generator.spec,
         "latent": model.generator.latent,
         "parameters": sum(weight.numel() for weight in model.generator.parameters()),
-        "sha256": package.sha256,
+        "sha256": exported.sha256,
         "card": model.card,
         "data": data,
         "metrics": {

@@ -8,7 +8,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from digitgan.exporters.base import Format, Images, Labels, Latents, Package
+from digitgan.exporters.base import ExportedModel, ExportFormat, Images, Labels, Latents
 from digitgan.exporters.keras_families import keras_discriminator, keras_generator
 from digitgan.exporters.keras_layers import KerasModel, load_keras
 
@@ -28,23 +28,23 @@ print(images.shape, images.min(), images.max())  # (10, {height}, {width}, {chan
 
 
 @final
-class KerasFiles(Format):
+class KerasFiles(ExportFormat):
     """A folder with `generator.json`, `.weights.h5` and `.keras`, likewise the discriminator, and an example."""
 
     name: ClassVar[str] = "keras"
     takes_discriminator: ClassVar[bool] = True
 
     def check(self) -> None:
-        """See `Format.check`."""
+        """See `ExportFormat.check`."""
         load_keras()
 
-    def write(self, package: Package, path: Path, quantize: str | None) -> None:
-        """See `Format.write`."""
-        model = package.model
+    def write(self, exported: ExportedModel, path: Path, quantize: str | None) -> None:
+        """See `ExportFormat.write`."""
+        model = exported.model
         _save(keras_generator(model.generator, conditional=model.recipe.conditional), path, "generator")
-        if package.discriminator is not None:
+        if exported.discriminator is not None:
             told = model.recipe.discriminator.conditional
-            _save(keras_discriminator(package.discriminator, conditional=told), path, "discriminator")
+            _save(keras_discriminator(exported.discriminator, conditional=told), path, "discriminator")
         spec = model.generator.spec
         labelled = 'labels = np.arange(10, dtype="int32").reshape(-1, 1) % {classes}\nimages = generator.predict([z, labels])'
         call = labelled.format(classes=spec.classes) if model.recipe.conditional else "images = generator.predict(z)"
@@ -54,7 +54,7 @@ class KerasFiles(Format):
         (path / "draw.py").write_text(text, encoding="utf-8")
 
     def draw(self, path: Path, z: Latents, labels: Labels) -> Images:
-        """See `Format.draw`."""
+        """See `ExportFormat.draw`."""
         model = load_keras().models.model_from_json((path / "generator.json").read_text(encoding="utf-8"))
         model.load_weights(path / "generator.weights.h5")
         given = [z, labels.astype(np.int32)[:, None]] if len(model.inputs) == 2 else z

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from digitgan import rng
 from digitgan.errors import UsageError
-from digitgan.exporters.base import Format, Images, Labels, Latents, Package, facts
+from digitgan.exporters.base import ExportedModel, ExportFormat, Images, Labels, Latents, facts
 from digitgan.model.file import Model
 from digitgan.version import __version__
 
@@ -94,26 +94,26 @@ def build_again(model: Model) -> nn.Module:
 
 
 @final
-class TorchProgram(Format):
+class TorchProgram(ExportFormat):
     """A `.pt2` file: `torch.export.load(path).module()(z, labels)` generates images."""
 
     name: ClassVar[str] = "torch"
     ending: ClassVar[str] = ".pt2"
 
     def check(self) -> None:
-        """See `Format.check`; no further package is required."""
+        """See `ExportFormat.check`; no further package is required."""
 
-    def write(self, package: Package, path: Path, quantize: str | None) -> None:
-        """See `Format.write`."""
+    def write(self, exported: ExportedModel, path: Path, quantize: str | None) -> None:
+        """See `ExportFormat.write`."""
         written = io.BytesIO()
         with _quiet():
             torch.export.save(
-                exported_program(package.model), written, extra_files={"digitgan.json": json.dumps(facts(package))}
+                exported_program(exported.model), written, extra_files={"digitgan.json": json.dumps(facts(exported))}
             )
         path.write_bytes(written.getvalue())
 
     def draw(self, path: Path, z: Latents, labels: Labels) -> Images:
-        """See `Format.draw`."""
+        """See `ExportFormat.draw`."""
         with _quiet():
             program = torch.export.load(path)
         inputs = [torch.from_numpy(z), torch.from_numpy(labels)][: len(program.graph_signature.user_inputs)]
@@ -123,7 +123,7 @@ class TorchProgram(Format):
 
 
 @final
-class Onnx(Format):
+class Onnx(ExportFormat):
     """An `.onnx` file with inputs `z` and `labels`, output `images`, and a description of them in the metadata."""
 
     name: ClassVar[str] = "onnx"
@@ -131,17 +131,17 @@ class Onnx(Format):
     quantisations: ClassVar[tuple[str, ...]] = ("fp16", "int8")
 
     def check(self) -> None:
-        """See `Format.check`."""
+        """See `ExportFormat.check`."""
         missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if importlib.util.find_spec(name) is None]
         if missing:
             raise UsageError(f"--format onnx: needs {' and '.join(missing)}; install with: pip install 'digitgan[export]'")
 
-    def write(self, package: Package, path: Path, quantize: str | None) -> None:
-        """See `Format.write`."""
-        path.write_bytes(onnx_model(package, quantize).SerializeToString())
+    def write(self, exported: ExportedModel, path: Path, quantize: str | None) -> None:
+        """See `ExportFormat.write`."""
+        path.write_bytes(onnx_model(exported, quantize).SerializeToString())
 
     def draw(self, path: Path, z: Latents, labels: Labels) -> Images:
-        """See `Format.draw`."""
+        """See `ExportFormat.draw`."""
         import onnxruntime
 
         session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
@@ -150,23 +150,23 @@ class Onnx(Format):
         return images
 
 
-def onnx_model(package: Package, quantize: str | None = None, *, by_shares: bool = False) -> Any:
+def onnx_model(exported: ExportedModel, quantize: str | None = None, *, by_shares: bool = False) -> Any:
     """Return the generator as an ONNX ModelProto that has passed ONNX's checker.
 
     Args:
-        package: The model.
+        exported: The model.
         quantize: "fp16", "int8", or None for float32.
         by_shares: See `exported_program`.
     """
     import onnx
 
-    program = exported_program(package.model, half=quantize == "fp16", by_shares=by_shares)
+    program = exported_program(exported.model, half=quantize == "fp16", by_shares=by_shares)
     proto = in_onnx(program, "images")
     if quantize == "int8":
-        proto = _in_int8(proto, package.model)
+        proto = _in_int8(proto, exported.model)
         _name_batch(proto)
     proto.doc_string = "z, shares -> images" if by_shares else "z, labels -> images"
-    onnx.helper.set_model_props(proto, {key: _text(value) for key, value in facts(package, quantize).items()})
+    onnx.helper.set_model_props(proto, {key: _text(value) for key, value in facts(exported, quantize).items()})
     onnx.checker.check_model(proto, full_check=True)
     return proto
 

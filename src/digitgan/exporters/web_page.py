@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from digitgan.errors import UsageError
 from digitgan.evaluation.classifier import classifier_of_model
 from digitgan.evaluation.classifier_networks import FeatureClassifier, folded
-from digitgan.exporters.base import Format, Images, Labels, Latents, Package, facts
+from digitgan.exporters.base import ExportedModel, ExportFormat, Images, Labels, Latents, facts
 from digitgan.exporters.programs import Onnx, in_onnx, onnx_model
 from digitgan.generation.drawing import ink_form
 from digitgan.generation.text import MARKS, PEN, UNSTEADINESS
@@ -45,29 +45,29 @@ MIN_HALVED: Final = 64
 
 
 @final
-class Web(Format):
+class Web(ExportFormat):
     """A folder with a page for drawing digits, writing text and exploring the latent space."""
 
     name: ClassVar[str] = "web"
     quantisations: ClassVar[tuple[str, ...]] = ("fp16",)
 
     def check(self) -> None:
-        """See `Format.check`."""
+        """See `ExportFormat.check`."""
         Onnx().check()
 
-    def write(self, package: Package, path: Path, quantize: str | None) -> None:
-        """See `Format.write`; "fp16" stores the weights as float16, and the page computes with float32.
+    def write(self, exported: ExportedModel, path: Path, quantize: str | None) -> None:
+        """See `ExportFormat.write`; "fp16" stores the weights as float16, and the page computes with float32.
 
         Raises:
             UsageError: if the runtime of the page lacks an operator of the generator.
         """
         ours = importlib.resources.files("digitgan")
         here, studio = ours / "exporters" / "web", ours / "studio" / "page"
-        model, classifier = package.model, None
+        model, classifier = exported.model, None
         ink = ink_form(model) if model.generator.spec.channels == 1 else None
         if ink is not None:
             classifier = classifier_of_model(model)
-        networks = {NETWORK: onnx_model(package, by_shares=model.recipe.conditional)}
+        networks = {NETWORK: onnx_model(exported, by_shares=model.recipe.conditional)}
         if classifier is not None:
             networks[CLASSIFIER] = _classifier_in_onnx(classifier)
         for network in networks.values():
@@ -76,7 +76,7 @@ class Web(Format):
             if quantize == "fp16":
                 _store_in_half(network)
             (path / name).write_bytes(network.SerializeToString())
-        known = _facts(package)
+        known = _facts(exported)
         known["classifier"] = classifier is not None
         known["ink"] = None if ink is None else {"box": ink.box, "centre": ink.centre, "centred": ink.centred}
         (path / FACTS).write_text(json.dumps(known), encoding="utf-8")
@@ -91,7 +91,7 @@ class Web(Format):
                 (target / source.name).write_bytes(source.read_bytes())
 
     def draw(self, path: Path, z: Latents, labels: Labels) -> Images:
-        """See `Format.draw`; computed by ONNX Runtime outside a browser."""
+        """See `ExportFormat.draw`; computed by ONNX Runtime outside a browser."""
         import onnxruntime
 
         known = json.loads((path / FACTS).read_text(encoding="utf-8"))
@@ -164,22 +164,22 @@ def _section(page: str, name: str) -> str:
     return found[0]
 
 
-def _facts(package: Package) -> dict[str, Any]:
+def _facts(exported: ExportedModel) -> dict[str, Any]:
     """Return the facts about the model that the page needs, as JSON values."""
-    known = facts(package)
-    generator, spec = package.model.generator, package.model.generator.spec
+    known = facts(exported)
+    generator, spec = exported.model.generator, exported.model.generator.spec
     directions, _ = generator.principal_directions(DIRECTIONS)
     return {
         **{
             name: known[name]
             for name in ("recipe", "class_names", "conditional", "latent", "image_spec", "model_sha256", "digitgan")
         },
-        "name": package.source if "/" not in package.source else Path(package.source).name,
+        "name": exported.source if "/" not in exported.source else Path(exported.source).name,
         "height": spec.height,
         "width": spec.width,
         "further": generator.extended(torch.zeros(1, generator.latent))[0, generator.latent :].tolist(),
         "directions": np.round(directions.astype(np.float64), 7).tolist(),
-        "inversion": _inversion(package.model),
+        "inversion": _inversion(exported.model),
         "writing": {
             "unsteadiness": UNSTEADINESS,
             "pen": PEN,

@@ -65,7 +65,7 @@ class ExportOptions(CommandOptions):
     """The options of `digitgan export`.
 
     Attributes:
-        format: output format, one of {digitgan.exporters:FORMATS}
+        format: output format, one of {digitgan.exporters:EXPORT_FORMATS}
         with_discriminator: also export the discriminator of the run (Keras only)
         quantize: quantise the weights, one of {digitgan.exporters:QUANTISATIONS}; prints the loss of quality
         out: output path (default: generator.onnx or similar, or the next free name)

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
-from digitgan.exporters import FORMATS
+from digitgan.exporters import EXPORT_FORMATS
 from digitgan.generation import WRITERS
 from digitgan.studio.errors import ERROR_RESPONSES, NotThereError, known_parameters_only
 from digitgan.studio.image_routes import ModelName, Seed
@@ -36,7 +36,7 @@ MODEL_FILE: Final = "safetensors"
 @routes.get("/formats")
 async def formats() -> dict[str, Any]:
     """List the formats of images, and those of models with the values of `quantize`."""
-    exported = [{"name": each.name, "quantize": list(each.quantisations)} for each in FORMATS.values()]
+    exported = [{"name": each.name, "quantize": list(each.quantisations)} for each in EXPORT_FORMATS.values()]
     return {"images": list(WRITERS), "models": [{"name": MODEL_FILE, "quantize": []}, *exported]}
 
 
@@ -71,7 +71,7 @@ async def model(
         if path.is_symlink():  # it could lead to any file of this machine
             raise NotThereError(f"{model}: its model file is a link, which is not sent")
         return FileResponse(path, filename=f"{_plain(model)}.{MODEL_FILE}")
-    form = FORMATS.find(format)
+    form = EXPORT_FORMATS.find(format)
     options = (f"--format={form.name}", *(() if quantize is None else (f"--quantize={quantize}",)))
     return await _file_of(request, "export", model, f"{_plain(model)}-{form.name}", form.ending, options)
 

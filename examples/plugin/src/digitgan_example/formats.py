@@ -6,19 +6,10 @@ from pathlib import Path
 from typing import ClassVar, Final, final
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
-from digitgan.plugins import (
-    ExportedImages,
-    ExportFormat,
-    ExportLabels,
-    ExportLatents,
-    ImageSpec,
-    Package,
-    build_generator,
-    from_toml,
-    to_toml,
-)
+from digitgan.plugins import ExportedModel, ExportFormat, ImageSpec, build_generator, from_toml, to_toml
 
 RECIPE: Final = "recipe.toml"
 SHAPE: Final = "shape"
@@ -35,15 +26,15 @@ class NumpyArchive(ExportFormat):
     def check(self) -> None:
         """See `ExportFormat.check`: NumPy is always there."""
 
-    def write(self, package: Package, path: Path, quantize: str | None) -> None:
+    def write(self, exported: ExportedModel, path: Path, quantize: str | None) -> None:
         """See `ExportFormat.write`."""
-        generator = package.model.generator
+        generator = exported.model.generator
         shape = np.array([generator.spec.channels, generator.spec.height, generator.spec.width, generator.spec.classes])
         weights = {name: tensor.numpy() for name, tensor in generator.state_dict().items()}
         with path.open("wb") as file:
-            np.savez(file, **{RECIPE: np.array(to_toml(package.model.recipe)), SHAPE: shape}, **weights)
+            np.savez(file, **{RECIPE: np.array(to_toml(exported.model.recipe)), SHAPE: shape}, **weights)
 
-    def draw(self, path: Path, z: ExportLatents, labels: ExportLabels) -> ExportedImages:
+    def draw(self, path: Path, z: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """See `ExportFormat.draw`. digitgan compares these images with those of the model."""
         with np.load(path) as archive:
             recipe = from_toml(str(archive[RECIPE]), path.name)

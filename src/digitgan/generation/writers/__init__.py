@@ -15,7 +15,7 @@ __all__ = ["WRITERS", "Shard", "Writer"]
 WRITERS: Final = Registry[Writer](
     "--format",
     {each.name: each for each in (PngGrid(), PngFolder(), NpzFile(), IdxFolder(), ParquetFile())},
-    group="image_formats",
+    group="writers",
     kind=Writer,
 )
 """The formats of `digitgan sample`."""
