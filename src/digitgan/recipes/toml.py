@@ -52,7 +52,8 @@ def with_settings(recipe: Recipe, settings: Iterable[str]) -> Recipe:
         path, equals, text = setting.partition("=")
         section, dot, key = path.strip().partition(".")
         if not equals or not dot:
-            raise RecipeError(f"--set {setting!r}: must be section.key=value, for example penalty.gamma=0.5")
+            there = _in_sections(recipe, path.strip()) if equals else ""
+            raise RecipeError(f"--set {setting!r}: must be section.key=value; {there or 'for example penalty.gamma=0.5'}")
         recipe = _merged(recipe, {section: {key: _toml_value(text.strip())}}, f"--set {setting}")
     return recipe
 
@@ -157,11 +158,19 @@ def _merged(recipe: Recipe, table: Mapping[str, Any], source: str, text: str = "
         elif not isinstance(value, Mapping):
             raise RecipeError(f"{source}{_line_of(name, text)}: {name!r} is a section; put its settings under [{name}]")
         else:
-            changed[name] = _merged_section(getattr(recipe, name), name, value, source, text, recorded)
+            changed[name] = _merged_section(recipe, name, value, source, text, recorded)
     return dataclasses.replace(recipe, **changed)
 
 
-def _merged_section(section: Any, name: str, values: Mapping[str, Any], source: str, text: str, recorded: bool) -> Any:
+def _in_sections(recipe: Recipe, key: str) -> str:
+    """Return "did you mean SECTION.KEY?" with the settings of all sections that have this name or end with it; "" for none."""
+    paths = [f"{part.name}.{name}" for part in dataclasses.fields(Recipe)[2:] for name, _ in _items(getattr(recipe, part.name))]
+    found = [path for path in paths if path.endswith((f".{key}", f"_{key}"))]
+    return f"did you mean {' or '.join(found)}?" if found else ""
+
+
+def _merged_section(recipe: Recipe, name: str, values: Mapping[str, Any], source: str, text: str, recorded: bool) -> Any:
+    section = getattr(recipe, name)
     if name in FAMILY_SECTIONS and "family" in values:
         section = _of_family(section, name, values["family"], f"{source}{_line_of('family', text)}")
     fields = {item.name: item for item in dataclasses.fields(section)}
@@ -175,7 +184,8 @@ def _merged_section(section: Any, name: str, values: Mapping[str, Any], source: 
                 _warn_renamed(f"{where}: setting 'training.balanced'", f"training.balance={value}")
         if key not in fields:
             family = f" of family {section.family!r}" if name in FAMILY_SECTIONS else ""
-            raise RecipeError(f"{where}: unknown setting {key!r} in section {name!r}{family}: {nearest(key, fields)}")
+            known = _in_sections(recipe, key) or nearest(key, fields)
+            raise RecipeError(f"{where}: unknown setting {key!r} in section {name!r}{family}: {known}")
         changed[key] = _checked(value, kinds[key], fields[key].metadata, f"{where}: {name}.{key} = {_shown(value)}")
     return dataclasses.replace(section, **changed)
 
