@@ -23,7 +23,7 @@ import sys
 import time
 from pathlib import Path
 
-from quoted import BEGIN, END, INDEX, ROOT, Result, compared, index_table, load, statements
+from quotes import BEGIN, END, INDEX, ROOT, Result, compared, index_table, load, statements
 
 BUILD = ROOT / "build" / "records"
 

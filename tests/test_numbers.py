@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import quoted
-from benchmarks.quoted import Between, Place, Quote, QuoteError, Result
+from benchmarks import quotes
+from benchmarks.quotes import Between, Place, Quote, QuoteError, Result
 
 ROOT = Path(__file__).parents[1]
 BENCHMARKS = ROOT / "benchmarks"
 PAGES = ["README.md", *sorted(str(page.relative_to(ROOT)) for page in (ROOT / "docs").rglob("*.md"))]
-RESULTS, NOT_MEASURED = quoted.load()
-LIBRARIES = ("common", "machine", "quoted", "records", "keras_mask_cgan")
+RESULTS, NOT_MEASURED = quotes.load()
+LIBRARIES = ("common", "machine", "records", "keras_mask_cgan")
 """Files in benchmarks/ that make no file of results."""
 
 
@@ -50,15 +50,15 @@ def test_the_pages_state_what_the_file_says(result: Result) -> None:
 
 def faults_of(quote: Quote, data: Any, text: str, file: str) -> Iterator[str]:
     """Yield a message for each statement of a quote that its page lacks."""
-    blocks = quoted.page_blocks(text)
-    for statement in quoted.statements(quote, data):
+    blocks = quotes.page_blocks(text)
+    for statement in quotes.statements(quote, data):
         if not any(statement.found_in(block.text) for block in blocks):
-            yield f"{quote.page} states:  {quoted.nearest(statement, text)}\n{file}:  {statement.text}\n"
+            yield f"{quote.page} states:  {quotes.nearest(statement, text)}\n{file}:  {statement.text}\n"
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_measured_number_is_quoted_or_explained(page: str) -> None:
-    found = quoted.uncovered(page, text_of(page), RESULTS, NOT_MEASURED)
+    found = quotes.uncovered(page, text_of(page), RESULTS, NOT_MEASURED)
     assert not found, "\n".join(
         [
             "",
@@ -70,9 +70,9 @@ def test_every_measured_number_is_quoted_or_explained(page: str) -> None:
 
 
 @pytest.mark.parametrize("entry", NOT_MEASURED, ids=lambda entry: f"{entry.page}: {entry.text[:40]}")
-def test_what_is_explained_is_still_there(entry: quoted.NotMeasured) -> None:
-    alone = quoted.uncovered(entry.page, text_of(entry.page), [], [])
-    with_it = quoted.uncovered(entry.page, text_of(entry.page), [], [entry])
+def test_what_is_explained_is_still_there(entry: quotes.NotMeasured) -> None:
+    alone = quotes.uncovered(entry.page, text_of(entry.page), [], [])
+    with_it = quotes.uncovered(entry.page, text_of(entry.page), [], [entry])
     assert with_it != alone, f"{entry.page}: {entry.text!r} has no measured number; remove it from quoted.toml"
 
 
@@ -80,14 +80,14 @@ def test_what_is_explained_is_still_there(entry: quoted.NotMeasured) -> None:
 def test_every_quote_has_a_number_and_a_page(result: Result) -> None:
     for quote in result.quotes:
         assert quote.page in PAGES
-        assert all(statement.figures for statement in quoted.statements(quote, result.read())), quote.text
+        assert all(statement.figures for statement in quotes.statements(quote, result.read())), quote.text
 
 
 # --- files of results -------------------------------------------------------------------------------------------------
 
 
 def test_every_file_of_results_has_a_section() -> None:
-    files = {str(path.relative_to(ROOT)) for path in quoted.RESULTS.glob("*.json")}
+    files = {str(path.relative_to(ROOT)) for path in quotes.RESULTS.glob("*.json")}
     described = {result.file for result in RESULTS}
     assert files - described == set(), "add a section to benchmarks/quoted.toml, with its command and its quotes"
     assert [file for file in described if not (ROOT / file).is_file()] == []
@@ -109,8 +109,8 @@ def without_machine(data: Any, place: str) -> Iterator[str]:
     """Yield the place of a file of results, or of its rows, that lacks the machine."""
     if not isinstance(data, dict):
         yield place
-    elif not quoted.facts_of({name: value for name, value in data.items() if name == "machine"} | own(data)):
-        below = [value for value in data.values() if isinstance(value, dict) and quoted.facts_of(value)]
+    elif not quotes.facts_of({name: value for name, value in data.items() if name == "machine"} | own(data)):
+        below = [value for value in data.values() if isinstance(value, dict) and quotes.facts_of(value)]
         if not below:
             yield place
         for rows in below:
@@ -123,7 +123,7 @@ def own(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def lacks(row: dict[str, Any]) -> bool:
-    return {"seed", "measured", "runs", "models"} & row.keys() != set() and not quoted.facts_of(row)
+    return {"seed", "measured", "runs", "models"} & row.keys() != set() and not quotes.facts_of(row)
 
 
 def test_a_row_without_a_machine_is_found() -> None:
@@ -219,16 +219,16 @@ def test_new_figures_stand_beside_the_committed_ones() -> None:
     new = copy.deepcopy(sampling.read())
     new["rows"] = new["rows"][:1]
     new["rows"][0]["seconds"] = 3.04
-    rows = {name: (committed, now) for name, committed, now in quoted.compared(sampling, new)}
+    rows = {name: (committed, now) for name, committed, now in quotes.compared(sampling, new)}
     assert rows["rows[0].seconds"] == (f"{sampling.read()['rows'][0]['seconds']:.1f}", "3.0")
     assert rows["0: seconds"][1] == "3.0"
     assert rows["rows[1].seconds"][1] == ""
 
 
 def test_the_table_of_all_files_is_in_step() -> None:
-    text = text_of(quoted.INDEX)
-    table = text[text.index(quoted.BEGIN) + len(quoted.BEGIN) : text.index(quoted.END)].strip()
-    assert table == quoted.index_table(RESULTS), "run `python benchmarks/records.py --index`"
+    text = text_of(quotes.INDEX)
+    table = text[text.index(quotes.BEGIN) + len(quotes.BEGIN) : text.index(quotes.END)].strip()
+    assert table == quotes.index_table(RESULTS), "run `python benchmarks/records.py --index`"
 
 
 # --- the notation -----------------------------------------------------------------------------------------------------
@@ -271,7 +271,7 @@ WHOLE = Place(DATA, "", DATA)
     ],
 )
 def test_an_expression_has_this_value(expression: str, form: str, expected: str) -> None:
-    assert quoted.written(quoted.computed(expression, WHOLE), form) == expected
+    assert quotes.written(quotes.computed(expression, WHOLE), form) == expected
 
 
 @pytest.mark.parametrize(
@@ -289,22 +289,22 @@ def test_an_expression_has_this_value(expression: str, form: str, expected: str)
 )
 def test_a_wrong_expression_is_an_error(expression: str, fault: str) -> None:
     with pytest.raises(QuoteError, match=fault):
-        quoted.computed(expression, WHOLE)
+        quotes.computed(expression, WHOLE)
 
 
 def test_an_entry_with_entries_is_no_number() -> None:
     with pytest.raises(QuoteError, match="not to a value"):
-        quoted.statements(Quote("page", "{rows:.1f} ms"), DATA)
+        quotes.statements(Quote("page", "{rows:.1f} ms"), DATA)
 
 
 def test_a_text_is_repeated_over_the_rows_of_a_file() -> None:
     quote = Quote("page", '| {@key | after "fast, "} | {runs[] | count} |\n  of {$.seeds}', "rows[]")
-    assert [each.text for each in quoted.statements(quote, DATA)] == ["| 20 s | 2 | of 3", "| 60 s | 1 | of 3"]
+    assert [each.text for each in quotes.statements(quote, DATA)] == ["| 20 s | 2 | of 3", "| 60 s | 1 | of 3"]
 
 
 def test_a_text_is_repeated_over_given_rows() -> None:
     quote = Quote("page", '<label>: {rows["fast, <time>"].runs[] | count} in <time>', [{"label": "1 s", "time": "20 s"}])
-    (statement,) = quoted.statements(quote, DATA)
+    (statement,) = quotes.statements(quote, DATA)
     assert statement.text == "1 s: 2 in 20 s"
     (spans,) = statement.found_in(f"in {statement.text}")
     assert [f"in {statement.text}"[start:end] for start, end in spans] == ["2", "20 s"]  # "1 s" selects nothing
@@ -324,7 +324,7 @@ or 1,022 requests/s, in float32.
 
 
 def numbers_of(text: str) -> list[str]:
-    return [block.text[start:end] for block in quoted.page_blocks(text) for start, end in block.numbers]
+    return [block.text[start:end] for block in quotes.page_blocks(text) for start, end in block.numbers]
 
 
 def test_measured_numbers_are_found() -> None:
@@ -340,10 +340,10 @@ def test_a_number_is_covered_by_its_placeholder_alone(monkeypatch: pytest.Monkey
     monkeypatch.setattr(Result, "read", lambda self: {"ms": 8.7})
     text = "A step takes 8.7 ms, and no more than 9 ms."
     quote = Quote("page", "A step takes {ms} ms, and no more than 9 ms.")
-    assert quoted.uncovered("page", text, [result_of(quote)], []) == [(text, ["d no more than 9 ms."])]
-    explained = quoted.NotMeasured("page", "no more than 9 ms", whole=False, reason="a limit")
-    assert quoted.uncovered("page", text, [result_of(quote)], [explained]) == []
-    (elsewhere,) = quoted.uncovered("other page", text, [result_of(quote)], [explained])
+    assert quotes.uncovered("page", text, [result_of(quote)], []) == [(text, ["d no more than 9 ms."])]
+    explained = quotes.NotMeasured("page", "no more than 9 ms", whole=False, reason="a limit")
+    assert quotes.uncovered("page", text, [result_of(quote)], [explained]) == []
+    (elsewhere,) = quotes.uncovered("other page", text, [result_of(quote)], [explained])
     assert elsewhere == (text, ["A step takes 8.7 ms, and no mor", "d no more than 9 ms."])
 
 
@@ -356,23 +356,23 @@ def test_a_changed_number_is_reported_with_what_stands_there() -> None:
 
 
 def test_a_number_is_not_found_within_a_longer_one() -> None:
-    assert quoted.places_in("8.7 ms", "in 18.7 ms") == []
-    assert quoted.places_in("takes 8", "takes 8.5 or takes 80") == []
-    assert quoted.places_in("takes 8", "takes 8. It takes 8, too.") == [0, 12]
+    assert quotes.places_in("8.7 ms", "in 18.7 ms") == []
+    assert quotes.places_in("takes 8", "takes 8.5 or takes 80") == []
+    assert quotes.places_in("takes 8", "takes 8. It takes 8, too.") == [0, 12]
 
 
 def test_a_value_in_the_middle_may_be_written_either_way() -> None:
     quote = Quote("page.md", "{ms:.0f} ms, {share:.1 %}, {range[] | range:.0f}, {list[] | list:.1f}")
     data = {"ms": 444.5, "share": 0.9605, "range": [0.5, 8.7], "list": [0.25, 3.0]}
-    (statement,) = quoted.statements(quote, data)
+    (statement,) = quotes.statements(quote, data)
     assert statement.text == "444 ms, 96.0 %, 0 to 9, 0.2 and 3.0"
     assert statement.found_in("445 ms, 96.1 %, 1 to 9, 0.3 and 3.0") == [[(0, 3), (8, 14), (16, 22), (24, 35)]]
     assert statement.found_in("446 ms, 96.1 %, 1 to 9, 0.3 and 3.0") == []
 
 
 def test_two_equal_ends_are_one_number() -> None:
-    assert quoted.written(Between(59.98, 60.02), ".0f") == "60"
-    assert quoted.written(Between(1, 2000), ",") == "1 to 2,000"
+    assert quotes.written(Between(59.98, 60.02), ".0f") == "60"
+    assert quotes.written(Between(1, 2000), ",") == "1 to 2,000"
 
 
 def test_a_section_without_a_command_is_an_error(tmp_path: Path) -> None:
@@ -384,7 +384,7 @@ def test_a_section_without_a_command_is_an_error(tmp_path: Path) -> None:
     ):
         table.write_text(text, encoding="utf-8")
         with pytest.raises(QuoteError, match=fault):
-            quoted.load(table)
+            quotes.load(table)
 
 
 # --- properties of the data and of files, which no benchmark measures -------------------------------------------------
@@ -418,13 +418,13 @@ def test_the_size_of_the_runtime_of_the_exported_page() -> None:
 
 
 def test_the_examples_of_the_notation_hold() -> None:
-    found = doctest.testmod(quoted)
+    found = doctest.testmod(quotes.formats)
     assert found.attempted >= 2
     assert found.failed == 0
 
 
 def test_json_files_are_written_with_a_line_end() -> None:
-    for path in quoted.RESULTS.glob("*.json"):
+    for path in quotes.RESULTS.glob("*.json"):
         text = path.read_text(encoding="utf-8")
         json.loads(text)
         assert text.endswith("}\n"), path.name
