@@ -8,15 +8,20 @@ from typing import Any
 
 LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]*)\]\((?P<target>[^)\s#]+)(?P<anchor>#[^)]*)?\)")
 
-ON_SITE = {
-    "README.md": "index.md",
-    "CONTRIBUTING.md": "project/contributing.md",
+INCLUDED = {
     "CHANGELOG.md": "project/changelog.md",
+    "CONTRIBUTING.md": "project/contributing.md",
     "benchmarks/RECORDS.md": "records/verdicts.md",
+}
+"""Files of the repository -> the pages of the site that show them."""
+
+ON_SITE = {
+    **INCLUDED,
+    "README.md": "index.md",
     "examples/README.md": "notebooks/index.md",
     "examples": "notebooks/index.md",
 }
-"""Files outside docs/ that are pages of the site."""
+"""Files and folders outside docs/ -> the pages of the site to which links to them lead."""
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
@@ -26,9 +31,9 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
 
 def folder_of(uri: str) -> str:
     """Return the folder in the repository to which the links of a page are relative."""
-    included = {"project/changelog.md": "", "project/contributing.md": "", "records/verdicts.md": "benchmarks"}
-    if uri in included:
-        return included[uri]
+    for file, page in INCLUDED.items():
+        if page == uri:
+            return posixpath.dirname(file)
     return "examples" if uri.startswith("notebooks/") else posixpath.join("docs", posixpath.dirname(uri))
 
 

@@ -9,18 +9,12 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))  # for the modules beside this one, which are no hooks themselves
 
+import links
 import notebooks
 import reference
 from mkdocs.structure.files import File
 
 ROOT = Path(__file__).parents[2]
-
-INCLUDED = {
-    "project/changelog.md": "CHANGELOG.md",
-    "project/contributing.md": "CONTRIBUTING.md",
-    "records/verdicts.md": "benchmarks/RECORDS.md",
-}
-"""Pages of the site -> the files of the repository that they show."""
 
 
 def on_files(files: Any, config: Any) -> Any:
@@ -29,7 +23,7 @@ def on_files(files: Any, config: Any) -> Any:
         "reference/command-line.md": reference.command_line(),
         "reference/settings.md": reference.settings(),
         "reference/http-api.md": reference.http_api(),
-        **{page: (ROOT / file).read_text(encoding="utf-8") for page, file in INCLUDED.items()},
+        **{page: (ROOT / file).read_text(encoding="utf-8") for file, page in links.INCLUDED.items()},
         **notebooks.pages(ROOT / "examples", config.repo_url or ""),
     }
     for uri, content in made.items():
