@@ -28,7 +28,9 @@ def doctor(
     """
     output = Output(quiet, json_)
     facts = _facts_of_machine(device)
-    output.lines(*(f"{name.replace('_', ' '):<18}{value}" for name, value in facts.items()))
+    for name, value in facts.items():
+        lines = (value or ["none"]) if isinstance(value, list) else [value]
+        output.lines(*(f"{'' if number else name.replace('_', ' '):<18}{line}" for number, line in enumerate(lines)))
     output.result(facts)
 
 
@@ -74,10 +76,9 @@ def _memory_of_fast(device: torch.device, threads: int) -> str:
     return "unknown" if found is None else found.text
 
 
-def _added_entries() -> str:
-    """Return the entries that other packages add to the registries, as text."""
-    found = sorted(f"{group}: {name} ({package})" for group, name, package in entries_of_packages())
-    return "; ".join(found) or "none"
+def _added_entries() -> list[str]:
+    """Return the entries that other packages add to the registries, a line each."""
+    return sorted(f"{group}: {name} ({package})" for group, name, package in entries_of_packages())
 
 
 def _facts_of_mnist() -> str:
