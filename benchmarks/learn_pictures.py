@@ -46,7 +46,7 @@ from scipy.ndimage import gaussian_filter
 import digitgan
 from digitgan.data import Batches
 from digitgan.device import prepare
-from digitgan.evaluation import FeatureClassifier
+from digitgan.evaluation import FeatureClassifier, evenly
 from digitgan.files import replacing
 from digitgan.generation.walking import spherical
 from digitgan.images import enlarged, grid, save_png, to_network
@@ -536,9 +536,8 @@ def main(
 def image_sets(model: digitgan.Model, classifier: FeatureClassifier, reference: Pixels) -> dict[str, Any]:
     """Return the metrics of sets that are good by one metric and bad by another, and of real images."""
     labels = np.arange(EVALUATED) % 10
-    real = digitgan.load_image_set("mnist")
-    every = len(real) // EVALUATED
-    images, right = real.images[::every], real.labels[::every]
+    real = evenly(digitgan.load_image_set("mnist"), EVALUATED)
+    images, right = real.images, real.labels
     ten = [int(np.flatnonzero(right == label)[0]) for label in range(10)]
     return {
         "training images": metrics(classifier, reference, images, right),

@@ -51,6 +51,15 @@ def words(seed: int, purpose: str, start: int, count: int, width: int) -> npt.ND
     return np.asarray(drawn, dtype=np.uint64).reshape(count, counts_a_row * WORDS_A_COUNT)[:, :width]
 
 
+def uniforms(seed: int, purpose: str, start: int, count: int, width: int) -> npt.NDArray[np.float64]:
+    """Return rows `start` to `start + count` of a table of numbers, uniform in [0, 1).
+
+    Returns:
+        float64 array (count, width).
+    """
+    return (words(seed, purpose, start, count, width) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
 def normals(seed: int, purpose: str, start: int, count: int, width: int) -> npt.NDArray[np.float32]:
     """Return rows `start` to `start + count` of a table of standard normal numbers.
 
@@ -61,8 +70,7 @@ def normals(seed: int, purpose: str, start: int, count: int, width: int) -> npt.
         float32 array (count, width).
     """
     pairs = -(-width // 2)
-    raw = words(seed, purpose, start, count, 2 * pairs)
-    unit = (raw >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    unit = uniforms(seed, purpose, start, count, 2 * pairs)
     radius = np.sqrt(-2.0 * np.log1p(-unit[:, :pairs]))
     angle = 2.0 * np.pi * unit[:, pairs:]
     both = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], axis=1)

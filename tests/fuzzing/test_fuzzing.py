@@ -12,6 +12,9 @@ from tests.fuzzing.readers import Reader, readers, refused_or_read
 
 SECONDS = 20
 
+MAX_UNIT_SECONDS = 100
+"""Seconds from which one input is a finding. The first one of a reader imports its library, slowly beside other programs."""
+
 
 def test_every_reader_reads_its_example(tmp_path: Path) -> None:
     for reader in readers(tmp_path).values():
@@ -32,6 +35,8 @@ def test_nothing_is_found_in_a_while(tmp_path: Path) -> None:
         "-m",
         "tests.fuzzing.fuzz",
         f"-max_total_time={SECONDS}",
+        f"-timeout={MAX_UNIT_SECONDS}",
+        f"-report_slow_units={MAX_UNIT_SECONDS}",
         "-seed=1",
         f"-artifact_prefix={tmp_path}/",
     ]

@@ -8,7 +8,7 @@ import torch
 
 from digitgan.errors import UsageError
 from digitgan.generation.labels import Labels
-from digitgan.generation.rejection_sampling import MAX_ATTEMPTS, Accepted, Block, Filter, rejection_sampler
+from digitgan.generation.rejection_sampling import MAX_ATTEMPTS, Accepted, Block, Filter, Uniforms, rejection_sampler
 from digitgan.images import Picture
 from digitgan.model.batching import BLOCK, side_by_side, spans
 from digitgan.model.file import Model
@@ -23,7 +23,7 @@ class Bright(Filter):
     def __init__(self, level: float) -> None:
         self.level = level
 
-    def accepts(self, images: Picture, labels: Labels) -> Accepted:
+    def accepts(self, images: Picture, labels: Labels, uniforms: Uniforms) -> Accepted:
         assert len(images) == BLOCK  # so that rounding does not depend on the span
         return images.reshape(len(images), -1).mean(axis=1) >= self.level
 
@@ -98,7 +98,7 @@ def test_the_tries_for_one_image_are_bounded(small_model: Model) -> None:
     class Never(Filter):
         name = "--never"
 
-        def accepts(self, images: Picture, labels: Labels) -> Accepted:
+        def accepts(self, images: Picture, labels: Labels, uniforms: Uniforms) -> Accepted:
             nonlocal asked
             asked += 1
             return np.zeros(len(images), dtype=bool)

@@ -139,6 +139,8 @@ def plan() -> SetPlan:
         truncation=None,
         min_confidence=None,
         unique=False,
+        discriminator_rejection=None,
+        discriminator_sha256=None,
         data=None,
         classifier_sha256=None,
         format="npz",

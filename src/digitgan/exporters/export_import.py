@@ -29,11 +29,8 @@ from digitgan.exporters.keras_import import read_keras
 from digitgan.files import claim_output, file_hash, free_path, replacing, whole_folder
 from digitgan.images import from_network
 from digitgan.model.file import Model, save_model
-from digitgan.model.registry import find_model, load
-from digitgan.networks import Discriminator, build_discriminator
+from digitgan.model.registry import find_model, load, load_discriminator
 from digitgan.options import ExportOptions, ImportOptions
-from digitgan.runs import RunFolder
-from digitgan.training.checkpoint import newest_discriminator
 
 QUALITY_IMAGES: Final = 10_000
 """Number of images by which the quality of a quantised model is compared with that of the model."""
@@ -88,7 +85,7 @@ def export(options: ExportOptions, notify: ProgressFn = lambda line: None) -> Ex
     form.check()
     file = find_model(model)
     loaded = load(file)
-    discriminator = _discriminator(model, loaded) if options.with_discriminator else None
+    discriminator = load_discriminator(model, loaded, "--with-discriminator") if options.with_discriminator else None
     exported = ExportedModel(loaded, discriminator, file_hash(file), model)
     path = options.out or free_path(Path("generator" + form.ending if form.ending else f"{form.name}-model"))
     endings = {name: each.ending for name, each in EXPORT_FORMATS.items()}
@@ -107,23 +104,6 @@ def export(options: ExportOptions, notify: ProgressFn = lambda line: None) -> Ex
     quality = {} if quantize is None else _quality(form, path, loaded, options.data_dir, notify)
     size = sum(each.stat().st_size for each in files)
     return ExportResult(path, files, size, largest_difference(form, path, loaded), quality)
-
-
-def _discriminator(name: str, model: Model) -> Discriminator:
-    """Return the discriminator of a run's newest checkpoint.
-
-    Raises:
-        UsageError: If the name is not the folder of a run.
-        RunError: If the run has no complete checkpoint.
-    """
-    run = RunFolder(Path(name))
-    if not run.record.is_file():
-        raise UsageError(
-            f"--with-discriminator: {name} holds a generator only; name the folder of a run, whose checkpoint holds both"
-        )
-    discriminator = build_discriminator(model.recipe, model.generator.spec)
-    newest_discriminator(run.checkpoints, discriminator)
-    return discriminator.eval()
 
 
 def _quality(

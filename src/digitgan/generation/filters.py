@@ -1,4 +1,4 @@
-"""The filters of a set: the classifier's confidence, and the distance to training images."""
+"""The filters of a set: the classifier's confidence, the distance to training images, and the discriminator."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ import numpy as np
 import torch
 
 from digitgan.data import DataRequest, ProgressFn
-from digitgan.errors import UsageError
+from digitgan.errors import RunError, UsageError
 from digitgan.evaluation import cached_reference_statistics, classifier_for
 from digitgan.evaluation.classifier import classify_images
 from digitgan.evaluation.classifier_networks import FeatureClassifier
 from digitgan.evaluation.sources import train_test_split
+from digitgan.generation.discriminator_rejection import OPTION, DiscriminatorFilter
 from digitgan.generation.labels import Labels
 from digitgan.generation.plan import SetPlan
-from digitgan.generation.rejection_sampling import Accepted, Filter, refuse
+from digitgan.generation.rejection_sampling import Accepted, Filter, Uniforms, acceptance_numbers, refuse
 from digitgan.images import Picture
-from digitgan.model.file import Model
+from digitgan.model.file import Model, tensors_sha256
+from digitgan.model.registry import load_discriminator
 
 ACCEPTANCE_IMAGES: Final = 64
 """Images per class from which the acceptance rate is estimated before anything is written."""
@@ -40,8 +42,24 @@ def filters_of(plan: SetPlan, model: Model, data_dir: Path | None, notify: Progr
         notify: Called with a line if a classifier has to be trained first.
 
     Raises:
-        UsageError: If the classifier and the model differ in classes or image size.
+        UsageError: If the classifier and the model differ in classes or image size, or the model has no discriminator.
+        RunError: If the discriminator is not that of the plan.
     """
+    return [*_real_filters(plan, model, data_dir, notify), *_discriminator_filter(plan, model)]
+
+
+def _discriminator_filter(plan: SetPlan, model: Model) -> list[Filter]:
+    if plan.discriminator_rejection is None:
+        return []
+    discriminator = load_discriminator(plan.model, model, OPTION)
+    if tensors_sha256(discriminator.state_dict()) != plan.discriminator_sha256:
+        raise RunError(f"{plan.model}: its checkpoint changed during the command; repeat it when the training has ended")
+    labels, share = set(plan.labelling.classes), plan.discriminator_rejection
+    return [DiscriminatorFilter.of(model, discriminator, share, labels, plan.seed, plan.truncation)]
+
+
+def _real_filters(plan: SetPlan, model: Model, data_dir: Path | None, notify: ProgressFn) -> list[Filter]:
+    """Build the filters that compare with real images."""
     if plan.data is None:
         return []
     request = DataRequest.requested((), data_dir, None, json.loads(plan.data))
@@ -72,7 +90,8 @@ def check_acceptance(model: Model, plan: SetPlan, filters: Sequence[Filter]) -> 
     for label in sorted(set(plan.labelling.classes)):
         labels = np.full(ACCEPTANCE_IMAGES, label, dtype=np.int64)
         images = model.draw(model.latents(plan.seed, range(ACCEPTANCE_IMAGES), plan.truncation), torch.from_numpy(labels))
-        passed = np.logical_and.reduce([each.accepts(images, labels) for each in filters])
+        uniforms = acceptance_numbers(plan.seed, range(ACCEPTANCE_IMAGES), 0)
+        passed = np.logical_and.reduce([each.accepts(images, labels, uniforms) for each in filters])
         if passed.mean() < MIN_ACCEPTED:
             refuse(filters, model.class_names[label])
 
@@ -97,7 +116,7 @@ class ConfidenceFilter(Filter):
         self.classifier = classifier
         self.confidence = confidence
 
-    def accepts(self, images: Picture, labels: Labels) -> Accepted:
+    def accepts(self, images: Picture, labels: Labels, uniforms: Uniforms) -> Accepted:
         """See `Filter.accepts`."""
         probabilities = classify_images(self.classifier, images)[1]
         found: Accepted = probabilities[np.arange(len(labels)), labels] >= self.confidence
@@ -121,7 +140,7 @@ class UniqueFilter(Filter):
         self.lengths = self.columns.square().sum(dim=1)
         self.nearest = nearest
 
-    def accepts(self, images: Picture, labels: Labels) -> Accepted:
+    def accepts(self, images: Picture, labels: Labels, uniforms: Uniforms) -> Accepted:
         """See `Filter.accepts`."""
         rows = images.reshape(len(images), -1)
         # The squared norm of the row is omitted from the distances: it is the same for every training image.

@@ -13,6 +13,7 @@ from digitgan import rng
 from digitgan.data import DataRequest
 from digitgan.distributed import world
 from digitgan.errors import UsageError
+from digitgan.generation.discriminator_rejection import MIN_SHARE, OPTION
 from digitgan.generation.labels import Labelling, check_conditional, parse_labels, spread_labels, weighted_labels
 from digitgan.generation.writers import WRITERS
 from digitgan.model.file import Model
@@ -86,6 +87,8 @@ def check_options(options: SampleOptions) -> None:
     rng.check_seed(options.seed)
     if options.min_confidence is not None and not 0 < options.min_confidence <= 1:
         raise UsageError(f"--min-confidence {options.min_confidence:g}: must be a probability above 0 and at most 1")
+    if (share := options.discriminator_rejection) is not None and not MIN_SHARE <= share < 1:
+        raise UsageError(f"{OPTION} {share:g}: must be a share of at least {MIN_SHARE:g} and below 1")
     if options.workers < 1 or options.workers > 256:
         raise UsageError(f"--workers {options.workers}: must be between 1 and 256")
     if options.shard_size is not None and not 1 <= options.shard_size <= MAX_IN_ONE_FILE:
@@ -100,8 +103,8 @@ def check_options(options: SampleOptions) -> None:
                     f"{name} {value}: chooses the real images of the filters and the quality report; use it with "
                     "--min-confidence, --unique or --statement, or remove it"
                 )
-    if options.zero_latent and (options.truncation or options.min_confidence or options.unique):
-        raise UsageError("--zero-latent uses a single latent; remove --truncation, --min-confidence and --unique")
+    if options.zero_latent and (options.truncation or options.min_confidence or options.unique or share):
+        raise UsageError(f"--zero-latent uses a single latent; remove --truncation, --min-confidence, --unique and {OPTION}")
     sharded, writer = is_sharded(options), WRITERS.find(options.format)
     for name in ("resume", "statement"):
         if getattr(options, name) and not sharded:
@@ -133,6 +136,8 @@ class SetPlan:
         truncation: Truncation of the latents, see `Generator.truncate`; None for none.
         min_confidence: Minimum probability that the classifier gives the requested class; None for no filter.
         unique: Whether near-duplicates of training images are resampled.
+        discriminator_rejection: Share of the images that the discriminator accepts; None for no such filter.
+        discriminator_sha256: SHA-256 of the discriminator's weights; None without that filter.
         data: Real images for the filters: the JSON text of `DataRequest.record`; None without filters.
         classifier_sha256: SHA-256 of the classifier's weights; None without filters.
         format: Format of the files.
@@ -149,6 +154,8 @@ class SetPlan:
     truncation: float | None
     min_confidence: float | None
     unique: bool
+    discriminator_rejection: float | None
+    discriminator_sha256: str | None
     data: str | None
     classifier_sha256: str | None
     format: str
@@ -191,6 +198,7 @@ class SetPlan:
         words += [] if self.truncation is None else ["--truncation", f"{self.truncation:g}"]
         words += [] if self.min_confidence is None else ["--min-confidence", f"{self.min_confidence:g}"]
         words += ["--unique"] if self.unique else []
+        words += [] if self.discriminator_rejection is None else [OPTION, f"{self.discriminator_rejection:g}"]
         data = json.loads(self.data or "{}")
         words += [word for source in [data.get("source"), *data.get("joined", [])] if source for word in ("--data", source)]
         words += [] if data.get("per_class_limit") is None else ["--per-class-limit", str(data["per_class_limit"])]

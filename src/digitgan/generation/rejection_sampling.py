@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from digitgan import rng
 from digitgan.device import one_thread
 from digitgan.errors import UsageError
 from digitgan.generation.labels import Labels
@@ -23,6 +24,7 @@ MAX_ATTEMPTS: Final = 100
 
 Accepted = npt.NDArray[np.bool_]
 Attempts = npt.NDArray[np.int64]
+Uniforms = npt.NDArray[np.float64]
 
 
 class Filter(ABC):
@@ -35,12 +37,13 @@ class Filter(ABC):
     name: str
 
     @abstractmethod
-    def accepts(self, images: Picture, labels: Labels) -> Accepted:
+    def accepts(self, images: Picture, labels: Labels, uniforms: Uniforms) -> Accepted:
         """Return which images are accepted.
 
         Args:
             images: uint8 (n, height, width[, channels]).
             labels: int64 (n,), the labels that the images were generated from.
+            uniforms: float64 (n,) in [0, 1), a number of each image and attempt, for a filter that accepts by chance.
 
         Returns:
             bool (n,).
@@ -88,7 +91,7 @@ def rejection_sampler(
         images = model.draw(model.latents(seed, span, truncation), torch.from_numpy(labels), span.start % BLOCK)
         attempts = np.ones(len(span), dtype=np.int64)
         place = span.start % BLOCK
-        missing = ~_accepted(filters, images, labels, place)
+        missing = ~_accepted(filters, images, labels, acceptance_numbers(seed, span, 0), place)
         while missing.any():
             attempt = int(attempts[missing][0])
             if attempt == MAX_ATTEMPTS:
@@ -96,10 +99,15 @@ def rejection_sampler(
             again = model.draw(model.latents(seed, span, truncation, attempt), torch.from_numpy(labels), place)
             images[missing] = again[missing]
             attempts[missing] += 1
-            missing &= ~_accepted(filters, images, labels, place)
+            missing &= ~_accepted(filters, images, labels, acceptance_numbers(seed, span, attempt), place)
         return Block(images, labels, attempts)
 
     return draw
+
+
+def acceptance_numbers(seed: int, span: range, attempt: int) -> Uniforms:
+    """Return the number in [0, 1) of each image of a span, by which a filter may accept an attempt at it."""
+    return rng.uniforms(seed, f"acceptance, attempt {attempt}", span.start, len(span), 1)[:, 0]
 
 
 def refuse(filters: Sequence[Filter], class_name: str) -> None:
@@ -112,12 +120,13 @@ def refuse(filters: Sequence[Filter], class_name: str) -> None:
     raise UsageError(f"{options}: almost no image of class {class_name} is accepted; relax the filter or use a better model")
 
 
-def _accepted(filters: Sequence[Filter], images: Picture, labels: Labels, place: int) -> Accepted:
+def _accepted(filters: Sequence[Filter], images: Picture, labels: Labels, uniforms: Uniforms, place: int) -> Accepted:
     places = slice(place, place + len(images))
-    block, block_labels = np.zeros((BLOCK, *images.shape[1:]), dtype=np.uint8), np.zeros(BLOCK, dtype=np.int64)
-    block[places], block_labels[places] = images, labels
+    block, block_labels = np.zeros((BLOCK, *images.shape[1:]), dtype=np.uint8), np.full(BLOCK, labels[0])
+    block_uniforms = np.zeros(BLOCK)
+    block[places], block_labels[places], block_uniforms[places] = images, labels, uniforms
     found = np.ones(len(images), dtype=bool)
     with one_thread():
         for each in filters:
-            found &= each.accepts(block, block_labels)[places]
+            found &= each.accepts(block, block_labels, block_uniforms)[places]
     return found

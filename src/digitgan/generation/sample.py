@@ -21,6 +21,7 @@ from digitgan.errors import DigitganError, OutputError, RankError, StoppedError,
 from digitgan.evaluation import classifier_for
 from digitgan.evaluation.sources import train_test_split
 from digitgan.files import check_output_name, claim_output, file_hash, free_path
+from digitgan.generation.discriminator_rejection import OPTION
 from digitgan.generation.filters import check_acceptance, filters_of
 from digitgan.generation.labels import Labelling
 from digitgan.generation.plan import (
@@ -47,8 +48,8 @@ from digitgan.generation.workers import TASK_IMAGES, WorkerOptions, blocks_by_wo
 from digitgan.generation.writers import WRITERS, Writer
 from digitgan.images import Picture
 from digitgan.model.batching import side_by_side, spans
-from digitgan.model.file import Model
-from digitgan.model.registry import find_model, load
+from digitgan.model.file import Model, tensors_sha256
+from digitgan.model.registry import find_model, load, load_discriminator
 from digitgan.options import SampleOptions
 from digitgan.version import __version__
 
@@ -300,6 +301,9 @@ def _plan(options: SampleOptions, model: Model, labelling: Labelling, notify: Pr
     filtering = options.min_confidence is not None or options.unique
     data = real_data(options, model) if filtering else None
     classifier = None if data is None else classifier_for(train_test_split(data, notify).training, notify).sha256
+    discriminator = None
+    if options.discriminator_rejection is not None:
+        discriminator = tensors_sha256(load_discriminator(options.model, model, OPTION).state_dict())
     return SetPlan(
         model=options.model,
         model_sha256=file_hash(find_model(options.model)),
@@ -310,6 +314,8 @@ def _plan(options: SampleOptions, model: Model, labelling: Labelling, notify: Pr
         truncation=options.truncation,
         min_confidence=options.min_confidence,
         unique=options.unique,
+        discriminator_rejection=options.discriminator_rejection,
+        discriminator_sha256=discriminator,
         data=None if data is None else json.dumps(data.record()),
         classifier_sha256=classifier,
         format=options.format,

@@ -171,12 +171,14 @@ def manifest_of(plan: SetPlan, folder: SetFolder) -> dict[str, Any]:
         "seed": plan.seed,
         "truncation": plan.truncation,
         "filter": None
-        if plan.data is None
+        if plan.data is None and plan.discriminator_rejection is None
         else {
             "min_confidence": plan.min_confidence,
             "unique": plan.unique,
-            "data": json.loads(plan.data)["source"],
-            "per_class_limit": json.loads(plan.data)["per_class_limit"],
+            "discriminator_rejection": plan.discriminator_rejection,
+            "discriminator_sha256": plan.discriminator_sha256,
+            "data": None if plan.data is None else json.loads(plan.data)["source"],
+            "per_class_limit": None if plan.data is None else json.loads(plan.data)["per_class_limit"],
             "classifier_sha256": plan.classifier_sha256,
             "accepted": {
                 name: round(count / tried, 6) if tried else None

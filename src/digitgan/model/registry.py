@@ -8,7 +8,9 @@ from pathlib import Path
 from digitgan.device import choose_device, use_threads
 from digitgan.errors import ModelFileError, RunError, UsageError, nearest
 from digitgan.model.file import Model, load_model
+from digitgan.networks import Discriminator, build_discriminator
 from digitgan.runs import RunFolder, open_run
+from digitgan.training.checkpoint import newest_discriminator
 
 DEFAULT_MODEL = "mnist"
 
@@ -28,6 +30,26 @@ def load(model: Path | str = DEFAULT_MODEL, device: str = "cpu") -> Model:
     """
     use_threads()
     return load_model(find_model(str(model))).to(choose_device(device))
+
+
+def load_discriminator(name: str, model: Model, option: str) -> Discriminator:
+    """Load the discriminator of a run's newest checkpoint, in evaluation mode, on the device of the model.
+
+    Args:
+        name: the folder of the run.
+        model: the model of that run.
+        option: the option that needs it, for error messages.
+
+    Raises:
+        UsageError: if the name is not the folder of a run.
+        RunError: if the run has no complete checkpoint.
+    """
+    run = RunFolder(Path(name))
+    if not run.record.is_file():
+        raise UsageError(f"{option}: {name} holds a generator only; name the folder of a run, whose checkpoint holds both")
+    discriminator = build_discriminator(model.recipe, model.generator.spec)
+    newest_discriminator(run.checkpoints, discriminator)
+    return discriminator.eval().to(next(model.generator.parameters()).device)
 
 
 def names_model(name: str) -> bool:

@@ -28,6 +28,8 @@ class SampleOptions(CommandOptions):
         min_confidence: reject images to which the classifier gives a lower probability of their class, and generate others;
             for conditional models
         unique: reject images that are nearer to a training image than the nearest held-out image, and generate others
+        discriminator_rejection: accept about this share of the images of each class, 0.2 to 1, those that the discriminator of
+            the run finds more realistic (Azadi et al. 2019); needs the folder of a run
         statement: add a quality report to the set; takes several minutes; requires --shard-size
         data: real images that --min-confidence, --unique and --statement compare with (default: the model's training data);
             used by no other option
@@ -51,6 +53,7 @@ class SampleOptions(CommandOptions):
     truncation: Annotated[float | None, Unset] = None
     min_confidence: Annotated[float | None, arg(metavar="P", help_behavior_hint="")] = None
     unique: Flag = False
+    discriminator_rejection: Annotated[float | None, arg(metavar="SHARE", help_behavior_hint="")] = None
     statement: Flag = False
     data: Sources = ()
     data_dir: DataDir = None

@@ -56,6 +56,7 @@ class SampleKeywords(TypedDict, total=False):
     truncation: float | None
     min_confidence: float | None
     unique: bool
+    discriminator_rejection: float | None
     statement: bool
     data: Path | str | Sequence[Path | str]
     data_dir: Path | str | None
