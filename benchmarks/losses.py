@@ -115,6 +115,7 @@ def main(
                 rows[name] = {**found, "threads": os.environ.get("OMP_NUM_THREADS"), "machine": here}
                 out.write_text(json.dumps({**report, "rows": rows}, indent=1) + "\n", encoding="utf-8")
                 print(f"{name}: {found['end']}, {found['seconds_with_evaluation']} s", file=sys.stderr, flush=True)
+    out.write_text(json.dumps({**report, "rows": rows}, indent=1) + "\n", encoding="utf-8")
     table = {variant: [rows[f"{variant[0]}, {variant[1]}, seed {seed}"] for seed in range(seeds)] for variant in variants}
     heads = [*METRICS.values(), "discriminator's accuracy", "score of real - fake", "images/s", "ended"]
     print(f"| loss | penalty | {' | '.join(heads)} |\n|{'---|' * (2 + len(heads))}")

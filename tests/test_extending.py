@@ -90,6 +90,33 @@ class PairedLoss(AbsoluteLoss):
     paired = True
 
 
+def test_a_loss_of_a_notebook_is_needed_to_resume_and_to_start_from_its_run(
+    isolated_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(AbsoluteLoss, "__module__", "__main__")
+    monkeypatch.chdir(tmp_path)
+    longer = str(2 * tiny.IMAGES)
+    again = (
+        ("train", "--resume", "--out=run", "--images", longer, "--quiet"),
+        ("train", "--from=run", "--data=digits", "--out=other", "--images", longer, "--quiet"),
+    )
+    LOSSES.register("absolute", AbsoluteLoss())
+    try:
+        assert run("train", *tiny.options("loss.name=absolute"), "--out=run", "--quiet") == 0
+    finally:
+        LOSSES.unregister("absolute")
+    for argv in again:
+        said = complaint(capsys, *argv)
+        assert "loss.name=absolute" in said
+        assert "a notebook" in said
+    LOSSES.register("absolute", AbsoluteLoss())
+    try:
+        for argv in again:
+            assert run(*argv) == 0, capsys.readouterr().err
+    finally:
+        LOSSES.unregister("absolute")
+
+
 def test_a_paired_loss_is_checked_like_the_built_in_one(
     registered: Any, isolated_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -82,7 +82,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
                 Also if the entry comes from a package that cannot be imported, or two packages add that name.
         """
         if name not in self:
-            raise self.error(f"{self.what} {name!r}: {nearest(name, self)}")
+            raise self.error(f"{self.what} {name!r}: unknown; {nearest(name, self)}")
         return self[name]
 
     def register(self, name: str, entry: Entry) -> None:

@@ -7,6 +7,8 @@ They are covered by the deprecation policy, unlike the modules in which they are
 
 from __future__ import annotations
 
+from typing import Any
+
 from digitgan.data import DATASETS, READERS, Dataset, DatasetFile, DataSource, ImageSet, Layout, Reader, Reading, Split
 from digitgan.errors import DataError, DigitganError, ModelFileError, OutputError, RecipeError, SizeError, UsageError
 from digitgan.evaluation import METRICS, Comparison, Metric
@@ -30,6 +32,27 @@ from digitgan.recipes.families import setting
 from digitgan.training.augmentation import AUGMENTATIONS, Operation
 from digitgan.training.losses import LOSSES, Loss
 from digitgan.training.penalties import PENALTIES, LabelledImages, Penalty, Score
+
+
+def registries() -> tuple[Registry[Any], ...]:
+    """Return all registries to which packages can add entries."""
+    return (
+        AUGMENTATIONS,
+        DATASETS,
+        DISCRIMINATORS,
+        DISCRIMINATOR_FAMILIES,
+        EXPORT_FORMATS,
+        GENERATORS,
+        GENERATOR_FAMILIES,
+        LOSSES,
+        METRICS,
+        PENALTIES,
+        READERS,
+        RECIPES,
+        WALKS,
+        WRITERS,
+    )
+
 
 __all__ = [
     "AUGMENTATIONS",

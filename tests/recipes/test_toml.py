@@ -59,6 +59,8 @@ def test_settings_change_only_what_they_name() -> None:
         ("gamma=1", "section.key=value.*penalty.gamma"),
         ("learning_rate=1", "section.key=value.*optimizer.generator_learning_rate"),
         ("nothing=1", "section.key=value.*for example"),
+        ("training.ema=0.9", "'ema'.*did you mean ema.decay"),
+        ("optimizer.lr=0.01", "optimizer.generator_learning_rate or optimizer.discriminator_learning_rate"),
         ("training.gamma=1", "'gamma'.*'training'.*did you mean penalty.gamma"),
         ("training.learning_rate=1", "optimizer.generator_learning_rate or optimizer.discriminator_learning_rate"),
         ("penalty.gamma=-1", "-1.*0 to 10000"),
@@ -100,7 +102,7 @@ def test_a_former_setting_warns_in_a_request_and_not_in_a_record() -> None:
 
 
 def test_an_unknown_recipe_names_the_nearest() -> None:
-    with pytest.raises(RecipeError, match="'fats': did you mean 'fast'"):
+    with pytest.raises(RecipeError, match="'fats': unknown; did you mean 'fast'"):
         find_recipe("fats")
 
 

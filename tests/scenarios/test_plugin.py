@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -163,10 +164,19 @@ def test_faults_of_a_plugin_are_told_when_its_name_is_used(
         '[project.entry-points."digitgan.losses"]\n'
         'hinge = "doubled:x"\nbroken = "doubled.nothing:x"\nwrong = "doubled:wrong"\nclass = "doubled:Mine"\n'
         'relativistic-average-hinge = "doubled:x"\n'
+        '[project.entry-points."digitgan.loses"]\nlost = "doubled:x"\n'
     )
     code = "from digitgan.plugins import Loss\nwrong = 3\nclass Mine(Loss):\n    pass\n"
     faulty = package(folder, "doubled", groups, code)
     succeeded(command(*train(out="healthy"), packages=(faulty, plugin)))
+    listed = succeeded(command("doctor", packages=(faulty, plugin))).stdout
+    for name, words in (
+        ("losses: broken", "ModuleNotFoundError"),
+        ("losses: wrong", "int"),
+        ("loses: lost", "'digitgan.losses'"),
+    ):
+        assert re.search(rf"digitgan\.{name} \(doubled 2\.5\): .*{words}", listed), listed
+    assert re.search(r"numpy \(digitgan-example 1\.0\)$", listed, re.M)
     for name, words in (
         ("hinge", ("doubled 2.5", "digitgan.losses", "uninstall")),
         ("relativistic-average-hinge", ("doubled 2.5", "digitgan-example 1.0")),

@@ -7,7 +7,7 @@ import platform
 from typing import TYPE_CHECKING, Any
 
 from digitgan.cli.output import Output
-from digitgan.errors import DataError
+from digitgan.errors import DataError, DigitganError, nearest
 from digitgan.lookup import entries_of_packages
 from digitgan.options import Device, Json, Quiet
 
@@ -77,8 +77,21 @@ def _memory_of_fast(device: torch.device, threads: int) -> str:
 
 
 def _added_entries() -> list[str]:
-    """Return the entries that other packages add to the registries, a line each."""
-    return sorted(f"{group}: {name} ({package})" for group, name, package in entries_of_packages())
+    """Return the entries that other packages add to the registries, a line each, and why one cannot be used."""
+    from digitgan.plugins import registries
+
+    lines, groups = [], {registry.group: registry for registry in registries()}
+    for group, name, package in sorted(entries_of_packages()):
+        fault = ""
+        if group not in groups:
+            fault = f": not used; there is no such group, {nearest(group, groups)}"
+        else:
+            try:
+                groups[group][name]
+            except DigitganError as problem:
+                fault = f": cannot be used: {problem}"
+        lines.append(f"{group}: {name} ({package}){fault}")
+    return lines
 
 
 def _facts_of_mnist() -> str:

@@ -234,5 +234,5 @@ def left_out_for(count: int) -> str:
     """
     needs = {metric.title: metric.needs for metric in METRICS.values() if metric.needs > count}
     if len(needs) == len(METRICS):
-        return f"every metric (at least {min(needs.values()):,} needed)"
+        return f"any metric (at least {min(needs.values()):,} needed)"
     return listed([f"{title} ({least:,} needed)" for title, least in needs.items()])

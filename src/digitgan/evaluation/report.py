@@ -116,7 +116,7 @@ def headline(metrics: dict[str, dict[str, Any]], found: Evaluation) -> str:
         parts.append(f"Fréchet distance {frechet['value']:.3g}{beside(frechet, '.3g')}")
     if coverage["value"] is not None:
         parts.append(f"coverage {coverage['value']:.1%}{beside(coverage, '.1%')}")
-    return f"{found.source.count:,} images: " + (", ".join(parts) or "too few real images for any metric") + "."
+    return f"{found.source.count:,} images: " + (", ".join(parts) or "too few images for the main metrics") + "."
 
 
 def _worst_class(found: Evaluation) -> str:

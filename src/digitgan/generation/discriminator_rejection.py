@@ -65,7 +65,7 @@ class DiscriminatorFilter(Filter):
         Args:
             model: The model to sample from.
             discriminator: The discriminator of its training, in evaluation mode.
-            share: Share of accepted images, `MIN_SHARE` to 1.
+            share: Share of accepted images, from `MIN_SHARE` to below 1.
             labels: The classes that are generated.
             seed: Seed of the images.
             truncation: See `Model.sample`.

@@ -10,7 +10,7 @@ from typing import Final, final
 import numpy as np
 import torch
 
-from digitgan.data import DataRequest, ProgressFn
+from digitgan.data import DataRequest, ProgressFn, silent
 from digitgan.errors import RunError, UsageError
 from digitgan.evaluation import cached_reference_statistics, classifier_for
 from digitgan.evaluation.classifier import classify_images
@@ -63,7 +63,7 @@ def _real_filters(plan: SetPlan, model: Model, data_dir: Path | None, notify: Pr
     if plan.data is None:
         return []
     request = DataRequest.requested((), data_dir, None, json.loads(plan.data))
-    split = train_test_split(request, notify)
+    split = train_test_split(request, silent)  # the plan of the set has reported its notes
     known = classifier_for(split.training, notify)
     found: list[Filter] = []
     if plan.min_confidence is not None:

@@ -89,8 +89,13 @@ class Sheet:
         marks = {character: strokes for character, strokes in MARKS.items() if character not in known}
         self._drawn_otherwise = {" ": (), **marks}
         unknown = [each for each in dict.fromkeys(text) if each not in known and each not in self._drawn_otherwise]
+        if unknown and not known:
+            raise UsageError(
+                "the class names of this model are longer than one character, so it cannot write text; use "
+                "`digitgan sample --labels`"
+            )
         if unknown:
-            drawable = "".join(known) or "none (its class names are longer than one character)"
+            drawable = "".join(known)
             raise UsageError(
                 f"unsupported characters {', '.join(map(repr, unknown))}; this model supports {drawable}, and spaces and "
                 f"{' '.join(marks)} are added without it"

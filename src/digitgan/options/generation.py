@@ -28,8 +28,8 @@ class SampleOptions(CommandOptions):
         min_confidence: reject images to which the classifier gives a lower probability of their class, and generate others;
             for conditional models
         unique: reject images that are nearer to a training image than the nearest held-out image, and generate others
-        discriminator_rejection: accept about this share of the images of each class, 0.2 to 1, those that the discriminator of
-            the run finds more realistic (Azadi et al. 2019); needs the folder of a run
+        discriminator_rejection: accept about this share of the images of each class, from 0.2 to below 1, preferably those with
+            higher scores of the discriminator (Azadi et al. 2019); needs the folder of a run
         statement: add a quality report to the set; takes several minutes; requires --shard-size
         data: real images that --min-confidence, --unique and --statement compare with (default: the model's training data);
             used by no other option

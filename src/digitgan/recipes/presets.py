@@ -155,7 +155,7 @@ _TABLE: Final = (
 )
 
 RECIPES: Final = Registry[Recipe](
-    "unknown recipe", {recipe.name: recipe for recipe in _TABLE}, RecipeError, group="recipes", kind=Recipe
+    "recipe", {recipe.name: recipe for recipe in _TABLE}, RecipeError, group="recipes", kind=Recipe
 )
 """The recipes that come with the package, by name."""
 

@@ -18,6 +18,9 @@ from digitgan.recipes.settings import Recipe
 BLANK: Final = Recipe(name="unnamed", description="")
 """The recipe of all defaults: the base of recipes read from runs and model files, independent of the table of recipes."""
 
+ABBREVIATIONS: Final = {"lr": "learning_rate", "batch": "batch_size"}
+"""Names of settings that other programs use -> the ends of their names here, for error messages."""
+
 MAX_RECIPE_BYTES: Final = 1 << 20
 """Largest size of a recipe file in bytes. A recipe has a few thousand; a larger file would only occupy the parser."""
 
@@ -163,9 +166,10 @@ def _merged(recipe: Recipe, table: Mapping[str, Any], source: str, text: str = "
 
 
 def _in_sections(recipe: Recipe, key: str) -> str:
-    """Return "did you mean SECTION.KEY?" with the settings of all sections that have this name or end with it; "" for none."""
+    """Return "did you mean SECTION.KEY?" with the settings of that name, with that ending, or of that section; "" for none."""
     paths = [f"{part.name}.{name}" for part in dataclasses.fields(Recipe)[2:] for name, _ in _items(getattr(recipe, part.name))]
-    found = [path for path in paths if path.endswith((f".{key}", f"_{key}"))]
+    key = ABBREVIATIONS.get(key, key)
+    found = [path for path in paths if path.endswith((f".{key}", f"_{key}")) or path.startswith(f"{key}.")]
     return f"did you mean {' or '.join(found)}?" if found else ""
 
 

@@ -24,6 +24,7 @@ from digitgan.session.callbacks import check_tensorboard
 from digitgan.session.capacity import check_capacity, check_stated_size
 from digitgan.session.recipe import (
     check_lengths,
+    check_names,
     check_networks,
     check_settings,
     check_still_grown,
@@ -299,8 +300,7 @@ def _resumed(options: TrainOptions, notify: ProgressFn, account: TimeAccount) ->
         raise UsageError("--resume, --from: give only one of them; --from starts a new run")
     run = open_run(options.out)
     recipe, record = run.read_recipe(), run.read_record()
-    if missing := run.missing_origin():
-        raise RunError(f"{run.path}: {missing}")
+    check_names(recipe, run.missing_origin(), str(run.path))
     check_resumable(run, record)
     device, threads = prepare(_device(options, record))
     read = ReadOptions.of(options)

@@ -10,7 +10,7 @@ import torch
 from digitgan import rng
 from digitgan.data import ImageSet, ProgressFn
 from digitgan.device import choose_precision
-from digitgan.errors import RecipeError, UsageError
+from digitgan.errors import RecipeError, RunError, UsageError
 from digitgan.lookup import origins
 from digitgan.networks import DISCRIMINATORS, GENERATORS, ImageSpec, build_discriminator, build_generator
 from digitgan.options import TrainOptions
@@ -152,6 +152,26 @@ def checked_recipe(recipe: Recipe) -> Recipe:
     PENALTIES.find(recipe.penalty.name)
     check_recipe(recipe, paired=loss.paired, smoothable=loss.smoothable)
     return recipe
+
+
+def check_names(recipe: Recipe, missing: str, source: str) -> None:
+    """Check that the parts of a recorded recipe are registered.
+
+    Args:
+        recipe: the recipe of a run or a model.
+        missing: which package or module it lacks, see `lookup.missing_origin`; "" if none.
+        source: the run or the model, for error messages.
+
+    Raises:
+        RunError: if a part is not registered, and a package or a module that added it is missing.
+        RecipeError: if a part is not registered, or the recipe is invalid.
+    """
+    try:
+        checked_recipe(recipe)
+    except RecipeError as problem:
+        if missing:
+            raise RunError(f"{source}: {missing}") from problem
+        raise
 
 
 def origins_of(recipe: Recipe) -> dict[str, str]:

@@ -14,13 +14,14 @@ from digitgan.data import ImageSet, ProgressFn
 from digitgan.data.notes import listed
 from digitgan.errors import CheckpointError, RecipeError
 from digitgan.files import file_hash
+from digitgan.lookup import missing_origin
 from digitgan.model.file import Model
 from digitgan.model.registry import find_model, load
 from digitgan.networks import ImageSpec
 from digitgan.options import TrainOptions
 from digitgan.recipes import Recipe
 from digitgan.runs import RunFolder
-from digitgan.session.recipe import image_spec
+from digitgan.session.recipe import check_names, image_spec
 from digitgan.session.short_run import with_usual_batch
 from digitgan.training import Trainer
 from digitgan.training.checkpoint import checkpoints, newest_complete, tensors_of
@@ -84,7 +85,13 @@ class StartingPoint:
         }
 
     def recipe(self) -> Recipe:
-        """Return the recipe of the model, with the precision of this machine and the batch of a longer run."""
+        """Return the recipe of the model, with the precision of this machine and the batch of a longer run.
+
+        Raises:
+            DigitganError: if a part of it is not registered, such as one of a package that is not installed.
+        """
+        missing = missing_origin(self.model.card.get("origins")) if self.run is None else self.run.missing_origin()
+        check_names(self.model.recipe, missing, f"--from {self.name}")
         recipe = with_usual_batch(self.model.recipe)
         return dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, precision="auto"))
 
