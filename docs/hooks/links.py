@@ -11,7 +11,7 @@ LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]*)\]\((?P<target>[^)\s#]+)(?P<anchor>#
 INCLUDED = {
     "CHANGELOG.md": "project/changelog.md",
     "CONTRIBUTING.md": "project/contributing.md",
-    "benchmarks/RECORDS.md": "records/verdicts.md",
+    "benchmarks/RECORDS.md": "records/tried-changes.md",
 }
 """Files of the repository -> the pages of the site that show them."""
 

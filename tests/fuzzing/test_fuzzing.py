@@ -13,7 +13,7 @@ from tests.fuzzing.readers import Reader, readers, refused_or_read
 SECONDS = 20
 
 MAX_UNIT_SECONDS = 100
-"""Seconds from which one input is a finding. The first one of a reader imports its library, slowly beside other programs."""
+"""Seconds from which one input is an error. The first one of a reader imports its library, slowly beside other programs."""
 
 
 def test_every_reader_reads_its_example(tmp_path: Path) -> None:
