@@ -9,14 +9,22 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Final, TextIO
 
+from digitgan.cli.animate import animate
+from digitgan.cli.compare import compare
 from digitgan.cli.data import data_convert, data_show, data_verify
 from digitgan.cli.doctor import doctor
-from digitgan.cli.evaluate import compare, evaluate
-from digitgan.cli.export import export, import_
+from digitgan.cli.evaluate import evaluate
+from digitgan.cli.export import export
+from digitgan.cli.import_ import import_
+from digitgan.cli.invert import invert
 from digitgan.cli.parser import parse, print_completion
-from digitgan.cli.sample import invert, sample, walk, write
+from digitgan.cli.plot import plot
+from digitgan.cli.recipes import recipes
+from digitgan.cli.sample import sample
 from digitgan.cli.serve import serve
-from digitgan.cli.train import animate, plot, recipes, train
+from digitgan.cli.train import train
+from digitgan.cli.walk import walk
+from digitgan.cli.write import write
 from digitgan.errors import DigitganError, OutOfMemoryError, RenamedWarning, UsageError, is_out_of_memory
 from digitgan.version import __version__
 

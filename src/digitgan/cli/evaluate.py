@@ -1,4 +1,4 @@
-"""`digitgan evaluate` and `digitgan compare`."""
+"""`digitgan evaluate`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from digitgan.cli.output import Output
-from digitgan.cli.signals import stopping_on_signals
 from digitgan.cli.threads import import_torch
-from digitgan.errors import StoppedError
-from digitgan.options import CompareOptions, EvaluateOptions, Fields, Json, Quiet
+from digitgan.options import EvaluateOptions, Fields, Json, Quiet
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -65,25 +63,3 @@ def _table(record: dict[str, Any]) -> list[str]:
         rows.append(f"{'FID by Inception':22} {seen['frechet_distance']:>10.4g}  {'':>23}  {seen['frechet_baseline']:>11.4g}")
         rows.append(f"{'KID by Inception':22} {seen['kernel_distance']:>10.4g}  {'':>23}  {seen['kernel_baseline']:>11.4g}")
     return [record["headline"], "", *rows, *(f"warning: {flag}" for flag in record["flags"]), ""]
-
-
-def compare(options: Fields[CompareOptions], *, quiet: Quiet = False, json_: Json = False) -> None:
-    """Compare finished runs, or train recipes with several seeds and the same budget and test the differences for significance.
-
-    An interrupted comparison continues if the same command is run again.
-    """
-    import_torch()
-
-    from digitgan.comparison import compare as compare_all
-    from digitgan.training import Control
-
-    control = Control()
-    with stopping_on_signals(control, quiet=quiet) as received:
-        try:
-            found = compare_all(options, "none" if quiet or json_ else "auto", control)
-        except StoppedError as stopped:
-            stopped.exit_code = 128 + received[0]
-            raise
-    output = Output(quiet, json_)
-    output.lines(found.table, "", *found.sentences, "", f"comparison {found.folder}")
-    output.result({"out": str(found.folder), **found.report})

@@ -1,10 +1,10 @@
-"""`digitgan export` and `digitgan import`."""
+"""`digitgan export`."""
 
 from __future__ import annotations
 
 from digitgan.cli.output import Output
 from digitgan.cli.threads import import_torch
-from digitgan.options import ExportOptions, Fields, ImportOptions, Json, Quiet
+from digitgan.options import ExportOptions, Fields, Json, Quiet
 
 
 def export(options: Fields[ExportOptions], *, quiet: Quiet = False, json_: Json = False) -> None:
@@ -32,15 +32,3 @@ def export(options: Fields[ExportOptions], *, quiet: Quiet = False, json_: Json 
             "format": options.format,
         }
     )
-
-
-def import_(options: Fields[ImportOptions], *, quiet: Quiet = False, json_: Json = False) -> None:
-    """Convert a generator of Keras 3 to a model file for sampling, evaluation and export. No code of the file is executed."""
-    from digitgan.exporters.export_import import import_keras
-
-    done = import_keras(options)
-    spec = done.model.generator.spec
-    output = Output(quiet, json_)
-    output.lines(f"{spec.width}x{spec.height}, {len(done.model.class_names)} classes  {done.path}")
-    facts = {"height": spec.height, "width": spec.width, "channels": spec.channels, "class_names": done.model.class_names}
-    output.result({"out": str(done.path), **facts})

@@ -1,16 +1,15 @@
-"""`digitgan train`, `digitgan recipes`, `digitgan animate` and `digitgan plot`."""
+"""`digitgan train`."""
 
 from __future__ import annotations
 
 import signal
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 from digitgan.cli.output import Output
 from digitgan.cli.signals import stopping_on_signals
 from digitgan.cli.threads import import_torch
-from digitgan.options import Fields, Flag, Json, Out, Overwrite, Quiet, TrainOptions, Unset
+from digitgan.options import Fields, Flag, Json, Quiet, TrainOptions
 
 if TYPE_CHECKING:
     from digitgan.session.plan import TrainPlan
@@ -107,112 +106,3 @@ def _end(result: TrainingResult, received: list[int]) -> None:
     if not result.finished:
         asked = [number for number in received if number in (signal.SIGINT, signal.SIGTERM)]
         sys.exit(128 + (asked or received or [signal.SIGTERM])[0])
-
-
-def recipes(
-    name: Annotated[str | None, Unset] = None,
-    /,
-    *,
-    summary: Flag = False,
-    diagram: Flag = False,
-    untrained: Flag = False,
-    out: Out = None,
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
-    json_: Json = False,
-) -> None:
-    """List the recipes, or print one recipe as TOML for --config.
-
-    Args:
-        name: recipe to print
-        summary: print the layers of its networks instead, for images of the size of MNIST
-        diagram: draw its networks instead, for images of the size of MNIST
-        untrained: print instead the score that its untrained discriminator gives to an image of its untrained generator
-        out: output diagram (default: NAME.png, or the next free name)
-    """
-    import dataclasses
-
-    from digitgan.errors import UsageError
-    from digitgan.recipes import DEFAULT_RECIPE, RECIPES, find_recipe, to_toml
-
-    if untrained and (summary or diagram):
-        raise UsageError(f"--untrained, --{'summary' if summary else 'diagram'}: give only one of them")
-    if not diagram and (out is not None or overwrite):
-        raise UsageError(f"--{'overwrite' if out is None else 'out'}: applies only to a diagram; add --diagram, or omit it")
-    output = Output(quiet, json_)
-    if untrained:
-        from digitgan.networks.summary import score_untrained
-
-        found = score_untrained(name or DEFAULT_RECIPE)
-        output.lines(f"score of an untrained image by the untrained discriminator: {found['score']:+.4f}")
-        output.lines(f"probability of being real: {found['probability']:.4f}")
-        output.lines("The weights are random: the mean over many seeds is 0.5, but one discriminator may be far from it.")
-        output.result({"recipe": name or DEFAULT_RECIPE, **found})
-        return
-    if summary or diagram:
-        from digitgan.networks.summary import describe_recipe
-
-        described = describe_recipe(name, summary=summary, diagram=diagram, out=out, overwrite=overwrite)
-        output.lines(*described.tables, *([str(described.picture)] if described.picture else []))
-        output.result({"recipe": name, "parameters": described.parameters, "out": described.picture and str(described.picture)})
-        return
-    if name is not None:
-        recipe = find_recipe(name)
-        output.lines(to_toml(recipe).rstrip())
-        output.result(dataclasses.asdict(recipe))
-        return
-    width = max(map(len, RECIPES)) + 2
-    output.lines(*(f"{recipe.name:<{width}}{recipe.description}" for recipe in RECIPES.values()))
-    output.result({recipe.name: recipe.description for recipe in RECIPES.values()})
-
-
-def animate(
-    run: Path,
-    /,
-    *,
-    out: Out = None,
-    rows: Flag = False,
-    milliseconds: int = 120,
-    overwrite: Flag = False,
-    quiet: Quiet = False,
-    json_: Json = False,
-) -> None:
-    """Make a GIF of the previews of a run, finished or still training.
-
-    Args:
-        run: folder of the run
-        out: output GIF (default: training.gif or, with --rows, rows.gif in the run's folder, which is replaced)
-        rows: show the images of its model row by row (recurrent recipes only)
-        milliseconds: duration of each frame, 20 to 60000
-        overwrite: replace an existing --out
-    """
-    from digitgan.session.plots import animate_run
-
-    path, frames = animate_run(run, out=out, rows=rows, milliseconds=milliseconds, overwrite=overwrite)
-    output = Output(quiet, json_)
-    output.lines(f"{frames} {'rows' if rows else 'previews'}  {path}")
-    output.result({"out": str(path), "rows" if rows else "previews": frames})
-
-
-def plot(
-    run: Path,
-    /,
-    *,
-    out: Out = None,
-    overwrite: Flag = False,
-    quiet: Quiet = False,
-    json_: Json = False,
-) -> None:
-    """Plot the losses and the scores of a run, finished or still training, over the images seen.
-
-    Args:
-        run: folder of the run
-        out: output picture (default: losses.png in the run's folder, which is replaced)
-        overwrite: replace an existing --out
-    """
-    from digitgan.session.plots import plot_run
-
-    path = plot_run(run, out=out, overwrite=overwrite)
-    output = Output(quiet, json_)
-    output.lines(str(path))
-    output.result({"out": str(path)})
