@@ -50,7 +50,7 @@ class NewRun(BaseModel):
 
 @final
 @dataclass(frozen=True)
-class Knob:
+class RecipeOption:
     """A recipe setting that the page offers.
 
     Attributes:
@@ -75,35 +75,35 @@ class Knob:
         return getattr(getattr(recipe, section), key)
 
 
-KNOBS: Final = (
-    Knob(
+RECIPE_OPTIONS: Final = (
+    RecipeOption(
         "loss.name",
         "Loss",
         "Objective of both networks. With a cross-entropy loss, the discriminator estimates the probability that an image is "
         "real. With the relativistic loss, it compares a real with a generated image, which is more stable.",
         choices=tuple(LOSSES),
     ),
-    Knob(
+    RecipeOption(
         "optimizer.generator_learning_rate",
         "Generator learning rate",
         "Step size of the generator. If it is too large, the generated digits change abruptly.",
         low=1e-5,
         high=0.02,
     ),
-    Knob(
+    RecipeOption(
         "optimizer.discriminator_learning_rate",
         "Discriminator learning rate",
         "Step size of the discriminator. If it learns much faster than the generator, the generator gets no useful gradient.",
         low=1e-5,
         high=0.02,
     ),
-    Knob(
+    RecipeOption(
         "penalty.name",
         "Penalty",
         "Gradient penalty that keeps the discriminator smooth, so that its gradient is useful to the generator.",
         choices=tuple(PENALTIES),
     ),
-    Knob(
+    RecipeOption(
         "penalty.gamma",
         "Penalty weight",
         "Strength of the penalty. At 0, the discriminator may become too strong; if too large, it cannot separate the images.",
@@ -151,14 +151,14 @@ def options_of(new: NewRun, path: Path | None = None) -> TrainOptions:
 
 
 def recipe_table() -> list[dict[str, Any]]:
-    """Return the recipes with their values of `KNOBS`, as JSON values."""
+    """Return the recipes with their values of `RECIPE_OPTIONS`, as JSON values."""
     return [
         {
             "name": recipe.name,
             "description": recipe.description,
             "conditional": recipe.conditional,
             "images": recipe.training.images,
-            "settings": {knob.setting: knob.value(recipe) for knob in KNOBS},
+            "settings": {each.setting: each.value(recipe) for each in RECIPE_OPTIONS},
         }
         for recipe in RECIPES.values()
     ]

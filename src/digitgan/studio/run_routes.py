@@ -15,7 +15,7 @@ from digitgan.errors import UsageError, nearest
 from digitgan.options import arguments_of
 from digitgan.runs import RunFolder
 from digitgan.studio.errors import ERROR_RESPONSES, BusyError, NotThereError, StateError, known_parameters_only
-from digitgan.studio.new_runs import KNOBS, NewRun, data_sources, options_of, recipe_table
+from digitgan.studio.new_runs import RECIPE_OPTIONS, NewRun, data_sources, options_of, recipe_table
 from digitgan.studio.run_monitor import MAX_WATCHERS
 from digitgan.studio.services import services_of
 
@@ -33,7 +33,7 @@ RunName = Annotated[str, Path(max_length=100, description="name of the run folde
 @routes.get("/recipes")
 async def recipes() -> dict[str, Any]:
     """List the recipes, the available image sets, and the recipe settings that the page offers."""
-    return {"recipes": recipe_table(), "data": data_sources(), "settings": [dataclasses.asdict(knob) for knob in KNOBS]}
+    return {"recipes": recipe_table(), "data": data_sources(), "settings": [dataclasses.asdict(each) for each in RECIPE_OPTIONS]}
 
 
 @routes.get("/runs")

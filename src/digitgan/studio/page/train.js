@@ -12,14 +12,14 @@ const chosen = () => table.recipes.find(({ name }) => name === byId("train-recip
 function offer() {
   const recipe = chosen();
   byId("train-about").textContent = recipe.description;
-  const fields = table.settings.map((knob) => {
-    const id = `set-${knob.setting.replace(".", "-")}`;
-    const value = recipe.settings[knob.setting];
-    const input = knob.choices.length ? make("select", { id }) : make("input", { id, type: "number", min: knob.low, max: knob.high, step: "any", value });
-    if (knob.choices.length) options(input, knob.choices.map((name) => [name, name]), value);
+  const fields = table.settings.map((setting) => {
+    const id = `set-${setting.setting.replace(".", "-")}`;
+    const value = recipe.settings[setting.setting];
+    const input = setting.choices.length ? make("select", { id }) : make("input", { id, type: "number", min: setting.low, max: setting.high, step: "any", value });
+    if (setting.choices.length) options(input, setting.choices.map((name) => [name, name]), value);
     input.setAttribute("aria-describedby", `${id}-text`);
-    input.dataset.setting = knob.setting;
-    return [make("label", {}, knob.label, input), make("p", { class: "aside", id: `${id}-text`, text: knob.text })];
+    input.dataset.setting = setting.setting;
+    return [make("label", {}, setting.label, input), make("p", { class: "aside", id: `${id}-text`, text: setting.text })];
   });
   byId("train-settings").replaceChildren(...fields.flat());
 }
