@@ -33,7 +33,11 @@ RunName = Annotated[str, Path(max_length=100, description="name of the run folde
 @routes.get("/recipes")
 async def recipes() -> dict[str, Any]:
     """List the recipes, the available image sets, and the recipe settings that the page offers."""
-    return {"recipes": recipe_table(), "data": data_sources(), "settings": [dataclasses.asdict(each) for each in RECIPE_OPTIONS]}
+    return {
+        "recipes": recipe_table(),
+        "data": data_sources(),
+        "settings": [dataclasses.asdict(each) for each in RECIPE_OPTIONS],
+    }
 
 
 @routes.get("/runs")
