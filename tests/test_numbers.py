@@ -208,7 +208,7 @@ def records(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_texts_of_a_section_are_printed() -> None:
     printed = records("--texts", "sampling").stdout
-    assert "One million images of `fast` as NPZ take 86 s" in " ".join(printed.split())
+    assert "One million images as NPZ take 199 s" in " ".join(printed.split())
     refused = records("--texts", "sampling", "smapling")
     assert refused.returncode == 2
     assert "smapling: no such section" in refused.stderr
