@@ -18,7 +18,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import tyro
@@ -36,6 +36,7 @@ def main(
     images: int = 60_000,
     times: int = 3,
     drawn: int = 20_000,
+    precisions: tuple[Literal["float32", "bfloat16"], ...] = ("float32", "bfloat16"),
     tensorflow: Path = Path(".venv-tensorflow/bin/python"),
     out: Path = RESULTS / "against_keras.json",
 ) -> None:
@@ -45,6 +46,7 @@ def main(
         images: number of images seen by each training.
         times: number of repetitions, each with another seed.
         drawn: number of images that measure the speed of sampling.
+        precisions: the precisions; bfloat16 takes many times as long on a processor without instructions for it.
         tensorflow: Python of an environment with TensorFlow.
         out: JSON file of the results.
     """
@@ -60,6 +62,8 @@ def main(
         np.savez(data, images=train_set.images, labels=train_set.labels)
         for seed in range(times):
             for theirs, ours in KERAS_PRECISIONS.items():
+                if ours not in precisions:
+                    continue
                 place = Path(scratch) / f"keras-{ours}-{seed}"
                 # The speed of sampling is measured once, with the networks trained in float32.
                 predict = drawn if seed == 0 and ours == "float32" else 0
