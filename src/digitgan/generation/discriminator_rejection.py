@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from digitgan.device import one_thread
 from digitgan.generation.labels import Labels
 from digitgan.generation.rejection_sampling import MAX_ATTEMPTS, Accepted, Filter, Uniforms
 from digitgan.images import Picture, to_network
@@ -77,7 +78,9 @@ class DiscriminatorFilter(Filter):
             first = range(label * count, (label + 1) * count)
             z = model.latents(seed, first, truncation, MAX_ATTEMPTS + 1)  # latents of no image of the set
             of_class = torch.full((count,), label)
-            scores = scores_of(discriminator, model.draw_many(z, of_class), of_class.numpy())
+            images = model.draw_many(z, of_class)
+            with one_thread():  # so that no rounding, and no decision, depends on the number of threads
+                scores = scores_of(discriminator, images, of_class.numpy())
             greatest[label] = scores.max()
             offsets[label] = _offset(scores - greatest[label], share)
         return cls(discriminator, greatest, offsets)
