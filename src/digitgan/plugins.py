@@ -34,24 +34,9 @@ from digitgan.training.losses import LOSSES, Loss
 from digitgan.training.penalties import PENALTIES, LabelledImages, Penalty, Score
 
 
-def registries() -> tuple[Registry[Any], ...]:
-    """Return all registries to which packages can add entries."""
-    return (
-        AUGMENTATIONS,
-        DATASETS,
-        DISCRIMINATORS,
-        DISCRIMINATOR_FAMILIES,
-        EXPORT_FORMATS,
-        GENERATORS,
-        GENERATOR_FAMILIES,
-        LOSSES,
-        METRICS,
-        PENALTIES,
-        READERS,
-        RECIPES,
-        WALKS,
-        WRITERS,
-    )
+def registries() -> list[Registry[Any]]:
+    """Return all registries to which packages can add entries: those of this module."""
+    return [each for each in globals().values() if isinstance(each, Registry)]
 
 
 __all__ = [
